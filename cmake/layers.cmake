@@ -1,0 +1,18 @@
+# fude_layer(name [USES layers...] [EXTERNAL targets...]): the library of src/name, all its sources.
+# An empty folder becomes an interface target, so that a layer exists from its first header on.
+function(fude_layer name)
+  cmake_parse_arguments(LAYER "" "" "USES;EXTERNAL" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  if(sources)
+    add_library(fude_${name} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(fude_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(fude_${name} ${scope} ${CMAKE_SOURCE_DIR}/src)
+  foreach(used ${LAYER_USES})
+    target_link_libraries(fude_${name} ${scope} fude_${used})
+  endforeach()
+  target_link_libraries(fude_${name} ${scope} ${LAYER_EXTERNAL})
+endfunction()

@@ -1,0 +1,139 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "base/error.h"
+
+namespace fude {
+namespace {
+
+std::string reason() { return std::strerror(errno); }
+
+// A file descriptor that closes itself.
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+uint64_t size_of(int fd, const std::string& path) {
+  struct stat info {};
+  require(::fstat(fd, &info) == 0, "[file] cannot stat {}: {}", path, reason());
+  require(S_ISREG(info.st_mode), "[file] expected a regular file, got {}", path);
+  return uint64_t(info.st_size);
+}
+
+void sync_directory_of(const std::string& path) {
+  const auto parent = std::filesystem::path(path).parent_path();
+  Descriptor directory{::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY)};
+  if (directory.fd >= 0) ::fsync(directory.fd);
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path, uint64_t limit) {
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  require(file.fd >= 0, "[file] cannot open {}: {}", path, reason());
+  const uint64_t size = size_of(file.fd, path);
+  require(size <= limit, "[file] {} has {} bytes, the limit is {}", path, size, limit);
+  std::string bytes(size, '\0');
+  for (uint64_t done = 0; done < size;) {
+    const ssize_t got = ::read(file.fd, bytes.data() + done, size - done);
+    if (got < 0 && errno == EINTR) continue;
+    require(got > 0, "[file] cannot read {}: {}", path, got == 0 ? "it became shorter" : reason());
+    done += uint64_t(got);
+  }
+  return bytes;
+}
+
+bool file_exists(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+uint64_t file_size(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  require(!error, "[file] cannot stat {}: {}", path, error.message());
+  return size;
+}
+
+void make_directories(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  require(!error, "[file] cannot create the folder {}: {}", path, error.message());
+}
+
+void write_atomically(const std::string& path,
+                      const std::function<void(const std::function<void(std::string_view)>&)>& write) {
+  const std::string partial = path + ".partial";
+  try {
+    Descriptor file{::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+    require(file.fd >= 0, "[file] cannot create {}: {}", partial, reason());
+    write([&](std::string_view bytes) {
+      while (!bytes.empty()) {
+        const ssize_t put = ::write(file.fd, bytes.data(), bytes.size());
+        if (put < 0 && errno == EINTR) continue;
+        require(put > 0, "[file] cannot write {}: {}", partial, reason());
+        bytes.remove_prefix(size_t(put));
+      }
+    });
+    require(::fsync(file.fd) == 0, "[file] cannot flush {}: {}", partial, reason());
+    require(::rename(partial.c_str(), path.c_str()) == 0, "[file] cannot rename {} to {}: {}", partial, path, reason());
+  } catch (...) {
+    ::unlink(partial.c_str());
+    throw;
+  }
+  sync_directory_of(path);
+}
+
+void write_file(const std::string& path, std::string_view bytes) {
+  write_atomically(path, [&](const auto& put) { put(bytes); });
+}
+
+MappedFile::MappedFile(const std::string& path) {
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  require(file.fd >= 0, "[file] cannot open {}: {}", path, reason());
+  size_ = size_of(file.fd, path);
+  if (size_ == 0) return;
+  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  require(mapped != MAP_FAILED, "[file] cannot map {}: {}", path, reason());
+  data_ = static_cast<const std::byte*>(mapped);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MappedFile::drop(size_t begin, size_t end) const {
+  constexpr size_t kPage = 4096;
+  begin = (begin + kPage - 1) / kPage * kPage;
+  end = std::min(end, size_) / kPage * kPage;
+  if (data_ != nullptr && begin < end) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+std::string hash_hex(std::string_view bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+}  // namespace fude

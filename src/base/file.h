@@ -1,0 +1,47 @@
+// Files: read whole, mapped, and written so that a crash never leaves half a file under its name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace fude {
+
+// The bytes of a file. Error if it cannot be read or is larger than `limit` bytes.
+std::string read_file(const std::string& path, uint64_t limit = uint64_t(1) << 40);
+
+bool file_exists(const std::string& path);
+uint64_t file_size(const std::string& path);
+void make_directories(const std::string& path);
+
+// Writes beside `path` ("path.partial"), flushes to the disk, then renames: readers see the old file or the new one.
+// `write` appends pieces through the function it is given. Error (and the partial file removed) if the disk is full.
+void write_atomically(const std::string& path,
+                      const std::function<void(const std::function<void(std::string_view)>&)>& write);
+void write_file(const std::string& path, std::string_view bytes);
+
+// A file mapped read-only. Owns the mapping; movable.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  explicit MappedFile(const std::string& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // Tells the system that this range will not be read again, so that loading never holds a model twice.
+  void drop(size_t begin, size_t end) const;
+
+ private:
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// 128-bit XXH3 as 32 hexadecimal digits: identity of text, tokenizer and configuration, not a defence.
+std::string hash_hex(std::string_view bytes);
+
+}  // namespace fude

@@ -1,0 +1,36 @@
+// JSON from strangers and for them: nlohmann-json behind a door with limits.
+//
+// `parse_json` is the only way in (size and depth are bounded before the library sees the text); `Json` values and
+// `dump()` are the library's own. Object keys keep their order, so that files written by Fude read as a person wrote
+// them.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace fude {
+
+using Json = nlohmann::ordered_json;
+
+struct JsonLimits {
+  uint64_t bytes = uint64_t(1) << 30;
+  int depth = 100;
+};
+
+// `where` names the source ("config.json", "corpus.jsonl:17") in the error message.
+Json parse_json(std::string_view text, std::string_view where, JsonLimits limits = {});
+
+// Typed members with errors that name the place: "[config.json] expected a number at 'hidden_size', got a string".
+int64_t json_integer(const Json& object, const char* key, std::string_view where);
+double json_number(const Json& object, const char* key, std::string_view where);
+std::string json_string(const Json& object, const char* key, std::string_view where);
+bool json_boolean(const Json& object, const char* key, std::string_view where);
+// The same with a value for a missing (or null) key.
+int64_t json_integer(const Json& object, const char* key, std::string_view where, int64_t otherwise);
+double json_number(const Json& object, const char* key, std::string_view where, double otherwise);
+std::string json_string(const Json& object, const char* key, std::string_view where, std::string otherwise);
+bool json_boolean(const Json& object, const char* key, std::string_view where, bool otherwise);
+
+}  // namespace fude

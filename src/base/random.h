@@ -1,0 +1,48 @@
+// Random numbers from (seed, stream, counter): Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
+// 1, 2, 3", SC 2011).
+//
+// There is no state to save: the n-th draw of a stream is a pure function, the same on every machine and resumable at
+// any point. A Random is that function with a counter, for code that draws in sequence.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+
+namespace fude {
+
+// 128 random bits for (seed, stream, counter).
+inline std::array<uint32_t, 4> philox(uint64_t seed, uint64_t stream, uint64_t counter) {
+  std::array<uint32_t, 4> x = {uint32_t(counter), uint32_t(counter >> 32), uint32_t(stream), uint32_t(stream >> 32)};
+  uint32_t key0 = uint32_t(seed), key1 = uint32_t(seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t p0 = uint64_t(0xD2511F53u) * x[0], p1 = uint64_t(0xCD9E8D57u) * x[2];
+    x = {uint32_t(p1 >> 32) ^ x[1] ^ key0, uint32_t(p1), uint32_t(p0 >> 32) ^ x[3] ^ key1, uint32_t(p0)};
+    key0 += 0x9E3779B9u;
+    key1 += 0xBB67AE85u;
+  }
+  return x;
+}
+
+// A sequence of draws from one stream. Copy it to branch; read `counter` to save it.
+struct Random {
+  uint64_t seed = 0;
+  uint64_t stream = 0;
+  uint64_t counter = 0;
+
+  uint64_t bits() {
+    const auto x = philox(seed, stream, counter++);
+    return uint64_t(x[1]) << 32 | x[0];
+  }
+  // Uniform in [0, 1), 53 bits.
+  double uniform() { return double(bits() >> 11) * 0x1p-53; }
+  // Uniform integer in [0, n), n > 0; the bias is below n / 2^64.
+  uint64_t below(uint64_t n) { return uint64_t((static_cast<unsigned __int128>(bits()) * n) >> 64); }
+  // Normal with mean 0 and variance 1 (Box-Muller, one of the pair).
+  double normal() {
+    const double u = 1.0 - uniform(), v = uniform();
+    return std::sqrt(-2.0 * std::log(u)) * std::cos(6.283185307179586 * v);
+  }
+};
+
+}  // namespace fude
