@@ -1,0 +1,37 @@
+# add_op(name): compiles src/ops/<name>_cpu.h once per CPU tier and lists the op for src/ops/select.cc.
+# The header defines `void fill_<name>(Kernels&)`; it is included inside an open tier (backend/cpu/tier_begin.h).
+set(FUDE_TIERS portable)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND FUDE_TIERS avx2 avx512 avx512_bf16)
+endif()
+set_property(GLOBAL PROPERTY FUDE_OPS "")
+
+function(add_op name)
+  set_property(GLOBAL APPEND PROPERTY FUDE_OPS ${name})
+  foreach(tier ${FUDE_TIERS})
+    set(unit ${CMAKE_BINARY_DIR}/ops/${name}_${tier}.cc)
+    file(CONFIGURE OUTPUT ${unit} CONTENT [[
+#include "ops/cpu_prelude.h"
+#define FUDE_TIER_NAME @tier@
+#include "backend/cpu/tier_begin.h"
+#include "backend/cpu/simd.h"
+#include "ops/@name@_cpu.h"
+#include "backend/cpu/tier_end.h"
+]] @ONLY)
+    target_sources(fude_ops PRIVATE ${unit})
+  endforeach()
+  target_sources(fude_ops PRIVATE ${CMAKE_SOURCE_DIR}/src/ops/${name}.cc)
+endfunction()
+
+# Writes the list that select.cc reads: FUDE_OP(name, tier) for every pair.
+function(write_op_list)
+  get_property(ops GLOBAL PROPERTY FUDE_OPS)
+  set(lines "")
+  foreach(tier ${FUDE_TIERS})
+    foreach(op ${ops})
+      string(APPEND lines "FUDE_OP(${op}, ${tier})\n")
+    endforeach()
+  endforeach()
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/ops/op_list.inc CONTENT "${lines}" @ONLY)
+  target_include_directories(fude_ops PRIVATE ${CMAKE_BINARY_DIR}/ops)
+endfunction()

@@ -1,0 +1,55 @@
+#include "backend/cpu/tier.h"
+
+#include <cstdlib>
+#include <string>
+
+#include "base/error.h"
+
+namespace fude {
+
+std::string_view name_of(Tier tier) {
+  switch (tier) {
+    case Tier::portable: return "portable";
+    case Tier::avx2: return "avx2";
+    case Tier::avx512: return "avx512";
+    case Tier::avx512_bf16: return "avx512_bf16";
+  }
+  return "unknown";
+}
+
+bool is_supported(Tier tier) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  switch (tier) {
+    case Tier::portable: return true;
+    case Tier::avx2: return avx2;
+    case Tier::avx512: return avx512;
+    case Tier::avx512_bf16:
+      return avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+  }
+#endif
+  return tier == Tier::portable;
+}
+
+std::vector<Tier> supported_tiers() {
+  std::vector<Tier> tiers;
+  for (Tier tier : kTiers)
+    if (is_supported(tier)) tiers.push_back(tier);
+  return tiers;
+}
+
+Tier choose_tier() {
+  const char* wanted = std::getenv("FUDE_TIER");
+  if (wanted == nullptr || *wanted == '\0') return supported_tiers().back();
+  for (Tier tier : kTiers)
+    if (name_of(tier) == wanted) {
+      require(is_supported(tier), "[tier] FUDE_TIER={} cannot run on this machine", wanted);
+      return tier;
+    }
+  fail("[tier] FUDE_TIER expected portable, avx2, avx512 or avx512_bf16, got '{}'", wanted);
+}
+
+}  // namespace fude

@@ -1,0 +1,67 @@
+#include "backend/device.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace fude {
+namespace {
+
+constexpr int64_t kHugePage = 2 << 20;
+
+int64_t rounded(int64_t bytes) {
+  const int64_t unit = bytes >= kHugePage ? kHugePage / 16 : 64;
+  return (bytes + unit - 1) / unit * unit;
+}
+
+}  // namespace
+
+std::string_view name_of(Purpose purpose) {
+  static constexpr std::string_view names[kPurposes] = {"weights", "gradients", "optimizer", "activations", "cache"};
+  return names[int(purpose)];
+}
+
+Device::Device(int thread_count, bool only_counts)
+    : only_counts_(only_counts), threads_(std::make_unique<Threads>(only_counts ? 1 : thread_count)) {}
+
+Device::~Device() {
+  for (auto& [bytes, blocks] : kept_)
+    for (void* block : blocks) std::free(block);
+}
+
+void* Device::allocate(int64_t bytes, Purpose purpose) {
+  require(bytes >= 0 && bytes < (int64_t(1) << 46), "[device] cannot allocate {} bytes", bytes);
+  bytes = rounded(bytes);
+  usage_.now[int(purpose)] += bytes;
+  usage_.total += bytes;
+  if (usage_.total > usage_.peak) usage_.peak = usage_.total, usage_.at_peak = usage_.now;
+  if (only_counts_ || bytes == 0) return nullptr;
+  auto& kept = kept_[bytes];
+  if (!kept.empty()) {
+    void* block = kept.back();
+    kept.pop_back();
+    return block;
+  }
+  void* block = std::aligned_alloc(bytes >= kHugePage ? kHugePage : 64,
+                                   bytes >= kHugePage ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
+  if (block == nullptr) {
+    usage_.now[int(purpose)] -= bytes, usage_.total -= bytes;
+    fail("[device] not enough memory: {} MiB more were needed for {}, {} MiB are in use; use a smaller batch or context",
+         bytes >> 20, name_of(purpose), usage_.total >> 20);
+  }
+  if (bytes >= kHugePage) ::madvise(block, size_t(bytes), MADV_HUGEPAGE);
+  return block;
+}
+
+void Device::release(void* block, int64_t bytes, Purpose purpose) {
+  bytes = rounded(bytes);
+  usage_.now[int(purpose)] -= bytes;
+  usage_.total -= bytes;
+  if (block != nullptr) kept_[bytes].push_back(block);
+}
+
+void Device::forget_peak() { usage_.peak = usage_.total, usage_.at_peak = usage_.now; }
+
+}  // namespace fude

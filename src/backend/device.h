@@ -1,0 +1,53 @@
+// Where tensors live and who works on them: memory with its accounts, and the threads.
+//
+// A Device that only counts hands out no memory; running the same code on it (with kernels that do nothing) yields the
+// memory plan before the first real allocation. Freed blocks of the same size are kept and reused, because a training
+// step asks for the same sizes again and again and fresh pages cost a page fault each.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "backend/threads.h"
+
+namespace fude {
+
+// What memory is for, in the memory plan.
+enum class Purpose { weights, gradients, optimizer, activations, cache };
+inline constexpr int kPurposes = 5;
+std::string_view name_of(Purpose purpose);
+
+class Device {
+ public:
+  struct Usage {
+    std::array<int64_t, kPurposes> now{}, at_peak{};
+    int64_t total = 0, peak = 0;
+  };
+
+  explicit Device(int thread_count = 0, bool only_counts = false);
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // A block of at least `bytes`, aligned to 64 (2 MiB pages when large); contents undefined. Null if this device only
+  // counts. Error with a hint if the system has not enough memory.
+  void* allocate(int64_t bytes, Purpose purpose);
+  void release(void* block, int64_t bytes, Purpose purpose);
+
+  const Usage& usage() const { return usage_; }
+  void forget_peak();
+  bool only_counts() const { return only_counts_; }
+  Threads& threads() { return *threads_; }
+
+ private:
+  bool only_counts_;
+  std::unique_ptr<Threads> threads_;
+  Usage usage_;
+  std::map<int64_t, std::vector<void*>> kept_;
+};
+
+}  // namespace fude

@@ -1,0 +1,20 @@
+// The classifier and its loss in one sweep: logits exist for a chunk of rows at a time and are never stored whole.
+//
+//   loss[n] = log Σ over v of e^(logits[n,v]) - logits[n, target[n]],   logits = x · weightᵀ;   0 where target is -1
+//
+// With gradients given it also adds  scale · d(Σ loss)/dx  and  …/dweight  to them, chunk by chunk.
+// log_softmax is the same arithmetic for a whole row: (maximum, sum) per 1,024 entries in sixteen lanes, merged in order.
+#pragma once
+
+#include "ops/pass.h"
+
+namespace fude {
+
+// The loss of each row, in nats.
+std::vector<float> classifier_loss(const Pass& pass, const Tensor& x_NC, const Parameter& weight_VC,
+                                   const std::vector<int32_t>& targets_N, Gradients* gradients, float scale);
+
+// y[n,v] = logits[n,v] - log Σ e^(logits[n,:])
+Tensor log_softmax(const Pass& pass, const Tensor& logits_NV);
+
+}  // namespace fude

@@ -1,0 +1,58 @@
+// Kernels of the element-wise ops, sixteen elements at a time.
+
+// Calls body(i, n) for runs of n ≤ 16 elements.
+template <class Body>
+FUDE_INLINE void for_lanes(Threads& threads, int64_t size, const Body& body) {
+  threads.parallel_for((size + kLanes - 1) / kLanes, 1024, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin * kLanes; i < std::min(size, end * kLanes); i += kLanes) body(i, size - i);
+  });
+}
+
+inline void add(Threads& threads, const Tensor& a, const Tensor& b, Tensor& y) {
+  const float *pa = a.data<float>(), *pb = b.data<float>();
+  float* py = y.data<float>();
+  for_lanes(threads, y.size(),
+            [=](int64_t i, int64_t n) { store_first(py + i, load_first(pa + i, n) + load_first(pb + i, n), n); });
+}
+
+inline void accumulate(Threads& threads, const Tensor& x, GradientPlace y) {
+  const float* px = x.data<float>();
+  float* py = y.tensor.data<float>();
+  const bool add = y.add;
+  for_lanes(threads, x.size(), [=](int64_t i, int64_t n) {
+    const Lanes v = load_first(px + i, n);
+    store_first(py + i, add ? load_first(py + i, n) + v : v, n);
+  });
+}
+
+inline constexpr float kGeluSlope = 0.7978845608f, kGeluCubic = 0.044715f;
+
+inline void gelu(Threads& threads, const Tensor& x, Tensor& y) {
+  const float* px = x.data<float>();
+  float* py = y.data<float>();
+  for_lanes(threads, x.size(), [=](int64_t i, int64_t n) {
+    const Lanes v = load_first(px + i, n);
+    const Lanes t = tanh(v * kGeluSlope * fma(v * v, broadcast(kGeluCubic), broadcast(1.0f)));
+    store_first(py + i, v * 0.5f * (1.0f + t), n);
+  });
+}
+
+inline void gelu_backward(Threads& threads, const Tensor& dy, const Tensor& x, GradientPlace dx) {
+  const float *pdy = dy.data<float>(), *px = x.data<float>();
+  float* pdx = dx.tensor.data<float>();
+  const bool add = dx.add;
+  for_lanes(threads, x.size(), [=](int64_t i, int64_t n) {
+    const Lanes v = load_first(px + i, n), cube = v * v * kGeluCubic;
+    const Lanes t = tanh(v * kGeluSlope * (1.0f + cube));
+    const Lanes slope = 0.5f * (1.0f + t) + 0.5f * v * (1.0f - t * t) * kGeluSlope * (1.0f + 3.0f * cube);
+    const Lanes d = load_first(pdy + i, n) * slope;
+    store_first(pdx + i, add ? load_first(pdx + i, n) + d : d, n);
+  });
+}
+
+void fill_elementwise(Kernels& kernels) {
+  kernels.add = add;
+  kernels.accumulate = accumulate;
+  kernels.gelu = gelu;
+  kernels.gelu_backward = gelu_backward;
+}

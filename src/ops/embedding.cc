@@ -1,0 +1,34 @@
+#include "ops/embedding.h"
+
+namespace fude {
+namespace {
+
+void check_rows(const std::vector<int32_t>& rows_N, const Parameter& table) {
+  for (int32_t row : rows_N)
+    require(row >= 0 && row < table.rows(), "[embedding] {}: expected ids below {}, got {}", table.name(), table.rows(), row);
+}
+
+}  // namespace
+
+Tensor embedding(const Pass& pass, const std::vector<int32_t>& rows_N, const Parameter& table_VC) {
+  check_rows(rows_N, table_VC);
+  Tensor x_NC = pass.empty({int64_t(rows_N.size()), table_VC.cols()});
+  pass.kernels.embedding(pass.threads(), rows_N, table_VC, x_NC, false);
+  pass.on_backward([&pass, rows_N, x = x_NC.id(), &table_VC](Gradients& d) {
+    const Tensor dx_NC = d.take(x);
+    if (!dx_NC.is_empty()) pass.kernels.embedding_backward(pass.threads(), dx_NC, rows_N, d.into(table_VC));
+  });
+  return x_NC;
+}
+
+void add_embedding(const Pass& pass, const std::vector<int32_t>& rows_N, const Parameter& table_VC, Tensor& x_NC) {
+  check_rows(rows_N, table_VC);
+  require_shape("add_embedding", "x", x_NC, {int64_t(rows_N.size()), table_VC.cols()});
+  pass.kernels.embedding(pass.threads(), rows_N, table_VC, x_NC, true);
+  pass.on_backward([&pass, rows_N, x_NC, &table_VC](Gradients& d) {
+    const GradientPlace dx_NC = d.into(x_NC);
+    if (dx_NC.add) pass.kernels.embedding_backward(pass.threads(), dx_NC.tensor, rows_N, d.into(table_VC));
+  });
+}
+
+}  // namespace fude

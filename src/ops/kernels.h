@@ -1,0 +1,85 @@
+// The one dispatch mechanism: a plain table of function pointers, one table per CPU tier. Each op fills its own slots
+// (`fill_rms_norm(Kernels&)` in rms_norm_cpu.h). Tensors are checked by the op before; kernels trust them.
+//
+// Backward kernels write into a GradientPlace: they store, or add where `add` says so.
+#pragma once
+
+#include "autograd/gradients.h"
+#include "backend/threads.h"
+#include "ops/kv_view.h"
+#include "ops/token_batch.h"
+
+namespace fude {
+
+// What qkv_rope needs besides its tensors. Empty norms or a null rope leave that part out.
+struct QkvRope {
+  int64_t heads = 0, kv_heads = 0, head_size = 0;
+  const float* q_norm_D = nullptr;
+  const float* k_norm_D = nullptr;
+  float norm_eps = 1e-6f;
+  const float* cos_PD = nullptr;  // [positions, head_size / 2]
+  const float* sin_PD = nullptr;
+};
+
+// One step of AdamW (Loshchilov & Hutter, "Decoupled weight decay regularization", 2019).
+struct AdamWStep {
+  float learning_rate, beta1, beta2, eps, weight_decay;
+  float correction1, correction2;  // 1 - beta^step
+  float gradient_scale;            // clipping
+};
+
+
+struct Kernels {
+  const char* name = "";
+
+  // linear.h
+  void (*linear)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO);
+  void (*linear_backward_input)(Threads&, const Tensor& dy_NO, const Parameter& w, GradientPlace dx_NK);
+  void (*linear_backward_weight)(Threads&, const Tensor& dy_NO, const Tensor& x_NK, GradientPlace dw);
+  void (*linear_backward_bias)(Threads&, const Tensor& dy_NO, GradientPlace db);
+  // rms_norm.h, layer_norm.h
+  void (*rms_norm)(Threads&, const Tensor& x_NC, const Tensor& weight_C, float eps, Tensor& y_NC, Tensor& r_N);
+  void (*rms_norm_backward)(Threads&, const Tensor& dy_NC, const Tensor& x_NC, const Tensor& weight_C, const Tensor& r_N,
+                            GradientPlace dx_NC, GradientPlace dweight_C);
+  void (*layer_norm)(Threads&, const Tensor& x_NC, const Tensor& weight_C, const Tensor& bias_C, float eps, Tensor& y_NC,
+                     Tensor& mean_N, Tensor& r_N);
+  void (*layer_norm_backward)(Threads&, const Tensor& dy_NC, const Tensor& x_NC, const Tensor& weight_C,
+                              const Tensor& mean_N, const Tensor& r_N, GradientPlace dx_NC, GradientPlace dweight_C,
+                              GradientPlace dbias_C);
+  // embedding.h
+  void (*embedding)(Threads&, const std::vector<int32_t>& rows_N, const Parameter& table, Tensor& x_NC, bool add);
+  void (*embedding_backward)(Threads&, const Tensor& dx_NC, const std::vector<int32_t>& rows_N, GradientPlace dtable);
+  // qkv_rope.h
+  void (*qkv_rope)(Threads&, const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N, Tensor& q_NHD,
+                   Tensor& k_NGD, Tensor& v_NGD);
+  void (*qkv_rope_backward)(Threads&, const Tensor& dq_NHD, const Tensor& dk_NGD, const Tensor& dv_NGD,
+                            const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N,
+                            GradientPlace dqkv_NX, GradientPlace dq_norm_D, GradientPlace dk_norm_D);
+  // attention.h
+  void (*attention)(Threads&, const Tensor& q_NHD, const KvView&, const TokenBatch&, Tensor& o_NHD, Tensor& lse_NH);
+  void (*attention_backward)(Threads&, const Tensor& do_NHD, const Tensor& q_NHD, const KvView&, const TokenBatch&,
+                             const Tensor& o_NHD, const Tensor& lse_NH, GradientPlace dq_NHD, GradientPlace dk_NGD,
+                             GradientPlace dv_NGD);
+  // gated.h, elementwise.h
+  void (*silu_gated)(Threads&, const Tensor& gate_up_N2F, Tensor& y_NF);
+  void (*silu_gated_backward)(Threads&, const Tensor& dy_NF, const Tensor& gate_up_N2F, GradientPlace dgate_up_N2F);
+  void (*add)(Threads&, const Tensor& a, const Tensor& b, Tensor& y);
+  void (*accumulate)(Threads&, const Tensor& x, GradientPlace y);
+  void (*gelu)(Threads&, const Tensor& x, Tensor& y);
+  void (*gelu_backward)(Threads&, const Tensor& dy, const Tensor& x, GradientPlace dx);
+  // classifier_loss.h
+  void (*softmax_loss)(Threads&, Tensor& logits_NV, int64_t classes, const int32_t* targets_N, float gradient_scale,
+                       float* loss_N);
+  void (*log_softmax)(Threads&, const Tensor& logits_NV, Tensor& y_NV);
+  // adamw.h
+  double (*sum_of_squares)(Threads&, const Tensor& x);
+  void (*adamw)(Threads&, const Tensor& gradient, const AdamWStep&, Tensor& values, Tensor& mean, Tensor& variance);
+};
+
+// The table of a tier (backend/cpu/tier.h); Error if this build has no such tier. The default is choose_tier()'s.
+const Kernels& kernels_of(int tier);
+const Kernels& default_kernels();
+// Every slot does nothing: for a Device that only counts.
+const Kernels& counting_kernels();
+
+}  // namespace fude

@@ -1,0 +1,24 @@
+// What every op is handed. With a tape an op records how to go back; without one it is inference. There is no other
+// switch.
+#pragma once
+
+#include "autograd/tape.h"
+#include "base/error.h"
+#include "ops/kernels.h"
+
+namespace fude {
+
+struct Pass {
+  Device& device;
+  const Kernels& kernels;
+  Tape* tape = nullptr;
+
+  Threads& threads() const { return device.threads(); }
+  Tensor empty(Shape shape, DType type = DType::f32) const { return Tensor(device, shape, type); }
+  template <class Step>
+  void on_backward(Step&& step) const {
+    if (tape != nullptr) tape->record(std::forward<Step>(step));
+  }
+};
+
+}  // namespace fude

@@ -1,0 +1,37 @@
+// Element types of tensors.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <string_view>
+
+namespace fude {
+
+// The upper half of an f32; arithmetic happens in f32.
+struct BFloat16 {
+  uint16_t bits = 0;
+
+  BFloat16() = default;
+  // Rounds to nearest even; NaN stays NaN.
+  explicit BFloat16(float x) {
+    const uint32_t u = std::bit_cast<uint32_t>(x);
+    bits = (u & 0x7FFFFFFFu) > 0x7F800000u ? 0x7FC0 : uint16_t((u + 0x7FFFu + ((u >> 16) & 1u)) >> 16);
+  }
+  explicit operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
+};
+
+enum class DType { f32, bf16, i32 };
+
+inline int64_t size_of(DType type) { return type == DType::bf16 ? 2 : 4; }
+inline std::string_view name_of(DType type) {
+  return type == DType::f32 ? "f32" : type == DType::bf16 ? "bf16" : "i32";
+}
+
+template <class T>
+inline constexpr DType dtype_of = DType::f32;
+template <>
+inline constexpr DType dtype_of<BFloat16> = DType::bf16;
+template <>
+inline constexpr DType dtype_of<int32_t> = DType::i32;
+
+}  // namespace fude

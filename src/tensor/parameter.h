@@ -1,0 +1,64 @@
+// A learned tensor: what kernels read, what the file calls its parts, and where its gradient and moments go.
+//
+// Matrices (weights of `linear`, embedding tables) are stored in panels of 32 rows, lane = output feature:
+//
+//     element (row o, column k)  →  panel o/32, position k · 32 + o%32        (rows padded with zeros to 32)
+//
+// so that one row of activations and a thousand run the same chain of multiply-adds per output. Gradient and moments use
+// the same order. Vectors (norm weights, biases) are plain. One parameter may hold several tensors of the file stacked
+// by rows (q, k, v): its segments.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace fude {
+
+inline constexpr int64_t kPanel = 32;
+
+// Rows of a parameter that have a name of their own in the file.
+struct Segment {
+  std::string name;
+  int64_t rows;
+  bool transposed_in_file = false;  // stored as [columns, rows] there (GPT-2's Conv1D)
+};
+
+class Parameter {
+ public:
+  enum class Layout { vector, panels };
+
+  Parameter() = default;
+  // A matrix of the segments' rows (or, with cols == 1 and Layout::vector, a vector). Contents zero.
+  Parameter(Device& device, std::string name, Layout layout, std::vector<Segment> segments, int64_t cols);
+
+  const std::string& name() const { return name_; }
+  Layout layout() const { return layout_; }
+  int64_t rows() const { return rows_; }
+  int64_t cols() const { return cols_; }
+  bool is_matrix() const { return layout_ == Layout::panels; }
+  const std::vector<Segment>& segments() const { return segments_; }
+  int64_t count() const { return rows_ * cols_; }
+  // Stored elements, padding included: f32 in the order above.
+  const Tensor& values() const { return values_; }
+  int64_t stored() const { return values_.size(); }
+  // Position among the stored elements.
+  int64_t position(int64_t row, int64_t col) const {
+    return is_matrix() ? (row / kPanel * cols_ + col) * kPanel + row % kPanel : row * cols_ + col;
+  }
+  // Row-major copies of rows [begin, begin + count), in and out.
+  void set_rows(int64_t begin, int64_t count, const float* row_major);
+  void get_rows(int64_t begin, int64_t count, float* row_major) const;
+  void get_rows_of(const Tensor& same_order, int64_t begin, int64_t count, float* row_major) const;
+
+ private:
+  std::string name_;
+  Layout layout_ = Layout::vector;
+  std::vector<Segment> segments_;
+  int64_t rows_ = 0, cols_ = 0;
+  Tensor values_;
+};
+
+}  // namespace fude
