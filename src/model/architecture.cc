@@ -1,0 +1,16 @@
+#include "model/architecture.h"
+
+#include "base/error.h"
+
+namespace fude {
+
+const Architecture& architecture_of(const std::string& family) {
+  std::string known;
+  for (const Architecture* a : {&qwen3_architecture(), &llama_architecture(), &gpt2_architecture()}) {
+    if (family == a->family) return *a;
+    known += (known.empty() ? "" : ", ") + std::string(a->family);
+  }
+  fail("[config.json] model_type '{}' is not known; expected one of {}", family, known);
+}
+
+}  // namespace fude

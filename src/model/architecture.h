@@ -1,0 +1,39 @@
+// A family of models as its file tells it: how config.json becomes a ModelConfig and back, and what the tensors are
+// called. One file per family under architectures/, one line in architecture.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "tensor/parameter.h"
+
+namespace fude {
+
+// File names of the tensors; "{}" stands for the layer. An empty name: the family has no such tensor.
+struct TensorNames {
+  std::string embedding, positions, final_norm, head;
+  std::string attention_norm, mlp_norm, q_norm, k_norm;
+  std::vector<std::string> qkv;  // one fused tensor, or q, k, v
+  std::string out;
+  std::vector<std::string> up;  // one tensor, or gate and up
+  std::string down;
+  bool weights_are_transposed = false;  // [in, out], as GPT-2's Conv1D
+};
+
+struct Architecture {
+  const char* family;  // model_type
+  ModelConfig (*read)(const Json& config);
+  Json (*write)(const ModelConfig& config);
+  TensorNames names;
+};
+
+// Error naming the known families if there is no such one.
+const Architecture& architecture_of(const std::string& family);
+
+// One per family, in architectures/.
+const Architecture& qwen3_architecture();
+const Architecture& llama_architecture();
+const Architecture& gpt2_architecture();
+
+}  // namespace fude

@@ -1,0 +1,74 @@
+// GPT-2: LayerNorm, learned positions, GELU, biases everywhere, tied head; weights stored as [in, out].
+#include "base/error.h"
+#include "model/architecture.h"
+
+namespace fude {
+namespace {
+
+ModelConfig read(const Json& json) {
+  constexpr const char* kWhere = "config.json";
+  ModelConfig c;
+  c.family = "gpt2";
+  c.vocabulary = json_integer(json, "vocab_size", kWhere, 50257);
+  c.width = json_integer(json, "n_embd", kWhere, 768);
+  c.layers = json_integer(json, "n_layer", kWhere, 12);
+  c.heads = c.kv_heads = json_integer(json, "n_head", kWhere, 12);
+  require(c.heads > 0 && c.width % c.heads == 0, "[config.json] n_embd must be a multiple of n_head");
+  c.head_size = c.width / c.heads;
+  c.feed_forward = json_integer(json, "n_inner", kWhere, 4 * c.width);
+  c.context = json_integer(json, "n_positions", kWhere, 1024);
+  c.norm_eps = json_number(json, "layer_norm_epsilon", kWhere, 1e-5);
+  const std::string activation = json_string(json, "activation_function", kWhere, "gelu_new");
+  require(activation == "gelu_new", "[config.json] activation_function '{}' is not supported; expected gelu_new", activation);
+  require(json_boolean(json, "tie_word_embeddings", kWhere, true), "[config.json] GPT-2 is expected with a tied head");
+  c.norm = NormKind::layer;
+  c.mlp = MlpKind::gelu;
+  c.has_rope = false;
+  c.has_bias = true;
+  c.ties_head = true;
+  return c;
+}
+
+Json write(const ModelConfig& c) {
+  Json json;
+  json["architectures"] = {"GPT2LMHeadModel"};
+  json["model_type"] = "gpt2";
+  json["vocab_size"] = c.vocabulary;
+  json["n_embd"] = c.width;
+  json["n_layer"] = c.layers;
+  json["n_head"] = c.heads;
+  json["n_inner"] = c.feed_forward;
+  json["n_positions"] = c.context;
+  json["layer_norm_epsilon"] = c.norm_eps;
+  json["activation_function"] = "gelu_new";
+  json["tie_word_embeddings"] = true;
+  json["resid_pdrop"] = json["embd_pdrop"] = json["attn_pdrop"] = 0.0;
+  json["dtype"] = "float32";
+  json["torch_dtype"] = "float32";
+  return json;
+}
+
+TensorNames names() {
+  TensorNames n;
+  n.embedding = "transformer.wte.weight";
+  n.positions = "transformer.wpe.weight";
+  n.final_norm = "transformer.ln_f.weight";
+  const std::string layer = "transformer.h.{}.";
+  n.attention_norm = layer + "ln_1.weight";
+  n.mlp_norm = layer + "ln_2.weight";
+  n.qkv = {layer + "attn.c_attn.weight"};
+  n.out = layer + "attn.c_proj.weight";
+  n.up = {layer + "mlp.c_fc.weight"};
+  n.down = layer + "mlp.c_proj.weight";
+  n.weights_are_transposed = true;
+  return n;
+}
+
+}  // namespace
+
+const Architecture& gpt2_architecture() {
+  static const Architecture architecture{"gpt2", read, write, names()};
+  return architecture;
+}
+
+}  // namespace fude

@@ -1,0 +1,23 @@
+// The pre-norm Transformer block, the same for training and for serving:
+//
+//   x += out(attention(qkv(norm(x))));   x += down(activation(up(norm(x))))
+#pragma once
+
+#include "model/config.h"
+#include "model/kv_store.h"
+#include "model/layers/linear.h"
+#include "model/layers/norm.h"
+#include "ops/qkv_rope.h"
+
+namespace fude {
+
+struct Block {
+  Norm attention_norm, mlp_norm;
+  Linear qkv, out, up, down;  // up: gate and up stacked when gated
+  std::optional<Parameter> q_norm, k_norm;
+
+  Tensor forward(const Pass& pass, const Tensor& x_NC, const TokenBatch& batch, KvStore& kv, int64_t layer,
+                 const ModelConfig& config, const Rotation* rotation) const;
+};
+
+}  // namespace fude

@@ -1,0 +1,24 @@
+#include "model/config.h"
+
+#include "base/error.h"
+
+namespace fude {
+
+void check(const ModelConfig& c) {
+  const auto positive = [](const char* name, int64_t value, int64_t limit) {
+    require(value > 0 && value <= limit, "[config] {} must be between 1 and {}, got {}", name, limit, value);
+  };
+  positive("vocabulary", c.vocabulary, 4 << 20);
+  positive("width", c.width, 1 << 17);
+  positive("layers", c.layers, 1000);
+  positive("heads", c.heads, 1024);
+  positive("kv_heads", c.kv_heads, 1024);
+  positive("head_size", c.head_size, 1024);
+  positive("feed_forward", c.feed_forward, 1 << 20);
+  positive("context", c.context, 1 << 24);
+  require(c.heads % c.kv_heads == 0, "[config] heads ({}) must be a multiple of kv_heads ({})", c.heads, c.kv_heads);
+  require(!c.has_rope || c.head_size % 2 == 0, "[config] head_size must be even, got {}", c.head_size);
+  require(c.norm_eps > 0 && c.norm_eps < 1 && c.rope_base > 1, "[config] norm_eps or rope_base is out of range");
+}
+
+}  // namespace fude

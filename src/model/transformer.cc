@@ -1,0 +1,147 @@
+#include "model/transformer.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "ops/embedding.h"
+
+namespace fude {
+namespace {
+
+using Layout = Parameter::Layout;
+
+std::string named(const std::string& pattern, int64_t layer) {
+  const size_t hole = pattern.find("{}");
+  return hole == std::string::npos ? pattern : pattern.substr(0, hole) + std::to_string(layer) + pattern.substr(hole + 2);
+}
+
+// "….weight" → "….bias"
+std::string bias_of(const std::string& weight) { return weight.substr(0, weight.rfind("weight")) + "bias"; }
+
+// Makes the layers of a model from the names its family gives them.
+struct Builder {
+  Device& device;
+  const ModelConfig& config;
+  const TensorNames& names;
+  int64_t layer = 0;
+
+  Parameter vector(const std::string& pattern, int64_t size) const {
+    const std::string name = named(pattern, layer);
+    return Parameter(device, name, Layout::vector, {{name, size}}, 1);
+  }
+  Norm norm(const std::string& pattern) const {
+    Norm norm{vector(pattern, config.width), {}, float(config.norm_eps)};
+    if (config.norm == NormKind::layer) norm.bias = vector(bias_of(pattern), config.width);
+    return norm;
+  }
+  Linear linear(const std::vector<std::string>& patterns, const std::vector<int64_t>& rows, int64_t cols) const {
+    std::vector<Segment> segments;
+    int64_t total = 0;
+    for (int64_t count : rows) total += count;
+    if (patterns.size() == rows.size()) {
+      for (size_t i = 0; i < rows.size(); ++i)
+        segments.push_back({named(patterns[i], layer), rows[i], names.weights_are_transposed});
+    } else {
+      segments.push_back({named(patterns[0], layer), total, names.weights_are_transposed});
+    }
+    Linear linear{Parameter(device, segments.front().name, Layout::panels, segments, cols), {}};
+    if (config.has_bias) linear.bias = vector(bias_of(patterns[0]), total);
+    return linear;
+  }
+};
+
+}  // namespace
+
+Transformer::Transformer(Device& device, const ModelConfig& config) : config_(config), device_(device) {
+  check(config_);
+  const TensorNames& names = architecture_of(config_.family).names;
+  const int64_t c = config_.width, d = config_.head_size, f = config_.feed_forward;
+  Builder build{device_, config_, names};
+  embedding_ = Parameter(device_, names.embedding, Layout::panels, {{names.embedding, config_.vocabulary}}, c);
+  if (!config_.has_rope)
+    positions_ = Parameter(device_, names.positions, Layout::panels, {{names.positions, config_.context}}, c);
+  for (int64_t layer = 0; layer < config_.layers; ++layer) {
+    build.layer = layer;
+    auto block = std::make_unique<Block>(Block{
+        build.norm(names.attention_norm), build.norm(names.mlp_norm),
+        build.linear(names.qkv, {config_.heads * d, config_.kv_heads * d, config_.kv_heads * d}, c),
+        build.linear({names.out}, {c}, config_.heads * d),
+        config_.mlp == MlpKind::silu_gated ? build.linear(names.up, {f, f}, c) : build.linear(names.up, {f}, c),
+        build.linear({names.down}, {c}, f),
+        {},
+        {}});
+    if (config_.has_qk_norm) block->q_norm = build.vector(names.q_norm, d), block->k_norm = build.vector(names.k_norm, d);
+    blocks_.push_back(std::move(block));
+  }
+  final_norm_ = build.norm(names.final_norm);
+  if (!config_.ties_head) head_ = Parameter(device_, names.head, Layout::panels, {{names.head, config_.vocabulary}}, c);
+  if (config_.has_rope) rotation_ = make_rotation(config_.context, d, config_.rope_base);
+}
+
+void Transformer::initialise(uint64_t seed) {
+  const double out_scale = 1.0 / std::sqrt(2.0 * double(config_.layers));
+  const auto is_output = [&](const Parameter* p) {
+    for (const auto& block : blocks_)
+      if (p == &block->out.weight || p == &block->down.weight) return true;
+    return false;
+  };
+  uint64_t stream = 0;
+  for (Parameter* p : parameters()) {
+    const bool is_bias = p->name().ends_with("bias");
+    const double deviation = is_output(p) ? 0.02 * out_scale : 0.02;
+    std::vector<float> row(size_t(p->cols()));
+    Random random{seed, ++stream, 0};
+    for (int64_t r = 0; r < p->rows(); ++r) {
+      for (float& value : row) value = p->is_matrix() ? float(random.normal() * deviation) : is_bias ? 0.0f : 1.0f;
+      p->set_rows(r, 1, row.data());
+    }
+  }
+}
+
+Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& kv) const {
+  Tensor x_NC = embedding(pass, batch.tokens_N, embedding_);
+  if (positions_) add_embedding(pass, batch.positions_N, *positions_, x_NC);
+  for (size_t layer = 0; layer < blocks_.size(); ++layer)
+    x_NC = blocks_[layer]->forward(pass, x_NC, batch, kv, int64_t(layer), config_, rotation_ ? &*rotation_ : nullptr);
+  return (*final_norm_)(pass, x_NC);
+}
+
+Tensor Transformer::logits(const Pass& pass, const Tensor& h_NC) const { return linear(pass, h_NC, classifier()); }
+
+std::vector<Parameter*> Transformer::parameters() {
+  std::vector<Parameter*> all;
+  for (const Parameter* p : std::as_const(*this).parameters()) all.push_back(const_cast<Parameter*>(p));
+  return all;
+}
+
+std::vector<const Parameter*> Transformer::parameters() const {
+  std::vector<const Parameter*> all;
+  const auto put = [&](const std::optional<Parameter>& p) {
+    if (p) all.push_back(&*p);
+  };
+  const auto put_norm = [&](const Norm& norm) { all.push_back(&norm.weight), put(norm.bias); };
+  const auto put_linear = [&](const Linear& linear) { all.push_back(&linear.weight), put(linear.bias); };
+  all.push_back(&embedding_);
+  put(positions_);
+  for (const auto& block : blocks_) {
+    put_norm(block->attention_norm);
+    put_linear(block->qkv);
+    put(block->q_norm), put(block->k_norm);
+    put_linear(block->out);
+    put_norm(block->mlp_norm);
+    put_linear(block->up);
+    put_linear(block->down);
+  }
+  put_norm(*final_norm_);
+  put(head_);
+  return all;
+}
+
+int64_t Transformer::parameter_count() const {
+  int64_t count = 0;
+  for (const Parameter* p : parameters()) count += p->count();
+  return count;
+}
+
+}  // namespace fude

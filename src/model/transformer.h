@@ -1,0 +1,49 @@
+// The one Transformer: token rows in, normalised hidden rows out. Training and serving call the same function; only the
+// KvStore they hand it differs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/architecture.h"
+#include "model/block.h"
+
+namespace fude {
+
+class Transformer {
+ public:
+  // Parameters zero; see initialise() and load_model().
+  Transformer(Device& device, const ModelConfig& config);
+
+  const ModelConfig& config() const { return config_; }
+  Device& device() const { return device_; }
+
+  // Random weights: normal with deviation 0.02, output projections 0.02/√(2L), norms 1, biases 0. Each parameter draws
+  // from its own stream, so the weights do not depend on the order or number of the others.
+  void initialise(uint64_t seed);
+
+  // Hidden rows after the last norm, [N, C]. `pass` must outlive the tape's backward.
+  Tensor forward(const Pass& pass, const TokenBatch& batch, KvStore& kv) const;
+  // Logits of hidden rows, [N, V].
+  Tensor logits(const Pass& pass, const Tensor& h_NC) const;
+  // The classifier's weight: the head, or the embedding table when tied.
+  const Parameter& classifier() const { return head_ ? *head_ : embedding_; }
+
+  // In a fixed order. The pointers live as long as the model.
+  std::vector<Parameter*> parameters();
+  std::vector<const Parameter*> parameters() const;
+  int64_t parameter_count() const;
+
+ private:
+  ModelConfig config_;
+  Device& device_;
+  Parameter embedding_;
+  std::optional<Parameter> positions_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  std::optional<Norm> final_norm_;
+  std::optional<Parameter> head_;
+  std::optional<Rotation> rotation_;
+};
+
+}  // namespace fude
