@@ -96,7 +96,7 @@ FUDE_INLINE Lanes exp(Lanes x) {
   const Lanes clamped = min(max(x, broadcast(-87.0f)), broadcast(88.0f));
   const Lanes shifted = fma(clamped, broadcast(1.44269504f), broadcast(12582912.0f));
   const Lanes n = shifted - 12582912.0f;
-  const Lanes r = fma(n, broadcast(1.42860677e-6f), fma(n, broadcast(-0.693145752f), clamped));
+  const Lanes r = fma(n, broadcast(-1.42860677e-6f), fma(n, broadcast(-0.693145752f), clamped));
   Lanes p = broadcast(1.98756912e-4f);
   p = fma(p, r, broadcast(1.39819994e-3f));
   p = fma(p, r, broadcast(8.33345205e-3f));

@@ -1,0 +1,98 @@
+// The numeric contract, with ==: logits do not depend on threads, tiers, chunking, or the company a sequence keeps.
+#include <gtest/gtest.h>
+
+#include "backend/cpu/tier.h"
+#include "base/random.h"
+#include "model/transformer.h"
+
+namespace fude {
+namespace {
+
+ModelConfig small(const char* family) {
+  ModelConfig c;
+  c.family = family;
+  c.vocabulary = 300, c.width = 48, c.layers = 2, c.heads = 4, c.kv_heads = 2, c.head_size = 16, c.feed_forward = 72;
+  c.context = 700;
+  c.has_qk_norm = c.family == "qwen3";
+  if (c.family == "gpt2") {
+    c.norm = NormKind::layer, c.mlp = MlpKind::gelu, c.has_rope = false, c.has_bias = true;
+    c.kv_heads = 4, c.head_size = 12;
+  }
+  return c;
+}
+
+TokenBatch sequences(const std::vector<int>& lengths) {
+  TokenBatch b;
+  b.sequence_starts = {0};
+  Random random{7};
+  for (int length : lengths) {
+    for (int p = 0; p < length; ++p) b.tokens_N.push_back(int32_t(random.below(300))), b.positions_N.push_back(p);
+    b.sequence_starts.push_back(int32_t(b.tokens_N.size()));
+  }
+  return b;
+}
+
+std::vector<float> run(const Transformer& model, const Kernels& kernels, const TokenBatch& b, KvStore& kv) {
+  const Pass pass{model.device(), kernels};
+  const Tensor y = model.logits(pass, model.forward(pass, b, kv));
+  return {y.data<float>(), y.data<float>() + y.size()};
+}
+
+class Forward : public testing::TestWithParam<const char*> {};
+
+TEST_P(Forward, SameBitsForThreadsAndTiers) {
+  const TokenBatch b = sequences({5, 300, 1, 33});
+  std::vector<float> first;
+  for (int threads : {1, 2, 5})
+    for (Tier tier : supported_tiers()) {
+      Device device(threads);
+      Transformer model(device, small(GetParam()));
+      model.initialise(1);
+      BatchKv kv;
+      const auto logits = run(model, kernels_of(int(tier)), b, kv);
+      if (first.empty()) first = logits;
+      EXPECT_EQ(logits, first) << threads << " threads, " << name_of(tier);
+    }
+}
+
+TEST_P(Forward, ASequenceAloneEqualsItselfInABatch) {
+  Device device(2);
+  Transformer model(device, small(GetParam()));
+  model.initialise(2);
+  const TokenBatch all = sequences({17, 290, 3});
+  BatchKv kv;
+  const auto together = run(model, default_kernels(), all, kv);
+  for (size_t s = 0; s < 3; ++s) {
+    const auto from = all.sequence_starts[s], to = all.sequence_starts[s + 1];
+    const TokenBatch one{{all.tokens_N.begin() + from, all.tokens_N.begin() + to},
+                         {all.positions_N.begin() + from, all.positions_N.begin() + to},
+                         {0, to - from}};
+    const auto alone = run(model, default_kernels(), one, kv);
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + from * 300));
+  }
+}
+
+TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
+  Device device(2);
+  Transformer model(device, small(GetParam()));
+  model.initialise(3);
+  const TokenBatch all = sequences({530});
+  BatchKv whole;
+  const auto expected = run(model, default_kernels(), all, whole);
+  for (int chunk : {1, 7, 256, 529}) {
+    KvCache cache(device, 2, model.config().kv_heads, model.config().head_size, 530);
+    for (int from = 0; from < 530; from += chunk) {
+      const int to = std::min(530, from + chunk);
+      const TokenBatch part{{all.tokens_N.begin() + from, all.tokens_N.begin() + to},
+                            {all.positions_N.begin() + from, all.positions_N.begin() + to},
+                            {0, to - from}};
+      const auto logits = run(model, default_kernels(), part, cache);
+      ASSERT_TRUE(std::equal(logits.begin(), logits.end(), expected.begin() + from * 300)) << "chunk " << chunk << " at " << from;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, Forward, testing::Values("qwen3", "llama", "gpt2"));
+
+}  // namespace
+}  // namespace fude
