@@ -1,0 +1,193 @@
+#include "data/loader.h"
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace fude {
+namespace {
+
+void check_options(const LoaderOptions& options, int64_t vocabulary) {
+  require(options.end_of_text >= 0 && options.end_of_text < vocabulary,
+          "[loader] expected an end-of-text token below {}, got {}", vocabulary, options.end_of_text);
+  require(options.bytes_of_token.empty() || int64_t(options.bytes_of_token.size()) == vocabulary,
+          "[loader] expected the byte lengths of {} tokens, got {}", vocabulary,
+          options.bytes_of_token.size());
+}
+
+// Documents with their end mark. `set_of(source)` is the set a source number stands for.
+template <class SetOf>
+DocumentTokens tokens_of(SetOf set_of, int32_t end_of_text) {
+  return {[set_of](int32_t source, int64_t document) { return set_of(source).document(document).size() + 1; },
+          [set_of, end_of_text](int32_t source, int64_t document, int64_t begin, int64_t end, int32_t* out) {
+            const TokenSpan tokens = set_of(source).document(document);
+            const int64_t inside = std::min(end, tokens.size());
+            if (begin < inside) tokens.copy(begin, inside, out);
+            if (end > tokens.size()) out[end - 1 - begin] = end_of_text;
+          }};
+}
+
+Piece cut(Piece& rest, int64_t row_tokens) {
+  Piece piece = rest;
+  piece.end = rest.begin = rest.begin + std::min(rest.size(), row_tokens);
+  return piece;
+}
+
+Json piece_to_json(const Piece& piece) { return {piece.source, piece.document, piece.begin, piece.end}; }
+
+Piece piece_from_json(const Json& json, std::string_view where) {
+  require(json.is_array() && json.size() == 4, "[{}] expected a piece of four integers", where);
+  for (const Json& value : json)
+    require(value.is_number_integer() && value >= 0 && value <= INT64_MAX,
+            "[{}] expected a piece of four integers", where);
+  require(json[0] <= INT32_MAX, "[{}] expected the number of a source, got {}", where, json[0].dump());
+  return {json[0].get<int32_t>(), json[1].get<int64_t>(), json[2].get<int64_t>(), json[3].get<int64_t>()};
+}
+
+const Json& array_at(const Json& json, const char* key, std::string_view where) {
+  const auto found = json.find(key);
+  require(found != json.end() && found->is_array(), "[{}] expected a list at '{}'", where, key);
+  return *found;
+}
+
+}  // namespace
+
+Json LoaderState::to_json() const {
+  Json json = {{"identity", identity},
+               {"sources", Json::array()},
+               {"pending", piece_to_json(pending)},
+               {"open_rows", Json::array()},
+               {"totals",
+                {{"rows", totals.rows},
+                 {"tokens", totals.tokens},
+                 {"targets", totals.targets},
+                 {"padding", totals.padding}}}};
+  for (const SourcePosition& at : sources)
+    json["sources"].push_back({{"documents", at.documents}, {"tokens", at.tokens}});
+  for (const PackedRow& row : open_rows) {
+    Json pieces = Json::array();
+    for (const Piece& piece : row.pieces) pieces.push_back(piece_to_json(piece));
+    json["open_rows"].push_back(std::move(pieces));
+  }
+  return json;
+}
+
+LoaderState LoaderState::from_json(const Json& json, std::string_view where) {
+  LoaderState state;
+  state.identity = json_string(json, "identity", where);
+  for (const Json& at : array_at(json, "sources", where))
+    state.sources.push_back({json_integer(at, "documents", where), json_integer(at, "tokens", where)});
+  state.pending = piece_from_json(array_at(json, "pending", where), where);
+  for (const Json& pieces : array_at(json, "open_rows", where)) {
+    require(pieces.is_array(), "[{}] expected a row to be a list of pieces", where);
+    PackedRow& row = state.open_rows.emplace_back();
+    for (const Json& piece : pieces) row.pieces.push_back(piece_from_json(piece, where));
+  }
+  const auto totals = json.find("totals");
+  require(totals != json.end(), "[{}] expected the key 'totals', it is missing", where);
+  state.totals = {json_integer(*totals, "rows", where), json_integer(*totals, "tokens", where),
+                  json_integer(*totals, "targets", where), json_integer(*totals, "padding", where)};
+  return state;
+}
+
+Loader::Loader(Mixture mixture, LoaderOptions options)
+    : mixture_(std::move(mixture)), options_(std::move(options)), packer_(options_.packing) {
+  check_options(options_, mixture_.vocabulary());
+  Json identity = {{"seed", mixture_.seed()},
+                   {"row_tokens", options_.packing.row_tokens},
+                   {"open_rows", options_.packing.open_rows},
+                   {"concat", options_.packing.concat},
+                   {"end_of_text", options_.end_of_text},
+                   {"shares", mixture_.shares()},
+                   {"tokenizer", mixture_.set(0).info().tokenizer_hash},
+                   {"sets", Json::array()}};
+  for (int i = 0; i < mixture_.sources(); ++i) {
+    const ShardInfo& info = mixture_.set(i).info();
+    identity["sets"].push_back({info.text_hash, info.documents, info.tokens});
+  }
+  identity_ = hash_hex(identity.dump());
+}
+
+PackedRow Loader::next_row() {
+  while (true) {
+    if (pending_.size() == 0) {
+      const DocumentRef ref = mixture_.next();
+      pending_ = {ref.source, ref.document, 0, mixture_.set(ref.source).document(ref.document).size() + 1};
+    }
+    if (std::optional<PackedRow> row = packer_.add(cut(pending_, options_.packing.row_tokens)))
+      return std::move(*row);
+  }
+}
+
+TokenBlock Loader::next(int64_t rows) {
+  require(rows >= 1, "[loader] expected at least one row, got {}", rows);
+  std::vector<PackedRow> packed;
+  for (int64_t i = 0; i < rows; ++i) packed.push_back(next_row());
+  const auto set_of = [this](int32_t source) -> const ShardSet& { return mixture_.set(source); };
+  TokenBlock block =
+      make_block(packed, options_.packing, tokens_of(set_of, options_.end_of_text), options_.bytes_of_token);
+  totals_.rows += block.rows;
+  totals_.tokens += block.tokens();
+  totals_.targets += block.target_count;
+  totals_.padding += block.padding;
+  return block;
+}
+
+LoaderState Loader::state() const {
+  return {identity_, mixture_.position(), pending_, packer_.open_rows(), totals_};
+}
+
+void Loader::restore(const LoaderState& state) {
+  require(state.identity == identity_,
+          "[loader] the saved position belongs to other data, weights, seed or packing: expected {}, got {}",
+          identity_, state.identity);
+  const auto check_piece = [&](const Piece& piece) {
+    require(piece.source >= 0 && piece.source < mixture_.sources() && piece.document >= 0 &&
+                piece.document < mixture_.set(piece.source).documents() && piece.begin >= 0 &&
+                piece.begin <= piece.end &&
+                piece.end <= mixture_.set(piece.source).document(piece.document).size() + 1,
+            "[loader] the saved position names a piece that does not exist");
+  };
+  if (state.pending.size() != 0) check_piece(state.pending);
+  for (const PackedRow& row : state.open_rows)
+    for (const Piece& piece : row.pieces) check_piece(piece);
+  mixture_.seek(state.sources);
+  packer_.restore(state.open_rows);
+  pending_ = state.pending;
+  totals_ = state.totals;
+}
+
+std::vector<double> Loader::epochs() const {
+  std::vector<double> epochs;
+  for (int i = 0; i < mixture_.sources(); ++i)
+    epochs.push_back(double(mixture_.position()[size_t(i)].documents) / double(mixture_.set(i).documents()));
+  return epochs;
+}
+
+ValidationRows::ValidationRows(std::shared_ptr<const ShardSet> set, LoaderOptions options, int64_t limit)
+    : set_(std::move(set)), options_(std::move(options)) {
+  require(set_ != nullptr && set_->documents() > 0,
+          "[loader] expected a validation set with documents, got none");
+  require(limit >= 1, "[loader] expected at least one row for validation, got {}", limit);
+  check_options(options_, set_->info().vocabulary);
+  Packer packer(options_.packing);
+  for (int64_t i = 0; i < set_->documents() && rows() < limit; ++i) {
+    Piece rest{0, i, 0, set_->document(i).size() + 1};
+    while (rest.size() > 0 && rows() < limit)
+      if (auto row = packer.add(cut(rest, options_.packing.row_tokens))) rows_.push_back(std::move(*row));
+  }
+  while (rows() < limit) {
+    auto row = packer.flush();
+    if (!row) break;
+    rows_.push_back(std::move(*row));
+  }
+}
+
+TokenBlock ValidationRows::block(int64_t first, int64_t count) const {
+  require(first >= 0 && count >= 1 && count <= rows() - first,
+          "[loader] expected rows within {}, got {} from {}", rows(), count, first);
+  const auto set_of = [this](int32_t) -> const ShardSet& { return *set_; };
+  return make_block(std::span(rows_).subspan(size_t(first), size_t(count)), options_.packing,
+                    tokens_of(set_of, options_.end_of_text), options_.bytes_of_token);
+}
+
+}  // namespace fude

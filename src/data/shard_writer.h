@@ -1,0 +1,34 @@
+// Sharded token files, written: documents and an encoder in, a folder of shards and its shards.json out.
+//
+// Each finished shard is kept: shards.json is rewritten after every one, with the place in the corpus where
+// the next begins. A run that was killed is simply run again; it goes on after the last shard listed, and the
+// folder ends up byte for byte as if nothing had happened. One shard is held in memory while it grows.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/document_source.h"
+#include "data/shard.h"
+
+namespace fude {
+
+// Appends the tokens of `text` to `out`.
+using Encoder = std::function<void(std::string_view text, std::vector<int32_t>& out)>;
+
+struct ShardOptions {
+  std::string folder;
+  int64_t vocabulary = 0;
+  std::string tokenizer_hash;                // hash_hex of the tokenizer's file
+  int64_t shard_tokens = int64_t(32) << 20;  // a shard ends with the document that reaches this
+  // Called after every document, with bytes of the corpus.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+};
+
+// Returns the finished set's shards.json. Error if the folder holds shards of another corpus, tokenizer or
+// size.
+Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardOptions& options);
+
+}  // namespace fude

@@ -1,0 +1,93 @@
+#include "data/compressed_stream.h"
+
+#include "tests/data/corpus.h"
+
+namespace fude {
+namespace {
+
+std::string read_all(CompressedStream stream, size_t piece = 1000) {
+  std::string all, buffer(piece, '\0');
+  while (const size_t got = stream.read(buffer.data(), piece)) all.append(buffer, 0, got);
+  return all;
+}
+
+std::string sample(size_t size) {
+  Random random{.seed = 3};
+  std::string text(size, ' ');
+  for (char& c : text) c = char('a' + random.below(4));
+  return text;
+}
+
+const std::vector<std::pair<std::string, std::string (*)(const std::string&)>> kFormats = {
+    {".gz", gzip}, {".zst", zstd}, {".xz", xz}};
+
+TEST(CompressedStream, ReadsEveryFormatInAnyPieceSize) {
+  const TemporaryFolder folder;
+  for (const size_t size : {0, 1, 5000, 700000}) {
+    const std::string text = sample(size);
+    write_file(folder / "plain.txt", text);
+    EXPECT_EQ(read_all(CompressedStream(folder / "plain.txt")), text);
+    for (const auto& [ending, compress] : kFormats) {
+      const std::string path = folder / ("text" + ending);
+      write_file(path, compress(text));
+      for (const size_t piece : {7, 4096, 1 << 20})
+        if (size < 100000 || piece > 7) {
+          EXPECT_EQ(read_all(CompressedStream(path), piece), text) << ending << size;
+        }
+    }
+  }
+}
+
+TEST(CompressedStream, GoesByContentsNotOnlyByName) {
+  EXPECT_EQ(read_all(CompressedStream(gzip("hello"), "file.txt")), "hello");
+  EXPECT_EQ(read_all(CompressedStream(xz("hello"), "file.gz")), "hello");
+  for (const auto& [ending, compress] : kFormats) {
+    EXPECT_NE(message_of([&] { CompressedStream("not compressed", "a" + ending); }).find("a" + ending),
+              std::string::npos);
+    EXPECT_THROW(CompressedStream("", "a" + ending), Error);
+  }
+}
+
+TEST(CompressedStream, ReadsMembersAndFramesOneAfterTheOther) {
+  for (const auto& [ending, compress] : kFormats) {
+    const std::string whole = compress("one ") + compress("") + compress("two");
+    EXPECT_EQ(read_all(CompressedStream(whole, "a" + ending), 2), "one two") << ending;
+  }
+}
+
+TEST(CompressedStream, EveryTruncationIsAnErrorThatNamesTheFile) {
+  const std::string text = sample(3000);
+  for (const auto& [ending, compress] : kFormats) {
+    const std::string whole = compress(text);
+    for (size_t size = 0; size < whole.size(); ++size) {
+      const std::string message = message_of(
+          [&] { read_all(CompressedStream(std::string_view(whole).substr(0, size), "cut" + ending)); });
+      EXPECT_NE(message.find("cut" + ending), std::string::npos)
+          << ending << " at " << size << ": " << message;
+    }
+  }
+}
+
+TEST(CompressedStream, CorruptionNeverYieldsOtherText) {
+  const std::string text = sample(2000);
+  for (const auto& [ending, compress] : kFormats) {
+    const std::string whole = compress(text);
+    for (size_t at = 0; at < whole.size(); ++at) {
+      std::string damaged = whole;
+      damaged[at] = char(damaged[at] ^ 0x55);
+      std::string got = text;
+      message_of([&] { got = read_all(CompressedStream(damaged, "bad" + ending)); });
+      EXPECT_EQ(got, text) << ending << " at " << at;
+    }
+    EXPECT_THROW(read_all(CompressedStream(whole + "and then garbage", "a" + ending)), Error) << ending;
+  }
+}
+
+TEST(CompressedStream, RefusesWhatIsNoFile) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(CompressedStream(folder.path()), Error);
+  EXPECT_THROW(CompressedStream(folder / "missing"), Error);
+}
+
+}  // namespace
+}  // namespace fude
