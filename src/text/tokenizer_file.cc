@@ -245,6 +245,7 @@ std::string tokenizer_json(const TokenizerData& data) {
   for (size_t id = 0; id < tokens.size(); ++id) names[id] = name_of_bytes(tokens[id]);
   Json added = Json::array();
   for (const AddedToken& token : data.added) {
+    require(is_valid_utf8(token.content), "[tokenizer_json] the added token {} is not valid UTF-8", token.id);
     if (size_t(token.id) >= names.size()) names.resize(size_t(token.id) + 1);
     names[size_t(token.id)] = token.content;
     added.push_back({{"id", token.id},
@@ -295,6 +296,7 @@ void save_tokenizer(const std::string& folder, const TokenizerData& data, const 
                        return token.content == end_of_text;
                      });
   require(known, "[save_tokenizer] the end-of-text token '{}' is not among the added tokens", end_of_text);
+  require(is_valid_utf8(chat_template), "[save_tokenizer] the chat template is not valid UTF-8");
   Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
   config["add_prefix_space"] = data.prefix_space;
   config["eos_token"] = end_of_text.empty() ? Json(nullptr) : Json(end_of_text);
