@@ -13,4 +13,5 @@ endfunction()
 
 fude_pkg(xxhash libxxhash)
 fude_pkg(pcre2 libpcre2-8)
+fude_pkg(utf8proc libutf8proc)
 fude_pkg(compression zlib libzstd liblzma)

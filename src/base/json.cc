@@ -57,11 +57,12 @@ bool boolean(const Json& value, const char* key, std::string_view where) {
 
 }  // namespace
 
-Json parse_json(std::string_view text, std::string_view where, JsonLimits limits) {
+Json parse_json(std::string_view text, std::string_view where, JsonLimits limits,
+                const Json::parser_callback_t& callback) {
   require(text.size() <= limits.bytes, "[{}] JSON has {} bytes, the limit is {}", where, text.size(), limits.bytes);
   require_depth(text, where, limits.depth);
   try {
-    return Json::parse(text);
+    return Json::parse(text, callback);
   } catch (const nlohmann::json::exception& error) {
     fail("[{}] not valid JSON: {}", where, error.what());
   }

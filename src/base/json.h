@@ -20,7 +20,10 @@ struct JsonLimits {
 };
 
 // `where` names the source ("config.json", "corpus.jsonl:17") in the error message.
-Json parse_json(std::string_view text, std::string_view where, JsonLimits limits = {});
+// `callback` sees each key and value as it is read and may drop it: for objects with very many keys, which an
+// order-keeping object would search one by one.
+Json parse_json(std::string_view text, std::string_view where, JsonLimits limits = {},
+                const Json::parser_callback_t& callback = nullptr);
 
 // Typed members with errors that name the place: "[config.json] expected a number at 'hidden_size', got a string".
 int64_t json_integer(const Json& object, const char* key, std::string_view where);

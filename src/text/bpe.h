@@ -1,0 +1,101 @@
+// Byte-pair encoding of one piece of text: start from its bytes, again and again merge the neighbours whose merge has the
+// lowest rank (the leftmost of equals), until no merge applies.
+//
+// Short pieces are merged in a small array, long ones with a heap over a linked list, so that a megabyte of one letter
+// costs n log n. A piece that is itself an entry is looked up whole, where that is known to give what merging gives.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fude {
+
+using TokenId = int32_t;
+constexpr TokenId kNoToken = -1;
+
+// left and right become result. Lower ranks go first.
+struct Merge {
+  TokenId left, right, result;
+  uint32_t rank;
+  bool operator==(const Merge&) const = default;
+};
+
+// What a byte-level BPE is made of.
+struct Vocabulary {
+  std::vector<std::string> tokens;  // bytes by id; an empty string means that the id has no entry
+  std::vector<Merge> merges;        // by rising rank; of two merges of one pair the later holds
+  bool whole_pieces = false;        // a piece that is an entry is that entry, whatever the merges say ("ignore_merges")
+  TokenId unknown = kNoToken;       // for bytes that have no entry; without it they are left out
+  bool fuse_unknown = false;        // neighbouring unknown bytes become one token
+};
+
+// The vocabulary of a rank file: ids are ranks, and any neighbours merge whose bytes together are an entry.
+Vocabulary vocabulary_from_ranks(std::vector<std::string> tokens);
+
+// Open-addressing table from a pair of ids to its merge.
+class PairTable {
+ public:
+  static constexpr uint32_t kNoRank = 0xFFFFFFFF;
+  struct Found {
+    uint32_t rank = kNoRank;
+    TokenId result = kNoToken;
+  };
+
+  explicit PairTable(size_t expected = 0);
+  // The later of two entries for one pair holds.
+  void insert(const Merge& merge);
+  Found find(TokenId left, TokenId right) const {
+    const uint64_t key = key_of(left, right);
+    for (size_t slot = slot_of(key);; slot = (slot + 1) & mask_) {
+      if (slots_[slot].key == key) return slots_[slot].value;
+      if (slots_[slot].key == kEmpty) return {};
+    }
+  }
+
+ private:
+  static constexpr uint64_t kEmpty = ~uint64_t(0);
+  struct Slot {
+    uint64_t key = kEmpty;
+    Found value;
+  };
+  static uint64_t key_of(TokenId left, TokenId right) { return uint64_t(uint32_t(left)) << 32 | uint32_t(right); }
+  size_t slot_of(uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
+  void grow();
+
+  std::vector<Slot> slots_;
+  size_t mask_ = 0, used_ = 0;
+  int shift_ = 64;
+};
+
+class Bpe {
+ public:
+  // Error if an id is out of range or a merge's bytes are not its parts'.
+  explicit Bpe(Vocabulary vocabulary);
+
+  // Appends the tokens of one piece.
+  void encode_piece(std::string_view piece, std::vector<TokenId>& out) const;
+  // The entry with these bytes, or kNoToken.
+  TokenId find(std::string_view bytes) const;
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+
+ private:
+  // Open-addressing table from the hash of an entry's bytes to its id. `direct`: a piece with these bytes is this token.
+  struct Entry {
+    uint32_t hash = 0;
+    TokenId id = kNoToken;
+    bool direct = false;
+  };
+  const Entry* lookup(std::string_view bytes) const;
+  void encode_by_merging(std::string_view piece, std::vector<TokenId>& out) const;
+
+  Vocabulary vocabulary_;
+  PairTable pairs_;
+  std::array<TokenId, 256> byte_tokens_;
+  std::vector<Entry> entries_;
+  size_t longest_ = 0;
+};
+
+}  // namespace fude

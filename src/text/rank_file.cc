@@ -1,0 +1,90 @@
+// Rank files (.tiktoken): one entry a line, its bytes in base64, a blank, its rank, which is its id.
+#include <array>
+
+#include "base/error.h"
+#include "text/tokenizer_file.h"
+
+namespace fude {
+namespace {
+
+constexpr size_t kEntries = 1 << 22;
+constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+std::string from_base64(std::string_view text, std::string_view where, size_t line) {
+  static const std::array<int8_t, 256> value_of = [] {
+    std::array<int8_t, 256> values;
+    values.fill(-1);
+    for (size_t i = 0; i < kDigits.size(); ++i) values[uint8_t(kDigits[i])] = int8_t(i);
+    return values;
+  }();
+  require(text.size() % 4 == 0 && !text.empty(), "[{}:{}] expected base64 in groups of four", where, line);
+  size_t padding = 0;
+  while (padding < 2 && text.ends_with('=')) {
+    text.remove_suffix(1);
+    ++padding;
+  }
+  std::string bytes;
+  uint32_t bits = 0;
+  int have = 0;
+  for (const char c : text) {
+    const int value = value_of[uint8_t(c)];
+    require(value >= 0, "[{}:{}] not a base64 digit: byte {}", where, line, int(uint8_t(c)));
+    bits = (bits << 6 | uint32_t(value)) & 0xFFFFFF;
+    have += 6;
+    if (have < 8) continue;
+    have -= 8;
+    bytes += char(bits >> have);
+  }
+  return bytes;
+}
+
+void append_base64(std::string& out, std::string_view bytes) {
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t have = std::min<size_t>(3, bytes.size() - i);
+    uint32_t bits = 0;
+    for (size_t k = 0; k < 3; ++k) bits = bits << 8 | (k < have ? uint8_t(bytes[i + k]) : 0);
+    for (size_t k = 0; k < 4; ++k) out += k <= have ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> parse_ranks(std::string_view text, std::string_view where) {
+  std::vector<std::string> tokens;
+  size_t line = 0;
+  while (!text.empty()) {
+    ++line;
+    const size_t stop = std::min(text.find('\n'), text.size());
+    std::string_view row = text.substr(0, stop);
+    text.remove_prefix(std::min(stop + 1, text.size()));
+    if (row.ends_with('\r')) row.remove_suffix(1);
+    if (row.empty()) continue;
+    const size_t blank = row.find(' ');
+    require(blank != std::string_view::npos && blank > 0, "[{}:{}] expected base64, a blank and a rank", where, line);
+    size_t rank = 0;
+    require(blank + 1 < row.size() && row.size() - blank <= 8, "[{}:{}] expected a rank below {}", where, line, kEntries);
+    for (const char c : row.substr(blank + 1)) {
+      require(c >= '0' && c <= '9', "[{}:{}] expected a rank of decimal digits", where, line);
+      rank = rank * 10 + size_t(c - '0');
+    }
+    require(rank < kEntries, "[{}:{}] expected a rank below {}, got {}", where, line, kEntries, rank);
+    if (rank >= tokens.size()) tokens.resize(rank + 1);
+    require(tokens[rank].empty(), "[{}:{}] the rank {} stands twice", where, line, rank);
+    tokens[rank] = from_base64(row.substr(0, blank), where, line);
+    require(!tokens[rank].empty(), "[{}:{}] an entry without bytes", where, line);
+  }
+  require(!tokens.empty(), "[{}] expected at least one entry", where);
+  return tokens;
+}
+
+std::string ranks_text(const std::vector<std::string>& tokens) {
+  std::string out;
+  for (size_t rank = 0; rank < tokens.size(); ++rank) {
+    if (tokens[rank].empty()) continue;
+    append_base64(out, tokens[rank]);
+    out += fmt::format(" {}\n", rank);
+  }
+  return out;
+}
+
+}  // namespace fude

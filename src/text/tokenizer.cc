@@ -1,0 +1,168 @@
+#include "text/tokenizer.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "text/added_tokens.h"
+#include "text/unicode.h"
+
+namespace fude {
+namespace {
+
+// The vocabulary that plain text is made of: without the special tokens, unless merges need them as parts.
+Vocabulary plain_vocabulary(const TokenizerData& data) {
+  Vocabulary vocabulary = data.vocabulary;
+  std::vector<bool> in_merges(vocabulary.tokens.size());
+  const auto note = [&](TokenId id) {
+    if (id >= 0 && size_t(id) < in_merges.size()) in_merges[size_t(id)] = true;
+  };
+  for (const Merge& merge : vocabulary.merges) {
+    note(merge.left);
+    note(merge.right);
+    note(merge.result);
+  }
+  for (const AddedToken& token : data.added) {
+    const size_t id = size_t(token.id);
+    if (token.special && token.id == vocabulary.unknown) vocabulary.unknown = kNoToken;
+    if (token.special && id < vocabulary.tokens.size() && !in_merges[id] && vocabulary.tokens[id].size() != 1)
+      vocabulary.tokens[id].clear();
+  }
+  return vocabulary;
+}
+
+void append_number(std::string& out, uint64_t value) {
+  for (int i = 0; i < 8; ++i) out += char(value >> (8 * i));
+}
+void append_text(std::string& out, std::string_view text) {
+  append_number(out, text.size());
+  out += text;
+}
+
+}  // namespace
+
+struct Tokenizer::State {
+  explicit State(TokenizerData given) : data(std::move(given)), bpe(plain_vocabulary(data)), pre_tokenizer(data.steps) {
+    size = int64_t(data.vocabulary.tokens.size());
+    for (const AddedToken& token : data.added) {
+      require(token.id >= 0 && !token.content.empty(), "[tokenizer] an added token has no id or no content");
+      require(by_id.emplace(token.id, &token).second, "[tokenizer] the added token id {} stands twice", token.id);
+      size = std::max(size, int64_t(token.id) + 1);
+      if (token.special)
+        require(specials.emplace(token.content, token.id).second, "[tokenizer] the special token '{}' stands twice", token.content);
+    }
+    for (const bool normalized : {false, true})
+      for (const bool special : {false, true}) {
+        std::vector<const AddedToken*> tokens;
+        for (const AddedToken& token : data.added)
+          if (token.normalized == normalized && (special || !token.special)) tokens.push_back(&token);
+        finders[normalized][special] = AddedTokenFinder(std::move(tokens));
+      }
+  }
+
+  // Hands the text between matches to `plain` and appends the matches' ids.
+  template <class Plain>
+  void between(const AddedTokenFinder& finder, std::string_view text, std::vector<TokenId>& out, const Plain& plain) const {
+    for (size_t at = 0; at < text.size();) {
+      const auto match = finder.find(text, at);
+      const size_t stop = match.token == nullptr ? text.size() : match.begin;
+      if (stop > at) plain(text.substr(at, stop - at));
+      if (match.token == nullptr) break;
+      out.push_back(match.token->id);
+      at = match.end;
+    }
+  }
+
+  void encode_plain(std::string_view text, std::vector<TokenId>& out) const {
+    std::string with_prefix;
+    if (data.prefix_space && !text.starts_with(' ')) text = with_prefix = " " + std::string(text);
+    std::vector<size_t> ends;
+    pre_tokenizer.split(text, ends);
+    size_t begin = 0;
+    for (const size_t end : ends) {
+      bpe.encode_piece(text.substr(begin, end - begin), out);
+      begin = end;
+    }
+  }
+
+  const TokenizerData data;
+  const Bpe bpe;
+  const PreTokenizer pre_tokenizer;
+  std::unordered_map<TokenId, const AddedToken*> by_id;
+  std::unordered_map<std::string_view, TokenId> specials;
+  AddedTokenFinder finders[2][2];  // [normalized][special tokens too]
+  int64_t size = 0;
+};
+
+Tokenizer::Tokenizer(TokenizerData data) : state_(std::make_shared<const State>(std::move(data))) {}
+
+Tokenizer Tokenizer::load(const std::string& path, std::string_view pattern) { return Tokenizer(read_tokenizer(path, pattern)); }
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
+  std::vector<TokenId> out;
+  encode_into(text, out, special);
+  return out;
+}
+
+void Tokenizer::encode_into(std::string_view text, std::vector<TokenId>& out, SpecialTokens special) const {
+  const State& state = *state_;
+  const bool recognise = special == SpecialTokens::recognised;
+  state.between(state.finders[false][recognise], text, out, [&](std::string_view raw) {
+    std::string normal;
+    if (state.data.nfc) raw = normal = normalize_nfc(raw);
+    state.between(state.finders[true][recognise], raw, out, [&](std::string_view plain) { state.encode_plain(plain, out); });
+  });
+}
+
+std::string Tokenizer::decode(std::span<const TokenId> tokens) const {
+  std::string out;
+  for (const TokenId token : tokens) out += bytes_of(token);
+  return out;
+}
+
+std::string_view Tokenizer::bytes_of(TokenId token) const {
+  require(token >= 0 && token < state_->size, "[tokenizer] expected a token id in [0, {}), got {}", state_->size, token);
+  const auto added = state_->by_id.find(token);
+  if (added != state_->by_id.end()) return added->second->content;
+  return state_->data.vocabulary.tokens[size_t(token)];
+}
+
+bool Tokenizer::is_special(TokenId token) const {
+  const auto added = state_->by_id.find(token);
+  return added != state_->by_id.end() && added->second->special;
+}
+
+std::optional<TokenId> Tokenizer::find_special(std::string_view content) const {
+  const auto found = state_->specials.find(content);
+  return found == state_->specials.end() ? std::nullopt : std::optional(found->second);
+}
+
+int64_t Tokenizer::vocabulary_size() const { return state_->size; }
+const TokenizerData& Tokenizer::data() const { return state_->data; }
+
+std::string Tokenizer::hash() const {
+  const TokenizerData& data = state_->data;
+  std::string all;
+  append_number(all, uint64_t(state_->size));
+  for (TokenId token = 0; token < state_->size; ++token) append_text(all, bytes_of(token));
+  append_number(all, data.vocabulary.merges.size());
+  for (const Merge& merge : data.vocabulary.merges)
+    for (const uint64_t part : {uint64_t(merge.left), uint64_t(merge.right), uint64_t(merge.result)}) append_number(all, part);
+  append_number(all, data.vocabulary.whole_pieces | data.vocabulary.fuse_unknown << 1 | data.prefix_space << 2 | data.nfc << 3);
+  append_number(all, uint64_t(int64_t(data.vocabulary.unknown)));
+  append_number(all, data.added.size());
+  for (const AddedToken& token : data.added) {
+    append_number(all, uint64_t(token.id));
+    append_text(all, token.content);
+    append_number(all, token.special | token.single_word << 1 | token.lstrip << 2 | token.rstrip << 3 | token.normalized << 4);
+  }
+  append_number(all, data.steps.size());
+  for (const SplitStep& step : data.steps) {
+    append_number(all, uint64_t(step.kind));
+    append_text(all, step.pattern);
+  }
+  return hash_hex(all);
+}
+
+}  // namespace fude

@@ -1,0 +1,115 @@
+#include "text/pretokenize.h"
+
+#include <gtest/gtest.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "tests/reference/random_text.h"
+#include "tests/reference/text_reference.h"
+
+namespace fude {
+namespace {
+
+using reference::pieces_of;
+using Pieces = std::vector<std::string>;
+
+Pieces known(std::string_view name, std::string_view text) { return pieces_of(*make_known_splitter(named_pattern(name)), text); }
+
+TEST(Pretokenize, Gpt2) {
+  EXPECT_EQ(known("gpt2", "I'll be  there, it's 2024!\n\n x"),
+            (Pieces{"I", "'ll", " be", " ", " there", ",", " it", "'s", " 2024", "!", "\n\n", " x"}));
+  EXPECT_EQ(known("gpt2", "a  "), (Pieces{"a", "  "}));
+}
+
+TEST(Pretokenize, O200k) {
+  EXPECT_EQ(known("o200k", "HelloWorld ABCdef it'S\n\n12345 a//\n/b"),
+            (Pieces{"Hello", "World", " ABCdef", " it'S", "\n\n", "123", "45", " a", "//\n/", "b"}));
+  // The prefix character is given up before upper case alone is tried: a mark before capitals stands alone.
+  EXPECT_EQ(known("o200k", "\xCC\x81"
+                           "AB"),
+            (Pieces{"\xCC\x81", "AB"}));
+}
+
+TEST(Pretokenize, Qwen2) {
+  EXPECT_EQ(known("qwen2", "it'RE 12 \tx\r\n\n y"), (Pieces{"it", "'RE", " ", "1", "2", " ", "\tx", "\r\n\n", " y"}));
+  EXPECT_EQ(known("cl100k", "12345"), (Pieces{"123", "45"}));
+}
+
+TEST(Pretokenize, EveryKnownPatternEqualsTheRegularExpression) {
+  for (const char* name : {"gpt2", "cl100k", "qwen2", "o200k"}) {
+    const auto fast = make_known_splitter(named_pattern(name));
+    const auto oracle = make_regex_splitter(named_pattern(name));
+    Random random{1, 2};
+    for (int n = 0; n < 10000; ++n) {
+      const std::string text = reference::random_text(random, 1 + random.below(n % 100 == 0 ? 400 : 14));
+      ASSERT_EQ(pieces_of(*fast, text), pieces_of(*oracle, text)) << name << ": " << testing::PrintToString(text);
+    }
+  }
+}
+
+TEST(Pretokenize, SpellingsOfOnePatternAreKnown) {
+  const std::string_view tiktoken_gpt2 = R"('(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s)";
+  const std::string_view tiktoken_cl100k =
+      R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s)";
+  EXPECT_EQ(canonical_pattern(tiktoken_gpt2), named_pattern("gpt2"));
+  EXPECT_EQ(canonical_pattern(tiktoken_cl100k), named_pattern("cl100k"));
+  for (const std::string_view pattern : {tiktoken_gpt2, tiktoken_cl100k}) {
+    const auto fast = make_known_splitter(pattern), oracle = make_regex_splitter(pattern);
+    Random random{1, 3};
+    for (int n = 0; n < 3000; ++n) {
+      const std::string text = reference::random_text(random, 12);
+      ASSERT_EQ(pieces_of(*fast, text), pieces_of(*oracle, text)) << testing::PrintToString(text);
+    }
+  }
+}
+
+TEST(Pretokenize, InvalidBytesAreSymbols) {
+  // As U+FFFD would be: one piece of symbols, the bytes kept.
+  EXPECT_EQ(known("gpt2", "ab\xFF\xC3 \xE3\x81x"), (Pieces{"ab", "\xFF\xC3", " \xE3\x81", "x"}));
+}
+
+TEST(Pretokenize, ForeignPatternKeepsGaps) {
+  EXPECT_EQ(pieces_of(*make_regex_splitter("[0-9]"), "ab1\xFF"
+                                                     "22c"),
+            (Pieces{"ab", "1", "\xFF", "2", "2", "c"}));
+  EXPECT_EQ(pieces_of(*make_regex_splitter("x*"), "axxb"), (Pieces{"a", "xx", "b"}));
+  EXPECT_EQ(pieces_of(*make_regex_splitter(literal_pattern("a.b ")), "a.b axb "), (Pieces{"a.b ", "axb "}));
+}
+
+TEST(Pretokenize, BadPatternsAreErrors) {
+  EXPECT_THROW(make_regex_splitter("(ab"), Error);
+  EXPECT_THROW(make_regex_splitter("\xFF"), Error);
+  EXPECT_THROW(named_pattern("gpt9"), Error);
+}
+
+TEST(Pretokenize, CatastrophicPatternIsAnErrorSoon) {
+  const auto splitter = make_regex_splitter("(?:(a+)+)+b");
+  const double start = now_seconds();
+  EXPECT_THROW(pieces_of(*splitter, std::string(5000, 'a')), Error);
+  EXPECT_LT(now_seconds() - start, 5);
+}
+
+TEST(Pretokenize, LongRunsAreLinear) {
+  const double start = now_seconds();
+  for (const char* name : {"gpt2", "cl100k", "qwen2", "o200k"})
+    for (const std::string unit : {"a", "A", " ", "\n", "1", "!", "\xE6\xBC\xA2", "\xCC\x81", "A\xCC\x81", "\xE6\xBC\xA2"
+                                                                                                         "A",
+                                   " \n", "'", "\xFF"}) {
+      std::string text;
+      while (text.size() < 300000) text += unit;
+      EXPECT_EQ(known(name, text + "x").empty(), false);
+    }
+  EXPECT_LT(now_seconds() - start, 10);
+}
+
+TEST(Pretokenize, StepsFollowEachOther) {
+  const PreTokenizer smollm({{SplitStep::Kind::each_digit, {}}, {SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))}});
+  EXPECT_EQ(pieces_of(smollm, "in 2024, x"), (Pieces{"in", " ", "2", "0", "2", "4", ",", " x"}));
+  const PreTokenizer runs({{SplitStep::Kind::digits, {}}});
+  EXPECT_EQ(pieces_of(runs, "in 2024, x"), (Pieces{"in ", "2024", ", x"}));
+  EXPECT_EQ(pieces_of(PreTokenizer(), "in 2024"), (Pieces{"in 2024"}));
+  EXPECT_EQ(pieces_of(smollm, ""), Pieces{});
+}
+
+}  // namespace
+}  // namespace fude
