@@ -1,0 +1,98 @@
+#include "infer/sampler.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "base/error.h"
+#include "infer/stop.h"
+
+namespace fude {
+namespace {
+
+std::vector<float> logs(const std::vector<double>& p) {
+  std::vector<float> out;
+  for (double x : p) out.push_back(float(std::log(x)));
+  return out;
+}
+
+TEST(Sampler, FrequenciesFollowTheDistribution) {
+  const auto p = logs({0.5, 0.3, 0.15, 0.05});
+  SamplingOptions options{.temperature = 1.0};
+  std::map<int, int> counts;
+  constexpr int kDraws = 20000;
+  for (int i = 0; i < kDraws; ++i) ++counts[sample_token(p, {}, 0, options, i).token];
+  for (int t = 0; t < 4; ++t) {
+    const double expected = std::exp(double(p[size_t(t)])), deviation = std::sqrt(expected * (1 - expected) / kDraws);
+    EXPECT_NEAR(double(counts[t]) / kDraws, expected, 4.5 * deviation) << t;
+  }
+}
+
+TEST(Sampler, TruncationKeepsWhatItSays) {
+  const auto p = logs({0.05, 0.5, 0.3, 0.15});
+  for (int i = 0; i < 500; ++i) {
+    EXPECT_EQ(sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .top_k = 1}, i).token, 1);
+    EXPECT_EQ(sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .top_p = 0.4}, i).token, 1);
+    EXPECT_NE(sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .min_p = 0.2}, i).token, 0);
+    EXPECT_EQ(sample_token(p, {}, 0, SamplingOptions{.temperature = 0.0}, i).token, 1);
+  }
+}
+
+TEST(Sampler, DrawsDependOnSeedAndPositionAlone) {
+  const auto p = logs({0.25, 0.25, 0.25, 0.25});
+  const std::vector<int32_t> seen = {1, 2};
+  bool differs = false;
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .seed = 5}, i).token, sample_token(p, seen, 1, SamplingOptions{.temperature = 1.0, .seed = 5}, i).token);
+    differs |= sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .seed = 5}, i).token != sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .seed = 6}, i).token;
+  }
+  EXPECT_TRUE(differs);
+}
+
+TEST(Sampler, PenaltiesLowerWhatWasSeen) {
+  const auto p = logs({0.6, 0.4});
+  const std::vector<int32_t> seen = {0, 0, 0};
+  EXPECT_EQ(sample_token(p, seen, 3, SamplingOptions{.temperature = 0, .frequency_penalty = 0.5}, 3).token, 1);
+  EXPECT_EQ(sample_token(p, seen, 0, SamplingOptions{.temperature = 0, .frequency_penalty = 0.5}, 3).token, 0);
+  EXPECT_EQ(sample_token(p, seen, 0, SamplingOptions{.temperature = 0, .repetition_penalty = 3.0}, 3).token, 1);
+  EXPECT_FLOAT_EQ(sample_token(p, seen, 3, SamplingOptions{.temperature = 0, .frequency_penalty = 0.5}, 3).logprob, std::log(0.4f));
+}
+
+TEST(Sampler, RefusesOptionsOutOfRange) {
+  EXPECT_THROW(check({.temperature = -1}), Error);
+  EXPECT_THROW(check({.top_p = 2}), Error);
+  EXPECT_THROW(check({.top_k = -1}), Error);
+  EXPECT_THROW(check({.temperature = std::nan("")}), Error);
+}
+
+TEST(StopMatcher, HoldsBackWhatMayBecomeAStop) {
+  StopMatcher stop({"</end>", "STOP"});
+  EXPECT_EQ(stop.add("hello </e"), "hello ");
+  EXPECT_EQ(stop.add("x> ST"), "</ex> ");
+  EXPECT_EQ(stop.add("OP and more"), "");
+  EXPECT_TRUE(stop.matched());
+  EXPECT_EQ(stop.add("anything"), "");
+  StopMatcher other({"ab"});
+  EXPECT_EQ(other.add("xa"), "x");
+  EXPECT_EQ(other.flush(), "a");
+}
+
+// Every cut of a text into pieces gives what the whole text gives.
+TEST(StopMatcher, PiecesDoNotMatter) {
+  const std::string text = "aabaabaaab--aab";
+  const std::vector<std::string> stops = {"aaab", "b--"};
+  for (size_t cut = 0; cut <= text.size(); ++cut)
+    for (size_t second = cut; second <= text.size(); ++second) {
+      StopMatcher stop(stops);
+      std::string out = stop.add(text.substr(0, cut));
+      out += stop.add(text.substr(cut, second - cut));
+      out += stop.add(text.substr(second));
+      out += stop.flush();
+      EXPECT_EQ(out, "aabaab");
+    }
+}
+
+}  // namespace
+}  // namespace fude
