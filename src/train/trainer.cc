@@ -1,0 +1,156 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "model/folder.h"
+
+namespace fude {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr const char* kPrefix = "checkpoint-";
+
+// Steps of the whole checkpoints in a folder, ascending.
+std::vector<int64_t> checkpoints_in(const std::string& folder) {
+  std::vector<int64_t> steps;
+  if (!fs::is_directory(folder)) return steps;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    const std::string digits = name.starts_with(kPrefix) ? name.substr(std::string(kPrefix).size()) : "";
+    if (digits.empty() || digits.size() > 12 || digits.find_first_not_of("0123456789") != std::string::npos) continue;
+    steps.push_back(std::stoll(digits));
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+void require_same_run(const Json& saved, const Json& now, const std::string& folder) {
+  for (const auto& [key, value] : now.items()) {
+    const auto found = saved.find(key);
+    require(found != saved.end() && *found == value,
+            "[train] {} belongs to another run: '{}' was {}, now it is {}; use another --out folder, or the old settings", folder,
+            key, found == saved.end() ? "absent" : found->dump(), value.dump());
+  }
+}
+
+}  // namespace
+
+Trainer::Trainer(Transformer& model, const Kernels& kernels, Loader& loader, const ValidationRows* validation,
+                 TrainerOptions options)
+    : model_(model),
+      kernels_(kernels),
+      loader_(loader),
+      validation_(validation),
+      options_(std::move(options)),
+      optimizer_(model.device(), kernels, model.parameters(), options_.optimizer),
+      gradients_(model.device()) {
+  options_.schedule.check();
+  require(options_.blocks_per_step >= 1 && options_.rows_per_block >= 1, "[train] expected at least one row per step");
+  make_directories(options_.folder);
+}
+
+std::string Trainer::checkpoint_folder(int64_t step) const { return fmt::format("{}/{}{:08}", options_.folder, kPrefix, step); }
+
+NamedTensors Trainer::tensors() {
+  NamedTensors all;
+  for (Parameter* p : model_.parameters()) all.emplace_back(p->name(), p->values());
+  for (auto& moment : optimizer_.state()) all.push_back(moment);
+  return all;
+}
+
+int64_t Trainer::resume() {
+  const auto steps = checkpoints_in(options_.folder);
+  if (steps.empty()) {
+    metrics_.emplace(options_.folder + "/metrics.jsonl", -1);
+    return 0;
+  }
+  const std::string folder = checkpoint_folder(steps.back());
+  const Checkpoint checkpoint(folder);
+  const Json& user = checkpoint.user();
+  require(user.is_object() && user.contains("identity") && user.contains("loader") && user.contains("spikes"),
+          "[train] {}: the state of the run is not complete", folder);
+  require_same_run(user["identity"], options_.identity, folder);
+  checkpoint.restore(tensors());
+  loader_.restore(LoaderState::from_json(user["loader"], folder));
+  spikes_.restore(user["spikes"]);
+  steps_done_ = json_integer(user, "step", folder);
+  tokens_done_ = json_integer(user, "tokens", folder);
+  optimizer_.set_steps_done(json_integer(user, "optimizer_steps", folder));
+  metrics_.emplace(options_.folder + "/metrics.jsonl", steps_done_);
+  return steps_done_;
+}
+
+void Trainer::save() {
+  const std::string folder = checkpoint_folder(steps_done_), partial = folder + ".partial";
+  fs::remove_all(partial);
+  save_model(model_, partial);
+  if (options_.on_save) options_.on_save(partial);
+  save_checkpoint(partial, tensors(),
+                  {{"step", steps_done_},
+                   {"tokens", tokens_done_},
+                   {"optimizer_steps", optimizer_.steps_done()},
+                   {"identity", options_.identity},
+                   {"loader", loader_.state().to_json()},
+                   {"spikes", spikes_.state()}});
+  fs::remove_all(folder);
+  std::error_code error;
+  fs::rename(partial, folder, error);
+  require(!error, "[train] cannot rename {}: {}", partial, error.message());
+  const auto steps = checkpoints_in(options_.folder);
+  if (options_.keep_checkpoints > 0)
+    for (size_t i = 0; i + size_t(options_.keep_checkpoints) < steps.size(); ++i)
+      fs::remove_all(checkpoint_folder(steps[i]));
+}
+
+BatchLoss Trainer::validate() const {
+  BatchLoss total;
+  if (validation_ == nullptr) return total;
+  for (int64_t row = 0; row < validation_->rows(); row += options_.rows_per_block) {
+    const TokenBlock block = validation_->block(row, std::min(options_.rows_per_block, validation_->rows() - row));
+    const BatchLoss part = run_blocks(model_, kernels_, {&block, 1}, nullptr);
+    total.nats += part.nats, total.targets += part.targets, total.bytes += part.bytes;
+  }
+  return total;
+}
+
+bool Trainer::run(const std::atomic<bool>* stop) {
+  if (!metrics_) resume();
+  while (steps_done_ < options_.schedule.steps) {
+    const double began = now_seconds();
+    std::vector<TokenBlock> blocks;
+    for (int64_t i = 0; i < options_.blocks_per_step; ++i) blocks.push_back(loader_.next(options_.rows_per_block));
+    gradients_.restart();
+    const BatchLoss loss = run_blocks(model_, kernels_, blocks, &gradients_);
+    StepMetrics line;
+    line.loss = loss.mean();
+    line.learning_rate = options_.schedule.at(steps_done_);
+    const auto verdict = spikes_.observe(line.loss);
+    require(verdict != SpikeDetector::Verdict::not_finite,
+            "[train] the loss of step {} is not a number; resume from the last checkpoint with a lower learning rate or "
+            "stronger clipping",
+            steps_done_ + 1);
+    line.gradient_norm = optimizer_.step(gradients_, float(line.learning_rate));
+    require(std::isfinite(line.gradient_norm), "[train] the gradient of step {} is not a number", steps_done_ + 1);
+    line.step = ++steps_done_;
+    line.tokens = tokens_done_ += loss.tokens;
+    const bool is_last = steps_done_ == options_.schedule.steps;
+    const bool must_stop = stop != nullptr && stop->load();
+    if (is_last || must_stop || (options_.save_every > 0 && steps_done_ % options_.save_every == 0)) save();
+    if (validation_ != nullptr && (is_last || (options_.validate_every > 0 && steps_done_ % options_.validate_every == 0))) {
+      const BatchLoss validation = validate();
+      line.validation_loss = validation.bytes > 0 ? validation.bits_per_byte() : validation.mean();
+    }
+    line.seconds = now_seconds() - began;
+    metrics_->append(line);
+    if (options_.on_step)
+      options_.on_step(line, verdict == SpikeDetector::Verdict::spike ? "loss spike" : std::string());
+    if (must_stop && !is_last) return false;
+  }
+  return true;
+}
+
+}  // namespace fude

@@ -1,0 +1,75 @@
+// The training loop: draw a batch, step, record, and keep checkpoints from which a killed run goes on bit for bit.
+//
+// A checkpoint is a folder (made beside its name, then renamed) with the model as a Hugging Face folder and state.fude:
+// weights and moments in the kernels' order, the loader's position, the spike window, and the run's identity (hashes of
+// text, tokenizer, configuration; CPU tier). A run refuses to go on from a state of another identity. Checkpoints are
+// written before any evaluation.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "data/loader.h"
+#include "train/checkpoint_file.h"
+#include "train/metrics.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+#include "train/spike.h"
+#include "train/step.h"
+
+namespace fude {
+
+struct TrainerOptions {
+  std::string folder;                 // checkpoints, metrics.jsonl
+  Schedule schedule;                  // schedule.steps is the length of the run
+  OptimizerOptions optimizer;
+  int64_t blocks_per_step = 1;        // leaves of the gradient sum
+  int64_t rows_per_block = 8;
+  int64_t validate_every = 100;       // steps; 0: only at the end
+  int64_t save_every = 100;
+  int64_t keep_checkpoints = 2;       // the newest ones; 0: all
+  Json identity = Json::object();     // what has to be equal to resume
+  // Writes what else belongs into a checkpoint's model folder (the tokenizer).
+  std::function<void(const std::string& folder)> on_save;
+  // After every step; `event` is empty or says what is wrong (spike, not a number).
+  std::function<void(const StepMetrics&, const std::string& event)> on_step;
+};
+
+class Trainer {
+ public:
+  // All must outlive the trainer.
+  Trainer(Transformer& model, const Kernels& kernels, Loader& loader, const ValidationRows* validation,
+          TrainerOptions options);
+
+  // Goes on from the newest checkpoint of the folder, if there is one; the number of steps done. Error if it belongs to
+  // another run.
+  int64_t resume();
+  // Trains to the end of the schedule, or until `stop` is set (then saves and returns false). Error if the loss is not a
+  // number; the last checkpoint stays.
+  bool run(const std::atomic<bool>* stop = nullptr);
+
+  int64_t steps_done() const { return steps_done_; }
+  const std::vector<StepMetrics>& metrics() const { return metrics_->steps(); }
+  // Bits per byte (or nats per token where bytes are unknown) over the validation rows.
+  BatchLoss validate() const;
+  std::string checkpoint_folder(int64_t step) const;
+
+ private:
+  void save();
+  NamedTensors tensors();
+
+  Transformer& model_;
+  const Kernels& kernels_;
+  Loader& loader_;
+  const ValidationRows* validation_;
+  TrainerOptions options_;
+  Optimizer optimizer_;
+  Gradients gradients_;
+  SpikeDetector spikes_;
+  std::optional<MetricsFile> metrics_;
+  int64_t steps_done_ = 0, tokens_done_ = 0;
+};
+
+}  // namespace fude
