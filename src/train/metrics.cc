@@ -1,0 +1,74 @@
+#include "train/metrics.h"
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+
+namespace fude {
+namespace {
+
+double number_or_nan(const Json& object, const char* key, std::string_view where) {
+  return json_number(object, key, where, std::numeric_limits<double>::quiet_NaN());
+}
+
+}  // namespace
+
+std::string metrics_line(const StepMetrics& m) {
+  Json line = {{"step", m.step}, {"loss", m.loss}};  // the library writes null for what is not finite
+  if (m.validation_loss) line["validation_loss"] = *m.validation_loss;
+  line["learning_rate"] = m.learning_rate;
+  line["gradient_norm"] = m.gradient_norm;
+  line["tokens"] = m.tokens;
+  line["seconds"] = m.seconds;
+  return line.dump();
+}
+
+StepMetrics parse_metrics_line(std::string_view text, std::string_view where) {
+  const Json line = parse_json(text, where, {.bytes = 1 << 16, .depth = 4});
+  StepMetrics m;
+  m.step = json_integer(line, "step", where);
+  m.loss = number_or_nan(line, "loss", where);
+  if (line.contains("validation_loss")) m.validation_loss = number_or_nan(line, "validation_loss", where);
+  m.learning_rate = number_or_nan(line, "learning_rate", where);
+  m.gradient_norm = number_or_nan(line, "gradient_norm", where);
+  m.tokens = json_integer(line, "tokens", where, 0);
+  m.seconds = json_number(line, "seconds", where, 0);
+  return m;
+}
+
+std::vector<StepMetrics> parse_metrics(std::string_view text, std::string_view where) {
+  std::vector<StepMetrics> steps;
+  for (size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1))
+    steps.push_back(parse_metrics_line(text.substr(0, end), fmt::format("{}:{}", where, steps.size() + 1)));
+  return steps;
+}
+
+MetricsFile::MetricsFile(std::string path, int64_t last_step) : path_(std::move(path)) {
+  if (last_step >= 0 && file_exists(path_)) {
+    steps_ = parse_metrics(read_file(path_), path_);
+    std::erase_if(steps_, [&](const StepMetrics& m) { return m.step > last_step; });
+  }
+  std::string kept;
+  for (const StepMetrics& m : steps_) kept += metrics_line(m) + "\n";
+  write_file(path_, kept);
+  file_ = std::fopen(path_.c_str(), "ae");
+  require(file_ != nullptr, "[metrics] cannot open {}: {}", path_, std::strerror(errno));
+}
+
+MetricsFile::~MetricsFile() {
+  if (file_ != nullptr) std::fclose(file_);
+}
+
+void MetricsFile::append(const StepMetrics& metrics) {
+  const std::string line = metrics_line(metrics) + "\n";
+  require(std::fwrite(line.data(), 1, line.size(), file_) == line.size() && std::fflush(file_) == 0,
+          "[metrics] cannot write {}: {}", path_, std::strerror(errno));
+  steps_.push_back(metrics);
+}
+
+}  // namespace fude

@@ -1,0 +1,51 @@
+// metrics.jsonl: one JSON object per step, appended as the run goes on.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fude {
+
+// What is known after a step. A loss that is not finite is written as null and read back as NaN.
+struct StepMetrics {
+  int64_t step = 0;
+  double loss = 0;
+  std::optional<double> validation_loss;
+  double learning_rate = 0;
+  double gradient_norm = 0;
+  int64_t tokens = 0;  // seen since the run began
+  double seconds = 0;  // of this step
+};
+
+// Without the newline.
+std::string metrics_line(const StepMetrics& metrics);
+// Error, naming `where`, if the line is not one that metrics_line writes.
+StepMetrics parse_metrics_line(std::string_view line, std::string_view where);
+// The complete lines of a file's text; a last line without newline (a crash) is left out.
+std::vector<StepMetrics> parse_metrics(std::string_view text, std::string_view where);
+
+// The file, open for appending; every line is handed to the system at once.
+class MetricsFile {
+ public:
+  // Keeps what the file says of steps up to `last_step` (that of the restored checkpoint) and drops the rest; with -1 a
+  // new file begins.
+  MetricsFile(std::string path, int64_t last_step);
+  ~MetricsFile();
+  MetricsFile(const MetricsFile&) = delete;
+  MetricsFile& operator=(const MetricsFile&) = delete;
+
+  void append(const StepMetrics& metrics);
+  // All steps, those of before the restart too: for the report.
+  const std::vector<StepMetrics>& steps() const { return steps_; }
+
+ private:
+  std::string path_;
+  std::vector<StepMetrics> steps_;
+  std::FILE* file_ = nullptr;
+};
+
+}  // namespace fude
