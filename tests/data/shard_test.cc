@@ -201,6 +201,25 @@ TEST(Shard, OtherWorkInTheFolderIsRefused) {
   EXPECT_THROW(ShardSet(folder / "missing"), Error);
 }
 
+// A source whose filter let nothing through.
+struct NoDocuments : DocumentSource {
+  std::optional<Document> next() override { return std::nullopt; }
+  Json position() const override { return {}; }
+  void seek(const Json&) override {}
+  std::string identity() const override { return "nothing"; }
+  Json report() const override { return {{"filtered", 7}}; }
+  uint64_t bytes_done() const override { return 0; }
+  uint64_t bytes_total() const override { return 0; }
+};
+
+TEST(Shard, NoDocumentsAreAnError) {
+  const TemporaryFolder folder;
+  NoDocuments none;
+  const std::string message =
+      message_of([&] { write_shards(none, encode_bytes, options_for(folder / "set")); });
+  EXPECT_NE(message.find("\"filtered\":7"), std::string::npos) << message;
+}
+
 TEST(Shard, AnEncoderOutsideTheVocabularyIsRefused) {
   const TemporaryFolder folder;
   DocumentStream documents({write_corpus(folder, 3)}, {.on_bad_input = OnBadInput::skip});
