@@ -139,7 +139,7 @@ TEST(Shard, KilledAnywhereAndRunAgainGivesTheSameBytes) {
 
   struct Killed {};
   Random random{.seed = 17};
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 10; ++round) {
     const std::string target = folder / ("round" + std::to_string(round));
     int kills = 0;
     for (bool done = false; !done;) {
