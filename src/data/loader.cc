@@ -158,6 +158,7 @@ void Loader::restore(const LoaderState& state) {
 
 std::vector<double> Loader::epochs() const {
   std::vector<double> epochs;
+  epochs.reserve(size_t(mixture_.sources()));
   for (int i = 0; i < mixture_.sources(); ++i)
     epochs.push_back(double(mixture_.position()[size_t(i)].documents) / double(mixture_.set(i).documents()));
   return epochs;

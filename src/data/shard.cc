@@ -193,7 +193,7 @@ ShardSet::ShardSet(const std::string& folder, ShardCheck check) : folder_(folder
     const std::string file = json_string(row, "file", path);
     require(!file.empty() && file.find('/') == file.npos, "[shard] {}: '{}' is not a file of this folder",
             path, file);
-    const Shard& shard = shards_.emplace_back(folder + "/" + file, check);
+    const Shard& shard = shards_.emplace_back(fmt::format("{}/{}", folder, file), check);
     const ShardInfo& info = shard.info();
     require(fmt::format("{:016x}", shard.checksum()) == json_string(row, "checksum", path),
             "[shard] {}/{} is not the shard that shards.json lists", folder, file);

@@ -150,6 +150,8 @@ Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardO
     if (options.progress) options.progress(documents.bytes_done(), documents.bytes_total());
   }
   if (shard.documents() > 0) finish_shard();
+  require(!rows.empty(), "[shard] expected at least one document for {}, got none: {}", options.folder,
+          documents.report().dump());
   manifest["report"] = documents.report();
   manifest["complete"] = true;
   write_file(path, manifest.dump(1) + "\n");

@@ -139,7 +139,7 @@ TEST(Shard, KilledAnywhereAndRunAgainGivesTheSameBytes) {
 
   struct Killed {};
   Random random{.seed = 17};
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 10; ++round) {
     const std::string target = folder / ("round" + std::to_string(round));
     int kills = 0;
     for (bool done = false; !done;) {
@@ -199,6 +199,25 @@ TEST(Shard, OtherWorkInTheFolderIsRefused) {
                              std::filesystem::copy_options::overwrite_existing);
   EXPECT_THROW(ShardSet(folder / "set"), Error);
   EXPECT_THROW(ShardSet(folder / "missing"), Error);
+}
+
+// A source whose filter let nothing through.
+struct NoDocuments : DocumentSource {
+  std::optional<Document> next() override { return std::nullopt; }
+  Json position() const override { return {}; }
+  void seek(const Json&) override {}
+  std::string identity() const override { return "nothing"; }
+  Json report() const override { return {{"filtered", 7}}; }
+  uint64_t bytes_done() const override { return 0; }
+  uint64_t bytes_total() const override { return 0; }
+};
+
+TEST(Shard, NoDocumentsAreAnError) {
+  const TemporaryFolder folder;
+  NoDocuments none;
+  const std::string message =
+      message_of([&] { write_shards(none, encode_bytes, options_for(folder / "set")); });
+  EXPECT_NE(message.find("\"filtered\":7"), std::string::npos) << message;
 }
 
 TEST(Shard, AnEncoderOutsideTheVocabularyIsRefused) {
