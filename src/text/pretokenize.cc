@@ -16,8 +16,12 @@ constexpr std::string_view kGpt2Brackets =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}]+| ?[\p{N}]+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kQwen2 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kCl100k =
+constexpr std::string_view kLlama3 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+// tiktoken's cl100k keeps white space at the end of the text whole, newlines or not. Oniguruma reads $ as the end of a line
+// and {1,3}+ as a repeated group, so the spelling for Hugging Face files avoids both.
+constexpr std::string_view kCl100k =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kCl100kTiktoken =
     R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s)";
 constexpr std::string_view kO200k =
@@ -84,8 +88,9 @@ struct Scan {
   }
 
   // \s+(?!\S)|\s+ with a run of white space at i: all of it at the end of the text, else all but its last character
-  // unless it is the only one. With `newlines`, \s*[\r\n]+ goes first: up to the last newline of the run.
-  size_t white_space(size_t i, bool newlines) const {
+  // unless it is the only one. With `newlines`, \s*[\r\n]+ goes first: up to the last newline of the run; with
+  // `whole_end`, \s+\z even before that.
+  size_t white_space(size_t i, bool newlines, bool whole_end = false) const {
     size_t last = i, stop = i, after_newline = i;
     while (!end(stop)) {
       const Seen c = at(stop);
@@ -94,6 +99,7 @@ struct Scan {
       stop += c.length;
       if (is_newline(last)) after_newline = stop;
     }
+    if (whole_end && end(stop)) return stop;
     if (newlines && after_newline > i) return after_newline;
     return end(stop) || last == i ? stop : last;
   }
@@ -126,10 +132,10 @@ class Gpt2Splitter : public Splitter {
   }
 };
 
-// Qwen2 and cl100k: they differ in how many digits a piece holds.
+// Qwen2, Llama 3 and cl100k: they differ in how many digits a piece holds and in white space at the end of the text.
 class Qwen2Splitter : public Splitter {
  public:
-  explicit Qwen2Splitter(int digits) : digits_(digits) {}
+  explicit Qwen2Splitter(int digits, bool whole_end = false) : digits_(digits), whole_end_(whole_end) {}
   void split(std::string_view text, std::vector<size_t>& ends) const override {
     const Scan scan{text};
     for (size_t i = 0; i < text.size();) ends.push_back(i = next(scan, i));
@@ -157,9 +163,10 @@ class Qwen2Splitter : public Splitter {
       while (scan.is_newline(stop)) ++stop;
       return stop;
     }
-    return scan.white_space(i, true);
+    return scan.white_space(i, true, whole_end_);
   }
   int digits_;
+  bool whole_end_;
 };
 
 class O200kSplitter : public Splitter {
@@ -249,7 +256,8 @@ struct KnownPattern {
 };
 const KnownPattern kKnownPatterns[] = {
     {"gpt2", {kGpt2, kGpt2Tiktoken, kGpt2Brackets}, []() -> std::unique_ptr<Splitter> { return std::make_unique<Gpt2Splitter>(); }},
-    {"cl100k", {kCl100k, kCl100kTiktoken}, []() -> std::unique_ptr<Splitter> { return std::make_unique<Qwen2Splitter>(3); }},
+    {"cl100k", {kCl100k, kCl100kTiktoken}, []() -> std::unique_ptr<Splitter> { return std::make_unique<Qwen2Splitter>(3, true); }},
+    {"llama3", {kLlama3}, []() -> std::unique_ptr<Splitter> { return std::make_unique<Qwen2Splitter>(3); }},
     {"qwen2", {kQwen2}, []() -> std::unique_ptr<Splitter> { return std::make_unique<Qwen2Splitter>(1); }},
     {"o200k", {kO200k}, []() -> std::unique_ptr<Splitter> { return std::make_unique<O200kSplitter>(); }},
 };
@@ -270,7 +278,7 @@ bool is_pattern_name(std::string_view name) {
 std::string_view named_pattern(std::string_view name) {
   for (const KnownPattern& candidate : kKnownPatterns)
     if (candidate.name == name) return candidate.spellings[0];
-  fail("[pretokenize] expected a pattern name among gpt2, cl100k, qwen2 and o200k, got '{}'", name);
+  fail("[pretokenize] expected a pattern name among gpt2, cl100k, llama3, qwen2 and o200k, got '{}'", name);
 }
 
 std::string canonical_pattern(std::string_view pattern) {

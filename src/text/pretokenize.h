@@ -21,7 +21,7 @@ class Splitter {
   virtual void split(std::string_view text, std::vector<size_t>& ends) const = 0;
 };
 
-// The patterns with a name: gpt2 (r50k, p50k), cl100k (Llama 3), o200k, qwen2 (Qwen2, Qwen3).
+// The patterns with a name: gpt2 (r50k, p50k), cl100k, llama3, qwen2 (Qwen2, Qwen3), o200k.
 // Error for another name.
 std::string_view named_pattern(std::string_view name);
 

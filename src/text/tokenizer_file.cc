@@ -336,7 +336,7 @@ TokenizerData read_tokenizer(const std::string& path, std::string_view pattern) 
     chosen = known.pattern;
     for (const auto& [id, content] : known.special) data.added.push_back({.id = id, .content = content});
   }
-  require(!chosen.empty(), "[{}] a rank file does not say how text is cut: give a pattern (gpt2, cl100k, o200k, qwen2)", path);
+  require(!chosen.empty(), "[{}] a rank file does not say how text is cut: give a pattern (gpt2, cl100k, llama3, qwen2, o200k)", path);
   data.steps = {{SplitStep::Kind::pattern,
                  is_pattern_name(chosen) ? std::string(named_pattern(chosen)) : canonical_pattern(chosen)}};
   return data;
