@@ -1,0 +1,24 @@
+// The subcommands of `fude`. Each adds itself to the program: its options with their help, and what runs.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace fude {
+
+// What every command may be given.
+struct CommonOptions {
+  int threads = 0;
+  uint64_t seed = 0;
+  bool json = false;
+};
+
+void add_life(CLI::App& app, const CommonOptions& common);
+void add_tokenizer(CLI::App& app, const CommonOptions& common);
+void add_shards(CLI::App& app, const CommonOptions& common);
+void add_train(CLI::App& app, const CommonOptions& common);
+void add_generate(CLI::App& app, const CommonOptions& common);
+void add_chat(CLI::App& app, const CommonOptions& common);
+void add_info(CLI::App& app, const CommonOptions& common);
+void add_bench(CLI::App& app, const CommonOptions& common);
+
+}  // namespace fude

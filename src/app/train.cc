@@ -1,0 +1,87 @@
+// fude tokenizer, fude shards, fude train: the stages of pre-training as commands.
+#include <cstdio>
+
+#include "app/pipeline.h"
+#include "base/error.h"
+#include "text/tokenizer_file.h"
+
+namespace fude {
+namespace {
+
+void add_documents(CLI::App* command, DocumentOptions& o) {
+  command->add_option("--text-field", o.text_field, "JSONL: the field that holds the text")->capture_default_str();
+  command->add_flag_callback("--skip-bad", [&o] { o.on_bad_input = OnBadInput::skip; },
+                             "skip and count unreadable documents instead of stopping");
+}
+
+}  // namespace
+
+void add_tokenizer(CLI::App& app, const CommonOptions& common) {
+  auto s = std::make_shared<TokenizerSettings>();
+  CLI::App* command = app.add_subcommand("tokenizer", "train a byte-level BPE tokenizer on text");
+  command->add_option("inputs", s->inputs, "files or folders: .txt .md .jsonl, also .gz .zst .xz")->required();
+  command->add_option("--out", s->out, "folder for tokenizer.json")->required();
+  command->add_option("--vocabulary", s->vocabulary, "entries, special tokens included")->capture_default_str();
+  command->add_option("--pattern", s->pattern, "how text is split first: o200k, gpt2, qwen2")->capture_default_str();
+  add_documents(command, s->documents);
+  command->callback([=, &common] { train_tokenizer(*s, common.threads); });
+}
+
+void add_shards(CLI::App& app, const CommonOptions&) {
+  auto s = std::make_shared<ShardSettings>();
+  CLI::App* command = app.add_subcommand("shards", "encode text into token shards; goes on where it was stopped");
+  command->add_option("inputs", s->inputs, "files or folders: .txt .md .jsonl, also .gz .zst .xz")->required();
+  command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json")->required();
+  command->add_option("--out", s->out, "folder for the shards")->required();
+  command->add_flag("--special-tokens", s->special_tokens, "recognise special tokens in the text (only for text you trust)");
+  add_documents(command, s->documents);
+  command->callback([=] { make_shards(*s); });
+}
+
+void add_train(CLI::App& app, const CommonOptions& common) {
+  auto s = std::make_shared<TrainSettings>();
+  auto schedule = std::make_shared<std::string>("cosine");
+  ModelConfig& shape = s->shape;
+  shape.has_qk_norm = true;
+  shape.width = 256, shape.layers = 6, shape.heads = 4, shape.kv_heads = 2, shape.head_size = 64, shape.feed_forward = 768;
+  shape.context = 1024;
+  s->schedule.steps = 1000, s->schedule.warmup_steps = 50;
+  CLI::App* command = app.add_subcommand("train", "train a model on token shards; the same command resumes it");
+  command->add_option("--data", s->data, "shard folders")->required();
+  command->add_option("--weights", s->weights, "shares of the data folders; without: by size");
+  command->add_option("--validation", s->validation, "shard folder for validation");
+  command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json; without: the model's");
+  command->add_option("--out", s->out, "folder of the run")->required();
+  command->add_option("--model", s->model, "model folder to go on from; without: random weights");
+  command->add_option("--width", shape.width, "model width")->capture_default_str();
+  command->add_option("--layers", shape.layers, "blocks")->capture_default_str();
+  command->add_option("--heads", shape.heads, "query heads")->capture_default_str();
+  command->add_option("--kv-heads", shape.kv_heads, "key and value heads")->capture_default_str();
+  command->add_option("--head-size", shape.head_size, "width of a head")->capture_default_str();
+  command->add_option("--feed-forward", shape.feed_forward, "width of the MLP")->capture_default_str();
+  command->add_option("--context", shape.context, "largest context of the model")->capture_default_str();
+  command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")->capture_default_str();
+  command->add_option("--rows", s->rows, "rows in a block")->capture_default_str();
+  command->add_option("--blocks", s->blocks, "blocks in a step (gradients are summed)")->capture_default_str();
+  command->add_flag("--concat", s->concat, "join documents into full rows, attention over the whole row");
+  command->add_option("--steps", s->schedule.steps, "steps")->capture_default_str();
+  command->add_option("--learning-rate", s->schedule.learning_rate, "highest learning rate")->capture_default_str();
+  command->add_option("--schedule", *schedule, "constant, cosine, linear or wsd")->capture_default_str();
+  command->add_option("--warmup", s->schedule.warmup_steps, "warm-up steps")->capture_default_str();
+  command->add_option("--final-fraction", s->schedule.final_fraction, "last learning rate as a share of the highest")->capture_default_str();
+  command->add_option("--decay-fraction", s->schedule.decay_fraction, "wsd: share of the steps that decay")->capture_default_str();
+  command->add_option("--weight-decay", s->optimizer.weight_decay, "decoupled, of matrices")->capture_default_str();
+  command->add_option("--clip", s->optimizer.max_norm, "largest gradient norm; 0: off")->capture_default_str();
+  command->add_flag("--muon", s->muon, "Muon for the matrices of the blocks");
+  command->add_option("--validate-every", s->validate_every, "steps between validations; 0: at the end")->capture_default_str();
+  command->add_option("--validation-rows", s->validation_rows, "rows of validation")->capture_default_str();
+  command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
+  command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->capture_default_str();
+  command->add_option("--sample", s->sample_prompts, "prompts whose continuations go into the report");
+  command->callback([=, &common] {
+    s->schedule.kind = schedule_kind_of(*schedule);
+    train_model(*s, common);
+  });
+}
+
+}  // namespace fude
