@@ -16,6 +16,14 @@ double number_or_nan(const Json& object, const char* key, std::string_view where
   return json_number(object, key, where, std::numeric_limits<double>::quiet_NaN());
 }
 
+// Calls see(line, metrics) for every line that ends in a newline.
+template <class See>
+void for_each_line(std::string_view text, std::string_view where, const See& see) {
+  int64_t number = 0;
+  for (size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1))
+    see(text.substr(0, end), parse_metrics_line(text.substr(0, end), fmt::format("{}:{}", where, ++number)));
+}
+
 }  // namespace
 
 std::string metrics_line(const StepMetrics& m) {
@@ -43,18 +51,18 @@ StepMetrics parse_metrics_line(std::string_view text, std::string_view where) {
 
 std::vector<StepMetrics> parse_metrics(std::string_view text, std::string_view where) {
   std::vector<StepMetrics> steps;
-  for (size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1))
-    steps.push_back(parse_metrics_line(text.substr(0, end), fmt::format("{}:{}", where, steps.size() + 1)));
+  for_each_line(text, where, [&](std::string_view, const StepMetrics& m) { steps.push_back(m); });
   return steps;
 }
 
 MetricsFile::MetricsFile(std::string path, int64_t last_step) : path_(std::move(path)) {
-  if (last_step >= 0 && file_exists(path_)) {
-    steps_ = parse_metrics(read_file(path_), path_);
-    std::erase_if(steps_, [&](const StepMetrics& m) { return m.step > last_step; });
-  }
   std::string kept;
-  for (const StepMetrics& m : steps_) kept += metrics_line(m) + "\n";
+  if (last_step >= 0 && file_exists(path_))
+    for_each_line(read_file(path_), path_, [&](std::string_view line, const StepMetrics& m) {
+      if (m.step > last_step) return;
+      kept.append(line).push_back('\n');
+      steps_.push_back(m);
+    });
   write_file(path_, kept);
   file_ = std::fopen(path_.c_str(), "ae");
   require(file_ != nullptr, "[metrics] cannot open {}: {}", path_, std::strerror(errno));

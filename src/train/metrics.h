@@ -14,7 +14,7 @@ namespace fude {
 struct StepMetrics {
   int64_t step = 0;
   double loss = 0;
-  std::optional<double> validation_loss;
+  std::optional<double> validation_loss = {};
   double learning_rate = 0;
   double gradient_norm = 0;
   int64_t tokens = 0;  // seen since the run began
