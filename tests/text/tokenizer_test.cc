@@ -118,6 +118,7 @@ TEST(Tokenizer, EqualsLlamaCppVectors) {
     const std::string stem = std::string(shared) + "/tokenizers/ggml-vocab-" + vector + ".gguf";
     std::string texts = read_file(stem + ".inp");
     std::string ids = read_file(stem + ".out");
+    if (!ids.ends_with('\n')) ids += '\n';
     const std::string border = "\n__ggml_vocab_test__\n";
     size_t at = 0, line = 0, count = 0;
     while (true) {
