@@ -121,7 +121,7 @@ TEST(Tokenizer, EqualsLlamaCppVectors) {
     if (!ids.ends_with('\n')) ids += '\n';
     const std::string border = "\n__ggml_vocab_test__\n";
     size_t at = 0, line = 0, count = 0;
-    while (true) {
+    while (at < texts.size()) {
       const size_t stop = texts.find(border, at), end = ids.find('\n', line);
       ASSERT_NE(end, std::string::npos);
       std::string ours;
@@ -129,8 +129,7 @@ TEST(Tokenizer, EqualsLlamaCppVectors) {
       EXPECT_EQ(ours, ids.substr(line, end - line)) << vector << " " << count;
       ++count;
       line = end + 1;
-      if (stop == std::string::npos) break;
-      at = stop + border.size();
+      at = stop == std::string::npos ? texts.size() : stop + border.size();
     }
     EXPECT_GT(count, 40u);
   }
