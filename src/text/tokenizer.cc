@@ -125,7 +125,8 @@ std::string_view Tokenizer::bytes_of(TokenId token) const {
   require(token >= 0 && token < state_->size, "[tokenizer] expected a token id in [0, {}), got {}", state_->size, token);
   const auto added = state_->by_id.find(token);
   if (added != state_->by_id.end()) return added->second->content;
-  return state_->data.vocabulary.tokens[size_t(token)];
+  const auto& tokens = state_->data.vocabulary.tokens;
+  return size_t(token) < tokens.size() ? std::string_view(tokens[size_t(token)]) : std::string_view();
 }
 
 bool Tokenizer::is_special(TokenId token) const {

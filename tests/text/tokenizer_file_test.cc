@@ -1,0 +1,137 @@
+#include "text/tokenizer_file.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "text/byte_names.h"
+#include "text/tokenizer.h"
+
+namespace fude {
+namespace {
+
+Json small() {
+  return parse_json(R"({"version":"1.0","added_tokens":[{"id":3,"content":"<s>","special":true}],"normalizer":null,
+    "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"use_regex":true},"decoder":{"type":"ByteLevel"},
+    "model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<s>":3},"merges":["a b"]}})",
+                    "small");
+}
+TokenizerData parse(const Json& file) { return parse_tokenizer_json(file.dump(), "test"); }
+
+TEST(TokenizerFile, ReadsBothWaysToWriteMerges) {
+  Json file = small();
+  const auto strings = parse(file);
+  file["model"]["merges"] = Json::array({Json::array({"a", "b"})});
+  EXPECT_EQ(strings.vocabulary.merges, parse(file).vocabulary.merges);
+  EXPECT_EQ(strings.vocabulary.merges, (std::vector<Merge>{{0, 1, 2, 0}}));
+  EXPECT_EQ(Tokenizer(strings).encode("ab a"), (std::vector<TokenId>{2, 0}));
+}
+
+TEST(TokenizerFile, ReadsPreTokenizers) {
+  Json file = small();
+  const auto step = [](const char* text) { return parse_json(text, "step"); };
+  file["pre_tokenizer"] = step(R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
+      {"type":"ByteLevel","add_prefix_space":false,"use_regex":true}]})");
+  const SplitStep gpt2{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))};
+  EXPECT_EQ(parse(file).steps, (std::vector<SplitStep>{{SplitStep::Kind::each_digit, {}}, gpt2}));
+  file["pre_tokenizer"] = step(R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\d"},"behavior":"Isolated",
+      "invert":false},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})");
+  EXPECT_EQ(parse(file).steps, (std::vector<SplitStep>{{SplitStep::Kind::pattern, "\\d"}}));
+  file["pre_tokenizer"]["pretokenizers"][0]["pattern"] = step(R"({"String":"+ "})");
+  EXPECT_EQ(parse(file).steps, (std::vector<SplitStep>{{SplitStep::Kind::pattern, "\\+\\ "}}));
+  file["normalizer"] = step(R"({"type":"Sequence","normalizers":[{"type":"NFC"}]})");
+  EXPECT_TRUE(parse(file).nfc);
+  // What was read is written, and read again alike.
+  const TokenizerData data = parse(file);
+  const TokenizerData again = parse_tokenizer_json(tokenizer_json(data), "again");
+  EXPECT_EQ(again.steps, data.steps);
+  EXPECT_EQ(again.vocabulary.merges, data.vocabulary.merges);
+  EXPECT_EQ(Tokenizer(again).hash(), Tokenizer(data).hash());
+}
+
+TEST(TokenizerFile, RefusesWhatItCannotDo) {
+  const std::pair<const char*, const char*> changes[] = {
+      {"/model/type", R"("Unigram")"},
+      {"/model/dropout", "0.1"},
+      {"/model/end_of_word_suffix", R"("</w>")"},
+      {"/model/byte_fallback", "true"},
+      {"/model/vocab/a", "-1"},
+      {"/model/vocab/a", "99999999999"},
+      {"/model/vocab/a", "1e3"},
+      {"/model/vocab/a", R"("0")"},
+      {"/model/vocab/a", "[0]"},
+      {"/model/vocab/a", "1"},
+      {"/model/vocab", "[]"},
+      {"/model/merges/0", R"("a c")"},
+      {"/model/merges/0", R"("b a")"},
+      {"/model/merges/0", R"("ab")"},
+      {"/model/merges/0", R"("a b ")"},
+      {"/model/merges/0", R"(["a"])"},
+      {"/model/merges/0", "7"},
+      {"/model/merges", "{}"},
+      {"/model", "null"},
+      {"/normalizer", R"({"type":"Lowercase"})"},
+      {"/decoder", R"({"type":"WordPiece"})"},
+      {"/pre_tokenizer", "null"},
+      {"/pre_tokenizer", R"({"type":"Whitespace"})"},
+      {"/pre_tokenizer", R"({"type":"Digits","individual_digits":true})"},
+      {"/pre_tokenizer", R"({"type":"Split","pattern":{"Regex":"x"},"behavior":"Removed","invert":false})"},
+      {"/added_tokens/0/id", "-1"},
+      {"/added_tokens/0/id", "1.5"},
+      {"/added_tokens/0/content", R"("")"},
+      {"/added_tokens", "{}"},
+  };
+  EXPECT_NO_THROW(parse(small()));
+  for (const auto& [place, value] : changes) {
+    Json file = small();
+    file[Json::json_pointer(place)] = Json::parse(value);
+    EXPECT_THROW(Tokenizer{parse(file)}, Error) << place << " = " << value;
+  }
+  for (const char* text : {"", "[]", "{", "{\"model\":", "null", "7"}) EXPECT_THROW(parse_tokenizer_json(text, "test"), Error) << text;
+}
+
+TEST(TokenizerFile, SpecialTokensMayHaveAnyNameAndGaps) {
+  Json file = small();
+  file["added_tokens"].push_back({{"id", 9}, {"content", "<\xEF\xBD\x9C\xE6\xBC\xA2 x>"}, {"special", true}});
+  const Tokenizer tokenizer(parse(file));
+  EXPECT_EQ(tokenizer.vocabulary_size(), 10);
+  EXPECT_EQ(tokenizer.bytes_of(9), "<\xEF\xBD\x9C\xE6\xBC\xA2 x>");
+  EXPECT_EQ(tokenizer.bytes_of(7), "");
+  const Tokenizer again(parse_tokenizer_json(tokenizer_json(tokenizer.data()), "again"));
+  EXPECT_EQ(again.hash(), tokenizer.hash());
+  EXPECT_EQ(again.encode("a<\xEF\xBD\x9C\xE6\xBC\xA2 x>ab", SpecialTokens::recognised), (std::vector<TokenId>{0, 9, 2}));
+}
+
+TEST(RankFile, RoundTrips) {
+  std::vector<std::string> tokens;
+  for (int byte = 0; byte < 256; ++byte) tokens.push_back(std::string(1, char(byte)));
+  tokens.push_back("ab");
+  tokens.push_back("abc");
+  tokens.push_back("\xE3\x81\x82z");
+  const std::string text = ranks_text(tokens);
+  EXPECT_TRUE(text.starts_with("AA== 0\nAQ== 1\n"));
+  EXPECT_EQ(parse_ranks(text, "ranks"), tokens);
+  EXPECT_EQ(parse_ranks("YQ== 0\r\n\r\nYWI= 2", "ranks"), (std::vector<std::string>{"a", "", "ab"}));
+}
+
+TEST(RankFile, RefusesBadLines) {
+  for (const char* text : {"", "\n", "YQ==", "YQ== ", " 0", "YQ== x", "YQ== -1", "YQ== 99999999999", "YQ== 0\nYg== 0", "Y 0", "Y*== 0",
+                           "==== 0", "YQ==  0"})
+    EXPECT_THROW(parse_ranks(text, "ranks"), Error) << text;
+}
+
+TEST(RankFile, NeedsAPattern) { EXPECT_THROW(read_tokenizer(std::string(FUDE_SOURCE_DIR) + "/none.tiktoken"), Error); }
+
+TEST(ByteNames, AreHuggingFaces) {
+  EXPECT_EQ(name_of_bytes(" a\n\xC2"), "\xC4\xA0"
+                                       "a\xC4\x8A\xC3\x82");
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) all += char(byte);
+  EXPECT_EQ(bytes_of_name(name_of_bytes(all)), all);
+  EXPECT_FALSE(bytes_of_name("a b").has_value());
+  EXPECT_EQ(bytes_in_name_order()[0], '!');
+  EXPECT_EQ(bytes_in_name_order()[255], 173);
+}
+
+}  // namespace
+}  // namespace fude

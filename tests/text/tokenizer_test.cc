@@ -1,0 +1,139 @@
+#include "text/tokenizer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "tests/reference/random_text.h"
+#include "text/tokenizer_file.h"
+
+namespace fude {
+namespace {
+
+using Ids = std::vector<TokenId>;
+const std::string kGoldens = std::string(FUDE_SOURCE_DIR) + "/tests/goldens/text/";
+
+Tokenizer golden_tokenizer() { return Tokenizer::load(kGoldens + "tokenizer.json"); }
+
+TEST(Tokenizer, EqualsHuggingFace) {
+  const Tokenizer tokenizer = golden_tokenizer();
+  for (const Json& row : parse_json(read_file(kGoldens + "encode.json"), "encode.json")) {
+    const std::string text = row["text"];
+    EXPECT_EQ(tokenizer.encode(text), row["as_text"].get<Ids>()) << text;
+    EXPECT_EQ(tokenizer.encode(text, SpecialTokens::recognised), row["recognised"].get<Ids>()) << text;
+  }
+}
+
+TEST(Tokenizer, RoundTripsAnyBytes) {
+  TokenizerData data = parse_tokenizer_json(read_file(kGoldens + "tokenizer.json"), "tokenizer.json");
+  data.added.resize(2);  // without those that swallow white space
+  const Tokenizer tokenizer(data);
+  Random random{9, 1};
+  for (int n = 0; n < 3000; ++n) {
+    std::string text = reference::random_text(random, random.below(30));
+    for (uint64_t k = random.below(3); k > 0; --k) text += char(random.below(256));
+    for (const auto special : {SpecialTokens::as_text, SpecialTokens::recognised})
+      ASSERT_EQ(tokenizer.decode(tokenizer.encode(text, special)), text);
+  }
+}
+
+TEST(Tokenizer, SpecialTokens) {
+  const Tokenizer tokenizer = golden_tokenizer();
+  const TokenId end = *tokenizer.find_special("<|end|>");
+  EXPECT_EQ(tokenizer.encode("<|end|>", SpecialTokens::recognised), Ids{end});
+  for (const TokenId id : tokenizer.encode("a<|end|>")) EXPECT_FALSE(tokenizer.is_special(id));
+  EXPECT_TRUE(tokenizer.is_special(end));
+  EXPECT_EQ(tokenizer.bytes_of(end), "<|end|>");
+  EXPECT_FALSE(tokenizer.find_special("<mask>").has_value());  // added, but not special
+  EXPECT_EQ(tokenizer.vocabulary_size(), 703);
+  EXPECT_THROW(tokenizer.bytes_of(703), Error);
+  EXPECT_THROW(tokenizer.bytes_of(-1), Error);
+  EXPECT_THROW(tokenizer.decode(Ids{0, 1000000}), Error);
+  Ids out = {5};
+  tokenizer.encode_into("", out);
+  EXPECT_EQ(out, Ids{5});
+}
+
+// Bytes without an entry: the unknown token stands for them unless it is special, for plain text never gives specials.
+TEST(Tokenizer, UnknownTokenIsOnlyUsedIfItIsNotSpecial) {
+  TokenizerData data;
+  data.vocabulary.tokens = {"<unk>", "a"};
+  data.vocabulary.unknown = 0;
+  EXPECT_EQ(Tokenizer(data).encode("axa"), (Ids{1, 0, 1}));
+  data.added.push_back({.id = 0, .content = "<unk>", .special = true});
+  EXPECT_EQ(Tokenizer(data).encode("axa"), (Ids{1, 1}));
+}
+
+TEST(Tokenizer, NormalisesAndPrefixes) {
+  TokenizerData data = parse_tokenizer_json(read_file(kGoldens + "tokenizer.json"), "tokenizer.json");
+  data.nfc = true;
+  EXPECT_EQ(Tokenizer(data).encode("e\xCC\x81"), Tokenizer(data).encode("\xC3\xA9"));
+  data.nfc = false;
+  data.prefix_space = true;
+  EXPECT_EQ(Tokenizer(data).encode("the"), Tokenizer(data).encode(" the"));
+}
+
+TEST(Tokenizer, SavedFileIsTheSameTokenizer) {
+  const std::string folder = testing::TempDir() + "fude_tokenizer";
+  TokenizerData data = golden_tokenizer().data();
+  data.nfc = true;
+  data.steps.insert(data.steps.begin(), {SplitStep::Kind::each_digit, {}});
+  save_tokenizer(folder, data, "<|end|>", "{{ messages }}");
+  const Tokenizer loaded = Tokenizer::load(folder), original(data);
+  EXPECT_EQ(loaded.hash(), original.hash());
+  EXPECT_NE(loaded.hash(), golden_tokenizer().hash());
+  EXPECT_EQ(loaded.encode("the people 123"), original.encode("the people 123"));
+  const Json config = parse_json(read_file(folder + "/tokenizer_config.json"), "tokenizer_config.json");
+  EXPECT_EQ(config["eos_token"], "<|end|>");
+  EXPECT_EQ(config["chat_template"], "{{ messages }}");
+  EXPECT_THROW(save_tokenizer(folder, data, "<|none|>"), Error);
+  std::filesystem::remove_all(folder);
+}
+
+// Vocabularies too large to keep here: FUDE_RANKS_DIR is the folder that tools/fetch_ranks.py fills.
+TEST(Tokenizer, EqualsTiktokenAndQwen) {
+  const char* folder = std::getenv("FUDE_RANKS_DIR");
+  if (folder == nullptr) GTEST_SKIP() << "set FUDE_RANKS_DIR to the folder made by tools/fetch_ranks.py";
+  const Json golden = parse_json(read_file(kGoldens + "ranks.json"), "ranks.json");
+  for (const std::string name : {"gpt2.tiktoken", "cl100k_base.tiktoken", "o200k_base.tiktoken", "qwen3"}) {
+    const Tokenizer tokenizer = Tokenizer::load(std::string(folder) + "/" + name);
+    const Json& expected = golden[name.substr(0, name.find('.'))];
+    for (size_t i = 0; i < golden["texts"].size(); ++i)
+      EXPECT_EQ(tokenizer.encode(golden["texts"][i].get<std::string>()), expected[i].get<Ids>()) << name << ": " << golden["texts"][i];
+  }
+}
+
+// llama.cpp's tokenizer vectors: texts parted by a line, ids one line a text.
+TEST(Tokenizer, EqualsLlamaCppVectors) {
+  const char* ranks = std::getenv("FUDE_RANKS_DIR");
+  const char* shared = std::getenv("FUDE_SHARED_DATA");
+  if (ranks == nullptr || shared == nullptr) GTEST_SKIP() << "set FUDE_RANKS_DIR and FUDE_SHARED_DATA";
+  const std::pair<std::string, std::string> cases[] = {{"gpt-2", "gpt2.tiktoken"}, {"qwen2", "qwen3"}};
+  for (const auto& [vector, file] : cases) {
+    const Tokenizer tokenizer = Tokenizer::load(std::string(ranks) + "/" + file);
+    const std::string stem = std::string(shared) + "/tokenizers/ggml-vocab-" + vector + ".gguf";
+    std::string texts = read_file(stem + ".inp");
+    std::string ids = read_file(stem + ".out");
+    if (!ids.ends_with('\n')) ids += '\n';
+    const std::string border = "\n__ggml_vocab_test__\n";
+    size_t at = 0, line = 0, count = 0;
+    while (at < texts.size()) {
+      const size_t stop = texts.find(border, at), end = ids.find('\n', line);
+      ASSERT_NE(end, std::string::npos);
+      std::string ours;
+      for (const TokenId id : tokenizer.encode(std::string_view(texts).substr(at, stop - at))) ours += " " + std::to_string(id);
+      EXPECT_EQ(ours, ids.substr(line, end - line)) << vector << " " << count;
+      ++count;
+      line = end + 1;
+      at = stop == std::string::npos ? texts.size() : stop + border.size();
+    }
+    EXPECT_GT(count, 40u);
+  }
+}
+
+}  // namespace
+}  // namespace fude
