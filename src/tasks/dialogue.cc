@@ -1,0 +1,22 @@
+#include "tasks/dialogue.h"
+
+namespace fude {
+
+std::string Document::render(const ChatMarkers& markers) const {
+  std::string text;
+  for (const Segment& segment : segments) {
+    if (segment.role == Role::none) {
+      text += segment.text;
+      continue;
+    }
+    text += segment.role == Role::user ? markers.user : markers.assistant;
+    text += segment.text + markers.end;
+  }
+  return text;
+}
+
+std::string render_prompt(std::string_view prompt, const ChatMarkers& markers) {
+  return markers.user + std::string(prompt) + markers.end + markers.assistant;
+}
+
+}  // namespace fude
