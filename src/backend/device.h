@@ -29,14 +29,15 @@ class Device {
   };
 
   explicit Device(int thread_count = 0, bool only_counts = false);
-  ~Device();
+  virtual ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
   // A block of at least `bytes`, aligned to 64 (2 MiB pages when large); contents undefined. Null if this device only
   // counts. Error with a hint if the system has not enough memory.
-  void* allocate(int64_t bytes, Purpose purpose);
-  void release(void* block, int64_t bytes, Purpose purpose);
+  // Virtual so that tests can put guard zones around blocks.
+  virtual void* allocate(int64_t bytes, Purpose purpose);
+  virtual void release(void* block, int64_t bytes, Purpose purpose);
 
   const Usage& usage() const { return usage_; }
   void forget_peak();

@@ -192,7 +192,8 @@ inline void linear_backward_weight(Threads& threads, const Tensor& dy_NO, const 
       const int64_t lanes = std::min(kPanel, outputs - panel * kPanel);
       for (int64_t row = 0; row < n; ++row) {
         const float* from = dy + row * outputs + panel * kPanel;
-        std::copy(from, from + lanes, columns.data() + row * kPanel);
+        float* to = columns.data() + row * kPanel;
+        std::fill(std::copy(from, from + lanes, to), to + kPanel, 0.0f);  // the panel before left its columns
       }
       for (int64_t tile = 0; tile < tiles; ++tile)
         run_panel({x_tiles.data() + tile * n * kTileRows, 1, kTileRows, n, columns.data(), nullptr,

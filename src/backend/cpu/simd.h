@@ -71,6 +71,7 @@ FUDE_INLINE Lanes fma(Lanes a, Lanes b, Lanes c) {
 #endif
 }
 
+// The second where either is NaN.
 FUDE_INLINE Lanes max(Lanes a, Lanes b) { return a > b ? a : b; }
 FUDE_INLINE Lanes min(Lanes a, Lanes b) { return a < b ? a : b; }
 
@@ -91,9 +92,9 @@ FUDE_INLINE float largest(Lanes x) {
 }
 
 // e^x. Cody-Waite reduction to |r| ≤ ln2/2, degree-6 Taylor-like polynomial, 2^n through the exponent bits; relative
-// error below 2 ulp. Below -87 it is exactly 0, above 88 it saturates.
+// error below 2 ulp. Below -87 it is exactly 0, above 88 it saturates; NaN stays NaN.
 FUDE_INLINE Lanes exp(Lanes x) {
-  const Lanes clamped = min(max(x, broadcast(-87.0f)), broadcast(88.0f));
+  const Lanes clamped = min(broadcast(88.0f), max(broadcast(-87.0f), x));
   const Lanes shifted = fma(clamped, broadcast(1.44269504f), broadcast(12582912.0f));
   const Lanes n = shifted - 12582912.0f;
   const Lanes r = fma(n, broadcast(-1.42860677e-6f), fma(n, broadcast(-0.693145752f), clamped));

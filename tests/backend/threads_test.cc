@@ -1,0 +1,95 @@
+#include "backend/threads.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+
+namespace fude {
+namespace {
+
+// How often parallel_for visits each item.
+void expect_each_once(Threads& threads, int64_t items, int64_t grain) {
+  std::vector<std::atomic<int>> visits(static_cast<size_t>(items));
+  std::atomic<bool> too_long{false};
+  threads.parallel_for(items, grain, [&](int64_t begin, int64_t end) {
+    if (end - begin > grain && threads.count() > 1 && items > grain) too_long = true;
+    for (int64_t i = begin; i < end; ++i) ++visits[size_t(i)];
+  });
+  ASSERT_FALSE(too_long);
+  for (const auto& visit : visits) ASSERT_EQ(visit, 1);
+}
+
+TEST(Threads, EveryItemOnce) {
+  for (int count : {1, 2, 3, 8, 33}) {
+    Threads threads(count);
+    EXPECT_EQ(threads.count(), count);
+    for (int64_t items : {0, 1, 2, 7, 1000, 4097})
+      for (int64_t grain : {1, 3, 64, 5000}) expect_each_once(threads, items, grain);
+  }
+}
+
+// Jobs so small that workers of one are still arriving when the next begins.
+TEST(Threads, ThousandsOfTinyJobs) {
+  Threads threads(6);
+  int64_t total = 0;
+  for (int64_t job = 0; job < 20000; ++job) {
+    std::atomic<int64_t> sum{0};
+    const int64_t items = 2 + job % 7;
+    threads.parallel_for(items, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) sum += i + job;
+    });
+    ASSERT_EQ(sum, items * (items - 1) / 2 + items * job) << "job " << job;
+    total += sum;
+  }
+  EXPECT_GT(total, 0);
+}
+
+// What a job wrote without atomics is visible to the caller.
+TEST(Threads, ResultsAreVisible) {
+  Threads threads(4);
+  std::vector<int64_t> values(1000);
+  for (int64_t job = 0; job < 2000; ++job) {
+    threads.parallel_for(1000, 10, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) values[size_t(i)] = i * job;
+    });
+    for (int64_t i = 0; i < 1000; ++i) ASSERT_EQ(values[size_t(i)], i * job);
+  }
+}
+
+// Workers that went to sleep wake up: two items that wait for each other need two threads.
+TEST(Threads, SleepersWakeUp) {
+  Threads threads(2);
+  for (int round = 0; round < 5; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    std::atomic<int> arrived{0};
+    std::atomic<bool> met{true};
+    threads.parallel_for(2, 1, [&](int64_t, int64_t) {
+      ++arrived;
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (arrived < 2 && met)
+        if (std::chrono::steady_clock::now() > deadline) met = false;
+    });
+    ASSERT_TRUE(met) << "round " << round;
+  }
+}
+
+TEST(Threads, EndsWhileWorkersSleepOrSpin) {
+  for (int round = 0; round < 50; ++round) {
+    Threads threads(5);
+    threads.parallel_for(10, 1, [](int64_t, int64_t) {});
+    if (round % 10 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+TEST(Threads, RefusesSillyCounts) {
+  EXPECT_THROW(Threads(-1), Error);
+  EXPECT_THROW(Threads(5000), Error);
+  EXPECT_GE(usable_processors(), 1);
+}
+
+}  // namespace
+}  // namespace fude

@@ -1,0 +1,83 @@
+#include "ops/adamw.h"
+
+#include "backend/cpu/tier.h"
+#include "tests/support/op_case.h"
+
+namespace fude {
+namespace {
+
+constexpr double kUnit = 0x1p-24;
+
+struct State {
+  std::vector<float> values, mean, variance;
+};
+
+constexpr int kSteps = 4;
+
+AdamWStep step_of(int step) {
+  const float beta1 = 0.9f, beta2 = 0.95f;
+  return {0.01f, beta1, beta2, 1e-8f, 0.1f, float(1 - std::pow(double(beta1), step)),
+          float(1 - std::pow(double(beta2), step)), 0.5f};
+}
+
+State run(Tier tier, int threads, int64_t size) {
+  GuardedDevice device(threads);
+  Tensor values = tensor_of(device, {size}, random_floats(size, 1));
+  Tensor mean(device, {size}, DType::f32), variance(device, {size}, DType::f32);
+  fill_zero(mean), fill_zero(variance);
+  for (int step = 1; step <= kSteps; ++step)
+    kernels_of(int(tier)).adamw(device.threads(), tensor_of(device, {size}, random_floats(size, uint64_t(10 + step))),
+                                step_of(step), values, mean, variance);
+  return {floats_of(values), floats_of(mean), floats_of(variance)};
+}
+
+TEST(AdamW, FollowsTheDefinition) {
+  for (int64_t size : {1, 15, 16, 100, 20011}) {
+    const State first = run(Tier::portable, 1, size);
+    for (Tier tier : supported_tiers())
+      for (int threads : {1, 3}) {
+        const State other = run(tier, threads, size);
+        expect_same_bits(other.values, first.values, "values");
+        expect_same_bits(other.mean, first.mean, "mean");
+        expect_same_bits(other.variance, first.variance, "variance");
+      }
+    const auto start = random_floats(size, 1);
+    std::vector<double> w(start.begin(), start.end()), m(start.size(), 0.0), v(start.size(), 0.0);
+    for (int step = 1; step <= kSteps; ++step) {
+      const AdamWStep s = step_of(step);
+      const auto gradient = random_floats(size, uint64_t(10 + step));
+      for (size_t i = 0; i < w.size(); ++i) {
+        const double g = double(gradient[i]) * s.gradient_scale;
+        m[i] = s.beta1 * m[i] + (1.0 - s.beta1) * g;
+        v[i] = s.beta2 * v[i] + (1.0 - s.beta2) * g * g;
+        w[i] -= s.learning_rate * (m[i] / s.correction1 / (std::sqrt(v[i] / s.correction2) + s.eps) + s.weight_decay * w[i]);
+      }
+    }
+    // Per step: 2 roundings of a moment's terms, 3 of the value on top of its update's 10 (an update is below 0.1).
+    for (size_t i = 0; i < w.size(); ++i) {
+      ASSERT_LE(std::fabs(first.mean[i] - m[i]), 3 * kSteps * kUnit * 2.0);
+      ASSERT_LE(std::fabs(first.variance[i] - v[i]), 4 * kSteps * kUnit * 4.0);
+      ASSERT_LE(std::fabs(first.values[i] - w[i]), kSteps * kUnit * (3 * (std::fabs(w[i]) + 0.1) + 10 * 0.1));
+    }
+  }
+}
+
+TEST(SumOfSquares, AllTiersAndThreads) {
+  for (int64_t size : {1, 15, 4096, 4097, 100003}) {
+    const auto x = random_floats(size, 3);
+    double wanted = 0, first = 0;
+    for (float v : x) wanted += double(v) * double(v);
+    for (Tier tier : supported_tiers())
+      for (int threads : {1, 3}) {
+        GuardedDevice device(threads);
+        const double got = sum_of_squares(kernels_of(int(tier)), device.threads(), tensor_of(device, {size}, x));
+        if (first == 0) first = got;
+        ASSERT_EQ(got, first);
+      }
+    // A lane sums 256 squares, a tree of four joins sixteen.
+    ASSERT_LE(std::fabs(first - wanted), 260 * kUnit * wanted);
+  }
+}
+
+}  // namespace
+}  // namespace fude

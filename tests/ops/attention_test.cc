@@ -1,0 +1,147 @@
+#include "ops/attention.h"
+
+#include "backend/cpu/tier.h"
+#include "tests/support/op_case.h"
+
+namespace fude {
+namespace {
+
+struct Lengths {
+  TokenBatch batch;
+  std::vector<int64_t> block_rows, first_block;
+  int64_t longest = 0;
+};
+
+// A training batch: the blocks of each sequence are its own rows.
+std::shared_ptr<Lengths> pack(const std::vector<int64_t>& lengths) {
+  auto all = std::make_shared<Lengths>();
+  all->batch.sequence_starts = {0};
+  for (int64_t length : lengths) {
+    const int64_t start = all->batch.size();
+    all->first_block.push_back(int64_t(all->block_rows.size()));
+    for (int64_t key = 0; key < length; key += kKeyBlock) all->block_rows.push_back(start + key);
+    for (int64_t i = 0; i < length; ++i) {
+      all->batch.tokens_N.push_back(0);
+      all->batch.positions_N.push_back(int32_t(i));
+    }
+    all->batch.sequence_starts.push_back(int32_t(all->batch.size()));
+    all->longest = std::max(all->longest, length);
+  }
+  return all;
+}
+
+OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_t kv_heads, int64_t d, int probes) {
+  const auto all = pack(lengths);
+  const int64_t rows = all->batch.size();
+  OpCase op{.name = fmt::format("attention {} tokens, {}/{} heads of {}", rows, heads, kv_heads, d),
+            .rows = rows,
+            .input_cols = {heads * d, kv_heads * d, kv_heads * d},
+            .row_wise = false,
+            .probes = probes};
+  op.run = [=](const Pass& pass, const auto& x, const auto&, const auto&) {
+    const KvView kv{x[1].reshaped({rows, kv_heads, d}), x[2].reshaped({rows, kv_heads, d}), all->block_rows,
+                    all->first_block};
+    return std::vector<Tensor>{attention(pass, x[0].reshaped({rows, heads, d}), kv, all->batch)};
+  };
+  op.reference = [=](const auto& x, const auto&) {
+    Array o(size_t(rows * heads * d));
+    for (size_t s = 0; s < lengths.size(); ++s)
+      for (int64_t n = all->batch.sequence_starts[s]; n < all->batch.sequence_starts[s + 1]; ++n)
+        for (int64_t h = 0; h < heads; ++h) {
+          const int64_t first = all->batch.sequence_starts[s], g = h / (heads / kv_heads);
+          const auto at = [&](int64_t row) { return size_t((row * kv_heads + g) * d); };
+          Array scores;
+          double top = -INFINITY;
+          for (int64_t j = first; j <= n; ++j) {
+            Complex score = 0;
+            for (int64_t i = 0; i < d; ++i) score += x[0][size_t((n * heads + h) * d + i)] * x[1][at(j) + size_t(i)];
+            scores.push_back(score / std::sqrt(double(d)));
+            top = std::max(top, scores.back().real());
+          }
+          Complex total = 0;
+          for (Complex& score : scores) total += score = std::exp(score - top);
+          for (int64_t j = first; j <= n; ++j)
+            for (int64_t i = 0; i < d; ++i)
+              o[size_t((n * heads + h) * d + i)] += scores[size_t(j - first)] / total * x[2][at(j) + size_t(i)];
+        }
+    return std::vector<Array>{o};
+  };
+  // Scores over d, sums over keys or queries of the group, and the softmax.
+  op.rounding_terms = double(d + all->longest * (heads / kv_heads)) + 20;
+  return op;
+}
+
+TEST(Attention, RaggedBatches) {
+  for (int64_t d : {16, 24, 64}) {
+    check_op(attention_case({2}, 1, 1, d, 24));
+    check_op(attention_case({1, 7, 20}, 4, 2, d, 24));
+    check_op(attention_case({17, 1, 33}, 3, 1, d, 12));
+  }
+}
+
+TEST(Attention, CrossesBlocksOfKeys) {
+  check_op(attention_case({1, 7, 300, 600}, 2, 1, 16, 3));
+  check_op(attention_case({256, 257, 512}, 2, 2, 8, 3));
+  check_op(attention_case({300}, 2, 1, 24, 3));
+  check_op(attention_case({270}, 1, 1, 64, 3));
+}
+
+// One piece, chunks of any size, and row by row give the same bits; pages lie anywhere and their unwritten rows are NaN.
+TEST(Attention, PrefillIsDecode) {
+  const int64_t heads = 4, kv_heads = 2, pages = 8;
+  for (Tier tier : supported_tiers())
+    for (int64_t d : {16, 24, 64}) {
+      const std::vector<int64_t> lengths = {1, 7, 300, 600};
+      const auto all = pack(lengths);
+      const int64_t rows = all->batch.size();
+      GuardedDevice device(2);
+      const Pass pass{device, kernels_of(int(tier))};
+      const auto q = random_floats(rows * heads * d, 1), k = random_floats(rows * kv_heads * d, 2),
+                 v = random_floats(rows * kv_heads * d, 3);
+      const KvView whole{tensor_of(device, {rows, kv_heads, d}, k), tensor_of(device, {rows, kv_heads, d}, v),
+                         all->block_rows, all->first_block};
+      const auto wanted = floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch));
+
+      // The cache: pages are handed out from the back, so that no sequence's blocks lie in order.
+      KvView cache{Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32),
+                   Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32), {}, {}};
+      int64_t page = pages;
+      for (int64_t length : lengths) {
+        cache.first_block.push_back(int64_t(cache.block_rows.size()));
+        for (int64_t key = 0; key < length; key += kKeyBlock) cache.block_rows.push_back(page-- * kKeyBlock);
+      }
+      // Every step each sequence goes on by its own chunk; those that are done have no rows.
+      const std::vector<int64_t> chunks = {1, 3, 1, 97};
+      std::vector<int64_t> done(lengths.size(), 0);
+      while (done != lengths) {
+        TokenBatch batch;
+        batch.sequence_starts = {0};
+        std::vector<float> step_q;
+        std::vector<int64_t> source;
+        for (size_t s = 0; s < lengths.size(); ++s) {
+          for (int64_t i = 0; i < chunks[s] && done[s] < lengths[s]; ++i, ++done[s]) {
+            const int64_t row = all->batch.sequence_starts[s] + done[s];
+            const int64_t to = cache.block_rows[size_t(cache.first_block[s] + done[s] / kKeyBlock)] + done[s] % kKeyBlock;
+            std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d, cache.k_RGD.data<float>() + to * kv_heads * d);
+            std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d, cache.v_RGD.data<float>() + to * kv_heads * d);
+            step_q.insert(step_q.end(), q.begin() + row * heads * d, q.begin() + (row + 1) * heads * d);
+            source.push_back(row);
+            batch.tokens_N.push_back(0);
+            batch.positions_N.push_back(int32_t(done[s]));
+          }
+          batch.sequence_starts.push_back(int32_t(batch.size()));
+        }
+        const int64_t count = batch.size();
+        const auto got = floats_of(attention(pass, tensor_of(device, {count, heads, d}, step_q), cache, batch));
+        for (int64_t i = 0; i < count; ++i) {
+          const auto from = wanted.begin() + source[size_t(i)] * heads * d;
+          expect_same_bits({got.begin() + i * heads * d, got.begin() + (i + 1) * heads * d}, {from, from + heads * d},
+                           fmt::format("{}, head size {}, row {}", name_of(tier), d, source[size_t(i)]));
+          if (HasFailure()) return;
+        }
+      }
+    }
+}
+
+}  // namespace
+}  // namespace fude

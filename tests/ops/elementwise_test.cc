@@ -1,0 +1,80 @@
+#include "ops/elementwise.h"
+
+#include "ops/gated.h"
+#include "tests/support/op_case.h"
+
+namespace fude {
+namespace {
+
+TEST(Elementwise, Add) {
+  for (int64_t cols : {1, 15, 16, 100})
+    check_op({.name = "add",
+              .rows = 7,
+              .input_cols = {cols, cols},
+              .run = [](const Pass& pass, const auto& x, const auto&,
+                        const auto&) { return std::vector<Tensor>{add(pass, x[0], x[1])}; },
+              .reference =
+                  [](const auto& x, const auto&) {
+                    Array y = x[0];
+                    for (size_t i = 0; i < y.size(); ++i) y[i] += x[1][i];
+                    return std::vector<Array>{y};
+                  },
+              .rounding_terms = 1});
+}
+
+TEST(Elementwise, AddOfATensorToItself) {
+  check_op({.name = "x + x",
+            .rows = 3,
+            .input_cols = {21},
+            .run = [](const Pass& pass, const auto& x, const auto&,
+                      const auto&) { return std::vector<Tensor>{add(pass, x[0], x[0])}; },
+            .reference =
+                [](const auto& x, const auto&) {
+                  Array y = x[0];
+                  for (Complex& v : y) v += v;
+                  return std::vector<Array>{y};
+                },
+            .rounding_terms = 1});
+}
+
+TEST(Elementwise, Gelu) {
+  for (int64_t cols : {1, 15, 16, 100, 6000})
+    check_op({.name = "gelu",
+              .rows = 7,
+              .input_cols = {cols},
+              .run = [](const Pass& pass, const auto& x, const auto&,
+                        const auto&) { return std::vector<Tensor>{gelu(pass, x[0])}; },
+              .reference =
+                  [](const auto& x, const auto&) {
+                    Array y = x[0];
+                    for (Complex& v : y)
+                      v = v * 0.5 * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (v + 0.044715 * v * v * v)));
+                    return std::vector<Array>{y};
+                  },
+              // tanh's argument (5), tanh (4, with its exp), slope (8).
+              .rounding_terms = 17});
+}
+
+TEST(Elementwise, SiluGated) {
+  for (int64_t cols : {1, 15, 16, 100})
+    check_op({.name = "silu_gated",
+              .rows = 9,
+              .input_cols = {2 * cols},
+              .run = [](const Pass& pass, const auto& x, const auto&,
+                        const auto&) { return std::vector<Tensor>{silu_gated(pass, x[0])}; },
+              .reference =
+                  [=](const auto& x, const auto&) {
+                    Array y;
+                    for (int64_t n = 0; n < 9; ++n)
+                      for (int64_t f = 0; f < cols; ++f) {
+                        const Complex g = x[0][size_t(n * 2 * cols + f)], u = x[0][size_t(n * 2 * cols + cols + f)];
+                        y.push_back(g / (1.0 + std::exp(-g)) * u);
+                      }
+                    return std::vector<Array>{y};
+                  },
+              // sigmoid (6, with its exp), slope (5).
+              .rounding_terms = 11});
+}
+
+}  // namespace
+}  // namespace fude

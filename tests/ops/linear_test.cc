@@ -1,0 +1,46 @@
+#include "ops/linear.h"
+
+#include "tests/support/op_case.h"
+
+namespace fude {
+namespace {
+
+OpCase linear_case(int64_t rows, int64_t depth, int64_t outputs, bool with_bias) {
+  OpCase op{.name = fmt::format("linear {}x{}x{}{}", rows, depth, outputs, with_bias ? " with bias" : ""),
+            .rows = rows,
+            .input_cols = {depth},
+            .parameters = {matrix(outputs, depth)}};
+  if (with_bias) op.parameters.push_back(vector_of(outputs));
+  op.run = [](const Pass& pass, const auto& x, const auto& p, const auto&) {
+    return std::vector<Tensor>{linear(pass, x[0], p[0], p.size() > 1 ? &p[1] : nullptr)};
+  };
+  op.reference = [=](const auto& x, const auto& p) {
+    Array y(size_t(rows * outputs));
+    for (int64_t n = 0; n < rows; ++n)
+      for (int64_t o = 0; o < outputs; ++o) {
+        Complex total = with_bias ? p[1][size_t(o)] : 0.0;
+        for (int64_t k = 0; k < depth; ++k) total += x[0][size_t(n * depth + k)] * p[0][size_t(o * depth + k)];
+        y[size_t(n * outputs + o)] = total;
+      }
+    return std::vector<Array>{y};
+  };
+  op.rounding_terms = double(std::max({rows, depth, outputs}) + 1);
+  return op;
+}
+
+TEST(Linear, OddSizes) {
+  for (int64_t rows : {1, 2, 12, 13, 65})
+    for (const auto& [depth, outputs] : {std::pair<int64_t, int64_t>{1, 1}, {17, 33}, {50, 31}, {33, 100}, {64, 64}})
+      for (bool with_bias : {false, true}) check_op(linear_case(rows, depth, outputs, with_bias));
+}
+
+// More outputs than the 512 that backward turns at once, more rows than a block, several groups of panels.
+TEST(Linear, CrossesEveryBlock) {
+  for (OpCase op : {linear_case(3, 40, 1100, true), linear_case(500, 70, 40, false), linear_case(2, 1500, 290, true)}) {
+    op.probes = 4;
+    check_op(op);
+  }
+}
+
+}  // namespace
+}  // namespace fude

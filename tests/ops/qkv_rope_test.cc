@@ -1,0 +1,90 @@
+#include "ops/qkv_rope.h"
+
+#include "tests/support/op_case.h"
+
+namespace fude {
+namespace {
+
+constexpr float kEps = 1e-6f;
+
+OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool with_norm, bool with_rotation) {
+  OpCase op{.name = fmt::format("qkv_rope {} rows, {}/{} heads of {}, norm {}, rotation {}", rows, heads, kv_heads, d,
+                                with_norm, with_rotation),
+            .rows = rows,
+            .input_cols = {(heads + 2 * kv_heads) * d}};
+  if (with_norm) op.parameters = {vector_of(d), vector_of(d)};
+  const auto rotation = std::make_shared<Rotation>(make_rotation(rows + 50, d, 10000.0));
+  std::vector<int32_t> positions;
+  for (int64_t n = 0; n < rows; ++n) positions.push_back(int32_t((n * 7 + 3) % (rows + 50)));
+  op.run = [=](const Pass& pass, const auto& x, const auto& p, const auto& which) {
+    std::vector<int32_t> chosen;
+    for (int64_t row : which) chosen.push_back(positions[size_t(row)]);
+    const Qkv all = qkv_rope(pass, x[0],
+                             {heads, kv_heads, d, with_norm ? &p[0] : nullptr, with_norm ? &p[1] : nullptr, kEps,
+                              with_rotation ? rotation.get() : nullptr},
+                             chosen);
+    return std::vector<Tensor>{all.q_NHD, all.k_NGD, all.v_NGD};
+  };
+  op.reference = [=](const auto& x, const auto& p) {
+    std::vector<Array> outputs(3);
+    for (int64_t n = 0; n < rows; ++n)
+      for (int64_t head = 0; head < heads + 2 * kv_heads; ++head) {
+        const size_t kind = head < heads ? 0 : head < heads + kv_heads ? 1 : 2;
+        Array from(x[0].begin() + (n * (heads + 2 * kv_heads) + head) * d,
+                   x[0].begin() + (n * (heads + 2 * kv_heads) + head + 1) * d);
+        if (with_norm && kind < 2) {
+          Complex squares = 0;
+          for (Complex v : from) squares += v * v;
+          const Complex root = std::sqrt(squares / double(d) + double(kEps));
+          for (int64_t i = 0; i < d; ++i) from[size_t(i)] *= p[kind][size_t(i)] / root;
+        }
+        Array to = from;
+        if (with_rotation && kind < 2)
+          for (int64_t i = 0; i < d / 2; ++i) {
+            const size_t at = size_t(positions[size_t(n)] * (d / 2) + i), low = size_t(i), high = size_t(i + d / 2);
+            const double c = rotation->cos_PD[at], s = rotation->sin_PD[at];
+            to[low] = from[low] * c - from[high] * s;
+            to[high] = from[high] * c + from[low] * s;
+          }
+        outputs[kind].insert(outputs[kind].end(), to.begin(), to.end());
+      }
+    return outputs;
+  };
+  // A head's sum, norm and turn; the norm's gradient is a chain over rows and heads.
+  op.rounding_terms = double(std::max(d / 16 + 4, rows * heads)) + 14;
+  return op;
+}
+
+TEST(QkvRope, NormsRotationsAndGroups) {
+  for (int64_t d : {2, 16, 24, 64})
+    for (bool with_norm : {false, true})
+      for (bool with_rotation : {false, true}) {
+        check_op(qkv_case(1, 1, 1, d, with_norm, with_rotation));
+        check_op(qkv_case(9, 4, 2, d, with_norm, with_rotation));
+      }
+  check_op(qkv_case(150, 3, 1, 6, true, true));
+}
+
+TEST(QkvRope, RotationIsTheExactAngleRounded) {
+  const Rotation rotation = make_rotation(5000, 64, 1e6);
+  for (int64_t p : {0, 1, 777, 4999})
+    for (int64_t i = 0; i < 32; ++i) {
+      const double angle = double(p) * std::pow(1e6, -double(i) / 32);
+      EXPECT_EQ(rotation.cos_PD[size_t(p * 32 + i)], float(std::cos(angle)));
+      EXPECT_EQ(rotation.sin_PD[size_t(p * 32 + i)], float(std::sin(angle)));
+    }
+}
+
+TEST(QkvRope, RefusesPositionsBeyondTheContext) {
+  Device device(1);
+  const Rotation rotation = make_rotation(8, 4, 10000.0);
+  const Pass pass{device, default_kernels()};
+  const Tensor qkv = tensor_of(device, {1, 12}, random_floats(12, 1));
+  const QkvRopeOptions options{.heads = 1, .kv_heads = 1, .head_size = 4, .rotation = &rotation};
+  EXPECT_NO_THROW(qkv_rope(pass, qkv, options, {7}));
+  EXPECT_THROW(qkv_rope(pass, qkv, options, {8}), Error);
+  EXPECT_THROW(qkv_rope(pass, qkv, options, {-1}), Error);
+}
+
+}  // namespace
+}  // namespace fude
