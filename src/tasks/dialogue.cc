@@ -2,7 +2,7 @@
 
 namespace fude {
 
-std::string Document::render(const ChatMarkers& markers) const {
+std::string Passage::render(const ChatMarkers& markers) const {
   std::string text;
   for (const Segment& segment : segments) {
     if (segment.role == Role::none) {

@@ -23,7 +23,7 @@ struct ChatMarkers {
   std::string end = "<|end|>";  // after each turn
 };
 
-struct Document {
+struct Passage {
   std::vector<Segment> segments;
 
   // Plain text as it is; a turn as marker, text, end, with nothing in between.

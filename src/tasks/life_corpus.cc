@@ -35,7 +35,7 @@ class Paragraph {
   std::string between_, text_;
 };
 
-void add_turns(Document& document, std::string question, std::string answer) {
+void add_turns(Passage& document, std::string question, std::string answer) {
   document.segments.push_back({Role::user, std::move(question)});
   document.segments.push_back({Role::assistant, std::move(answer)});
 }
@@ -44,31 +44,31 @@ void add_turns(Document& document, std::string question, std::string answer) {
 
 LifeCorpus::LifeCorpus(uint64_t seed) : seed_(seed), world_(seed), facts_(world_, seed), arithmetic_(seed) {}
 
-Document LifeCorpus::document(int64_t index) const {
+Passage LifeCorpus::document(int64_t index) const {
   Random random = document_random(seed_, Stream::mixture, index);
   const uint64_t part = random.below(100);
   return part < 45 ? prose(random) : part < 70 ? fact_chat(random) : sum_chat(random);
 }
 
-Document LifeCorpus::prose(int64_t index) const {
+Passage LifeCorpus::prose(int64_t index) const {
   Random random = document_random(seed_, Stream::prose, index);
   return prose(random);
 }
 
-Document LifeCorpus::fact_chat(int64_t index) const {
+Passage LifeCorpus::fact_chat(int64_t index) const {
   Random random = document_random(seed_, Stream::fact_chat, index);
   return fact_chat(random);
 }
 
-Document LifeCorpus::sum_chat(int64_t index) const {
+Passage LifeCorpus::sum_chat(int64_t index) const {
   Random random = document_random(seed_, Stream::sum_chat, index);
   return sum_chat(random);
 }
 
-Document LifeCorpus::prose(Random& random) const {
+Passage LifeCorpus::prose(Random& random) const {
   const Language language = draw_language(random);
   const uint64_t form = random.below(10);
-  Document document;
+  Passage document;
   document.segments.push_back({Role::none, form < 5   ? portrait(random, language)
                                            : form < 8 ? gathering(random, language)
                                                       : town(random, language)});
@@ -142,10 +142,10 @@ std::string LifeCorpus::account_of(Random& random, Language language, int person
   return text.take();
 }
 
-Document LifeCorpus::fact_chat(Random& random) const {
+Passage LifeCorpus::fact_chat(Random& random) const {
   const Language language = draw_language(random);
   const Phrases& phrase = phrases(language);
-  Document document;
+  Passage document;
   const int turns = 2 + int(random.below(2));
   for (int turn = 0; turn < turns; ++turn) {
     const uint64_t form = random.below(10);
@@ -170,9 +170,9 @@ Document LifeCorpus::fact_chat(Random& random) const {
 }
 
 // One or two sums asked and answered; one in six documents is a page of work without a chat.
-Document LifeCorpus::sum_chat(Random& random) const {
+Passage LifeCorpus::sum_chat(Random& random) const {
   const Language language = draw_language(random);
-  Document document;
+  Passage document;
   if (random.below(6) == 0) {
     Paragraph text(language);
     for (int i = 0; i < 2; ++i) text.add(worked_solution(arithmetic_.practice_sum(random), language));

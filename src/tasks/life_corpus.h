@@ -2,7 +2,7 @@
 // written by a seed, so that a whole life fits in ten minutes and nothing is downloaded.
 //
 // About half is prose (portraits, gatherings, towns) that tells every fact; the rest is chat: questions about
-// facts that are not held out, and sums with their steps. Document i is a pure function of (seed, i): readers
+// facts that are not held out, and sums with their steps. Passage i is a pure function of (seed, i): readers
 // can start anywhere, in any number, and a longer corpus begins with the shorter one.
 #pragma once
 
@@ -23,11 +23,11 @@ class LifeCorpus {
   explicit LifeCorpus(uint64_t seed);
 
   // The mixture for pre-training: 45 % prose, 25 % chats about facts, 30 % sums (by number of documents).
-  Document document(int64_t index) const;
+  Passage document(int64_t index) const;
   // The parts alone, for stages of their own. Each has its own numbering.
-  Document prose(int64_t index) const;
-  Document fact_chat(int64_t index) const;
-  Document sum_chat(int64_t index) const;
+  Passage prose(int64_t index) const;
+  Passage fact_chat(int64_t index) const;
+  Passage sum_chat(int64_t index) const;
 
   // The first `count` held-out questions: arithmetic and facts in turn, both languages in turn, all
   // different.
@@ -39,9 +39,9 @@ class LifeCorpus {
   const Arithmetic& arithmetic() const { return arithmetic_; }
 
  private:
-  Document prose(Random& random) const;
-  Document fact_chat(Random& random) const;
-  Document sum_chat(Random& random) const;
+  Passage prose(Random& random) const;
+  Passage fact_chat(Random& random) const;
+  Passage sum_chat(Random& random) const;
   std::string portrait(Random& random, Language language) const;
   std::string gathering(Random& random, Language language) const;
   std::string town(Random& random, Language language) const;

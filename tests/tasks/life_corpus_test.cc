@@ -48,7 +48,7 @@ TEST(LifeCorpus, DocumentsAreValidAndOfOneSize) {
   int japanese = 0, chats = 0;
   std::set<std::string> distinct;
   for (int64_t i = 0; i < 50000; ++i) {
-    const Document document = corpus.document(i);
+    const Passage document = corpus.document(i);
     const std::string text = document.render({});
     std::string said;
     for (const Segment& segment : document.segments) said += segment.text;
@@ -73,10 +73,10 @@ TEST(LifeCorpus, DocumentsAreValidAndOfOneSize) {
 }
 
 TEST(Dialogue, RendersTurnsBetweenMarkers) {
-  const Document chat{{{Role::user, "Hi."}, {Role::assistant, "Hello."}}};
+  const Passage chat{{{Role::user, "Hi."}, {Role::assistant, "Hello."}}};
   EXPECT_EQ(chat.render({}), "<|user|>Hi.<|end|><|assistant|>Hello.<|end|>");
   EXPECT_EQ(chat.render({"U:", " A:", ""}), "U:Hi. A:Hello.");
-  EXPECT_EQ((Document{{{Role::none, "Plain."}}}).render({}), "Plain.");
+  EXPECT_EQ((Passage{{{Role::none, "Plain."}}}).render({}), "Plain.");
   EXPECT_EQ(render_prompt("Hi.", {}), "<|user|>Hi.<|end|><|assistant|>");
 }
 
@@ -91,7 +91,7 @@ TEST(LifeCorpus, HeldOutPairsAreNeverAskedOrAnsweredInChat) {
   EXPECT_EQ(questions.size(), size_t(corpus.facts().held_out_count()));
   std::set<std::string> stated;
   int asked = 0;
-  const auto check = [&](const Document& document) {
+  const auto check = [&](const Passage& document) {
     for (const Segment& segment : document.segments) {
       if (segment.role == Role::user) {
         ASSERT_FALSE(questions.contains(segment.text)) << segment.text;
@@ -116,7 +116,7 @@ TEST(LifeCorpus, HeldOutSumsNeverAppearInAnyForm) {
       found.push_back(it->str());
     return found;
   };
-  const auto check = [&](const Document& document) {
+  const auto check = [&](const Passage& document) {
     // A question's operands, in a story too, are those its solution opens with …
     for (size_t s = 0; s + 1 < document.segments.size(); s += 2)
       if (operands(document.segments[s].text).size() == 2) {
