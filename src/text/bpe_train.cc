@@ -111,6 +111,9 @@ class Merger {
     const TokenId left = pairs_[index].left, right = pairs_[index].right;
     const std::vector<uint32_t> words = std::move(pairs_[index].words);
     pairs_[index].words = {};
+    ++epoch_;
+    before_.resize(tokens_.size());
+    behind_.resize(tokens_.size());
     for (const uint32_t w : words) merge_in_word(w, left, right, result);
     pairs_[index].count = 0;
     queue_changed();
@@ -138,8 +141,8 @@ class Merger {
     return index;
   }
 
-  void add(TokenId left, TokenId right, uint32_t word, int64_t count) {
-    const uint32_t index = index_of(left, right);
+  void add(TokenId left, TokenId right, uint32_t word, int64_t count) { add_at(index_of(left, right), word, count); }
+  void add_at(uint32_t index, uint32_t word, int64_t count) {
     Pair& pair = pairs_[index];
     pair.count += count;
     if (pair.words.empty() || pair.words.back() != word) pair.words.push_back(word);
@@ -174,11 +177,21 @@ class Merger {
     bool before_is_new = false;
     for (uint32_t i = 0; i < count;) {
       const bool here = i + 1 < count && old_[i] == left && old_[i + 1] == right;
-      if (out > 0 && (here || before_is_new)) {
-        // The pair across the border before old_[i]: its old left side is the symbol there, merged or not.
-        const TokenId old_before = i > 0 ? old_[i - 1] : symbols[out - 1];
-        pairs_[index_of(old_before, old_[i])].count -= word.count;
-        add(symbols[out - 1], here ? result : old_[i], w, word.count);
+      if (here && before_is_new) {
+        pairs_[index_of(right, left)].count -= word.count;
+        add(result, result, w, word.count);
+      } else if (here && out > 0) {
+        const TokenId x = symbols[out - 1];
+        Neighbour& near = before_[size_t(x)];
+        if (near.epoch != epoch_) near = {epoch_, index_of(x, left), index_of(x, result)};
+        pairs_[near.old_pair].count -= word.count;
+        add_at(near.new_pair, w, word.count);
+      } else if (before_is_new) {
+        const TokenId y = old_[i];
+        Neighbour& near = behind_[size_t(y)];
+        if (near.epoch != epoch_) near = {epoch_, index_of(right, y), index_of(result, y)};
+        pairs_[near.old_pair].count -= word.count;
+        add_at(near.new_pair, w, word.count);
       }
       symbols[out++] = here ? result : old_[i];
       i += here ? 2 : 1;
@@ -187,8 +200,15 @@ class Merger {
     word.length = out;
   }
 
+  // The pairs of a neighbour of the current merge before and after it, so that each is looked up once a merge.
+  struct Neighbour {
+    uint32_t epoch = 0, old_pair = 0, new_pair = 0;
+  };
+
   std::vector<std::string>& tokens_;
   size_t longest_;
+  uint32_t epoch_ = 0;
+  std::vector<Neighbour> before_, behind_;
   std::vector<TokenId> symbols_, old_;
   std::vector<Word> words_;
   PairTable table_;
