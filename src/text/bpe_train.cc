@@ -14,10 +14,12 @@
 namespace fude {
 namespace {
 
-constexpr uint64_t kBatchBytes = 8 << 20;  // text read before it is counted; a constant, so that pruning is too
-constexpr size_t kLongestWord = 1024;      // longer pieces are counted in parts: a merge visits whole words
+constexpr uint64_t kBatchBytes =
+    8 << 20;                           // text read before it is counted; a constant, so that pruning is too
+constexpr size_t kLongestWord = 1024;  // longer pieces are counted in parts: a merge visits whole words
 
-void count_document(const PreTokenizer& pre_tokenizer, std::string_view text, std::vector<size_t>& ends, PieceCounts& counts) {
+void count_document(const PreTokenizer& pre_tokenizer, std::string_view text, std::vector<size_t>& ends,
+                    PieceCounts& counts) {
   ends.clear();
   pre_tokenizer.split(text, ends);
   size_t begin = 0;
@@ -29,17 +31,16 @@ void count_document(const PreTokenizer& pre_tokenizer, std::string_view text, st
 }
 
 // Counts a batch with each thread taking every n-th document, then adds the threads' tables to `counts`.
-void count_batch(const PreTokenizer& pre_tokenizer, const std::vector<std::string>& documents, std::vector<PieceCounts>& local,
-                 PieceCounts& counts) {
+void count_batch(const PreTokenizer& pre_tokenizer, const std::vector<std::string>& documents,
+                 std::vector<PieceCounts>& local, PieceCounts& counts) {
   const size_t threads = local.size();
   std::vector<std::exception_ptr> errors(threads);
   const auto work = [&](size_t thread) {
     try {
       std::vector<size_t> ends;
-      for (size_t i = thread; i < documents.size(); i += threads) count_document(pre_tokenizer, documents[i], ends, local[thread]);
-    } catch (...) {
-      errors[thread] = std::current_exception();
-    }
+      for (size_t i = thread; i < documents.size(); i += threads)
+        count_document(pre_tokenizer, documents[i], ends, local[thread]);
+    } catch (...) { errors[thread] = std::current_exception(); }
   };
   std::vector<std::jthread> others;
   for (size_t thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
@@ -67,10 +68,12 @@ struct Pair {
   bool queued = false;
 };
 
-// The merging phase. Counts are kept for every pair; the queue holds upper bounds and is corrected when a pair comes up.
+// The merging phase. Counts are kept for every pair; the queue holds upper bounds and is corrected when a
+// pair comes up.
 class Merger {
  public:
-  Merger(const PieceCounts& counts, const std::array<TokenId, 256>& byte_ids, std::vector<std::string>& tokens, size_t longest)
+  Merger(const PieceCounts& counts, const std::array<TokenId, 256>& byte_ids,
+         std::vector<std::string>& tokens, size_t longest)
       : tokens_(tokens), longest_(longest) {
     words_.reserve(counts.distinct());
     for (size_t i = 0; i < counts.distinct(); ++i) {
@@ -141,7 +144,9 @@ class Merger {
     return index;
   }
 
-  void add(TokenId left, TokenId right, uint32_t word, int64_t count) { add_at(index_of(left, right), word, count); }
+  void add(TokenId left, TokenId right, uint32_t word, int64_t count) {
+    add_at(index_of(left, right), word, count);
+  }
   void add_at(uint32_t index, uint32_t word, int64_t count) {
     Pair& pair = pairs_[index];
     pair.count += count;
@@ -156,18 +161,21 @@ class Merger {
     for (const uint32_t index : changed_) {
       Pair& pair = pairs_[index];
       pair.queued = false;
-      const bool fits = longest_ == 0 || tokens_[size_t(pair.left)].size() + tokens_[size_t(pair.right)].size() <= longest_;
+      const bool fits =
+          longest_ == 0 || tokens_[size_t(pair.left)].size() + tokens_[size_t(pair.right)].size() <= longest_;
       if (pair.count > 0 && fits) queue_.push({pair.count, pair.left, pair.right, index});
     }
     changed_.clear();
   }
 
-  // Left to right. A pair of neighbours leaves the counts if one of them takes part in a merge, and one enters if one of
-  // them is a result; all others stand as they were.
+  // Left to right. A pair of neighbours leaves the counts if one of them takes part in a merge, and one
+  // enters if one of them is a result; all others stand as they were.
   void merge_in_word(uint32_t w, TokenId left, TokenId right, TokenId result) {
     Word& word = words_[w];
     TokenId* symbols = &symbols_[word.begin];
-    const auto merges_at = [&](uint32_t i) { return i + 1 < word.length && symbols[i] == left && symbols[i + 1] == right; };
+    const auto merges_at = [&](uint32_t i) {
+      return i + 1 < word.length && symbols[i] == left && symbols[i + 1] == right;
+    };
     uint32_t first = 0;
     while (first + 1 < word.length && !merges_at(first)) ++first;
     if (first + 1 >= word.length) return;
@@ -200,7 +208,8 @@ class Merger {
     word.length = out;
   }
 
-  // The pairs of a neighbour of the current merge before and after it, so that each is looked up once a merge.
+  // The pairs of a neighbour of the current merge before and after it, so that each is looked up once a
+  // merge.
   struct Neighbour {
     uint32_t epoch = 0, old_pair = 0, new_pair = 0;
   };
@@ -223,9 +232,10 @@ BpeTrainResult train_bpe(const BpeTrainOptions& options, const std::function<boo
                          const std::function<void(const BpeTrainProgress&)>& progress) {
   const int64_t first_entries = int64_t(options.special_tokens.size()) + 256;
   require(options.vocabulary_size >= first_entries && options.vocabulary_size < (1 << 24),
-          "[train_bpe] expected a vocabulary of {} (special tokens and bytes) to 2^24 entries, got {}", first_entries,
-          options.vocabulary_size);
-  require(options.threads >= 1 && options.threads <= 1024, "[train_bpe] expected 1 to 1024 threads, got {}", options.threads);
+          "[train_bpe] expected a vocabulary of {} (special tokens and bytes) to 2^24 entries, got {}",
+          first_entries, options.vocabulary_size);
+  require(options.threads >= 1 && options.threads <= 1024, "[train_bpe] expected 1 to 1024 threads, got {}",
+          options.threads);
   const PreTokenizer pre_tokenizer(options.steps);
   BpeTrainResult result;
 
@@ -256,8 +266,9 @@ BpeTrainResult train_bpe(const BpeTrainOptions& options, const std::function<boo
   auto& tokens = vocabulary.tokens;
   std::unordered_map<std::string, TokenId> ids;
   for (const std::string& content : options.special_tokens) {
-    require(content.size() > 1 && is_valid_utf8(content) && ids.emplace(content, TokenId(tokens.size())).second,
-            "[train_bpe] expected different special tokens of two or more bytes of UTF-8, got '{}'", content);
+    require(
+        content.size() > 1 && is_valid_utf8(content) && ids.emplace(content, TokenId(tokens.size())).second,
+        "[train_bpe] expected different special tokens of two or more bytes of UTF-8, got '{}'", content);
     result.tokenizer.added.push_back({.id = TokenId(tokens.size()), .content = content});
     tokens.push_back(content);
   }
@@ -272,8 +283,8 @@ BpeTrainResult train_bpe(const BpeTrainOptions& options, const std::function<boo
   while (int64_t(tokens.size()) < options.vocabulary_size) {
     const Pair* best = merger.best();
     if (best == nullptr || best->count < std::max<int64_t>(1, options.min_frequency)) break;
-    // Two merges can spell the same bytes; they share the id, and the second adds no entry. A special token's bytes stay
-    // in pieces, so that plain text never becomes one.
+    // Two merges can spell the same bytes; they share the id, and the second adds no entry. A special token's
+    // bytes stay in pieces, so that plain text never becomes one.
     const TokenId left = best->left, right = best->right;
     std::string bytes = tokens[size_t(left)] + tokens[size_t(right)];
     const auto [known, fresh] = ids.emplace(bytes, TokenId(tokens.size()));
