@@ -37,10 +37,9 @@ const Json& need(const Json& object, const char* key, std::string_view where) {
 }
 
 int64_t integer(const Json& value, const char* key, std::string_view where) {
-  require(value.is_number_integer(), "[{}] expected an integer at '{}', got {}", where, key,
-          value.type_name());
-  require(!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t(INT64_MAX),
-          "[{}] the integer at '{}' is too large", where, key);
+  require(value.is_number_integer(), "[{}] expected an integer at '{}', got {}", where, key, value.type_name());
+  require(!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t(INT64_MAX), "[{}] the integer at '{}' is too large",
+          where, key);
   return value.get<int64_t>();
 }
 double number(const Json& value, const char* key, std::string_view where) {
@@ -60,12 +59,13 @@ bool boolean(const Json& value, const char* key, std::string_view where) {
 
 Json parse_json(std::string_view text, std::string_view where, JsonLimits limits,
                 const Json::parser_callback_t& callback) {
-  require(text.size() <= limits.bytes, "[{}] JSON has {} bytes, the limit is {}", where, text.size(),
-          limits.bytes);
+  require(text.size() <= limits.bytes, "[{}] JSON has {} bytes, the limit is {}", where, text.size(), limits.bytes);
   require_depth(text, where, limits.depth);
   try {
     return Json::parse(text, callback);
-  } catch (const nlohmann::json::exception& error) { fail("[{}] not valid JSON: {}", where, error.what()); }
+  } catch (const nlohmann::json::exception& error) {
+    fail("[{}] not valid JSON: {}", where, error.what());
+  }
 }
 
 int64_t json_integer(const Json& object, const char* key, std::string_view where) {

@@ -1,8 +1,8 @@
 // JSON from strangers and for them: nlohmann-json behind a door with limits.
 //
-// `parse_json` is the only way in (size and depth are bounded before the library sees the text); `Json`
-// values and `dump()` are the library's own. Object keys keep their order, so that files written by Fude read
-// as a person wrote them.
+// `parse_json` is the only way in (size and depth are bounded before the library sees the text); `Json` values and
+// `dump()` are the library's own. Object keys keep their order, so that files written by Fude read as a person wrote
+// them.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,7 @@ struct JsonLimits {
 Json parse_json(std::string_view text, std::string_view where, JsonLimits limits = {},
                 const Json::parser_callback_t& callback = nullptr);
 
-// Typed members with errors that name the place: "[config.json] expected a number at 'hidden_size', got a
-// string".
+// Typed members with errors that name the place: "[config.json] expected a number at 'hidden_size', got a string".
 int64_t json_integer(const Json& object, const char* key, std::string_view where);
 double json_number(const Json& object, const char* key, std::string_view where);
 std::string json_string(const Json& object, const char* key, std::string_view where);
