@@ -19,7 +19,9 @@ size_t before(std::string_view text, size_t at) {
   return at - 1;
 }
 
-bool is_space_at(std::string_view text, size_t at) { return class_of(decode_character(text, at).code_point) == CharClass::space; }
+bool is_space_at(std::string_view text, size_t at) {
+  return class_of(decode_character(text, at).code_point) == CharClass::space;
+}
 bool is_word_at(std::string_view text, size_t at) { return is_word(decode_character(text, at).code_point); }
 
 }  // namespace
@@ -38,8 +40,10 @@ const AddedToken* AddedTokenFinder::longest_at(std::string_view text, size_t at)
     const auto byte = [&](const AddedToken* token) { return uint8_t(token->content[depth]); };
     const uint8_t wanted = uint8_t(text[at + depth]);
     const auto first = sorted_.begin();
-    const auto from = std::partition_point(first + ptrdiff_t(low), first + ptrdiff_t(high), [&](auto* t) { return byte(t) < wanted; });
-    const auto to = std::partition_point(from, first + ptrdiff_t(high), [&](auto* t) { return byte(t) == wanted; });
+    const auto from = std::partition_point(first + ptrdiff_t(low), first + ptrdiff_t(high),
+                                           [&](auto* t) { return byte(t) < wanted; });
+    const auto to =
+        std::partition_point(from, first + ptrdiff_t(high), [&](auto* t) { return byte(t) == wanted; });
     low = size_t(from - first);
     high = size_t(to - first);
   }
@@ -59,9 +63,11 @@ AddedTokenFinder::Match AddedTokenFinder::find(std::string_view text, size_t fro
       continue;
     }
     if (token->lstrip)
-      while (match.begin > from && is_space_at(text, before(text, match.begin))) match.begin = before(text, match.begin);
+      while (match.begin > from && is_space_at(text, before(text, match.begin)))
+        match.begin = before(text, match.begin);
     if (token->rstrip)
-      while (match.end < text.size() && is_space_at(text, match.end)) match.end += decode_character(text, match.end).length;
+      while (match.end < text.size() && is_space_at(text, match.end))
+        match.end += decode_character(text, match.end).length;
     return match;
   }
   return {};

@@ -1,7 +1,8 @@
 // Finds added tokens in text: at the leftmost place the longest one, as Hugging Face does it.
 //
-// The contents are sorted; at each byte that begins one of them, binary search narrows the range of contents that agree
-// with the text byte by byte. Cost per place is the length of the match times a logarithm, however many tokens there are.
+// The contents are sorted; at each byte that begins one of them, binary search narrows the range of contents
+// that agree with the text byte by byte. Cost per place is the length of the match times a logarithm, however
+// many tokens there are.
 #pragma once
 
 #include <array>

@@ -14,8 +14,8 @@ namespace {
 
 constexpr size_t kShortPiece = 96;  // symbols; beyond it the heap wins
 
-// Merges `count` symbols in place and returns how many are left. Each round takes the lowest rank of all, so the work
-// is count²/2 at most, over arrays in the innermost cache.
+// Merges `count` symbols in place and returns how many are left. Each round takes the lowest rank of all, so
+// the work is count²/2 at most, over arrays in the innermost cache.
 size_t merge_short(const PairTable& pairs, TokenId* symbols, size_t count) {
   PairTable::Found found[kShortPiece];
   for (size_t i = 0; i + 1 < count; ++i) found[i] = pairs.find(symbols[i], symbols[i + 1]);
@@ -36,7 +36,8 @@ size_t merge_short(const PairTable& pairs, TokenId* symbols, size_t count) {
   return count;
 }
 
-// The same with a linked list and a heap of (rank, position). An entry is stale when its position now has another rank.
+// The same with a linked list and a heap of (rank, position). An entry is stale when its position now has
+// another rank.
 size_t merge_long(const PairTable& pairs, TokenId* symbols, size_t count) {
   require(count < PairTable::kNoRank, "[bpe] expected a piece below 4 GiB, got {} symbols", count);
   constexpr uint32_t kNone = PairTable::kNoRank;
@@ -48,14 +49,17 @@ size_t merge_long(const PairTable& pairs, TokenId* symbols, size_t count) {
   std::vector<uint64_t> initial;
   initial.reserve(count);
   for (uint32_t i = 0; i < count; ++i) {
-    const PairTable::Found found = i + 1 < count ? pairs.find(symbols[i], symbols[i + 1]) : PairTable::Found{};
+    const PairTable::Found found =
+        i + 1 < count ? pairs.find(symbols[i], symbols[i + 1]) : PairTable::Found{};
     nodes[i] = {i == 0 ? kNone : i - 1, i + 1 < count ? i + 1 : kNone, found.rank, found.result};
     if (found.rank != kNone) initial.push_back(uint64_t(found.rank) << 32 | i);
   }
-  std::priority_queue<uint64_t, std::vector<uint64_t>, std::greater<>> heap(std::greater<>(), std::move(initial));
+  std::priority_queue<uint64_t, std::vector<uint64_t>, std::greater<>> heap(std::greater<>(),
+                                                                            std::move(initial));
   const auto refresh = [&](uint32_t i) {
     Node& node = nodes[i];
-    const PairTable::Found found = node.next == kNone ? PairTable::Found{} : pairs.find(symbols[i], symbols[node.next]);
+    const PairTable::Found found =
+        node.next == kNone ? PairTable::Found{} : pairs.find(symbols[i], symbols[node.next]);
     node.rank = found.rank;
     node.result = found.result;
     if (found.rank != kNone) heap.push(uint64_t(found.rank) << 32 | i);
@@ -114,14 +118,15 @@ void PairTable::grow() {
   PairTable larger(slots_.size());
   for (const Slot& slot : slots_)
     if (slot.key != kEmpty)
-      larger.insert({TokenId(slot.key >> 32), TokenId(uint32_t(slot.key)), slot.value.result, slot.value.rank});
+      larger.insert(
+          {TokenId(slot.key >> 32), TokenId(uint32_t(slot.key)), slot.value.result, slot.value.rank});
   *this = std::move(larger);
 }
 
-// The merges of a rank file, in order of rank. When an entry's turn comes, the table holds every merge of lower rank,
-// and what those make of the entry's bytes is what stands in the text just before the entry is formed: two parts,
-// and so one merge. If more parts remain (an entry made from later ones, or one that merging never reaches), all ways to
-// cut it into two entries become merges of its rank, as the rule says.
+// The merges of a rank file, in order of rank. When an entry's turn comes, the table holds every merge of
+// lower rank, and what those make of the entry's bytes is what stands in the text just before the entry is
+// formed: two parts, and so one merge. If more parts remain (an entry made from later ones, or one that
+// merging never reaches), all ways to cut it into two entries become merges of its rank, as the rule says.
 Vocabulary vocabulary_from_ranks(std::vector<std::string> tokens) {
   Vocabulary vocabulary;
   vocabulary.whole_pieces = true;
@@ -132,7 +137,8 @@ Vocabulary vocabulary_from_ranks(std::vector<std::string> tokens) {
   std::vector<std::pair<std::string_view, TokenId>> sorted;
   const auto find = [&](std::string_view part) {
     if (sorted.empty()) {
-      for (size_t id = 0; id < vocabulary.tokens.size(); ++id) sorted.push_back({vocabulary.tokens[id], TokenId(id)});
+      for (size_t id = 0; id < vocabulary.tokens.size(); ++id)
+        sorted.push_back({vocabulary.tokens[id], TokenId(id)});
       std::sort(sorted.begin(), sorted.end());
     }
     const auto at = std::lower_bound(sorted.begin(), sorted.end(), std::pair(part, TokenId(0)));
@@ -163,15 +169,18 @@ Vocabulary vocabulary_from_ranks(std::vector<std::string> tokens) {
 
 Bpe::Bpe(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)), pairs_(vocabulary_.merges.size()) {
   const auto& tokens = vocabulary_.tokens;
-  const auto known = [&](TokenId id) { return id >= 0 && size_t(id) < tokens.size() && !tokens[size_t(id)].empty(); };
+  const auto known = [&](TokenId id) {
+    return id >= 0 && size_t(id) < tokens.size() && !tokens[size_t(id)].empty();
+  };
   require(tokens.size() < (1u << 30), "[bpe] expected at most 2^30 ids, got {}", tokens.size());
   for (const Merge& m : vocabulary_.merges) {
-    require(known(m.left) && known(m.right) && known(m.result), "[bpe] merge {} + {} -> {} names an id without an entry",
-            m.left, m.right, m.result);
+    require(known(m.left) && known(m.right) && known(m.result),
+            "[bpe] merge {} + {} -> {} names an id without an entry", m.left, m.right, m.result);
     const std::string_view left = tokens[size_t(m.left)], right = tokens[size_t(m.right)],
                            result = tokens[size_t(m.result)];
-    require(result.size() == left.size() + right.size() && result.starts_with(left) && result.ends_with(right),
-            "[bpe] the entry {} is not the bytes of {} and {}", m.result, m.left, m.right);
+    require(
+        result.size() == left.size() + right.size() && result.starts_with(left) && result.ends_with(right),
+        "[bpe] the entry {} is not the bytes of {} and {}", m.result, m.left, m.right);
     require(m.rank != PairTable::kNoRank, "[bpe] the rank {} is out of range", m.rank);
     pairs_.insert(m);
   }
@@ -185,10 +194,12 @@ Bpe::Bpe(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)), pairs_(voc
     const uint32_t hash = hash_of(token);
     size_t slot = hash & (entries_.size() - 1);
     for (; entries_[slot].id != kNoToken; slot = (slot + 1) & (entries_.size() - 1))
-      require(tokens[size_t(entries_[slot].id)] != token, "[bpe] the ids {} and {} have the same bytes", entries_[slot].id, id);
+      require(tokens[size_t(entries_[slot].id)] != token, "[bpe] the ids {} and {} have the same bytes",
+              entries_[slot].id, id);
     merged.clear();
     if (!vocabulary_.whole_pieces) encode_by_merging(token, merged);
-    entries_[slot] = {hash, TokenId(id), vocabulary_.whole_pieces || (merged.size() == 1 && merged[0] == TokenId(id))};
+    entries_[slot] = {hash, TokenId(id),
+                      vocabulary_.whole_pieces || (merged.size() == 1 && merged[0] == TokenId(id))};
   }
 }
 

@@ -1,8 +1,9 @@
-// Byte-pair encoding of one piece of text: start from its bytes, again and again merge the neighbours whose merge has the
-// lowest rank (the leftmost of equals), until no merge applies.
+// Byte-pair encoding of one piece of text: start from its bytes, again and again merge the neighbours whose
+// merge has the lowest rank (the leftmost of equals), until no merge applies.
 //
-// Short pieces are merged in a small array, long ones with a heap over a linked list, so that a megabyte of one letter
-// costs n log n. A piece that is itself an entry is looked up whole, where that is known to give what merging gives.
+// Short pieces are merged in a small array, long ones with a heap over a linked list, so that a megabyte of
+// one letter costs n log n. A piece that is itself an entry is looked up whole, where that is known to give
+// what merging gives.
 #pragma once
 
 #include <array>
@@ -27,9 +28,10 @@ struct Merge {
 struct Vocabulary {
   std::vector<std::string> tokens;  // bytes by id; an empty string means that the id has no entry
   std::vector<Merge> merges;        // by rising rank; of two merges of one pair the later holds
-  bool whole_pieces = false;        // a piece that is an entry is that entry, whatever the merges say ("ignore_merges")
-  TokenId unknown = kNoToken;       // for bytes that have no entry; without it they are left out
-  bool fuse_unknown = false;        // neighbouring unknown bytes become one token
+  bool whole_pieces =
+      false;  // a piece that is an entry is that entry, whatever the merges say ("ignore_merges")
+  TokenId unknown = kNoToken;  // for bytes that have no entry; without it they are left out
+  bool fuse_unknown = false;   // neighbouring unknown bytes become one token
 };
 
 // The vocabulary of a rank file: ids are ranks, and any neighbours merge whose bytes together are an entry.
@@ -61,7 +63,9 @@ class PairTable {
     uint64_t key = kEmpty;
     Found value;
   };
-  static uint64_t key_of(TokenId left, TokenId right) { return uint64_t(uint32_t(left)) << 32 | uint32_t(right); }
+  static uint64_t key_of(TokenId left, TokenId right) {
+    return uint64_t(uint32_t(left)) << 32 | uint32_t(right);
+  }
   size_t slot_of(uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
   void grow();
 
@@ -82,7 +86,8 @@ class Bpe {
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
  private:
-  // Open-addressing table from the hash of an entry's bytes to its id. `direct`: a piece with these bytes is this token.
+  // Open-addressing table from the hash of an entry's bytes to its id. `direct`: a piece with these bytes is
+  // this token.
   struct Entry {
     uint32_t hash = 0;
     TokenId id = kNoToken;

@@ -14,10 +14,12 @@
 namespace fude {
 namespace {
 
-constexpr uint64_t kBatchBytes = 8 << 20;  // text read before it is counted; a constant, so that pruning is too
-constexpr size_t kLongestWord = 1024;      // longer pieces are counted in parts: a merge visits whole words
+constexpr uint64_t kBatchBytes =
+    8 << 20;                           // text read before it is counted; a constant, so that pruning is too
+constexpr size_t kLongestWord = 1024;  // longer pieces are counted in parts: a merge visits whole words
 
-void count_document(const PreTokenizer& pre_tokenizer, std::string_view text, std::vector<size_t>& ends, PieceCounts& counts) {
+void count_document(const PreTokenizer& pre_tokenizer, std::string_view text, std::vector<size_t>& ends,
+                    PieceCounts& counts) {
   ends.clear();
   pre_tokenizer.split(text, ends);
   size_t begin = 0;
@@ -29,17 +31,16 @@ void count_document(const PreTokenizer& pre_tokenizer, std::string_view text, st
 }
 
 // Counts a batch with each thread taking every n-th document, then adds the threads' tables to `counts`.
-void count_batch(const PreTokenizer& pre_tokenizer, const std::vector<std::string>& documents, std::vector<PieceCounts>& local,
-                 PieceCounts& counts) {
+void count_batch(const PreTokenizer& pre_tokenizer, const std::vector<std::string>& documents,
+                 std::vector<PieceCounts>& local, PieceCounts& counts) {
   const size_t threads = local.size();
   std::vector<std::exception_ptr> errors(threads);
   const auto work = [&](size_t thread) {
     try {
       std::vector<size_t> ends;
-      for (size_t i = thread; i < documents.size(); i += threads) count_document(pre_tokenizer, documents[i], ends, local[thread]);
-    } catch (...) {
-      errors[thread] = std::current_exception();
-    }
+      for (size_t i = thread; i < documents.size(); i += threads)
+        count_document(pre_tokenizer, documents[i], ends, local[thread]);
+    } catch (...) { errors[thread] = std::current_exception(); }
   };
   std::vector<std::jthread> others;
   for (size_t thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
@@ -67,10 +68,12 @@ struct Pair {
   bool queued = false;
 };
 
-// The merging phase. Counts are kept for every pair; the queue holds upper bounds and is corrected when a pair comes up.
+// The merging phase. Counts are kept for every pair; the queue holds upper bounds and is corrected when a
+// pair comes up.
 class Merger {
  public:
-  Merger(const PieceCounts& counts, const std::array<TokenId, 256>& byte_ids, std::vector<std::string>& tokens, size_t longest)
+  Merger(const PieceCounts& counts, const std::array<TokenId, 256>& byte_ids,
+         std::vector<std::string>& tokens, size_t longest)
       : tokens_(tokens), longest_(longest) {
     words_.reserve(counts.distinct());
     for (size_t i = 0; i < counts.distinct(); ++i) {
@@ -111,6 +114,9 @@ class Merger {
     const TokenId left = pairs_[index].left, right = pairs_[index].right;
     const std::vector<uint32_t> words = std::move(pairs_[index].words);
     pairs_[index].words = {};
+    ++epoch_;
+    before_.resize(tokens_.size());
+    behind_.resize(tokens_.size());
     for (const uint32_t w : words) merge_in_word(w, left, right, result);
     pairs_[index].count = 0;
     queue_changed();
@@ -139,7 +145,9 @@ class Merger {
   }
 
   void add(TokenId left, TokenId right, uint32_t word, int64_t count) {
-    const uint32_t index = index_of(left, right);
+    add_at(index_of(left, right), word, count);
+  }
+  void add_at(uint32_t index, uint32_t word, int64_t count) {
     Pair& pair = pairs_[index];
     pair.count += count;
     if (pair.words.empty() || pair.words.back() != word) pair.words.push_back(word);
@@ -153,18 +161,21 @@ class Merger {
     for (const uint32_t index : changed_) {
       Pair& pair = pairs_[index];
       pair.queued = false;
-      const bool fits = longest_ == 0 || tokens_[size_t(pair.left)].size() + tokens_[size_t(pair.right)].size() <= longest_;
+      const bool fits =
+          longest_ == 0 || tokens_[size_t(pair.left)].size() + tokens_[size_t(pair.right)].size() <= longest_;
       if (pair.count > 0 && fits) queue_.push({pair.count, pair.left, pair.right, index});
     }
     changed_.clear();
   }
 
-  // Left to right. A pair of neighbours leaves the counts if one of them takes part in a merge, and one enters if one of
-  // them is a result; all others stand as they were.
+  // Left to right. A pair of neighbours leaves the counts if one of them takes part in a merge, and one
+  // enters if one of them is a result; all others stand as they were.
   void merge_in_word(uint32_t w, TokenId left, TokenId right, TokenId result) {
     Word& word = words_[w];
     TokenId* symbols = &symbols_[word.begin];
-    const auto merges_at = [&](uint32_t i) { return i + 1 < word.length && symbols[i] == left && symbols[i + 1] == right; };
+    const auto merges_at = [&](uint32_t i) {
+      return i + 1 < word.length && symbols[i] == left && symbols[i + 1] == right;
+    };
     uint32_t first = 0;
     while (first + 1 < word.length && !merges_at(first)) ++first;
     if (first + 1 >= word.length) return;
@@ -174,11 +185,21 @@ class Merger {
     bool before_is_new = false;
     for (uint32_t i = 0; i < count;) {
       const bool here = i + 1 < count && old_[i] == left && old_[i + 1] == right;
-      if (out > 0 && (here || before_is_new)) {
-        // The pair across the border before old_[i]: its old left side is the symbol there, merged or not.
-        const TokenId old_before = i > 0 ? old_[i - 1] : symbols[out - 1];
-        pairs_[index_of(old_before, old_[i])].count -= word.count;
-        add(symbols[out - 1], here ? result : old_[i], w, word.count);
+      if (here && before_is_new) {
+        pairs_[index_of(right, left)].count -= word.count;
+        add(result, result, w, word.count);
+      } else if (here && out > 0) {
+        const TokenId x = symbols[out - 1];
+        Neighbour& near = before_[size_t(x)];
+        if (near.epoch != epoch_) near = {epoch_, index_of(x, left), index_of(x, result)};
+        pairs_[near.old_pair].count -= word.count;
+        add_at(near.new_pair, w, word.count);
+      } else if (before_is_new) {
+        const TokenId y = old_[i];
+        Neighbour& near = behind_[size_t(y)];
+        if (near.epoch != epoch_) near = {epoch_, index_of(right, y), index_of(result, y)};
+        pairs_[near.old_pair].count -= word.count;
+        add_at(near.new_pair, w, word.count);
       }
       symbols[out++] = here ? result : old_[i];
       i += here ? 2 : 1;
@@ -187,8 +208,16 @@ class Merger {
     word.length = out;
   }
 
+  // The pairs of a neighbour of the current merge before and after it, so that each is looked up once a
+  // merge.
+  struct Neighbour {
+    uint32_t epoch = 0, old_pair = 0, new_pair = 0;
+  };
+
   std::vector<std::string>& tokens_;
   size_t longest_;
+  uint32_t epoch_ = 0;
+  std::vector<Neighbour> before_, behind_;
   std::vector<TokenId> symbols_, old_;
   std::vector<Word> words_;
   PairTable table_;
@@ -203,9 +232,10 @@ BpeTrainResult train_bpe(const BpeTrainOptions& options, const std::function<boo
                          const std::function<void(const BpeTrainProgress&)>& progress) {
   const int64_t first_entries = int64_t(options.special_tokens.size()) + 256;
   require(options.vocabulary_size >= first_entries && options.vocabulary_size < (1 << 24),
-          "[train_bpe] expected a vocabulary of {} (special tokens and bytes) to 2^24 entries, got {}", first_entries,
-          options.vocabulary_size);
-  require(options.threads >= 1 && options.threads <= 1024, "[train_bpe] expected 1 to 1024 threads, got {}", options.threads);
+          "[train_bpe] expected a vocabulary of {} (special tokens and bytes) to 2^24 entries, got {}",
+          first_entries, options.vocabulary_size);
+  require(options.threads >= 1 && options.threads <= 1024, "[train_bpe] expected 1 to 1024 threads, got {}",
+          options.threads);
   const PreTokenizer pre_tokenizer(options.steps);
   BpeTrainResult result;
 
@@ -236,8 +266,9 @@ BpeTrainResult train_bpe(const BpeTrainOptions& options, const std::function<boo
   auto& tokens = vocabulary.tokens;
   std::unordered_map<std::string, TokenId> ids;
   for (const std::string& content : options.special_tokens) {
-    require(content.size() > 1 && is_valid_utf8(content) && ids.emplace(content, TokenId(tokens.size())).second,
-            "[train_bpe] expected different special tokens of two or more bytes of UTF-8, got '{}'", content);
+    require(
+        content.size() > 1 && is_valid_utf8(content) && ids.emplace(content, TokenId(tokens.size())).second,
+        "[train_bpe] expected different special tokens of two or more bytes of UTF-8, got '{}'", content);
     result.tokenizer.added.push_back({.id = TokenId(tokens.size()), .content = content});
     tokens.push_back(content);
   }
@@ -252,8 +283,8 @@ BpeTrainResult train_bpe(const BpeTrainOptions& options, const std::function<boo
   while (int64_t(tokens.size()) < options.vocabulary_size) {
     const Pair* best = merger.best();
     if (best == nullptr || best->count < std::max<int64_t>(1, options.min_frequency)) break;
-    // Two merges can spell the same bytes; they share the id, and the second adds no entry. A special token's bytes stay
-    // in pieces, so that plain text never becomes one.
+    // Two merges can spell the same bytes; they share the id, and the second adds no entry. A special token's
+    // bytes stay in pieces, so that plain text never becomes one.
     const TokenId left = best->left, right = best->right;
     std::string bytes = tokens[size_t(left)] + tokens[size_t(right)];
     const auto [known, fresh] = ids.emplace(bytes, TokenId(tokens.size()));

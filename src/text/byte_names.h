@@ -1,7 +1,7 @@
 // The byte-level alphabet: how Hugging Face files write bytes as printable characters.
 //
-// Bytes that are printable in Latin-1 (33-126, 161-172, 174-255) stand for themselves; the other 68 are written as the
-// code points from 256 on, in rising order, so the blank is Ġ.
+// Bytes that are printable in Latin-1 (33-126, 161-172, 174-255) stand for themselves; the other 68 are
+// written as the code points from 256 on, in rising order, so the blank is Ġ.
 #pragma once
 
 #include <array>

@@ -1,8 +1,8 @@
 // How often each distinct piece of a corpus occurs, in bounded memory.
 //
-// Bytes live in one arena, an open-addressing table finds them. When the estimated cost of keeping and merging the pieces
-// passes the limit, the rarest are dropped, whole counts at a time, until half the limit is free: a function of the
-// counts alone, so the same for any number of threads.
+// Bytes live in one arena, an open-addressing table finds them. When the estimated cost of keeping and
+// merging the pieces passes the limit, the rarest are dropped, whole counts at a time, until half the limit
+// is free: a function of the counts alone, so the same for any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,9 @@ class PieceCounts {
   void add(std::string_view piece, uint64_t count);
   size_t distinct() const { return pieces_.size(); }
   uint64_t total() const;
-  std::string_view bytes(size_t i) const { return std::string_view(arena_).substr(pieces_[i].begin, pieces_[i].length); }
+  std::string_view bytes(size_t i) const {
+    return std::string_view(arena_).substr(pieces_[i].begin, pieces_[i].length);
+  }
   uint64_t count(size_t i) const { return pieces_[i].count; }
   // Memory that the pieces cost now and while merging.
   uint64_t cost() const { return distinct() * kPieceCost + arena_.size() * kByteCost; }

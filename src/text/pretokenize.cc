@@ -9,7 +9,8 @@
 namespace fude {
 namespace {
 
-constexpr std::string_view kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kGpt2 =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kGpt2Tiktoken =
     R"('(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s)";
 constexpr std::string_view kGpt2Brackets =
@@ -18,8 +19,8 @@ constexpr std::string_view kQwen2 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kLlama3 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-// tiktoken's cl100k keeps white space at the end of the text whole, newlines or not. Oniguruma reads $ as the end of a line
-// and {1,3}+ as a repeated group, so the spelling for Hugging Face files avoids both.
+// tiktoken's cl100k keeps white space at the end of the text whole, newlines or not. Oniguruma reads $ as the
+// end of a line and {1,3}+ as a repeated group, so the spelling for Hugging Face files avoids both.
 constexpr std::string_view kCl100k =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kCl100kTiktoken =
@@ -72,7 +73,8 @@ struct Scan {
     return i;
   }
 
-  // End of 's 't 're 've 'm 'll 'd at i, or i. Without case, ſ (U+017F) is an s, as regular expressions fold it.
+  // End of 's 't 're 've 'm 'll 'd at i, or i. Without case, ſ (U+017F) is an s, as regular expressions fold
+  // it.
   size_t contraction(size_t i, bool any_case) const {
     if (i + 1 >= text.size() || text[i] != '\'') return i;
     const auto letter = [&](size_t j) {
@@ -87,9 +89,9 @@ struct Scan {
     return i;
   }
 
-  // \s+(?!\S)|\s+ with a run of white space at i: all of it at the end of the text, else all but its last character
-  // unless it is the only one. With `newlines`, \s*[\r\n]+ goes first: up to the last newline of the run; with
-  // `whole_end`, \s+\z even before that.
+  // \s+(?!\S)|\s+ with a run of white space at i: all of it at the end of the text, else all but its last
+  // character unless it is the only one. With `newlines`, \s*[\r\n]+ goes first: up to the last newline of
+  // the run; with `whole_end`, \s+\z even before that.
   size_t white_space(size_t i, bool newlines, bool whole_end = false) const {
     size_t last = i, stop = i, after_newline = i;
     while (!end(stop)) {
@@ -132,7 +134,8 @@ class Gpt2Splitter : public Splitter {
   }
 };
 
-// Qwen2, Llama 3 and cl100k: they differ in how many digits a piece holds and in white space at the end of the text.
+// Qwen2, Llama 3 and cl100k: they differ in how many digits a piece holds and in white space at the end of
+// the text.
 class Qwen2Splitter : public Splitter {
  public:
   explicit Qwen2Splitter(int digits, bool whole_end = false) : digits_(digits), whole_end_(whole_end) {}
@@ -177,9 +180,9 @@ class O200kSplitter : public Splitter {
   }
 
  private:
-  // A word without its prefix character: Head*Tail+ at i, or i if there is none. `head` gets the end of Head*.
-  // The last character of Tail+ is a lower-case letter if one follows Head*; otherwise Head* gives back characters
-  // until one of them is caseless.
+  // A word without its prefix character: Head*Tail+ at i, or i if there is none. `head` gets the end of
+  // Head*. The last character of Tail+ is a lower-case letter if one follows Head*; otherwise Head* gives
+  // back characters until one of them is caseless.
   static size_t mixed_word(const Scan& scan, size_t i, size_t& head) {
     size_t after_caseless = i;
     for (head = i; !scan.end(head);) {
@@ -194,8 +197,8 @@ class O200kSplitter : public Splitter {
     return after_caseless;
   }
 
-  // Both word alternatives at i, or i. The prefix character is tried first, and given up for the first alternative
-  // before the second is tried at all, as a backtracking engine does.
+  // Both word alternatives at i, or i. The prefix character is tried first, and given up for the first
+  // alternative before the second is tried at all, as a backtracking engine does.
   static size_t word(const Scan& scan, size_t i) {
     const Seen first = scan.at(i);
     const bool can_be_prefix = !(first.is & (kLetters | kNumbers)) && !scan.is_newline(i);
@@ -255,8 +258,12 @@ struct KnownPattern {
   std::unique_ptr<Splitter> (*make)();
 };
 const KnownPattern kKnownPatterns[] = {
-    {"gpt2", {kGpt2, kGpt2Tiktoken, kGpt2Brackets}, []() -> std::unique_ptr<Splitter> { return std::make_unique<Gpt2Splitter>(); }},
-    {"cl100k", {kCl100k, kCl100kTiktoken}, []() -> std::unique_ptr<Splitter> { return std::make_unique<Qwen2Splitter>(3, true); }},
+    {"gpt2",
+     {kGpt2, kGpt2Tiktoken, kGpt2Brackets},
+     []() -> std::unique_ptr<Splitter> { return std::make_unique<Gpt2Splitter>(); }},
+    {"cl100k",
+     {kCl100k, kCl100kTiktoken},
+     []() -> std::unique_ptr<Splitter> { return std::make_unique<Qwen2Splitter>(3, true); }},
     {"llama3", {kLlama3}, []() -> std::unique_ptr<Splitter> { return std::make_unique<Qwen2Splitter>(3); }},
     {"qwen2", {kQwen2}, []() -> std::unique_ptr<Splitter> { return std::make_unique<Qwen2Splitter>(1); }},
     {"o200k", {kO200k}, []() -> std::unique_ptr<Splitter> { return std::make_unique<O200kSplitter>(); }},
@@ -272,7 +279,8 @@ const KnownPattern* known(std::string_view pattern) {
 }  // namespace
 
 bool is_pattern_name(std::string_view name) {
-  return std::any_of(std::begin(kKnownPatterns), std::end(kKnownPatterns), [&](const auto& k) { return k.name == name; });
+  return std::any_of(std::begin(kKnownPatterns), std::end(kKnownPatterns),
+                     [&](const auto& k) { return k.name == name; });
 }
 
 std::string_view named_pattern(std::string_view name) {
@@ -289,7 +297,8 @@ std::string canonical_pattern(std::string_view pattern) {
 std::string literal_pattern(std::string_view text) {
   std::string pattern;
   for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || uint8_t(c) >= 128;
+    const bool plain =
+        (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || uint8_t(c) >= 128;
     if (!plain) pattern += '\\';
     pattern += c;
   }

@@ -1,9 +1,10 @@
 // Pre-tokenizers: where a text is cut before byte pairs are merged.
 //
-// A pre-tokenizer is a short list of splitters; each cuts the pieces of the one before. Every splitter's pieces cover the
-// text, so nothing is ever lost. The patterns that matter are written by hand (a regular expression engine costs more
-// than the merging itself); every other pattern runs through PCRE2 with limits, and that path is also the oracle of
-// the hand-written ones. Bytes outside well-formed UTF-8 are split as U+FFFD would be (unicode.h).
+// A pre-tokenizer is a short list of splitters; each cuts the pieces of the one before. Every splitter's
+// pieces cover the text, so nothing is ever lost. The patterns that matter are written by hand (a regular
+// expression engine costs more than the merging itself); every other pattern runs through PCRE2 with limits,
+// and that path is also the oracle of the hand-written ones. Bytes outside well-formed UTF-8 are split as
+// U+FFFD would be (unicode.h).
 #pragma once
 
 #include <memory>
@@ -26,15 +27,16 @@ class Splitter {
 std::string_view named_pattern(std::string_view name);
 
 bool is_pattern_name(std::string_view name);
-// A known pattern in Hugging Face's spelling (tiktoken writes the same with possessive repeats), another as it is.
+// A known pattern in Hugging Face's spelling (tiktoken writes the same with possessive repeats), another as
+// it is.
 std::string canonical_pattern(std::string_view pattern);
 // A pattern that matches `text` and nothing else.
 std::string literal_pattern(std::string_view text);
 
 // The hand-written splitter of a known pattern; null for another.
 std::unique_ptr<Splitter> make_known_splitter(std::string_view pattern);
-// Any pattern through PCRE2: matches and the gaps between them are the pieces. Error if the pattern does not compile or a
-// match would take more than a fixed number of steps.
+// Any pattern through PCRE2: matches and the gaps between them are the pieces. Error if the pattern does not
+// compile or a match would take more than a fixed number of steps.
 std::unique_ptr<Splitter> make_regex_splitter(std::string_view pattern);
 
 // One step of a pre-tokenizer, as Hugging Face files describe it.

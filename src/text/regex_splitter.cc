@@ -1,7 +1,8 @@
 // Foreign pre-tokenizer patterns through PCRE2, compiled to machine code where that is available.
 //
-// PCRE2 demands well-formed UTF-8, so other bytes are shown to it as U+FFFD and offsets are mapped back. Steps, memory
-// and the size of the machine stack are limited: a pattern that backtracks without end is an error, not a hang.
+// PCRE2 demands well-formed UTF-8, so other bytes are shown to it as U+FFFD and offsets are mapped back.
+// Steps, memory and the size of the machine stack are limited: a pattern that backtracks without end is an
+// error, not a hang.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -53,15 +54,18 @@ class RegexSplitter : public Splitter {
  public:
   explicit RegexSplitter(std::string_view pattern) {
     require(is_valid_utf8(pattern), "[pretokenize] the pattern is not valid UTF-8");
-    require(pattern.size() <= 1 << 16, "[pretokenize] expected a pattern of at most 65536 bytes, got {}", pattern.size());
+    require(pattern.size() <= 1 << 16, "[pretokenize] expected a pattern of at most 65536 bytes, got {}",
+            pattern.size());
     int error = 0;
     PCRE2_SIZE where = 0;
     pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
     pcre2_set_parens_nest_limit(context, 100);
     code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                          PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &error, &where, context);
+                          PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &error,
+                          &where, context);
     pcre2_compile_context_free(context);
-    require(code_ != nullptr, "[pretokenize] the pattern does not compile, at byte {}: {}", where, message(error));
+    require(code_ != nullptr, "[pretokenize] the pattern does not compile, at byte {}: {}", where,
+            message(error));
     pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);
   }
   RegexSplitter(const RegexSplitter&) = delete;
@@ -97,7 +101,8 @@ class RegexSplitter : public Splitter {
       const int result = pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
                                      PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, state.data, state.context);
       if (result == PCRE2_ERROR_NOMATCH) return ends.push_back(text.size());
-      require(result >= 0, "[pretokenize] the pattern failed at byte {} of the text: {}", at, message(result));
+      require(result >= 0, "[pretokenize] the pattern failed at byte {} of the text: {}", at,
+              message(result));
       const PCRE2_SIZE* match = pcre2_get_ovector_pointer(state.data);
       // \K in a look-around can move the match; such patterns have no pieces.
       require(match[0] >= at && match[1] > match[0], "[pretokenize] the pattern moves its own match");
@@ -111,6 +116,8 @@ class RegexSplitter : public Splitter {
 
 }  // namespace
 
-std::unique_ptr<Splitter> make_regex_splitter(std::string_view pattern) { return std::make_unique<RegexSplitter>(pattern); }
+std::unique_ptr<Splitter> make_regex_splitter(std::string_view pattern) {
+  return std::make_unique<RegexSplitter>(pattern);
+}
 
 }  // namespace fude

@@ -1,7 +1,7 @@
 // Tokens to text as they arrive: whole characters only.
 //
-// A token may end inside a character; its bytes wait for the rest. Everything given out, in order, is the decoded text with
-// each ill-formed part replaced by U+FFFD, the same as replacing at the end in one go.
+// A token may end inside a character; its bytes wait for the rest. Everything given out, in order, is the
+// decoded text with each ill-formed part replaced by U+FFFD, the same as replacing at the end in one go.
 #pragma once
 
 #include <string>

@@ -43,14 +43,17 @@ void append_text(std::string& out, std::string_view text) {
 }  // namespace
 
 struct Tokenizer::State {
-  explicit State(TokenizerData given) : data(std::move(given)), bpe(plain_vocabulary(data)), pre_tokenizer(data.steps) {
+  explicit State(TokenizerData given)
+      : data(std::move(given)), bpe(plain_vocabulary(data)), pre_tokenizer(data.steps) {
     size = int64_t(data.vocabulary.tokens.size());
     for (const AddedToken& token : data.added) {
       require(token.id >= 0 && !token.content.empty(), "[tokenizer] an added token has no id or no content");
-      require(by_id.emplace(token.id, &token).second, "[tokenizer] the added token id {} stands twice", token.id);
+      require(by_id.emplace(token.id, &token).second, "[tokenizer] the added token id {} stands twice",
+              token.id);
       size = std::max(size, int64_t(token.id) + 1);
       if (token.special)
-        require(specials.emplace(token.content, token.id).second, "[tokenizer] the special token '{}' stands twice", token.content);
+        require(specials.emplace(token.content, token.id).second,
+                "[tokenizer] the special token '{}' stands twice", token.content);
     }
     for (const bool normalized : {false, true})
       for (const bool special : {false, true}) {
@@ -63,7 +66,8 @@ struct Tokenizer::State {
 
   // Hands the text between matches to `plain` and appends the matches' ids.
   template <class Plain>
-  void between(const AddedTokenFinder& finder, std::string_view text, std::vector<TokenId>& out, const Plain& plain) const {
+  void between(const AddedTokenFinder& finder, std::string_view text, std::vector<TokenId>& out,
+               const Plain& plain) const {
     for (size_t at = 0; at < text.size();) {
       const auto match = finder.find(text, at);
       const size_t stop = match.token == nullptr ? text.size() : match.begin;
@@ -97,7 +101,9 @@ struct Tokenizer::State {
 
 Tokenizer::Tokenizer(TokenizerData data) : state_(std::make_shared<const State>(std::move(data))) {}
 
-Tokenizer Tokenizer::load(const std::string& path, std::string_view pattern) { return Tokenizer(read_tokenizer(path, pattern)); }
+Tokenizer Tokenizer::load(const std::string& path, std::string_view pattern) {
+  return Tokenizer(read_tokenizer(path, pattern));
+}
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
   std::vector<TokenId> out;
@@ -111,7 +117,8 @@ void Tokenizer::encode_into(std::string_view text, std::vector<TokenId>& out, Sp
   state.between(state.finders[false][recognise], text, out, [&](std::string_view raw) {
     std::string normal;
     if (state.data.nfc) raw = normal = normalize_nfc(raw);
-    state.between(state.finders[true][recognise], raw, out, [&](std::string_view plain) { state.encode_plain(plain, out); });
+    state.between(state.finders[true][recognise], raw, out,
+                  [&](std::string_view plain) { state.encode_plain(plain, out); });
   });
 }
 
@@ -122,7 +129,8 @@ std::string Tokenizer::decode(std::span<const TokenId> tokens) const {
 }
 
 std::string_view Tokenizer::bytes_of(TokenId token) const {
-  require(token >= 0 && token < state_->size, "[tokenizer] expected a token id in [0, {}), got {}", state_->size, token);
+  require(token >= 0 && token < state_->size, "[tokenizer] expected a token id in [0, {}), got {}",
+          state_->size, token);
   const auto added = state_->by_id.find(token);
   if (added != state_->by_id.end()) return added->second->content;
   const auto& tokens = state_->data.vocabulary.tokens;
@@ -149,14 +157,17 @@ std::string Tokenizer::hash() const {
   for (TokenId token = 0; token < state_->size; ++token) append_text(all, bytes_of(token));
   append_number(all, data.vocabulary.merges.size());
   for (const Merge& merge : data.vocabulary.merges)
-    for (const uint64_t part : {uint64_t(merge.left), uint64_t(merge.right), uint64_t(merge.result)}) append_number(all, part);
-  append_number(all, data.vocabulary.whole_pieces | data.vocabulary.fuse_unknown << 1 | data.prefix_space << 2 | data.nfc << 3);
+    for (const uint64_t part : {uint64_t(merge.left), uint64_t(merge.right), uint64_t(merge.result)})
+      append_number(all, part);
+  append_number(all, data.vocabulary.whole_pieces | data.vocabulary.fuse_unknown << 1 |
+                         data.prefix_space << 2 | data.nfc << 3);
   append_number(all, uint64_t(int64_t(data.vocabulary.unknown)));
   append_number(all, data.added.size());
   for (const AddedToken& token : data.added) {
     append_number(all, uint64_t(token.id));
     append_text(all, token.content);
-    append_number(all, token.special | token.single_word << 1 | token.lstrip << 2 | token.rstrip << 3 | token.normalized << 4);
+    append_number(all, token.special | token.single_word << 1 | token.lstrip << 2 | token.rstrip << 3 |
+                           token.normalized << 4);
   }
   append_number(all, data.steps.size());
   for (const SplitStep& step : data.steps) {

@@ -1,9 +1,10 @@
 // A tokenizer: text to token ids and back, exactly.
 //
-// Text from users is plain text: a special token spelled in it is cut like anything else, unless the caller asks for
-// SpecialTokens::recognised. Only special tokens are kept out; added tokens that the file does not mark as special are
-// ordinary vocabulary and are found always, as Hugging Face does it. Decoding gives the bytes that were encoded, with two
-// exceptions that the file decides: NFC normalisation, and bytes that its vocabulary has no entry for.
+// Text from users is plain text: a special token spelled in it is cut like anything else, unless the caller
+// asks for SpecialTokens::recognised. Only special tokens are kept out; added tokens that the file does not
+// mark as special are ordinary vocabulary and are found always, as Hugging Face does it. Decoding gives the
+// bytes that were encoded, with two exceptions that the file decides: NFC normalisation, and bytes that its
+// vocabulary has no entry for.
 #pragma once
 
 #include <cstdint>
@@ -26,15 +27,18 @@ enum class SpecialTokens { as_text, recognised };
 class Tokenizer {
  public:
   explicit Tokenizer(TokenizerData data);
-  // A Hugging Face folder, a tokenizer.json, or a .tiktoken file with its pattern (read_tokenizer in tokenizer_file.h).
+  // A Hugging Face folder, a tokenizer.json, or a .tiktoken file with its pattern (read_tokenizer in
+  // tokenizer_file.h).
   static Tokenizer load(const std::string& path, std::string_view pattern = {});
 
   std::vector<TokenId> encode(std::string_view text, SpecialTokens special = SpecialTokens::as_text) const;
   // The same, appended to `out`.
-  void encode_into(std::string_view text, std::vector<TokenId>& out, SpecialTokens special = SpecialTokens::as_text) const;
+  void encode_into(std::string_view text, std::vector<TokenId>& out,
+                   SpecialTokens special = SpecialTokens::as_text) const;
   std::string decode(std::span<const TokenId> tokens) const;
 
-  // Bytes of one token; of an added token its text; nothing for an id without an entry. Error if out of range.
+  // Bytes of one token; of an added token its text; nothing for an id without an entry. Error if out of
+  // range.
   std::string_view bytes_of(TokenId token) const;
   bool is_special(TokenId token) const;
   std::optional<TokenId> find_special(std::string_view content) const;

@@ -36,7 +36,8 @@ void read_normalizer(const Json& normalizer, std::string_view where, TokenizerDa
   if (type == "NFC") {
     data.nfc = true;
   } else if (type == "Sequence") {
-    for (const Json& part : array_member(normalizer, "normalizers", where)) read_normalizer(part, where, data);
+    for (const Json& part : array_member(normalizer, "normalizers", where))
+      read_normalizer(part, where, data);
   } else {
     fail("[{}] expected no normalizer or NFC, got '{}'", where, type);
   }
@@ -53,8 +54,10 @@ void read_split(const Json& split, std::string_view where, TokenizerData& data) 
   }
   const std::string behavior = json_string(split, "behavior", where, "Isolated");
   const bool invert = json_boolean(split, "invert", where, false);
-  // Removing what lies outside the matches changes nothing if the matches cover every text, as the known patterns' do.
-  const bool keeps_all = behavior == "Isolated" || (behavior == "Removed" && invert && make_known_splitter(step.pattern));
+  // Removing what lies outside the matches changes nothing if the matches cover every text, as the known
+  // patterns' do.
+  const bool keeps_all =
+      behavior == "Isolated" || (behavior == "Removed" && invert && make_known_splitter(step.pattern));
   require(keeps_all, "[{}] expected a Split with behavior 'Isolated', got '{}'", where, behavior);
   data.steps.push_back(std::move(step));
 }
@@ -72,7 +75,8 @@ bool read_pre_tokenizer(const Json& step, std::string_view where, TokenizerData&
   }
   if (type == "ByteLevel") {
     data.prefix_space = json_boolean(step, "add_prefix_space", where, true);
-    require(!data.prefix_space || data.steps.empty(), "[{}] add_prefix_space behind another pre-tokenizer is not supported", where);
+    require(!data.prefix_space || data.steps.empty(),
+            "[{}] add_prefix_space behind another pre-tokenizer is not supported", where);
     if (json_boolean(step, "use_regex", where, true))
       data.steps.push_back({SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))});
     return true;
@@ -96,7 +100,8 @@ void read_added(const Json& list, std::string_view where, TokenizerData& data) {
     require(id >= 0 && uint64_t(id) < kIdLimit, "[{}] the added token id {} is out of range", where, id);
     token.id = TokenId(id);
     token.content = json_string(item, "content", where);
-    require(!token.content.empty() && token.content.size() <= kTokenLimit, "[{}] the added token {} is empty or too long", where, id);
+    require(!token.content.empty() && token.content.size() <= kTokenLimit,
+            "[{}] the added token {} is empty or too long", where, id);
     token.special = json_boolean(item, "special", where, false);
     token.single_word = json_boolean(item, "single_word", where, false);
     token.lstrip = json_boolean(item, "lstrip", where, false);
@@ -119,9 +124,12 @@ class VocabReader {
       return !in_vocab_;
     }
     if (!in_vocab_ || depth != 3) return true;
-    require(event == Json::parse_event_t::value && value.is_number_integer(), "[{}] expected an integer id for '{}'", where_, name_);
-    require(value.is_number_unsigned() && value.get<uint64_t>() < kIdLimit, "[{}] the id of '{}' is out of range", where_, name_);
-    require(!name_.empty() && name_.size() <= kTokenLimit, "[{}] an entry of the vocabulary is empty or too long", where_);
+    require(event == Json::parse_event_t::value && value.is_number_integer(),
+            "[{}] expected an integer id for '{}'", where_, name_);
+    require(value.is_number_unsigned() && value.get<uint64_t>() < kIdLimit,
+            "[{}] the id of '{}' is out of range", where_, name_);
+    require(!name_.empty() && name_.size() <= kTokenLimit,
+            "[{}] an entry of the vocabulary is empty or too long", where_);
     entries.emplace_back(std::move(name_), value.get<TokenId>());
     in_vocab_ = false;
     return true;
@@ -180,7 +188,8 @@ void read_model(const Json& model, const VocabEntries& entries, std::string_view
       right = item[1].get_ref<const std::string&>();
     }
     joined.assign(left).append(right);
-    vocabulary.merges.push_back({id_of(left), id_of(right), id_of(joined), uint32_t(vocabulary.merges.size())});
+    vocabulary.merges.push_back(
+        {id_of(left), id_of(right), id_of(joined), uint32_t(vocabulary.merges.size())});
   }
 
   const std::string unknown = json_string(model, "unk_token", where, "");
@@ -200,16 +209,21 @@ void read_model(const Json& model, const VocabEntries& entries, std::string_view
 Json step_json(const SplitStep& step) {
   if (step.kind != SplitStep::Kind::pattern)
     return {{"type", "Digits"}, {"individual_digits", step.kind == SplitStep::Kind::each_digit}};
-  return {{"type", "Split"}, {"pattern", {{"Regex", step.pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
+  return {
+      {"type", "Split"}, {"pattern", {{"Regex", step.pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
 }
 
 Json byte_level(bool prefix_space, bool use_regex) {
-  return {{"type", "ByteLevel"}, {"add_prefix_space", prefix_space}, {"trim_offsets", true}, {"use_regex", use_regex}};
+  return {{"type", "ByteLevel"},
+          {"add_prefix_space", prefix_space},
+          {"trim_offsets", true},
+          {"use_regex", use_regex}};
 }
 
 Json pre_tokenizer_json(const TokenizerData& data) {
   std::vector<SplitStep> steps = data.steps;
-  const bool gpt2_last = !steps.empty() && steps.back() == SplitStep{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))};
+  const bool gpt2_last = !steps.empty() && steps.back() == SplitStep{SplitStep::Kind::pattern,
+                                                                     std::string(named_pattern("gpt2"))};
   if (gpt2_last) steps.pop_back();
   const Json last = byte_level(data.prefix_space, gpt2_last);
   if (steps.empty()) return last;
@@ -261,7 +275,8 @@ std::string tokenizer_json(const TokenizerData& data) {
   auto& entries = vocab.get_ref<Json::object_t&>();
   entries.reserve(names.size());
   for (size_t id = 0; id < names.size(); ++id)
-    if (!names[id].empty()) static_cast<std::vector<Json::object_t::value_type>&>(entries).emplace_back(names[id], id);
+    if (!names[id].empty())
+      static_cast<std::vector<Json::object_t::value_type>&>(entries).emplace_back(names[id], id);
   Json merges = Json::array();
   for (const Merge& merge : data.vocabulary.merges)
     merges.push_back(Json::array({names[size_t(merge.left)], names[size_t(merge.right)]}));
@@ -292,9 +307,9 @@ std::string tokenizer_json(const TokenizerData& data) {
 
 void save_tokenizer(const std::string& folder, const TokenizerData& data, const std::string& end_of_text,
                     const std::string& chat_template) {
-  const bool known = end_of_text.empty() || std::any_of(data.added.begin(), data.added.end(), [&](const AddedToken& token) {
-                       return token.content == end_of_text;
-                     });
+  const bool known = end_of_text.empty() ||
+                     std::any_of(data.added.begin(), data.added.end(),
+                                 [&](const AddedToken& token) { return token.content == end_of_text; });
   require(known, "[save_tokenizer] the end-of-text token '{}' is not among the added tokens", end_of_text);
   require(is_valid_utf8(chat_template), "[save_tokenizer] the chat template is not valid UTF-8");
   Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
@@ -336,7 +351,10 @@ TokenizerData read_tokenizer(const std::string& path, std::string_view pattern) 
     chosen = known.pattern;
     for (const auto& [id, content] : known.special) data.added.push_back({.id = id, .content = content});
   }
-  require(!chosen.empty(), "[{}] a rank file does not say how text is cut: give a pattern (gpt2, cl100k, llama3, qwen2, o200k)", path);
+  require(
+      !chosen.empty(),
+      "[{}] a rank file does not say how text is cut: give a pattern (gpt2, cl100k, llama3, qwen2, o200k)",
+      path);
   data.steps = {{SplitStep::Kind::pattern,
                  is_pattern_name(chosen) ? std::string(named_pattern(chosen)) : canonical_pattern(chosen)}};
   return data;

@@ -1,8 +1,9 @@
 // Tokenizers as files: Hugging Face's tokenizer.json (byte-level BPE) and .tiktoken rank files, both ways.
 //
-// The files come from strangers: sizes are bounded, every id is checked, and a file that asks for something Fude does not
-// do (another model type, a normaliser that changes text, a pre-tokenizer that drops text) is refused with its name.
-// A post-processor is not applied: tokens that begin a conversation are the chat template's work.
+// The files come from strangers: sizes are bounded, every id is checked, and a file that asks for something
+// Fude does not do (another model type, a normaliser that changes text, a pre-tokenizer that drops text) is
+// refused with its name. A post-processor is not applied: tokens that begin a conversation are the chat
+// template's work.
 #pragma once
 
 #include <string>
@@ -34,9 +35,9 @@ struct TokenizerData {
   bool nfc = false;           // text is normalised first
 };
 
-// A folder with tokenizer.json, a tokenizer.json, or a .tiktoken file. Rank files do not name their pattern: it is
-// `pattern` (a name of named_pattern, or a regular expression); if empty, the file's name must be one of tiktoken's, which
-// then brings the special tokens too.
+// A folder with tokenizer.json, a tokenizer.json, or a .tiktoken file. Rank files do not name their pattern:
+// it is `pattern` (a name of named_pattern, or a regular expression); if empty, the file's name must be one
+// of tiktoken's, which then brings the special tokens too.
 TokenizerData read_tokenizer(const std::string& path, std::string_view pattern = {});
 
 // From and to the text of a tokenizer.json. `where` names it in errors.
@@ -47,8 +48,8 @@ std::string tokenizer_json(const TokenizerData& data);
 std::vector<std::string> parse_ranks(std::string_view text, std::string_view where);
 std::string ranks_text(const std::vector<std::string>& tokens);
 
-// Writes tokenizer.json and tokenizer_config.json into `folder`. `end_of_text` is the content of an added token, or empty;
-// `chat_template` is a Jinja text, or empty.
+// Writes tokenizer.json and tokenizer_config.json into `folder`. `end_of_text` is the content of an added
+// token, or empty; `chat_template` is a Jinja text, or empty.
 void save_tokenizer(const std::string& folder, const TokenizerData& data, const std::string& end_of_text,
                     const std::string& chat_template = {});
 

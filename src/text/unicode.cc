@@ -11,7 +11,8 @@ namespace {
 
 #include "text/unicode_tables.inc"
 
-// What the sequence that starts with `lead` needs: its length and the bounds of its second byte (Unicode table 3-7).
+// What the sequence that starts with `lead` needs: its length and the bounds of its second byte (Unicode
+// table 3-7).
 struct Lead {
   uint32_t length;
   uint8_t low, high;
@@ -19,12 +20,15 @@ struct Lead {
 Lead lead_of(uint8_t lead) {
   if (lead < 0x80) return {1, 0x80, 0xBF};
   if (lead >= 0xC2 && lead <= 0xDF) return {2, 0x80, 0xBF};
-  if (lead >= 0xE0 && lead <= 0xEF) return {3, uint8_t(lead == 0xE0 ? 0xA0 : 0x80), uint8_t(lead == 0xED ? 0x9F : 0xBF)};
-  if (lead >= 0xF0 && lead <= 0xF4) return {4, uint8_t(lead == 0xF0 ? 0x90 : 0x80), uint8_t(lead == 0xF4 ? 0x8F : 0xBF)};
+  if (lead >= 0xE0 && lead <= 0xEF)
+    return {3, uint8_t(lead == 0xE0 ? 0xA0 : 0x80), uint8_t(lead == 0xED ? 0x9F : 0xBF)};
+  if (lead >= 0xF0 && lead <= 0xF4)
+    return {4, uint8_t(lead == 0xF0 ? 0x90 : 0x80), uint8_t(lead == 0xF4 ? 0x8F : 0xBF)};
   return {0, 0, 0};
 }
 
-// Bytes of text[at…] that form a prefix of some well-formed sequence, and that sequence's length (0: none starts here).
+// Bytes of text[at…] that form a prefix of some well-formed sequence, and that sequence's length (0: none
+// starts here).
 struct Part {
   uint32_t have, need;
 };
@@ -64,7 +68,8 @@ void append_utf8(std::string& out, uint32_t c) {
   } else if (c < 0x10000) {
     out += {char(0xE0 | c >> 12), char(0x80 | (c >> 6 & 0x3F)), char(0x80 | (c & 0x3F))};
   } else {
-    out += {char(0xF0 | c >> 18), char(0x80 | (c >> 12 & 0x3F)), char(0x80 | (c >> 6 & 0x3F)), char(0x80 | (c & 0x3F))};
+    out += {char(0xF0 | c >> 18), char(0x80 | (c >> 12 & 0x3F)), char(0x80 | (c >> 6 & 0x3F)),
+            char(0x80 | (c & 0x3F))};
   }
 }
 
@@ -111,8 +116,9 @@ std::string normalize_nfc(std::string_view text) {
       out += text.substr(0, valid);
     } else {
       utf8proc_uint8_t* normal = nullptr;
-      const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), utf8proc_ssize_t(valid),
-                                                 &normal, utf8proc_option_t(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+      const utf8proc_ssize_t size =
+          utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), utf8proc_ssize_t(valid),
+                       &normal, utf8proc_option_t(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
       require(size >= 0, "[normalize_nfc] utf8proc failed: {}", utf8proc_errmsg(size));
       out.append(reinterpret_cast<const char*>(normal), size_t(size));
       std::free(normal);

@@ -1,10 +1,10 @@
 // Characters of possibly broken UTF-8, and the classes that pre-tokenizer patterns know.
 //
-// Text comes from strangers, so decoding never fails: a byte that is not part of a well-formed sequence is a character
-// of its own, of class `other` and length 1. That is how U+FFFD would be treated, and the byte itself is kept, so that
-// tokens always decode to the exact input. The class table is made from tiktoken's regular expressions by
-// tools/make_unicode_tables.py (Unicode 16 with tiktoken 0.14); PCRE2 10.42 knows Unicode 14, so characters assigned
-// since then fall into other classes there.
+// Text comes from strangers, so decoding never fails: a byte that is not part of a well-formed sequence is a
+// character of its own, of class `other` and length 1. That is how U+FFFD would be treated, and the byte
+// itself is kept, so that tokens always decode to the exact input. The class table is made from tiktoken's
+// regular expressions by tools/make_unicode_tables.py (Unicode 16 with tiktoken 0.14); PCRE2 10.42 knows
+// Unicode 14, so characters assigned since then fall into other classes there.
 #pragma once
 
 #include <cstddef>
@@ -44,10 +44,12 @@ size_t valid_prefix(std::string_view text);
 inline bool is_valid_utf8(std::string_view text) { return valid_prefix(text) == text.size(); }
 // How many bytes at the end of `text` are the beginning of a character that is not complete yet: 0 to 3.
 size_t incomplete_suffix(std::string_view text);
-// Well-formed text: each maximal ill-formed part becomes one U+FFFD, as WHATWG and Python's errors="replace" do it.
+// Well-formed text: each maximal ill-formed part becomes one U+FFFD, as WHATWG and Python's errors="replace"
+// do it.
 std::string replace_invalid(std::string_view text);
 
-// Unicode normalisation form C of the well-formed parts; other bytes stay as they are.
+// Unicode normalisation form C of the well-formed parts; other bytes stay as they are. By utf8proc's tables
+// (Unicode 15); Hugging Face's are older and leave the order of a few newer combining marks alone.
 std::string normalize_nfc(std::string_view text);
 
 }  // namespace fude

@@ -1,6 +1,6 @@
 // layer: text
-// Hand-written splitters against their regular expressions, and encode/decode against the input. The first byte picks the
-// pattern. Characters that PCRE2's older tables class differently are left out.
+// Hand-written splitters against their regular expressions, and encode/decode against the input. The first
+// byte picks the pattern. Characters that PCRE2's older tables class differently are left out.
 #include <cstdlib>
 
 #include "../reference/random_text.h"
@@ -28,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   static const Tokenizer tokenizer = [] {
     TokenizerData data;
     for (int byte = 0; byte < 256; ++byte) data.vocabulary.tokens.push_back(std::string(1, char(byte)));
-    for (const char* entry : {"th", "the", "  ", "    ", "\xE3\x81", "\xE3\x81\x82", "'s", "aa", "aaaa"}) data.vocabulary.tokens.push_back(entry);
+    for (const char* entry : {"th", "the", "  ", "    ", "\xE3\x81", "\xE3\x81\x82", "'s", "aa", "aaaa"})
+      data.vocabulary.tokens.push_back(entry);
     data.vocabulary = vocabulary_from_ranks(data.vocabulary.tokens);
     data.steps = {{SplitStep::Kind::pattern, std::string(named_pattern("o200k"))}};
     data.added.push_back({.id = 300, .content = "<|end|>"});

@@ -31,7 +31,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     }
     const Tokenizer again(parse_tokenizer_json(tokenizer_json(tokenizer.data()), "again"));
     check(again.encode(sample) == tokenizer.encode(sample));
-  } catch (const Error&) {
-  }
+  } catch (const Error&) {}
   return 0;
 }

@@ -10,7 +10,8 @@
 namespace fude {
 namespace {
 
-// A vocabulary of single letters and random merges, some of which spell the same bytes or can never be reached.
+// A vocabulary of single letters and random merges, some of which spell the same bytes or can never be
+// reached.
 Vocabulary random_vocabulary(Random& random) {
   Vocabulary vocabulary;
   const std::string alphabet = "abcd";
@@ -18,7 +19,8 @@ Vocabulary random_vocabulary(Random& random) {
   std::map<std::string, TokenId> ids;
   const size_t merges = 1 + random.below(30);
   for (uint32_t rank = 0; rank < merges; ++rank) {
-    const TokenId left = TokenId(random.below(vocabulary.tokens.size())), right = TokenId(random.below(vocabulary.tokens.size()));
+    const TokenId left = TokenId(random.below(vocabulary.tokens.size())),
+                  right = TokenId(random.below(vocabulary.tokens.size()));
     const std::string bytes = vocabulary.tokens[size_t(left)] + vocabulary.tokens[size_t(right)];
     if (bytes.size() > 12) continue;
     const auto [known, fresh] = ids.emplace(bytes, TokenId(vocabulary.tokens.size()));
@@ -28,7 +30,8 @@ Vocabulary random_vocabulary(Random& random) {
   // Earlier files list merges in any order; ranks need not follow ids.
   for (size_t i = vocabulary.merges.size(); i > 1; --i)
     std::swap(vocabulary.merges[i - 1].rank, vocabulary.merges[random.below(i)].rank);
-  std::sort(vocabulary.merges.begin(), vocabulary.merges.end(), [](auto& a, auto& b) { return a.rank < b.rank; });
+  std::sort(vocabulary.merges.begin(), vocabulary.merges.end(),
+            [](auto& a, auto& b) { return a.rank < b.rank; });
   vocabulary.whole_pieces = random.below(3) == 0;
   if (random.below(3) == 0) {
     vocabulary.unknown = TokenId(vocabulary.tokens.size());
@@ -62,14 +65,16 @@ TEST(Bpe, EqualsTheDefinition) {
       ASSERT_EQ(encode(bpe, piece), reference::encode_piece(vocabulary, piece)) << piece;
     }
     for (size_t id = 0; id < vocabulary.tokens.size(); ++id)
-      ASSERT_EQ(encode(bpe, vocabulary.tokens[id]), reference::encode_piece(vocabulary, vocabulary.tokens[id]));
+      ASSERT_EQ(encode(bpe, vocabulary.tokens[id]),
+                reference::encode_piece(vocabulary, vocabulary.tokens[id]));
   }
 }
 
 TEST(Bpe, RanksEqualTheDefinition) {
   Random random{3, 2};
   for (int n = 0; n < 400; ++n) {
-    // Arbitrary strings as entries in arbitrary order, so that some come before their parts and some cannot be reached.
+    // Arbitrary strings as entries in arbitrary order, so that some come before their parts and some cannot
+    // be reached.
     std::vector<std::string> tokens = {"a", "b", "c", "d", "e"};
     while (tokens.size() < 40) {
       const std::string token = random_piece(random, 2 + random.below(4));

@@ -30,7 +30,9 @@ std::vector<std::pair<std::string, std::string>> merged_strings(const BpeTrainRe
   return out;
 }
 
-std::vector<SplitStep> gpt2_steps() { return {{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))}}; }
+std::vector<SplitStep> gpt2_steps() {
+  return {{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))}};
+}
 
 std::string random_letters(Random& random, size_t length, size_t alphabet) {
   std::string text;
@@ -72,7 +74,8 @@ TEST(BpeTrain, EqualsHuggingFace) {
   const auto& tokens = result.tokenizer.vocabulary.tokens;
   const auto names = golden["tokens"].get<std::vector<std::string>>();
   ASSERT_EQ(tokens.size(), names.size());
-  for (size_t id = 0; id < names.size(); ++id) EXPECT_EQ(tokens[id], bytes_of_name(names[id]).value_or(names[id])) << id;
+  for (size_t id = 0; id < names.size(); ++id)
+    EXPECT_EQ(tokens[id], bytes_of_name(names[id]).value_or(names[id])) << id;
   const auto ours = merged_strings(result);
   ASSERT_EQ(ours.size(), golden["merges"].size());
   for (size_t i = 0; i < ours.size(); ++i) {
@@ -138,7 +141,10 @@ TEST(BpeTrain, ReportsProgress) {
   uint64_t bytes = 0;
   size_t at = 0;
   train_bpe(
-      options, [&](std::string& document) { return at < documents.size() ? (document = documents[at++], true) : false; },
+      options,
+      [&](std::string& document) {
+        return at < documents.size() ? (document = documents[at++], true) : false;
+      },
       [&](const BpeTrainProgress& progress) { bytes = progress.text_bytes; });
   EXPECT_EQ(bytes, 320u);
 }

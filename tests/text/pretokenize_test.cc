@@ -13,7 +13,9 @@ namespace {
 using reference::pieces_of;
 using Pieces = std::vector<std::string>;
 
-Pieces known(std::string_view name, std::string_view text) { return pieces_of(*make_known_splitter(named_pattern(name)), text); }
+Pieces known(std::string_view name, std::string_view text) {
+  return pieces_of(*make_known_splitter(named_pattern(name)), text);
+}
 
 TEST(Pretokenize, Gpt2) {
   EXPECT_EQ(known("gpt2", "I'll be  there, it's 2024!\n\n x"),
@@ -25,13 +27,15 @@ TEST(Pretokenize, O200k) {
   EXPECT_EQ(known("o200k", "HelloWorld ABCdef it'S\n\n12345 a//\n/b"),
             (Pieces{"Hello", "World", " ABCdef", " it'S", "\n\n", "123", "45", " a", "//\n/", "b"}));
   // The prefix character is given up before upper case alone is tried: a mark before capitals stands alone.
-  EXPECT_EQ(known("o200k", "\xCC\x81"
-                           "AB"),
+  EXPECT_EQ(known("o200k",
+                  "\xCC\x81"
+                  "AB"),
             (Pieces{"\xCC\x81", "AB"}));
 }
 
 TEST(Pretokenize, Qwen2) {
-  EXPECT_EQ(known("qwen2", "it'RE 12 \tx\r\n\n y"), (Pieces{"it", "'RE", " ", "1", "2", " ", "\tx", "\r\n\n", " y"}));
+  EXPECT_EQ(known("qwen2", "it'RE 12 \tx\r\n\n y"),
+            (Pieces{"it", "'RE", " ", "1", "2", " ", "\tx", "\r\n\n", " y"}));
   EXPECT_EQ(known("cl100k", "12345"), (Pieces{"123", "45"}));
 }
 
@@ -47,13 +51,15 @@ TEST(Pretokenize, EveryKnownPatternEqualsTheRegularExpression) {
     Random random{1, 2};
     for (int n = 0; n < 10000; ++n) {
       const std::string text = reference::random_text(random, 1 + random.below(n % 100 == 0 ? 400 : 14));
-      ASSERT_EQ(pieces_of(*fast, text), pieces_of(*oracle, text)) << name << ": " << testing::PrintToString(text);
+      ASSERT_EQ(pieces_of(*fast, text), pieces_of(*oracle, text))
+          << name << ": " << testing::PrintToString(text);
     }
   }
 }
 
 TEST(Pretokenize, SpellingsOfOnePatternAreKnown) {
-  const std::string_view tiktoken_gpt2 = R"('(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s)";
+  const std::string_view tiktoken_gpt2 =
+      R"('(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s)";
   const std::string_view tiktoken_cl100k =
       R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s)";
   EXPECT_EQ(canonical_pattern(tiktoken_gpt2), named_pattern("gpt2"));
@@ -74,8 +80,9 @@ TEST(Pretokenize, InvalidBytesAreSymbols) {
 }
 
 TEST(Pretokenize, ForeignPatternKeepsGaps) {
-  EXPECT_EQ(pieces_of(*make_regex_splitter("[0-9]"), "ab1\xFF"
-                                                     "22c"),
+  EXPECT_EQ(pieces_of(*make_regex_splitter("[0-9]"),
+                      "ab1\xFF"
+                      "22c"),
             (Pieces{"ab", "1", "\xFF", "2", "2", "c"}));
   EXPECT_EQ(pieces_of(*make_regex_splitter("x*"), "axxb"), (Pieces{"a", "xx", "b"}));
   EXPECT_EQ(pieces_of(*make_regex_splitter(literal_pattern("a.b ")), "a.b axb "), (Pieces{"a.b ", "axb "}));
@@ -97,8 +104,9 @@ TEST(Pretokenize, CatastrophicPatternIsAnErrorSoon) {
 TEST(Pretokenize, LongRunsAreLinear) {
   const double start = now_seconds();
   for (const char* name : {"gpt2", "cl100k", "llama3", "qwen2", "o200k"})
-    for (const std::string unit : {"a", "A", " ", "\n", "1", "!", "\xE6\xBC\xA2", "\xCC\x81", "A\xCC\x81", "\xE6\xBC\xA2"
-                                                                                                         "A",
+    for (const std::string unit : {"a", "A", " ", "\n", "1", "!", "\xE6\xBC\xA2", "\xCC\x81", "A\xCC\x81",
+                                   "\xE6\xBC\xA2"
+                                   "A",
                                    " \n", "'", "\xFF"}) {
       std::string text;
       while (text.size() < 300000) text += unit;
@@ -108,7 +116,8 @@ TEST(Pretokenize, LongRunsAreLinear) {
 }
 
 TEST(Pretokenize, StepsFollowEachOther) {
-  const PreTokenizer smollm({{SplitStep::Kind::each_digit, {}}, {SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))}});
+  const PreTokenizer smollm(
+      {{SplitStep::Kind::each_digit, {}}, {SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))}});
   EXPECT_EQ(pieces_of(smollm, "in 2024, x"), (Pieces{"in", " ", "2", "0", "2", "4", ",", " x"}));
   const PreTokenizer runs({{SplitStep::Kind::digits, {}}});
   EXPECT_EQ(pieces_of(runs, "in 2024, x"), (Pieces{"in ", "2024", ", x"}));

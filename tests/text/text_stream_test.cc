@@ -24,8 +24,9 @@ TEST(TextStream, HoldsBackIncompleteCharacters) {
   EXPECT_EQ(stream.add(0x81), "");
   EXPECT_EQ(stream.add(0x82), "\xE3\x81\x82");
   EXPECT_EQ(stream.add(0xE3), "");
-  EXPECT_EQ(stream.add('b'), "\xEF\xBF\xBD"
-                             "b");
+  EXPECT_EQ(stream.add('b'),
+            "\xEF\xBF\xBD"
+            "b");
   EXPECT_EQ(stream.add(0xF0), "");
   EXPECT_EQ(stream.flush(), "\xEF\xBF\xBD");
   EXPECT_EQ(stream.flush(), "");
@@ -42,7 +43,8 @@ TEST(TextStream, EqualsReplacingAtTheEnd) {
   Random random{4, 4};
   for (int n = 0; n < 5000; ++n) {
     std::string bytes;
-    for (uint64_t k = random.below(12); k > 0; --k) bytes += "\xE3\x81\x82\xF0\x9F\x98\x80\xC3\xED\xA0\xF4\x90z"[random.below(14)];
+    for (uint64_t k = random.below(12); k > 0; --k)
+      bytes += "\xE3\x81\x82\xF0\x9F\x98\x80\xC3\xED\xA0\xF4\x90z"[random.below(14)];
     TextStream stream(tokenizer);
     std::string out;
     for (const char c : bytes) {

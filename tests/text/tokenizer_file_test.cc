@@ -11,10 +11,11 @@ namespace fude {
 namespace {
 
 Json small() {
-  return parse_json(R"({"version":"1.0","added_tokens":[{"id":3,"content":"<s>","special":true}],"normalizer":null,
+  return parse_json(
+      R"({"version":"1.0","added_tokens":[{"id":3,"content":"<s>","special":true}],"normalizer":null,
     "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"use_regex":true},"decoder":{"type":"ByteLevel"},
     "model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<s>":3},"merges":["a b"]}})",
-                    "small");
+      "small");
 }
 TokenizerData parse(const Json& file) { return parse_tokenizer_json(file.dump(), "test"); }
 
@@ -30,11 +31,13 @@ TEST(TokenizerFile, ReadsBothWaysToWriteMerges) {
 TEST(TokenizerFile, ReadsPreTokenizers) {
   Json file = small();
   const auto step = [](const char* text) { return parse_json(text, "step"); };
-  file["pre_tokenizer"] = step(R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
+  file["pre_tokenizer"] =
+      step(R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
       {"type":"ByteLevel","add_prefix_space":false,"use_regex":true}]})");
   const SplitStep gpt2{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))};
   EXPECT_EQ(parse(file).steps, (std::vector<SplitStep>{{SplitStep::Kind::each_digit, {}}, gpt2}));
-  file["pre_tokenizer"] = step(R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\d"},"behavior":"Isolated",
+  file["pre_tokenizer"] = step(
+      R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\d"},"behavior":"Isolated",
       "invert":false},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})");
   EXPECT_EQ(parse(file).steps, (std::vector<SplitStep>{{SplitStep::Kind::pattern, "\\d"}}));
   file["pre_tokenizer"]["pretokenizers"][0]["pattern"] = step(R"({"String":"+ "})");
@@ -87,7 +90,8 @@ TEST(TokenizerFile, RefusesWhatItCannotDo) {
     file[Json::json_pointer(place)] = Json::parse(value);
     EXPECT_THROW(Tokenizer{parse(file)}, Error) << place << " = " << value;
   }
-  for (const char* text : {"", "[]", "{", "{\"model\":", "null", "7"}) EXPECT_THROW(parse_tokenizer_json(text, "test"), Error) << text;
+  for (const char* text : {"", "[]", "{", "{\"model\":", "null", "7"})
+    EXPECT_THROW(parse_tokenizer_json(text, "test"), Error) << text;
 }
 
 TEST(TokenizerFile, SpecialTokensMayHaveAnyNameAndGaps) {
@@ -99,7 +103,8 @@ TEST(TokenizerFile, SpecialTokensMayHaveAnyNameAndGaps) {
   EXPECT_EQ(tokenizer.bytes_of(7), "");
   const Tokenizer again(parse_tokenizer_json(tokenizer_json(tokenizer.data()), "again"));
   EXPECT_EQ(again.hash(), tokenizer.hash());
-  EXPECT_EQ(again.encode("a<\xEF\xBD\x9C\xE6\xBC\xA2 x>ab", SpecialTokens::recognised), (std::vector<TokenId>{0, 9, 2}));
+  EXPECT_EQ(again.encode("a<\xEF\xBD\x9C\xE6\xBC\xA2 x>ab", SpecialTokens::recognised),
+            (std::vector<TokenId>{0, 9, 2}));
 }
 
 TEST(RankFile, RoundTrips) {
@@ -115,16 +120,19 @@ TEST(RankFile, RoundTrips) {
 }
 
 TEST(RankFile, RefusesBadLines) {
-  for (const char* text : {"", "\n", "YQ==", "YQ== ", " 0", "YQ== x", "YQ== -1", "YQ== 99999999999", "YQ== 0\nYg== 0", "Y 0", "Y*== 0",
-                           "==== 0", "YQ==  0"})
+  for (const char* text : {"", "\n", "YQ==", "YQ== ", " 0", "YQ== x", "YQ== -1", "YQ== 99999999999",
+                           "YQ== 0\nYg== 0", "Y 0", "Y*== 0", "==== 0", "YQ==  0"})
     EXPECT_THROW(parse_ranks(text, "ranks"), Error) << text;
 }
 
-TEST(RankFile, NeedsAPattern) { EXPECT_THROW(read_tokenizer(std::string(FUDE_SOURCE_DIR) + "/none.tiktoken"), Error); }
+TEST(RankFile, NeedsAPattern) {
+  EXPECT_THROW(read_tokenizer(std::string(FUDE_SOURCE_DIR) + "/none.tiktoken"), Error);
+}
 
 TEST(ByteNames, AreHuggingFaces) {
-  EXPECT_EQ(name_of_bytes(" a\n\xC2"), "\xC4\xA0"
-                                       "a\xC4\x8A\xC3\x82");
+  EXPECT_EQ(name_of_bytes(" a\n\xC2"),
+            "\xC4\xA0"
+            "a\xC4\x8A\xC3\x82");
   std::string all;
   for (int byte = 0; byte < 256; ++byte) all += char(byte);
   EXPECT_EQ(bytes_of_name(name_of_bytes(all)), all);

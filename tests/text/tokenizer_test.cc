@@ -58,7 +58,8 @@ TEST(Tokenizer, SpecialTokens) {
   EXPECT_EQ(out, Ids{5});
 }
 
-// Bytes without an entry: the unknown token stands for them unless it is special, for plain text never gives specials.
+// Bytes without an entry: the unknown token stands for them unless it is special, for plain text never gives
+// specials.
 TEST(Tokenizer, UnknownTokenIsOnlyUsedIfItIsNotSpecial) {
   TokenizerData data;
   data.vocabulary.tokens = {"<unk>", "a"};
@@ -103,7 +104,8 @@ TEST(Tokenizer, EqualsTiktokenAndQwen) {
     const Tokenizer tokenizer = Tokenizer::load(std::string(folder) + "/" + name);
     const Json& expected = golden[name.substr(0, name.find('.'))];
     for (size_t i = 0; i < golden["texts"].size(); ++i)
-      EXPECT_EQ(tokenizer.encode(golden["texts"][i].get<std::string>()), expected[i].get<Ids>()) << name << ": " << golden["texts"][i];
+      EXPECT_EQ(tokenizer.encode(golden["texts"][i].get<std::string>()), expected[i].get<Ids>())
+          << name << ": " << golden["texts"][i];
   }
 }
 
@@ -125,7 +127,8 @@ TEST(Tokenizer, EqualsLlamaCppVectors) {
       const size_t stop = texts.find(border, at), end = ids.find('\n', line);
       ASSERT_NE(end, std::string::npos);
       std::string ours;
-      for (const TokenId id : tokenizer.encode(std::string_view(texts).substr(at, stop - at))) ours += " " + std::to_string(id);
+      for (const TokenId id : tokenizer.encode(std::string_view(texts).substr(at, stop - at)))
+        ours += " " + std::to_string(id);
       EXPECT_EQ(ours, ids.substr(line, end - line)) << vector << " " << count;
       ++count;
       line = end + 1;

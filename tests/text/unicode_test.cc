@@ -20,8 +20,9 @@ TEST(Unicode, DecodesEveryScalarValue) {
 }
 
 TEST(Unicode, IllFormedBytesAreSingleCharacters) {
-  for (const std::string text : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80",
-                                 "\xF5\x80\x80\x80", "\xE3\x81", "\xFF"}) {
+  for (const std::string text :
+       {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE3\x81", "\xFF"}) {
     EXPECT_EQ(decode_character(text, 0).code_point, kInvalid);
     EXPECT_EQ(decode_character(text, 0).length, 1u);
     EXPECT_EQ(valid_prefix("ab" + text), 2u);

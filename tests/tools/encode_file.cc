@@ -1,7 +1,7 @@
 // encode_file TOKENIZER TEXTS [recognised]: encodes length-prefixed texts, for the comparisons in tools/.
 //
-// TEXTS holds records of a 32-bit little-endian length and that many bytes. For each, standard output gets a 32-bit count
-// and the ids. The rate goes to standard error.
+// TEXTS holds records of a 32-bit little-endian length and that many bytes. For each, standard output gets a
+// 32-bit count and the ids. The rate goes to standard error.
 #include <cstdio>
 #include <cstring>
 
@@ -41,8 +41,8 @@ int main(int argc, char** argv) {
       std::fwrite(&count, 4, 1, stdout);
       std::fwrite(ids.data(), 4, ids.size(), stdout);
     }
-    std::fprintf(stderr, "loaded in %.3f s; %.2f MB in %.3f s: %.1f MB/s, %zu tokens\n", loaded - begin, double(bytes) / 1e6, seconds,
-                 double(bytes) / 1e6 / seconds, tokens);
+    std::fprintf(stderr, "loaded in %.3f s; %.2f MB in %.3f s: %.1f MB/s, %zu tokens\n", loaded - begin,
+                 double(bytes) / 1e6, seconds, double(bytes) / 1e6 / seconds, tokens);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
