@@ -10,6 +10,11 @@ Tensor Gradients::take(uint64_t id) {
   return gradient;
 }
 
+Tensor Gradients::of(const Tensor& tensor) const {
+  const auto found = activations_.find(tensor.id());
+  return found == activations_.end() ? Tensor{} : found->second;
+}
+
 GradientPlace Gradients::into(const Tensor& tensor) {
   const auto [found, is_new] = activations_.try_emplace(tensor.id());
   if (is_new) found->second = Tensor(device_, tensor.shape(), DType::f32);

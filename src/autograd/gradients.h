@@ -24,6 +24,8 @@ class Gradients {
   Device& device() const { return device_; }
   // The gradient of the tensor with this id, no longer kept. Empty if nothing depended on it.
   Tensor take(uint64_t id);
+  // The tensor's gradient so far, which stays; empty if nothing depended on it.
+  Tensor of(const Tensor& tensor) const;
   GradientPlace into(const Tensor& tensor);
   GradientPlace into(const Parameter& parameter);
   // The parameter's gradient, in the parameter's element order; empty if it has none yet.

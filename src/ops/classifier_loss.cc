@@ -25,6 +25,7 @@ std::vector<float> classifier_loss(const Pass& pass, const Tensor& x_NC, const P
     pass.kernels.softmax_loss(pass.threads(), logits_NV, weight_VC.rows(), targets_N.data() + first,
                               gradients ? scale : 0.0f, loss_N.data() + first);
     if (gradients == nullptr) continue;
+    if (scale == 0.0f) fill_zero(logits_NV);  // the kernel leaves logits alone then
     pass.kernels.linear_backward_weight(pass.threads(), logits_NV, part, gradients->into(weight_VC));
     pass.kernels.linear_backward_input(pass.threads(), logits_NV, weight_VC, {dx.tensor.slice_rows(first, count), dx.add});
   }

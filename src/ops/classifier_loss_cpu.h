@@ -10,6 +10,11 @@ struct LogSumExp {
   float maximum, sum;
 };
 
+// A block that is masked out entirely (all -∞) is shifted by nothing, so that it adds exact zeros.
+FUDE_INLINE float shift_of(float maximum) {
+  return maximum == -std::numeric_limits<float>::infinity() ? 0.0f : maximum;
+}
+
 inline LogSumExp log_sum_exp(const float* x, int64_t size) {
   constexpr int64_t kBlock = 1024;
   LogSumExp all{-std::numeric_limits<float>::infinity(), 0.0f};
@@ -17,10 +22,10 @@ inline LogSumExp log_sum_exp(const float* x, int64_t size) {
     const int64_t last = std::min(size, first + kBlock);
     Lanes top = broadcast(-std::numeric_limits<float>::infinity()), total{};
     for (int64_t i = first; i < last; i += kLanes) top = max(top, load_logits(x + i, size - i));
-    const float maximum = largest(top);
-    for (int64_t i = first; i < last; i += kLanes) total = total + exp(load_logits(x + i, size - i) - maximum);
-    const float both = all.maximum > maximum ? all.maximum : maximum;
-    all.sum = all.sum * exp(broadcast(all.maximum - both))[0] + sum(total) * exp(broadcast(maximum - both))[0];
+    const float maximum = largest(top), shift = shift_of(maximum);
+    for (int64_t i = first; i < last; i += kLanes) total = total + exp(load_logits(x + i, size - i) - shift);
+    const float both = all.maximum > maximum ? all.maximum : maximum, base = shift_of(both);
+    all.sum = all.sum * exp(broadcast(all.maximum - base))[0] + sum(total) * exp(broadcast(shift - base))[0];
     all.maximum = both;
   }
   return all;

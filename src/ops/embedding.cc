@@ -26,8 +26,8 @@ void add_embedding(const Pass& pass, const std::vector<int32_t>& rows_N, const P
   require_shape("add_embedding", "x", x_NC, {int64_t(rows_N.size()), table_VC.cols()});
   pass.kernels.embedding(pass.threads(), rows_N, table_VC, x_NC, true);
   pass.on_backward([&pass, rows_N, x_NC, &table_VC](Gradients& d) {
-    const GradientPlace dx_NC = d.into(x_NC);
-    if (dx_NC.add) pass.kernels.embedding_backward(pass.threads(), dx_NC.tensor, rows_N, d.into(table_VC));
+    const Tensor dx_NC = d.of(x_NC);  // stays for the op that made x
+    if (!dx_NC.is_empty()) pass.kernels.embedding_backward(pass.threads(), dx_NC, rows_N, d.into(table_VC));
   });
 }
 

@@ -1,0 +1,180 @@
+#include "ops/classifier_loss.h"
+
+#include "backend/cpu/tier.h"
+#include "base/random.h"
+#include "ops/linear.h"
+#include "tests/support/op_case.h"
+
+namespace fude {
+namespace {
+
+constexpr double kUnit = 0x1p-24, kStep = 1e-30;
+
+struct Result {
+  std::vector<float> loss, dx, dweight, stored;
+};
+
+struct Case {
+  int64_t rows, cols, classes;
+  float scale;
+  std::vector<float> x, weight;
+  std::vector<int32_t> targets;
+
+  Case(int64_t rows, int64_t cols, int64_t classes, float scale = 0.25f)
+      : rows(rows), cols(cols), classes(classes), scale(scale), x(random_floats(rows * cols, 1)),
+        weight(random_floats(classes * cols, 2)) {
+    for (int64_t n = 0; n < rows; ++n) targets.push_back(n % 5 == 3 ? -1 : int32_t((n * 37 + 11) % classes));
+    if (classes > 1024) targets[0] = int32_t(classes - 1);
+  }
+
+  Result run(Tier tier, int threads, int passes = 1) const {
+    GuardedDevice device(threads);
+    const Pass pass{device, kernels_of(int(tier))};
+    Parameter w(device, "w", Parameter::Layout::panels, {{"w", classes}}, cols);
+    w.set_rows(0, classes, weight.data());
+    const Tensor input = tensor_of(device, {rows, cols}, x);
+    Gradients gradients(device);
+    Result result;
+    for (int i = 0; i < passes; ++i) result.loss = classifier_loss(pass, input, w, targets, &gradients, scale);
+    expect_same_bits(classifier_loss(pass, input, w, targets, nullptr, 0.0f), result.loss, "loss alone");
+    result.dx = floats_of(gradients.take(input.id()));
+    result.stored = floats_of(gradients.of(w));
+    result.dweight.resize(weight.size());
+    w.get_rows_of(gradients.of(w), 0, classes, result.dweight.data());
+    return result;
+  }
+
+  Array reference(const Array& x_NC, const Array& w_VC) const {
+    Array loss;
+    for (int64_t n = 0; n < rows; ++n) {
+      if (targets[size_t(n)] < 0) {
+        loss.push_back(0);
+        continue;
+      }
+      Array logits(static_cast<size_t>(classes));
+      double top = -INFINITY;
+      for (int64_t v = 0; v < classes; ++v) {
+        for (int64_t c = 0; c < cols; ++c) logits[size_t(v)] += x_NC[size_t(n * cols + c)] * w_VC[size_t(v * cols + c)];
+        top = std::max(top, logits[size_t(v)].real());
+      }
+      Complex total = 0;
+      for (Complex logit : logits) total += std::exp(logit - top);
+      loss.push_back(top + std::log(total) - logits[size_t(targets[size_t(n)])]);
+    }
+    return loss;
+  }
+};
+
+void check(const Case& c) {
+  SCOPED_TRACE(fmt::format("{} x {} x {}", c.rows, c.cols, c.classes));
+  const Result first = c.run(Tier::portable, 1);
+  for (Tier tier : supported_tiers()) {
+    const Result other = c.run(tier, tier == Tier::portable ? 3 : 2);
+    expect_same_bits(other.loss, first.loss, "loss");
+    expect_same_bits(other.dx, first.dx, "dx");
+    expect_same_bits(other.stored, first.stored, "dweight");
+  }
+  Array x(c.x.begin(), c.x.end()), w(c.weight.begin(), c.weight.end());
+  const double terms = double(c.cols + std::max(c.rows, c.classes)) + 20;
+  // Losses are differences of logits: their scale is the largest logit or loss.
+  double scale = 0;
+  const Array loss = c.reference(x, w);
+  for (Complex l : loss) scale = std::max(scale, std::fabs(l.real()));
+  for (size_t n = 0; n < loss.size(); ++n) ASSERT_LE(std::fabs(first.loss[n] - loss[n].real()), terms * kUnit * scale) << n;
+
+  const Result twice = c.run(Tier::portable, 2, 2);
+  const auto check_gradient = [&](Array& probed, const std::vector<float>& gradient, const std::vector<float>& doubled) {
+    double most = 0;
+    for (float g : gradient) most = std::max(most, double(std::fabs(g)));
+    ASSERT_GT(most, 0.0);
+    for (size_t i = 0; i < gradient.size(); ++i) ASSERT_LE(std::fabs(doubled[i] - 2.0 * gradient[i]), 2 * terms * kUnit * most);
+    const auto derivative = [&] {
+      double total = 0;
+      for (Complex l : c.reference(x, w)) total += l.imag() / kStep * double(c.scale);
+      return total;
+    };
+    for (size_t probe = 0; probe < 6; ++probe) {
+      const size_t at = probe * (probed.size() - 1) / 5;
+      probed[at] += Complex(0, kStep);
+      ASSERT_LE(std::fabs(derivative() - gradient[at]), terms * kUnit * most) << at;
+      probed[at] = probed[at].real();
+    }
+    Random random{5, 0};
+    double got = 0;
+    for (size_t i = 0; i < probed.size(); ++i) {
+      const double sign = random.below(2) ? 1 : -1;
+      probed[i] += Complex(0, sign * kStep);
+      got += sign * double(gradient[i]);
+    }
+    ASSERT_LE(std::fabs(derivative() - got), 4 * terms * kUnit * most * std::sqrt(double(probed.size())));
+    for (Complex& v : probed) v = v.real();
+  };
+  check_gradient(x, first.dx, twice.dx);
+  check_gradient(w, first.dweight, twice.dweight);
+}
+
+TEST(ClassifierLoss, SmallAndOdd) {
+  check({1, 5, 7});
+  check({9, 17, 33});
+  check({66, 8, 100});
+}
+
+TEST(ClassifierLoss, ManyClasses) { check({5, 6, 2100}); }
+
+// More rows than a chunk of logits holds.
+TEST(ClassifierLoss, ManyRows) { check({1100, 4, 50}); }
+
+TEST(ClassifierLoss, ZeroScaleGivesZeroGradients) {
+  const Result result = Case(9, 5, 40, 0.0f).run(choose_tier(), 2);
+  for (float g : result.dx) ASSERT_EQ(g, 0.0f);
+  for (float g : result.stored) ASSERT_EQ(g, 0.0f);
+}
+
+TEST(ClassifierLoss, RefusesUnknownTargets) {
+  Device device(1);
+  const Parameter w(device, "w", Parameter::Layout::panels, {{"w", 7}}, 2);
+  const Tensor x = tensor_of(device, {1, 2}, {1, 2});
+  const Pass pass{device, default_kernels()};
+  EXPECT_THROW(classifier_loss(pass, x, w, {7}, nullptr, 1), Error);
+  EXPECT_THROW(classifier_loss(pass, x, w, {-2}, nullptr, 1), Error);
+}
+
+// Sampler and trainer: the log-probability of a row alone is minus the loss of that row among many, bit for bit.
+TEST(LogSoftmax, IsTheLossBitForBit) {
+  for (Tier tier : supported_tiers())
+    for (const Case& c : {Case(70, 24, 100), Case(6, 16, 3001)}) {
+      const Result all = c.run(tier, 3);
+      GuardedDevice device(1);
+      const Pass pass{device, kernels_of(int(tier))};
+      Parameter w(device, "w", Parameter::Layout::panels, {{"w", c.classes}}, c.cols);
+      w.set_rows(0, c.classes, c.weight.data());
+      for (int64_t n = 0; n < c.rows; ++n) {
+        if (c.targets[size_t(n)] < 0) continue;
+        const Tensor x =
+            tensor_of(device, {1, c.cols}, {c.x.begin() + n * c.cols, c.x.begin() + (n + 1) * c.cols});
+        const float got = floats_of(log_softmax(pass, linear(pass, x, w)))[size_t(c.targets[size_t(n)])];
+        ASSERT_EQ(got, -all.loss[size_t(n)]) << name_of(tier) << ", row " << n;
+      }
+    }
+}
+
+TEST(LogSoftmax, MasksAndExtremes) {
+  for (Tier tier : supported_tiers()) {
+    GuardedDevice device(1);
+    const Pass pass{device, kernels_of(int(tier))};
+    const int64_t classes = 3000;
+    std::vector<float> logits = random_floats(classes, 4);
+    for (int64_t v = 0; v < 2000; ++v) logits[size_t(v)] = -INFINITY;  // a whole block of 1,024 and more
+    logits[2500] = 1e4f, logits[2501] = 1e4f, logits[2502] = -1e4f;
+    const auto y = floats_of(log_softmax(pass, tensor_of(device, {1, classes}, logits)));
+    EXPECT_EQ(y[0], -INFINITY);
+    EXPECT_NEAR(y[2502], -20000 - std::log(2.0), 2e4 * 4 * kUnit);
+    EXPECT_NEAR(y[2500], -std::log(2.0), 1e4 * 4 * kUnit);
+    EXPECT_EQ(y[2500], y[2501]);
+    logits[2999] = NAN;
+    for (float v : floats_of(log_softmax(pass, tensor_of(device, {1, classes}, logits)))) ASSERT_TRUE(std::isnan(v));
+  }
+}
+
+}  // namespace
+}  // namespace fude
