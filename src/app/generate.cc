@@ -132,6 +132,12 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
 
 }  // namespace
 
+void chat_with(const std::string& folder, const CommonOptions& common) {
+  GenerateOptions options;
+  options.model = folder;
+  run_chat(options, common);
+}
+
 void add_generate(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<GenerateOptions>();
   CLI::App* command = app.add_subcommand("generate", "continue a text");

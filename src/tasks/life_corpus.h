@@ -2,8 +2,9 @@
 // written by a seed, so that a whole life fits in ten minutes and nothing is downloaded.
 //
 // About half is prose (portraits, gatherings, towns) that tells every fact; the rest is chat: questions about
-// facts that are not held out, and sums with their steps. Passage i is a pure function of (seed, i): readers
-// can start anywhere, in any number, and a longer corpus begins with the shorter one.
+// facts that are not held out, and sums with their steps. Document i is a pure function of (seed, i): readers
+// can start anywhere, in any number, and a longer corpus begins with the shorter one. A document says 40 to
+// 600 characters.
 #pragma once
 
 #include <cstdint>

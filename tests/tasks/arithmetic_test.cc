@@ -3,24 +3,25 @@
 
 #include <gtest/gtest.h>
 
-#include <regex>
 #include <set>
+#include <sstream>
 
 #include "base/error.h"
 
 namespace fude {
 namespace {
 
-// Checks every "x ± y (± z) = r" in the text.
+// Checks every equation of the text: the run of digits and signs before "=" against the number behind it.
 void expect_true_equations(const std::string& text) {
-  static const std::regex kEquation(R"((\d+) ([+-]) (\d+)(?: ([+-]) (\d+))? = (\d+))");
   int found = 0;
-  for (auto it = std::sregex_iterator(text.begin(), text.end(), kEquation); it != std::sregex_iterator();
-       ++it, ++found) {
-    const std::smatch& m = *it;
-    int value = std::stoi(m[1]) + (m[2] == "+" ? 1 : -1) * std::stoi(m[3]);
-    if (m[4].matched) value += (m[4] == "+" ? 1 : -1) * std::stoi(m[5]);
-    EXPECT_EQ(value, std::stoi(m[6])) << text;
+  for (size_t equal = text.find('='); equal != text.npos; equal = text.find('=', equal + 1), ++found) {
+    const size_t begin = text.find_last_not_of("0123456789 +-", equal - 1) + 1;
+    std::istringstream left(text.substr(begin, equal - begin));
+    int value = 0, term = 0;
+    char sign = '+';
+    left >> value;
+    while (left >> sign >> term) value += sign == '+' ? term : -term;
+    EXPECT_EQ(value, std::stoi(text.substr(equal + 1))) << text;
   }
   EXPECT_EQ(found, 2) << text;
 }
@@ -37,7 +38,7 @@ TEST(Arithmetic, WorksEverySumCorrectly) {
           EXPECT_TRUE(verify(example.question, example.solution)) << example.solution;
           EXPECT_NE(example.question.prompt.find(std::to_string(left)), std::string::npos);
           EXPECT_NE(example.question.prompt.find(std::to_string(right)), std::string::npos);
-          if ((left + right) % 7 == 0) expect_true_equations(example.solution);
+          expect_true_equations(example.solution);
         }
       }
 }
