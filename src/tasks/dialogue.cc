@@ -4,7 +4,7 @@ namespace fude {
 
 std::string Passage::render(const ChatMarkers& markers) const {
   std::string text;
-  for (const Segment& segment : segments) {
+  for (const Turn& segment : segments) {
     if (segment.role == Role::none) {
       text += segment.text;
       continue;

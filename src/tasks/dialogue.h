@@ -12,7 +12,7 @@ namespace fude {
 
 enum class Role { none, user, assistant };
 
-struct Segment {
+struct Turn {
   Role role = Role::none;
   std::string text;
 };
@@ -24,7 +24,7 @@ struct ChatMarkers {
 };
 
 struct Passage {
-  std::vector<Segment> segments;
+  std::vector<Turn> segments;
 
   // Plain text as it is; a turn as marker, text, end, with nothing in between.
   std::string render(const ChatMarkers& markers) const;

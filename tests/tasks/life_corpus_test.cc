@@ -52,12 +52,12 @@ TEST(LifeCorpus, DocumentsAreValidAndOfOneSize) {
     const Passage document = corpus.document(i);
     const std::string text = document.render({});
     std::string said;
-    for (const Segment& segment : document.segments) said += segment.text;
+    for (const Turn& segment : document.segments) said += segment.text;
     const int length = characters(said);
     ASSERT_GE(length, 40) << text;
     ASSERT_LE(length, 600) << text;
     for (size_t s = 0; s < document.segments.size(); ++s) {
-      const Segment& segment = document.segments[s];
+      const Turn& segment = document.segments[s];
       EXPECT_FALSE(segment.text.empty());
       EXPECT_EQ(segment.text.find_first_of("{}<>|"), std::string::npos) << segment.text;
       if (document.segments.size() > 1) {
@@ -93,7 +93,7 @@ TEST(LifeCorpus, HeldOutPairsAreNeverAskedOrAnsweredInChat) {
   std::set<std::string> stated;
   int asked = 0;
   const auto check = [&](const Passage& document) {
-    for (const Segment& segment : document.segments) {
+    for (const Turn& segment : document.segments) {
       if (segment.role == Role::user) {
         ASSERT_FALSE(questions.contains(segment.text)) << segment.text;
         ++asked;
@@ -135,7 +135,7 @@ TEST(LifeCorpus, HeldOutSumsNeverAppearInAnyForm) {
   const LifeCorpus corpus(7);
   size_t seen = 0;
   const auto check = [&](const Passage& document) {
-    for (const Segment& segment : document.segments)
+    for (const Turn& segment : document.segments)
       for (const Sum& sum : sums_in(segment.text)) {
         ASSERT_FALSE(corpus.arithmetic().held_out(sum)) << segment.text;
         ++seen;
