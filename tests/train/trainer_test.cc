@@ -1,0 +1,108 @@
+// A run that is cut off and goes on ends in the bits of a run that is not, also with another number of threads.
+#include "train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "data/shard_writer.h"
+
+namespace fude {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Documents that a tiny model can learn something from: counting up from a start.
+class CountingDocuments : public DocumentSource {
+ public:
+  std::optional<Document> next() override {
+    if (at_ >= 60) return std::nullopt;
+    std::string text;
+    for (int64_t i = 0; i < 5 + at_ % 40; ++i) text += char('a' + (at_ + i) % 20);
+    ++at_;
+    return Document{.text = text, .file = "counting", .line = at_};
+  }
+  Json position() const override { return at_; }
+  void seek(const Json& position) override { at_ = position.get<int64_t>(); }
+  std::string identity() const override { return "counting"; }
+  Json report() const override { return {}; }
+  uint64_t bytes_done() const override { return uint64_t(at_); }
+  uint64_t bytes_total() const override { return 60; }
+
+ private:
+  int64_t at_ = 0;
+};
+
+class TrainerRun : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = testing::TempDir() + "/fude_trainer_" + testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::remove_all(root_);
+    CountingDocuments documents;
+    write_shards(documents,
+                 [](std::string_view text, std::vector<int32_t>& out) {
+                   for (char c : text) out.push_back(c - 'a');
+                 },
+                 {.folder = root_ + "/shards", .vocabulary = 24, .tokenizer_hash = std::string(32, '0')});
+  }
+
+  // Runs until `until` steps are done (the stop comes while that step runs) and gives the weights.
+  std::vector<float> run(const std::string& folder, int threads, int64_t until, int64_t identity = 0) {
+    ModelConfig config;
+    config.vocabulary = 24, config.width = 32, config.layers = 2, config.heads = 2, config.kv_heads = 1, config.head_size = 16;
+    config.feed_forward = 40, config.context = 32, config.has_qk_norm = true;
+    Device device(threads);
+    Transformer model(device, config);
+    model.initialise(3);
+    auto set = std::make_shared<const ShardSet>(root_ + "/shards");
+    Loader loader(Mixture({{set, 1.0}}, 5), {.packing = {.row_tokens = 32, .open_rows = 4}, .end_of_text = 23});
+    const ValidationRows validation(set, {.packing = {.row_tokens = 32, .open_rows = 4}, .end_of_text = 23}, 4);
+    std::atomic<bool> stop{until == 1};
+    TrainerOptions options;
+    options.folder = root_ + "/" + folder;
+    options.schedule = {.learning_rate = 1e-2, .steps = 12, .warmup_steps = 2};
+    options.blocks_per_step = 2, options.rows_per_block = 2, options.save_every = 0, options.validate_every = 5;
+    options.identity = {{"settings", identity}};
+    options.on_step = [&](const StepMetrics& m, const std::string&) {
+      losses.push_back(m.loss);
+      stop = m.step + 1 >= until;
+    };
+    Trainer trainer(model, default_kernels(), loader, &validation, options);
+    trainer.resume();
+    trainer.run(&stop);
+    std::vector<float> weights;
+    for (const Parameter* p : model.parameters())
+      weights.insert(weights.end(), p->values().data<float>(), p->values().data<float>() + p->stored());
+    return weights;
+  }
+
+  std::string root_;
+  std::vector<double> losses;
+};
+
+TEST_F(TrainerRun, ResumedEqualsUninterrupted) {
+  const auto whole = run("whole", 2, 100);
+  EXPECT_LT(losses.back(), 0.8 * losses.front());
+  for (int64_t cut : {1, 4, 7, 11}) {
+    const std::string folder = "cut" + std::to_string(cut);
+    run(folder, 1, cut);
+    EXPECT_EQ(run(folder, 3, 100), whole) << "cut after step " << cut;
+  }
+}
+
+TEST_F(TrainerRun, RefusesTheStateOfAnotherRun) {
+  run("run", 1, 3);
+  EXPECT_THROW(run("run", 1, 100, /*identity=*/1), Error);
+}
+
+TEST_F(TrainerRun, RefusesATruncatedCheckpoint) {
+  run("run", 1, 3);
+  const std::string state = root_ + "/run/checkpoint-00000003/state.fude";
+  fs::resize_file(state, fs::file_size(state) - 1);
+  EXPECT_THROW(run("run", 1, 100), Error);
+}
+
+}  // namespace
+}  // namespace fude
