@@ -86,7 +86,7 @@ void run_life(LifeOptions o, const CommonOptions& common) {
   shape.context = 512;
   train.row_tokens = 256, train.rows = 10;
   train.schedule = {.learning_rate = 4e-3, .steps = o.steps, .warmup_steps = std::min<int64_t>(40, o.steps), .final_fraction = 0.05};
-  train.save_every = train.validate_every = std::max<int64_t>(1, o.steps / 4);
+  train.save_every = train.validate_every = (o.steps + 3) / 4;
   train.keep = 0;
   train.sample_prompts = own_world ? std::vector<std::string>{"<|user|>What is 27 + 15?<|end|><|assistant|>", "Alice lives in"}
                                    : std::vector<std::string>{"The "};

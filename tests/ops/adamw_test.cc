@@ -70,7 +70,7 @@ TEST(SumOfSquares, AllTiersAndThreads) {
     for (Tier tier : supported_tiers())
       for (int threads : {1, 3}) {
         GuardedDevice device(threads);
-        const double got = sum_of_squares(kernels_of(int(tier)), device.threads(), tensor_of(device, {size}, x));
+        const double got = kernels_of(int(tier)).sum_of_squares(device.threads(), tensor_of(device, {size}, x));
         if (first == 0) first = got;
         ASSERT_EQ(got, first);
       }
