@@ -4,8 +4,8 @@
 // Backward kernels write into a GradientPlace: they store, or add where `add` says so.
 #pragma once
 
-#include "autograd/gradients.h"
 #include "backend/threads.h"
+#include "ops/backward.h"
 #include "ops/kv_view.h"
 #include "ops/token_batch.h"
 

@@ -2,7 +2,6 @@
 // switch.
 #pragma once
 
-#include "autograd/tape.h"
 #include "base/error.h"
 #include "ops/kernels.h"
 

@@ -35,7 +35,7 @@ Optimizer::Optimizer(Device& device, const Kernels& kernels, std::vector<Paramet
   }
 }
 
-double Optimizer::step(const Gradients& gradients, float learning_rate) {
+double Optimizer::step(const GradientStore& gradients, float learning_rate) {
   Threads& threads = device_.threads();
   double squares = 0;
   for (const Parameter* parameter : parameters_) {

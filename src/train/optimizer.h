@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/gradient_store.h"
 #include "ops/pass.h"
 
 namespace fude {
@@ -31,7 +32,7 @@ class Optimizer {
 
   // Updates every parameter that has a gradient; returns the norm of all gradients before clipping. If the norm is not
   // finite, nothing changes (values, moments, steps_done): the caller decides what to do.
-  double step(const Gradients& gradients, float learning_rate);
+  double step(const GradientStore& gradients, float learning_rate);
 
   // Moments by name: "<parameter>.mean", "<parameter>.variance" (AdamW), "<parameter>.momentum" (Muon).
   std::vector<std::pair<std::string, Tensor>> state() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/closure_tape.h"
 #include "base/error.h"
 #include "ops/classifier_loss.h"
 #include "train/optimizer.h"
@@ -15,7 +16,7 @@ double run_block(const Transformer& model, const Kernels& kernels, const TokenBl
                  float scale) {
   if (block.tokens_N.empty()) return 0;
   const TokenBatch batch{block.tokens_N, block.positions_N, block.sequence_starts_S1};
-  Tape tape;
+  ClosureTape tape;
   const Pass pass{model.device(), kernels, gradients ? &tape : nullptr};
   BatchKv kv;
   std::vector<float> loss_N;
@@ -46,7 +47,7 @@ Device::Usage plan_training_memory(const ModelConfig& config, int64_t block_rows
   Device device(1, /*only_counts=*/true);
   Transformer model(device, config);
   Optimizer optimizer(device, counting_kernels(), model.parameters(), {});
-  Gradients gradients(device);
+  GradientStore gradients(device);
   TokenBlock block;
   block.sequence_starts_S1 = {0};
   for (int64_t row = 0; row < block_rows; ++row) {

@@ -66,7 +66,7 @@ class Trainer {
   const ValidationRows* validation_;
   TrainerOptions options_;
   Optimizer optimizer_;
-  Gradients gradients_;
+  GradientStore gradients_;
   SpikeDetector spikes_;
   std::optional<MetricsFile> metrics_;
   int64_t steps_done_ = 0, tokens_done_ = 0;

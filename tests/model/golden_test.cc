@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/closure_tape.h"
 #include "model/folder.h"
 #include "ops/classifier_loss.h"
 #include "tensor/safetensors.h"
@@ -67,9 +68,9 @@ TEST_P(Golden, LogitsEqualTransformers) {
 }
 
 TEST_P(Golden, LossAndGradientsEqualPyTorch) {
-  Tape tape;
+  ClosureTape tape;
   const Pass pass{device, default_kernels(), &tape};
-  Gradients gradients(device);
+  GradientStore gradients(device);
   BatchKv kv;
   const TokenBatch b = batch();
   const auto targets = golden.read_i32("targets");

@@ -1,5 +1,6 @@
 #include "ops/classifier_loss.h"
 
+#include "autograd/closure_tape.h"
 #include "backend/cpu/tier.h"
 #include "base/random.h"
 #include "ops/linear.h"
@@ -33,7 +34,7 @@ struct Case {
     Parameter w(device, "w", Parameter::Layout::panels, {{"w", classes}}, cols);
     w.set_rows(0, classes, weight.data());
     const Tensor input = tensor_of(device, {rows, cols}, x);
-    Gradients gradients(device);
+    GradientStore gradients(device);
     Result result;
     for (int i = 0; i < passes; ++i) result.loss = classifier_loss(pass, input, w, targets, &gradients, scale);
     expect_same_bits(classifier_loss(pass, input, w, targets, nullptr, 0.0f), result.loss, "loss alone");

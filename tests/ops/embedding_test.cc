@@ -1,5 +1,6 @@
 #include "ops/embedding.h"
 
+#include "autograd/closure_tape.h"
 #include "tests/support/op_case.h"
 
 namespace fude {
@@ -44,12 +45,12 @@ TEST(Embedding, RepeatedIdsAndTwoTables) {
 
 TEST(Embedding, WithoutAGradientThereIsNone) {
   GuardedDevice device(1);
-  Tape tape;
+  ClosureTape tape;
   const Pass pass{device, default_kernels(), &tape};
   const Parameter table(device, "table", Parameter::Layout::panels, {{"table", 7}}, 4);
   Tensor x = embedding(pass, {1, 2}, table);
   add_embedding(pass, {3, 4}, table, x);
-  Gradients gradients(device);
+  GradientStore gradients(device);
   tape.backward(gradients);
   EXPECT_TRUE(gradients.of(table).is_empty());
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "autograd/closure_tape.h"
 #include "backend/cpu/tier.h"
 #include "base/random.h"
 
@@ -50,8 +51,8 @@ Outcome run_op(const OpCase& op, const Data& data, const Kernels& kernels, int t
   const std::vector<Parameter> parameters = make_parameters(op, data, device);
   const std::vector<Tensor> inputs = make_inputs(op, data, device, rows);
   Outcome outcome;
-  Gradients gradients(device);
-  Tape tape;
+  GradientStore gradients(device);
+  ClosureTape tape;
   const Pass pass{device, kernels, &tape};
   for (int i = 0; i < passes; ++i) {
     const std::vector<Tensor> outputs = op.run(pass, inputs, parameters, rows);

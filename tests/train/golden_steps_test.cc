@@ -27,7 +27,7 @@ void follow(const std::string& family, const char* steps_file, OptimizerOptions 
   for (int32_t target : block.targets_N) block.target_count += target >= 0;
 
   Optimizer optimizer(device, default_kernels(), model->parameters(), options);
-  Gradients gradients(device);
+  GradientStore gradients(device);
   const auto losses = steps.read_f32("loss"), norms = steps.read_f32("grad_norm");
   ASSERT_EQ(losses.size(), 10u);
   for (size_t step = 0; step < losses.size(); ++step) {

@@ -49,7 +49,7 @@ struct Bench {
 
   Device device;
   Parameter matrix, table, vector;
-  Gradients gradients;
+  GradientStore gradients;
 };
 
 std::vector<float> stored(const Tensor& tensor) { return {tensor.data<float>(), tensor.data<float>() + tensor.size()}; }
@@ -164,7 +164,7 @@ TEST(Optimizer, SkipsParametersWithoutGradientAndRefusesTwins) {
 
 TEST(Optimizer, RunsOnADeviceThatOnlyCounts) {
   Device device(1, true);
-  Gradients gradients(device);
+  GradientStore gradients(device);
   Parameter matrix(device, "block.w", Parameter::Layout::panels, {{"q", 32}, {"k", 100}}, 64);
   gradients.into(matrix);
   Optimizer optimizer(device, counting_kernels(), {&matrix}, with_muon());

@@ -1,8 +1,8 @@
-#include "autograd/gradients.h"
+#include "autograd/gradient_store.h"
 
 namespace fude {
 
-Tensor Gradients::take(uint64_t id) {
+Tensor GradientStore::take(uint64_t id) {
   const auto found = activations_.find(id);
   if (found == activations_.end()) return {};
   Tensor gradient = std::move(found->second);
@@ -10,31 +10,32 @@ Tensor Gradients::take(uint64_t id) {
   return gradient;
 }
 
-Tensor Gradients::of(const Tensor& tensor) const {
+Tensor GradientStore::of(const Tensor& tensor) const {
   const auto found = activations_.find(tensor.id());
   return found == activations_.end() ? Tensor{} : found->second;
 }
 
-GradientPlace Gradients::into(const Tensor& tensor) {
+GradientPlace GradientStore::into(const Tensor& tensor) {
   const auto [found, is_new] = activations_.try_emplace(tensor.id());
   if (is_new) found->second = Tensor(device_, tensor.shape(), DType::f32);
   return {found->second, !is_new};
 }
 
-GradientPlace Gradients::into(const Parameter& parameter) {
+GradientPlace GradientStore::into(const Parameter& parameter) {
   GradientPlace& place = parameters_[&parameter];
-  if (place.tensor.is_empty()) place.tensor = Tensor(device_, {parameter.stored()}, DType::f32, Purpose::gradients);
+  if (place.tensor.is_empty())
+    place.tensor = Tensor(device_, {parameter.stored()}, DType::f32, Purpose::gradients);
   const GradientPlace result = place;
   place.add = true;
   return result;
 }
 
-Tensor Gradients::of(const Parameter& parameter) const {
+Tensor GradientStore::of(const Parameter& parameter) const {
   const auto found = parameters_.find(&parameter);
   return found == parameters_.end() || !found->second.add ? Tensor{} : found->second.tensor;
 }
 
-void Gradients::restart() {
+void GradientStore::restart() {
   activations_.clear();
   for (auto& [parameter, place] : parameters_) place.add = false;
 }

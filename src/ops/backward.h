@@ -1,0 +1,41 @@
+// All that an op knows of going back: a tape to leave a closure on, and the gradients that the closure reads
+// and writes.
+//
+// Both are interfaces, implemented in autograd/. So an op keeps forward and backward in one file, and yet
+// whatever only runs models forward (infer, and all below it) links without autograd.
+#pragma once
+
+#include <functional>
+
+#include "tensor/parameter.h"
+
+namespace fude {
+
+// Where a gradient goes: store it (add == false) or add to what is there.
+struct GradientPlace {
+  Tensor tensor;
+  bool add = false;
+};
+
+class Gradients {
+ public:
+  // The gradient of the tensor with this id, no longer kept. Empty if nothing depended on it.
+  virtual Tensor take(uint64_t id) = 0;
+  // The tensor's gradient so far, which stays; empty if nothing depended on it.
+  virtual Tensor of(const Tensor& tensor) const = 0;
+  virtual GradientPlace into(const Tensor& tensor) = 0;
+  virtual GradientPlace into(const Parameter& parameter) = 0;
+
+ protected:
+  ~Gradients() = default;
+};
+
+class Tape {
+ public:
+  virtual void record(std::function<void(Gradients&)> step) = 0;
+
+ protected:
+  ~Tape() = default;
+};
+
+}  // namespace fude
