@@ -1,5 +1,8 @@
 #include "autograd/gradient_store.h"
 
+#include <cstring>
+#include <utility>
+
 namespace fude {
 
 Tensor GradientStore::take(uint64_t id) {
@@ -15,10 +18,20 @@ Tensor GradientStore::of(const Tensor& tensor) const {
   return found == activations_.end() ? Tensor{} : found->second;
 }
 
-GradientPlace GradientStore::into(const Tensor& tensor) {
-  const auto [found, is_new] = activations_.try_emplace(tensor.id());
-  if (is_new) found->second = Tensor(device_, tensor.shape(), DType::f32);
-  return {found->second, !is_new};
+GradientPlace GradientStore::into(uint64_t id, const Shape& shape) {
+  const auto [found, is_new] = activations_.try_emplace(id);
+  Tensor& gradient = found->second;
+  if (is_new) {
+    gradient = Tensor(device_, shape, DType::f32);
+  } else if (gradient.is_shared()) {
+    const Tensor shared = std::exchange(gradient, Tensor(device_, shape, DType::f32));
+    if (gradient.raw() != nullptr) std::memcpy(gradient.raw(), shared.raw(), size_t(gradient.bytes()));
+  }
+  return {gradient, !is_new};
+}
+
+bool GradientStore::share(uint64_t id, const Tensor& gradient) {
+  return activations_.try_emplace(id, gradient).second;
 }
 
 GradientPlace GradientStore::into(const Parameter& parameter) {

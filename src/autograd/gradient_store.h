@@ -18,7 +18,9 @@ class GradientStore final : public Gradients {
   Device& device() const { return device_; }
   Tensor take(uint64_t id) override;
   Tensor of(const Tensor& tensor) const override;
-  GradientPlace into(const Tensor& tensor) override;
+  using Gradients::into;
+  GradientPlace into(uint64_t id, const Shape& shape) override;
+  bool share(uint64_t id, const Tensor& gradient) override;
   GradientPlace into(const Parameter& parameter) override;
   // The parameter's gradient, in the parameter's element order; empty if it has none yet.
   Tensor of(const Parameter& parameter) const;

@@ -6,8 +6,8 @@
 
 namespace fude {
 
-Tensor Block::forward(const Pass& pass, const Tensor& x_NC, const TokenBatch& batch, KvStore& kv, int64_t layer,
-                      const ModelConfig& config, const Rotation* rotation) const {
+void Block::forward(const Pass& pass, Residual& x, const TokenBatch& batch, KvStore& kv, int64_t layer,
+                    const ModelConfig& config, const Rotation* rotation) const {
   const QkvRopeOptions options{config.heads,
                                config.kv_heads,
                                config.head_size,
@@ -15,12 +15,12 @@ Tensor Block::forward(const Pass& pass, const Tensor& x_NC, const TokenBatch& ba
                                k_norm ? &*k_norm : nullptr,
                                float(config.norm_eps),
                                rotation};
-  const Qkv heads = qkv_rope(pass, qkv(pass, attention_norm(pass, x_NC)), options, batch.positions_N);
+  const Qkv heads = qkv_rope(pass, qkv(pass, attention_norm(pass, x)), options, batch.positions_N);
   const Tensor a_NHD = attention(pass, heads.q_NHD, kv.put(layer, heads.k_NGD, heads.v_NGD, batch), batch);
-  const Tensor r_NC = add(pass, x_NC, out(pass, a_NHD));
-  const Tensor u_NF = up(pass, mlp_norm(pass, r_NC));
+  x.pending_NC = out(pass, a_NHD);
+  const Tensor u_NF = up(pass, mlp_norm(pass, x));
   const Tensor f_NF = config.mlp == MlpKind::silu_gated ? silu_gated(pass, u_NF) : gelu(pass, u_NF);
-  return add(pass, r_NC, down(pass, f_NF));
+  x.pending_NC = down(pass, f_NF);
 }
 
 }  // namespace fude

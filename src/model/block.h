@@ -16,8 +16,9 @@ struct Block {
   Linear qkv, out, up, down;  // up: gate and up stacked when gated
   std::optional<Parameter> q_norm, k_norm;
 
-  Tensor forward(const Pass& pass, const Tensor& x_NC, const TokenBatch& batch, KvStore& kv, int64_t layer,
-                 const ModelConfig& config, const Rotation* rotation) const;
+  // Leaves the MLP's output pending.
+  void forward(const Pass& pass, Residual& x, const TokenBatch& batch, KvStore& kv, int64_t layer,
+               const ModelConfig& config, const Rotation* rotation) const;
 };
 
 }  // namespace fude

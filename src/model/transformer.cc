@@ -102,9 +102,10 @@ void Transformer::initialise(uint64_t seed) {
 Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& kv) const {
   Tensor x_NC = embedding(pass, batch.tokens_N, embedding_);
   if (positions_) add_embedding(pass, batch.positions_N, *positions_, x_NC);
+  Residual x{std::move(x_NC)};
   for (size_t layer = 0; layer < blocks_.size(); ++layer)
-    x_NC = blocks_[layer]->forward(pass, x_NC, batch, kv, int64_t(layer), config_, rotation_ ? &*rotation_ : nullptr);
-  return (*final_norm_)(pass, x_NC);
+    blocks_[layer]->forward(pass, x, batch, kv, int64_t(layer), config_, rotation_ ? &*rotation_ : nullptr);
+  return (*final_norm_)(pass, x);
 }
 
 Tensor Transformer::logits(const Pass& pass, const Tensor& h_NC) const { return linear(pass, h_NC, classifier()); }

@@ -23,7 +23,11 @@ class Gradients {
   virtual Tensor take(uint64_t id) = 0;
   // The tensor's gradient so far, which stays; empty if nothing depended on it.
   virtual Tensor of(const Tensor& tensor) const = 0;
-  virtual GradientPlace into(const Tensor& tensor) = 0;
+  virtual GradientPlace into(uint64_t id, const Shape& shape) = 0;
+  GradientPlace into(const Tensor& tensor) { return into(tensor.id(), tensor.shape()); }
+  // Makes `gradient` that of the tensor with this id, without a copy, unless there is one already (then: false). Several
+  // tensors may share one; whoever adds to it through `into` gets a copy first.
+  virtual bool share(uint64_t id, const Tensor& gradient) = 0;
   virtual GradientPlace into(const Parameter& parameter) = 0;
 
  protected:

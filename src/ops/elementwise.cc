@@ -1,18 +1,14 @@
 #include "ops/elementwise.h"
 
+#include "ops/residual.h"
+
 namespace fude {
 
 Tensor add(const Pass& pass, const Tensor& a, const Tensor& b) {
-  require_shape("add", "b", b, a.shape());
-  Tensor y = pass.empty(a.shape());
-  pass.kernels.add(pass.threads(), a, b, y);
-  pass.on_backward([&pass, a, b, y = y.id()](Gradients& d) {
-    const Tensor dy = d.take(y);
-    if (dy.is_empty()) return;
-    pass.kernels.accumulate(pass.threads(), dy, d.into(a));
-    pass.kernels.accumulate(pass.threads(), dy, d.into(b));
-  });
-  return y;
+  Residual x{a, b};
+  begin_sum(pass, x);
+  pass.kernels.add(pass.threads(), a, b, x.sum_NC);
+  return x.sum_NC;
 }
 
 Tensor gelu(const Pass& pass, const Tensor& x) {

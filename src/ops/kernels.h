@@ -38,11 +38,13 @@ struct Kernels {
   void (*linear_backward_weight)(Threads&, const Tensor& dy_NO, const Tensor& x_NK, GradientPlace dw);
   void (*linear_backward_bias)(Threads&, const Tensor& dy_NO, GradientPlace db);
   // rms_norm.h, layer_norm.h
-  void (*rms_norm)(Threads&, const Tensor& x_NC, const Tensor& weight_C, float eps, Tensor& y_NC, Tensor& r_N);
+  // With `pending` not empty: sum = x + pending, and the norm is that of the sum; else `sum` is not written.
+  void (*rms_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C, float eps,
+                   Tensor& sum_NC, Tensor& y_NC, Tensor& r_N);
   void (*rms_norm_backward)(Threads&, const Tensor& dy_NC, const Tensor& x_NC, const Tensor& weight_C, const Tensor& r_N,
                             GradientPlace dx_NC, GradientPlace dweight_C);
-  void (*layer_norm)(Threads&, const Tensor& x_NC, const Tensor& weight_C, const Tensor& bias_C, float eps, Tensor& y_NC,
-                     Tensor& mean_N, Tensor& r_N);
+  void (*layer_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C,
+                     const Tensor& bias_C, float eps, Tensor& sum_NC, Tensor& y_NC, Tensor& mean_N, Tensor& r_N);
   void (*layer_norm_backward)(Threads&, const Tensor& dy_NC, const Tensor& x_NC, const Tensor& weight_C,
                               const Tensor& mean_N, const Tensor& r_N, GradientPlace dx_NC, GradientPlace dweight_C,
                               GradientPlace dbias_C);

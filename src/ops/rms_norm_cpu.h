@@ -2,13 +2,21 @@
 
 FUDE_INLINE float reciprocal_root(float x) { return 1.0f / __builtin_sqrtf(x); }
 
-inline void rms_norm(Threads& threads, const Tensor& x_NC, const Tensor& weight_C, float eps, Tensor& y_NC, Tensor& r_N) {
+inline void rms_norm(Threads& threads, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C,
+                     float eps, Tensor& sum_NC, Tensor& y_NC, Tensor& r_N) {
   const int64_t n = x_NC.rows(), c = x_NC.cols();
   const float *x = x_NC.data<float>(), *weight = weight_C.data<float>();
-  float *y = y_NC.data<float>(), *r = r_N.data<float>();
+  const float* pending = pending_NC.is_empty() ? nullptr : pending_NC.data<float>();
+  float *summed = sum_NC.data<float>(), *y = y_NC.data<float>(), *r = r_N.data<float>();
   threads.parallel_for(n, 16, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const float* from = x + row * c;
+      if (pending != nullptr) {
+        float* to = summed + row * c;
+        for (int64_t i = 0; i < c; i += kLanes)
+          store_first(to + i, load_first(from + i, c - i) + load_first(pending + row * c + i, c - i), c - i);
+        from = to;
+      }
       Lanes squares{};
       for (int64_t i = 0; i < c; i += kLanes) {
         const Lanes v = load_first(from + i, c - i);

@@ -37,6 +37,8 @@ class Tensor {
   Tensor(Device& device, Shape shape, DType type, Purpose purpose = Purpose::activations);
 
   bool is_empty() const { return storage_ == nullptr; }
+  // Whether another handle holds the same memory.
+  bool is_shared() const { return storage_.use_count() > 1; }
   uint64_t id() const { return id_; }
   const Shape& shape() const { return shape_; }
   DType type() const { return type_; }

@@ -1,4 +1,5 @@
-// A normalisation of rows: RMSNorm (weight) or LayerNorm (weight and bias).
+// A normalisation of the rows of a residual stream: RMSNorm (weight) or LayerNorm (weight and bias). It adds
+// what is pending first.
 #pragma once
 
 #include <optional>
@@ -13,8 +14,8 @@ struct Norm {
   std::optional<Parameter> bias;  // with it: LayerNorm
   float eps;
 
-  Tensor operator()(const Pass& pass, const Tensor& x_NC) const {
-    return bias ? layer_norm(pass, x_NC, weight, *bias, eps) : rms_norm(pass, x_NC, weight, eps);
+  Tensor operator()(const Pass& pass, Residual& x) const {
+    return bias ? layer_norm(pass, x, weight, *bias, eps) : rms_norm(pass, x, weight, eps);
   }
 };
 
