@@ -16,8 +16,14 @@ constexpr int kSteps = 4;
 
 AdamWStep step_of(int step) {
   const float beta1 = 0.9f, beta2 = 0.95f;
-  return {0.01f, beta1, beta2, 1e-8f, 0.1f, float(1 - std::pow(double(beta1), step)),
-          float(1 - std::pow(double(beta2), step)), 0.5f};
+  return {0.01f,
+          beta1,
+          beta2,
+          1e-8f,
+          0.1f,
+          float(1 - std::pow(double(beta1), step)),
+          float(1 - std::pow(double(beta2), step)),
+          0.5f};
 }
 
 State run(Tier tier, int threads, int64_t size) {
@@ -26,7 +32,8 @@ State run(Tier tier, int threads, int64_t size) {
   Tensor mean(device, {size}, DType::f32), variance(device, {size}, DType::f32);
   fill_zero(mean), fill_zero(variance);
   for (int step = 1; step <= kSteps; ++step)
-    kernels_of(int(tier)).adamw(device.threads(), tensor_of(device, {size}, random_floats(size, uint64_t(10 + step))),
+    kernels_of(int(tier)).adamw(device.threads(),
+                                tensor_of(device, {size}, random_floats(size, uint64_t(10 + step))),
                                 step_of(step), values, mean, variance);
   return {floats_of(values), floats_of(mean), floats_of(variance)};
 }
@@ -50,10 +57,12 @@ TEST(AdamW, FollowsTheDefinition) {
         const double g = double(gradient[i]) * s.gradient_scale;
         m[i] = s.beta1 * m[i] + (1.0 - s.beta1) * g;
         v[i] = s.beta2 * v[i] + (1.0 - s.beta2) * g * g;
-        w[i] -= s.learning_rate * (m[i] / s.correction1 / (std::sqrt(v[i] / s.correction2) + s.eps) + s.weight_decay * w[i]);
+        w[i] -= s.learning_rate *
+                (m[i] / s.correction1 / (std::sqrt(v[i] / s.correction2) + s.eps) + s.weight_decay * w[i]);
       }
     }
-    // Per step: 2 roundings of a moment's terms, 3 of the value on top of its update's 10 (an update is below 0.1).
+    // Per step: 2 roundings of a moment's terms, 3 of the value on top of its update's 10 (an update is below
+    // 0.1).
     for (size_t i = 0; i < w.size(); ++i) {
       ASSERT_LE(std::fabs(first.mean[i] - m[i]), 3 * kSteps * kUnit * 2.0);
       ASSERT_LE(std::fabs(first.variance[i] - v[i]), 4 * kSteps * kUnit * 4.0);
@@ -70,12 +79,31 @@ TEST(SumOfSquares, AllTiersAndThreads) {
     for (Tier tier : supported_tiers())
       for (int threads : {1, 3}) {
         GuardedDevice device(threads);
-        const double got = kernels_of(int(tier)).sum_of_squares(device.threads(), tensor_of(device, {size}, x));
+        const double got =
+            kernels_of(int(tier)).sum_of_squares(device.threads(), tensor_of(device, {size}, x));
         if (first == 0) first = got;
         ASSERT_EQ(got, first);
       }
     // A lane sums 256 squares, a tree of four joins sixteen.
     ASSERT_LE(std::fabs(first - wanted), 260 * kUnit * wanted);
+  }
+}
+
+TEST(AdamW, Speed) {
+  if (!is_timing()) return;
+  const int64_t size = 16 << 20;
+  Device device(1);
+  const Tensor gradient = tensor_of(device, {size}, random_floats(size, 1));
+  Tensor values = tensor_of(device, {size}, random_floats(size, 2)), mean(device, {size}, DType::f32),
+         variance(device, {size}, DType::f32);
+  fill_zero(mean), fill_zero(variance);
+  for (Tier tier : timed_tiers()) {
+    const Kernels& kernels = kernels_of(int(tier));
+    const double n = double(size);
+    time_call(fmt::format("adamw [{}]", name_of(tier)), n, 28 * n,
+              [&] { kernels.adamw(device.threads(), gradient, step_of(1), values, mean, variance); });
+    time_call(fmt::format("sum_of_squares [{}]", name_of(tier)), n, 4 * n,
+              [&] { kernels.sum_of_squares(device.threads(), gradient); });
   }
 }
 

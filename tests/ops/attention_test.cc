@@ -30,7 +30,8 @@ std::shared_ptr<Lengths> pack(const std::vector<int64_t>& lengths) {
   return all;
 }
 
-OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_t kv_heads, int64_t d, int probes) {
+OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_t kv_heads, int64_t d,
+                      int probes) {
   const auto all = pack(lengths);
   const int64_t rows = all->batch.size();
   OpCase op{.name = fmt::format("attention {} tokens, {}/{} heads of {}", rows, heads, kv_heads, d),
@@ -54,7 +55,8 @@ OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_
           double top = -INFINITY;
           for (int64_t j = first; j <= n; ++j) {
             Complex score = 0;
-            for (int64_t i = 0; i < d; ++i) score += x[0][size_t((n * heads + h) * d + i)] * x[1][at(j) + size_t(i)];
+            for (int64_t i = 0; i < d; ++i)
+              score += x[0][size_t((n * heads + h) * d + i)] * x[1][at(j) + size_t(i)];
             scores.push_back(score / std::sqrt(double(d)));
             top = std::max(top, scores.back().real());
           }
@@ -62,7 +64,8 @@ OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_
           for (Complex& score : scores) total += score = std::exp(score - top);
           for (int64_t j = first; j <= n; ++j)
             for (int64_t i = 0; i < d; ++i)
-              o[size_t((n * heads + h) * d + i)] += scores[size_t(j - first)] / total * x[2][at(j) + size_t(i)];
+              o[size_t((n * heads + h) * d + i)] +=
+                  scores[size_t(j - first)] / total * x[2][at(j) + size_t(i)];
         }
     return std::vector<Array>{o};
   };
@@ -86,7 +89,43 @@ TEST(Attention, CrossesBlocksOfKeys) {
   check_op(attention_case({270}, 1, 1, 64, 3));
 }
 
-// One piece, chunks of any size, and row by row give the same bits; pages lie anywhere and their unwritten rows are NaN.
+TEST(Attention, Speed) {
+  time_op(attention_case({64, 64, 64, 64}, 12, 12, 64, 0));
+  time_op(attention_case({512, 512, 512, 512}, 12, 12, 64, 0));
+  time_op(attention_case({512, 512}, 16, 8, 128, 0));
+  time_op(attention_case({4096}, 4, 4, 64, 0));
+}
+
+// One token after 4,095 others, and a few sequences of that.
+TEST(Attention, DecodeSpeed) {
+  if (!is_timing()) return;
+  const int64_t keys = 4096, heads = 12, d = 64;
+  for (int64_t sequences : {1, 4}) {
+    Device device(1);
+    KvView cache;
+    TokenBatch batch;
+    batch.sequence_starts = {0};
+    for (int64_t s = 0; s < sequences; ++s) {
+      cache.first_block.push_back(int64_t(cache.block_rows.size()));
+      for (int64_t row = 0; row < keys; row += kKeyBlock) cache.block_rows.push_back(s * keys + row);
+      batch.tokens_N.push_back(0);
+      batch.positions_N.push_back(keys - 1);
+      batch.sequence_starts.push_back(int32_t(s + 1));
+    }
+    const int64_t rows = sequences * keys;
+    cache.k_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
+    cache.v_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 2));
+    const Tensor q = tensor_of(device, {sequences, heads, d}, random_floats(sequences * heads * d, 3));
+    for (Tier tier : timed_tiers())
+      time_call(fmt::format("attention decode {} x {} keys [{}]", sequences, keys, name_of(tier)),
+                double(rows * heads * d), 8 * double(rows * heads * d), [&] {
+                  attention(Pass{device, kernels_of(int(tier))}, q, cache, batch);
+                });
+  }
+}
+
+// One piece, chunks of any size, and row by row give the same bits; pages lie anywhere and their unwritten
+// rows are NaN.
 TEST(Attention, PrefillIsDecode) {
   const int64_t heads = 4, kv_heads = 2, pages = 8;
   for (Tier tier : supported_tiers())
@@ -100,11 +139,14 @@ TEST(Attention, PrefillIsDecode) {
                  v = random_floats(rows * kv_heads * d, 3);
       const KvView whole{tensor_of(device, {rows, kv_heads, d}, k), tensor_of(device, {rows, kv_heads, d}, v),
                          all->block_rows, all->first_block};
-      const auto wanted = floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch));
+      const auto wanted =
+          floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch));
 
       // The cache: pages are handed out from the back, so that no sequence's blocks lie in order.
       KvView cache{Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32),
-                   Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32), {}, {}};
+                   Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32),
+                   {},
+                   {}};
       int64_t page = pages;
       for (int64_t length : lengths) {
         cache.first_block.push_back(int64_t(cache.block_rows.size()));
@@ -121,9 +163,12 @@ TEST(Attention, PrefillIsDecode) {
         for (size_t s = 0; s < lengths.size(); ++s) {
           for (int64_t i = 0; i < chunks[s] && done[s] < lengths[s]; ++i, ++done[s]) {
             const int64_t row = all->batch.sequence_starts[s] + done[s];
-            const int64_t to = cache.block_rows[size_t(cache.first_block[s] + done[s] / kKeyBlock)] + done[s] % kKeyBlock;
-            std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d, cache.k_RGD.data<float>() + to * kv_heads * d);
-            std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d, cache.v_RGD.data<float>() + to * kv_heads * d);
+            const int64_t to =
+                cache.block_rows[size_t(cache.first_block[s] + done[s] / kKeyBlock)] + done[s] % kKeyBlock;
+            std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d,
+                        cache.k_RGD.data<float>() + to * kv_heads * d);
+            std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d,
+                        cache.v_RGD.data<float>() + to * kv_heads * d);
             step_q.insert(step_q.end(), q.begin() + row * heads * d, q.begin() + (row + 1) * heads * d);
             source.push_back(row);
             batch.tokens_N.push_back(0);
@@ -132,10 +177,12 @@ TEST(Attention, PrefillIsDecode) {
           batch.sequence_starts.push_back(int32_t(batch.size()));
         }
         const int64_t count = batch.size();
-        const auto got = floats_of(attention(pass, tensor_of(device, {count, heads, d}, step_q), cache, batch));
+        const auto got =
+            floats_of(attention(pass, tensor_of(device, {count, heads, d}, step_q), cache, batch));
         for (int64_t i = 0; i < count; ++i) {
           const auto from = wanted.begin() + source[size_t(i)] * heads * d;
-          expect_same_bits({got.begin() + i * heads * d, got.begin() + (i + 1) * heads * d}, {from, from + heads * d},
+          expect_same_bits({got.begin() + i * heads * d, got.begin() + (i + 1) * heads * d},
+                           {from, from + heads * d},
                            fmt::format("{}, head size {}, row {}", name_of(tier), d, source[size_t(i)]));
           if (HasFailure()) return;
         }

@@ -22,7 +22,11 @@ struct Case {
   std::vector<int32_t> targets;
 
   Case(int64_t rows, int64_t cols, int64_t classes, float scale = 0.25f)
-      : rows(rows), cols(cols), classes(classes), scale(scale), x(random_floats(rows * cols, 1)),
+      : rows(rows),
+        cols(cols),
+        classes(classes),
+        scale(scale),
+        x(random_floats(rows * cols, 1)),
         weight(random_floats(classes * cols, 2)) {
     for (int64_t n = 0; n < rows; ++n) targets.push_back(n % 5 == 3 ? -1 : int32_t((n * 37 + 11) % classes));
     if (classes > 1024) targets[0] = int32_t(classes - 1);
@@ -36,7 +40,8 @@ struct Case {
     const Tensor input = tensor_of(device, {rows, cols}, x);
     GradientStore gradients(device);
     Result result;
-    for (int i = 0; i < passes; ++i) result.loss = classifier_loss(pass, input, w, targets, &gradients, scale);
+    for (int i = 0; i < passes; ++i)
+      result.loss = classifier_loss(pass, input, w, targets, &gradients, scale);
     expect_same_bits(classifier_loss(pass, input, w, targets, nullptr, 0.0f), result.loss, "loss alone");
     result.dx = floats_of(gradients.take(input.id()));
     result.stored = floats_of(gradients.of(w));
@@ -55,7 +60,8 @@ struct Case {
       Array logits(static_cast<size_t>(classes));
       double top = -INFINITY;
       for (int64_t v = 0; v < classes; ++v) {
-        for (int64_t c = 0; c < cols; ++c) logits[size_t(v)] += x_NC[size_t(n * cols + c)] * w_VC[size_t(v * cols + c)];
+        for (int64_t c = 0; c < cols; ++c)
+          logits[size_t(v)] += x_NC[size_t(n * cols + c)] * w_VC[size_t(v * cols + c)];
         top = std::max(top, logits[size_t(v)].real());
       }
       Complex total = 0;
@@ -81,14 +87,17 @@ void check(const Case& c) {
   double scale = 0;
   const Array loss = c.reference(x, w);
   for (Complex l : loss) scale = std::max(scale, std::fabs(l.real()));
-  for (size_t n = 0; n < loss.size(); ++n) ASSERT_LE(std::fabs(first.loss[n] - loss[n].real()), terms * kUnit * scale) << n;
+  for (size_t n = 0; n < loss.size(); ++n)
+    ASSERT_LE(std::fabs(first.loss[n] - loss[n].real()), terms * kUnit * scale) << n;
 
   const Result twice = c.run(Tier::portable, 2, 2);
-  const auto check_gradient = [&](Array& probed, const std::vector<float>& gradient, const std::vector<float>& doubled) {
+  const auto check_gradient = [&](Array& probed, const std::vector<float>& gradient,
+                                  const std::vector<float>& doubled) {
     double most = 0;
     for (float g : gradient) most = std::max(most, double(std::fabs(g)));
     ASSERT_GT(most, 0.0);
-    for (size_t i = 0; i < gradient.size(); ++i) ASSERT_LE(std::fabs(doubled[i] - 2.0 * gradient[i]), 2 * terms * kUnit * most);
+    for (size_t i = 0; i < gradient.size(); ++i)
+      ASSERT_LE(std::fabs(doubled[i] - 2.0 * gradient[i]), 2 * terms * kUnit * most);
     const auto derivative = [&] {
       double total = 0;
       for (Complex l : c.reference(x, w)) total += l.imag() / kStep * double(c.scale);
@@ -140,7 +149,8 @@ TEST(ClassifierLoss, RefusesUnknownTargets) {
   EXPECT_THROW(classifier_loss(pass, x, w, {-2}, nullptr, 1), Error);
 }
 
-// Sampler and trainer: the log-probability of a row alone is minus the loss of that row among many, bit for bit.
+// Sampler and trainer: the log-probability of a row alone is minus the loss of that row among many, bit for
+// bit.
 TEST(LogSoftmax, IsTheLossBitForBit) {
   for (Tier tier : supported_tiers())
     for (const Case& c : {Case(70, 24, 100), Case(6, 16, 3001)}) {
@@ -159,6 +169,31 @@ TEST(LogSoftmax, IsTheLossBitForBit) {
     }
 }
 
+TEST(ClassifierLoss, Speed) {
+  if (!is_timing()) return;
+  const int64_t rows = 64, classes = 50257;
+  const double n = double(rows * classes);
+  Device device(1);
+  const std::vector<float> values = random_floats(rows * classes, 1);
+  const std::vector<int32_t> targets(size_t(rows), 7);
+  std::vector<float> loss(static_cast<size_t>(rows));
+  Tensor logits(device, {rows, classes}, DType::f32), y(device, {rows, classes}, DType::f32);
+  for (Tier tier : timed_tiers()) {
+    const Kernels& kernels = kernels_of(int(tier));
+    const auto run = [&](float scale) {
+      kernels.softmax_loss(device.threads(), logits, classes, targets.data(), scale, loss.data());
+    };
+    const auto restore = [&] { std::copy(values.begin(), values.end(), logits.data<float>()); };
+    time_call(
+        fmt::format("softmax_loss [{}]", name_of(tier)), n, 4 * n, [&] { run(0.0f); }, restore);
+    time_call(
+        fmt::format("softmax_loss and gradient [{}]", name_of(tier)), n, 8 * n, [&] { run(1.0f); }, restore);
+    time_call(
+        fmt::format("log_softmax [{}]", name_of(tier)), n, 8 * n,
+        [&] { kernels.log_softmax(device.threads(), logits, y); }, restore);
+  }
+}
+
 TEST(LogSoftmax, MasksAndExtremes) {
   for (Tier tier : supported_tiers()) {
     GuardedDevice device(1);
@@ -173,7 +208,8 @@ TEST(LogSoftmax, MasksAndExtremes) {
     EXPECT_NEAR(y[2500], -std::log(2.0), 1e4 * 4 * kUnit);
     EXPECT_EQ(y[2500], y[2501]);
     logits[2999] = NAN;
-    for (float v : floats_of(log_softmax(pass, tensor_of(device, {1, classes}, logits)))) ASSERT_TRUE(std::isnan(v));
+    for (float v : floats_of(log_softmax(pass, tensor_of(device, {1, classes}, logits))))
+      ASSERT_TRUE(std::isnan(v));
   }
 }
 

@@ -6,20 +6,61 @@
 namespace fude {
 namespace {
 
+OpCase add_case(int64_t rows, int64_t cols) {
+  return {.name = fmt::format("add {}x{}", rows, cols),
+          .rows = rows,
+          .input_cols = {cols, cols},
+          .run = [](const Pass& pass, const auto& x, const auto&,
+                    const auto&) { return std::vector<Tensor>{add(pass, x[0], x[1])}; },
+          .reference =
+              [](const auto& x, const auto&) {
+                Array y = x[0];
+                for (size_t i = 0; i < y.size(); ++i) y[i] += x[1][i];
+                return std::vector<Array>{y};
+              },
+          .rounding_terms = 1};
+}
+
+OpCase gelu_case(int64_t rows, int64_t cols) {
+  return {.name = fmt::format("gelu {}x{}", rows, cols),
+          .rows = rows,
+          .input_cols = {cols},
+          .run = [](const Pass& pass, const auto& x, const auto&,
+                    const auto&) { return std::vector<Tensor>{gelu(pass, x[0])}; },
+          .reference =
+              [](const auto& x, const auto&) {
+                Array y = x[0];
+                for (Complex& v : y)
+                  v = v * 0.5 * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (v + 0.044715 * v * v * v)));
+                return std::vector<Array>{y};
+              },
+          // sigmoid's argument (5), sigmoid (6, with its exp), slope (6).
+          .rounding_terms = 17};
+}
+
+OpCase silu_gated_case(int64_t rows, int64_t cols) {
+  return {.name = fmt::format("silu_gated {}x{}", rows, cols),
+          .rows = rows,
+          .input_cols = {2 * cols},
+          .run = [](const Pass& pass, const auto& x, const auto&,
+                    const auto&) { return std::vector<Tensor>{silu_gated(pass, x[0])}; },
+          .reference =
+              [=](const auto& x, const auto&) {
+                Array y;
+                for (int64_t n = 0; n < rows; ++n)
+                  for (int64_t f = 0; f < cols; ++f) {
+                    const Complex g = x[0][size_t(n * 2 * cols + f)],
+                                  u = x[0][size_t(n * 2 * cols + cols + f)];
+                    y.push_back(g / (1.0 + std::exp(-g)) * u);
+                  }
+                return std::vector<Array>{y};
+              },
+          // sigmoid (6, with its exp), slope (5).
+          .rounding_terms = 11};
+}
+
 TEST(Elementwise, Add) {
-  for (int64_t cols : {1, 15, 16, 100})
-    check_op({.name = "add",
-              .rows = 7,
-              .input_cols = {cols, cols},
-              .run = [](const Pass& pass, const auto& x, const auto&,
-                        const auto&) { return std::vector<Tensor>{add(pass, x[0], x[1])}; },
-              .reference =
-                  [](const auto& x, const auto&) {
-                    Array y = x[0];
-                    for (size_t i = 0; i < y.size(); ++i) y[i] += x[1][i];
-                    return std::vector<Array>{y};
-                  },
-              .rounding_terms = 1});
+  for (int64_t cols : {1, 15, 16, 100}) check_op(add_case(7, cols));
 }
 
 TEST(Elementwise, AddOfATensorToItself) {
@@ -38,42 +79,17 @@ TEST(Elementwise, AddOfATensorToItself) {
 }
 
 TEST(Elementwise, Gelu) {
-  for (int64_t cols : {1, 15, 16, 100, 6000})
-    check_op({.name = "gelu",
-              .rows = 7,
-              .input_cols = {cols},
-              .run = [](const Pass& pass, const auto& x, const auto&,
-                        const auto&) { return std::vector<Tensor>{gelu(pass, x[0])}; },
-              .reference =
-                  [](const auto& x, const auto&) {
-                    Array y = x[0];
-                    for (Complex& v : y)
-                      v = v * 0.5 * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (v + 0.044715 * v * v * v)));
-                    return std::vector<Array>{y};
-                  },
-              // tanh's argument (5), tanh (4, with its exp), slope (8).
-              .rounding_terms = 17});
+  for (int64_t cols : {1, 15, 16, 100, 6000}) check_op(gelu_case(7, cols));
 }
 
 TEST(Elementwise, SiluGated) {
-  for (int64_t cols : {1, 15, 16, 100})
-    check_op({.name = "silu_gated",
-              .rows = 9,
-              .input_cols = {2 * cols},
-              .run = [](const Pass& pass, const auto& x, const auto&,
-                        const auto&) { return std::vector<Tensor>{silu_gated(pass, x[0])}; },
-              .reference =
-                  [=](const auto& x, const auto&) {
-                    Array y;
-                    for (int64_t n = 0; n < 9; ++n)
-                      for (int64_t f = 0; f < cols; ++f) {
-                        const Complex g = x[0][size_t(n * 2 * cols + f)], u = x[0][size_t(n * 2 * cols + cols + f)];
-                        y.push_back(g / (1.0 + std::exp(-g)) * u);
-                      }
-                    return std::vector<Array>{y};
-                  },
-              // sigmoid (6, with its exp), slope (5).
-              .rounding_terms = 11});
+  for (int64_t cols : {1, 15, 16, 100}) check_op(silu_gated_case(9, cols));
+}
+
+TEST(Elementwise, Speed) {
+  time_op(add_case(2048, 768));
+  time_op(gelu_case(2048, 3072));
+  time_op(silu_gated_case(2048, 3072));
 }
 
 }  // namespace

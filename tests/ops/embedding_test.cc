@@ -13,9 +13,12 @@ std::vector<int32_t> pick(const std::vector<int32_t>& ids, const std::vector<int
 }
 
 TEST(Embedding, RepeatedIdsAndTwoTables) {
-  const std::vector<int32_t> ids = {3, 0, 32, 3, 69, 31, 3, 33, 64, 3}, positions = {0, 1, 2, 3, 0, 1, 2, 3, 4, 5};
+  const std::vector<int32_t> ids = {3, 0, 32, 3, 69, 31, 3, 33, 64, 3},
+                             positions = {0, 1, 2, 3, 0, 1, 2, 3, 4, 5};
   for (int64_t cols : {1, 5, 33, 100}) {
-    OpCase op{.name = fmt::format("embedding {}", cols), .rows = int64_t(ids.size()), .parameters = {matrix(70, cols)}};
+    OpCase op{.name = fmt::format("embedding {}", cols),
+              .rows = int64_t(ids.size()),
+              .parameters = {matrix(70, cols)}};
     op.run = [=](const Pass& pass, const auto&, const auto& p, const auto& rows) {
       return std::vector<Tensor>{embedding(pass, pick(ids, rows), p[0])};
     };
@@ -36,11 +39,22 @@ TEST(Embedding, RepeatedIdsAndTwoTables) {
     };
     op.reference = [=, tokens = op.reference](const auto& x, const auto& p) {
       Array y = tokens(x, p)[0];
-      for (size_t i = 0; i < y.size(); ++i) y[i] += p[1][size_t(positions[i / size_t(cols)] * cols) + i % size_t(cols)];
+      for (size_t i = 0; i < y.size(); ++i)
+        y[i] += p[1][size_t(positions[i / size_t(cols)] * cols) + i % size_t(cols)];
       return std::vector<Array>{y};
     };
     check_op(op);
   }
+}
+
+TEST(Embedding, Speed) {
+  std::vector<int32_t> ids;
+  for (int64_t n = 0; n < 2048; ++n) ids.push_back(int32_t(n * n * 7919 % 50257));
+  OpCase op{.name = "embedding 2048 of 50257x768", .rows = 2048, .parameters = {matrix(50257, 768)}};
+  op.run = [=](const Pass& pass, const auto&, const auto& p, const auto&) {
+    return std::vector<Tensor>{embedding(pass, ids, p[0])};
+  };
+  time_op(op);
 }
 
 TEST(Embedding, WithoutAGradientThereIsNone) {

@@ -109,5 +109,10 @@ TEST(Norm, TermsOfASumThatAreUsedElsewhere) {
   check_op(op);
 }
 
+TEST(Norm, Speed) {
+  time_op(norm_case(2048, 768, false));
+  time_op(norm_case(2048, 768, true));
+}
+
 }  // namespace
 }  // namespace fude

@@ -7,9 +7,10 @@ namespace {
 
 constexpr float kEps = 1e-6f;
 
-OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool with_norm, bool with_rotation) {
-  OpCase op{.name = fmt::format("qkv_rope {} rows, {}/{} heads of {}, norm {}, rotation {}", rows, heads, kv_heads, d,
-                                with_norm, with_rotation),
+OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool with_norm,
+                bool with_rotation) {
+  OpCase op{.name = fmt::format("qkv_rope {} rows, {}/{} heads of {}, norm {}, rotation {}", rows, heads,
+                                kv_heads, d, with_norm, with_rotation),
             .rows = rows,
             .input_cols = {(heads + 2 * kv_heads) * d}};
   if (with_norm) op.parameters = {vector_of(d), vector_of(d)};
@@ -20,8 +21,8 @@ OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool w
     std::vector<int32_t> chosen;
     for (int64_t row : which) chosen.push_back(positions[size_t(row)]);
     const Qkv all = qkv_rope(pass, x[0],
-                             {heads, kv_heads, d, with_norm ? &p[0] : nullptr, with_norm ? &p[1] : nullptr, kEps,
-                              with_rotation ? rotation.get() : nullptr},
+                             {heads, kv_heads, d, with_norm ? &p[0] : nullptr, with_norm ? &p[1] : nullptr,
+                              kEps, with_rotation ? rotation.get() : nullptr},
                              chosen);
     return std::vector<Tensor>{all.q_NHD, all.k_NGD, all.v_NGD};
   };
@@ -41,7 +42,8 @@ OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool w
         Array to = from;
         if (with_rotation && kind < 2)
           for (int64_t i = 0; i < d / 2; ++i) {
-            const size_t at = size_t(positions[size_t(n)] * (d / 2) + i), low = size_t(i), high = size_t(i + d / 2);
+            const size_t at = size_t(positions[size_t(n)] * (d / 2) + i), low = size_t(i),
+                         high = size_t(i + d / 2);
             const double c = rotation->cos_PD[at], s = rotation->sin_PD[at];
             to[low] = from[low] * c - from[high] * s;
             to[high] = from[high] * c + from[low] * s;
@@ -63,6 +65,11 @@ TEST(QkvRope, NormsRotationsAndGroups) {
         check_op(qkv_case(9, 4, 2, d, with_norm, with_rotation));
       }
   check_op(qkv_case(150, 3, 1, 6, true, true));
+}
+
+TEST(QkvRope, Speed) {
+  time_op(qkv_case(2048, 12, 12, 64, false, false));
+  time_op(qkv_case(2048, 16, 8, 128, true, true));
 }
 
 TEST(QkvRope, RotationIsTheExactAngleRounded) {

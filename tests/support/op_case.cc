@@ -1,6 +1,10 @@
 #include "tests/support/op_case.h"
 
+#include <fmt/format.h>
+#include <time.h>
+
 #include <cmath>
+#include <cstdlib>
 #include <numeric>
 
 #include "autograd/closure_tape.h"
@@ -33,13 +37,15 @@ std::vector<Parameter> make_parameters(const OpCase& op, const Data& data, Devic
   return parameters;
 }
 
-std::vector<Tensor> make_inputs(const OpCase& op, const Data& data, Device& device, const std::vector<int64_t>& rows) {
+std::vector<Tensor> make_inputs(const OpCase& op, const Data& data, Device& device,
+                                const std::vector<int64_t>& rows) {
   std::vector<Tensor> inputs;
   for (size_t i = 0; i < op.input_cols.size(); ++i) {
     const int64_t cols = op.input_cols[i];
     std::vector<float> chosen;
     for (int64_t row : rows)
-      chosen.insert(chosen.end(), data.inputs[i].begin() + row * cols, data.inputs[i].begin() + (row + 1) * cols);
+      chosen.insert(chosen.end(), data.inputs[i].begin() + row * cols,
+                    data.inputs[i].begin() + (row + 1) * cols);
     inputs.push_back(tensor_of(device, {int64_t(rows.size()), cols}, chosen));
   }
   return inputs;
@@ -89,7 +95,8 @@ std::vector<std::vector<float>> infer(const OpCase& op, const Data& data, const 
   GuardedDevice device(1);
   const std::vector<Parameter> parameters = make_parameters(op, data, device);
   std::vector<std::vector<float>> values;
-  for (const Tensor& output : op.run(Pass{device, kernels}, make_inputs(op, data, device, rows), parameters, rows))
+  for (const Tensor& output :
+       op.run(Pass{device, kernels}, make_inputs(op, data, device, rows), parameters, rows))
     values.push_back(floats_of(output));
   return values;
 }
@@ -114,14 +121,16 @@ void expect_near(const std::vector<float>& got, const Array& wanted, double term
 void expect_same(const Outcome& a, const Outcome& b, const std::string& what) {
   for (size_t i = 0; i < a.values.size(); ++i) expect_same_bits(a.values[i], b.values[i], what + ", values");
   for (size_t i = 0; i < a.input_gradients.size(); ++i)
-    expect_same_bits(a.input_gradients[i], b.input_gradients[i], what + ", gradient of input " + std::to_string(i));
+    expect_same_bits(a.input_gradients[i], b.input_gradients[i],
+                     what + ", gradient of input " + std::to_string(i));
   for (size_t i = 0; i < a.stored_gradients.size(); ++i)
-    expect_same_bits(a.stored_gradients[i], b.stored_gradients[i], what + ", gradient of parameter " + std::to_string(i));
+    expect_same_bits(a.stored_gradients[i], b.stored_gradients[i],
+                     what + ", gradient of parameter " + std::to_string(i));
 }
 
 // Single elements and two random directions of one tensor's gradient.
-void check_gradient(const OpCase& op, const Data& data, const std::vector<float>& gradient, bool is_input, size_t index,
-                    const std::string& what) {
+void check_gradient(const OpCase& op, const Data& data, const std::vector<float>& gradient, bool is_input,
+                    size_t index, const std::string& what) {
   std::vector<Array> inputs, parameters;
   for (const auto& x : data.inputs) inputs.push_back(complex_of(x));
   for (const auto& x : data.parameters) parameters.push_back(complex_of(x));
@@ -131,7 +140,8 @@ void check_gradient(const OpCase& op, const Data& data, const std::vector<float>
     const std::vector<Array> outputs = op.reference(inputs, parameters);
     double total = 0;
     for (size_t o = 0; o < outputs.size(); ++o)
-      for (size_t i = 0; i < outputs[o].size(); ++i) total += outputs[o][i].imag() / kStep * double(data.cotangents[o][i]);
+      for (size_t i = 0; i < outputs[o].size(); ++i)
+        total += outputs[o][i].imag() / kStep * double(data.cotangents[o][i]);
     return total;
   };
   const double unit = op.rounding_terms * kUnit * largest_of(gradient);
@@ -169,7 +179,8 @@ void check_padding(const OpCase& op, const Outcome& outcome) {
     for (int64_t at = 0; at < int64_t(stored.size()); ++at) {
       const int64_t row = at / (kPanel * shape.cols) * kPanel + at % kPanel;
       if (row < shape.rows) continue;
-      ASSERT_EQ(stored[size_t(at)], 0.0f) << op.name << ": the padding of parameter " << i << " has a gradient, row " << row;
+      ASSERT_EQ(stored[size_t(at)], 0.0f)
+          << op.name << ": the padding of parameter " << i << " has a gradient, row " << row;
     }
   }
 }
@@ -215,13 +226,15 @@ void check_op(const OpCase& op) {
       for (float x : once) doubled.push_back(2.0 * double(x));
       expect_near(two, doubled, op.rounding_terms, name + ": two backward passes");
     };
-    for (size_t i = 0; i < inputs.size(); ++i) expect_doubled(twice.input_gradients[i], one.input_gradients[i]);
+    for (size_t i = 0; i < inputs.size(); ++i)
+      expect_doubled(twice.input_gradients[i], one.input_gradients[i]);
     for (size_t i = 0; i < parameters.size(); ++i)
       expect_doubled(twice.parameter_gradients[i], one.parameter_gradients[i]);
     if (first.values.empty()) {
       first = one;
       for (size_t i = 0; i < inputs.size(); ++i)
-        check_gradient(op, data, one.input_gradients[i], true, i, name + ", gradient of input " + std::to_string(i));
+        check_gradient(op, data, one.input_gradients[i], true, i,
+                       name + ", gradient of input " + std::to_string(i));
       for (size_t i = 0; i < parameters.size(); ++i)
         check_gradient(op, data, one.parameter_gradients[i], false, i,
                        name + ", gradient of parameter " + std::to_string(i));
@@ -229,6 +242,77 @@ void check_op(const OpCase& op) {
       expect_same(one, first, name + ": tiers");
     }
     if (testing::Test::HasFailure()) return;
+  }
+}
+
+bool is_timing() { return std::getenv("FUDE_BENCH") != nullptr; }
+
+std::vector<Tier> timed_tiers() {
+  std::vector<Tier> tiers = supported_tiers();
+  tiers.erase(tiers.begin());
+  return tiers;
+}
+
+void time_call(const std::string& name, double elements, double bytes, const std::function<void()>& call,
+               const std::function<void()>& prepare) {
+  const auto seconds = [] {
+    timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
+  };
+  double best = INFINITY;
+  const double end = seconds() + 0.5;
+  for (int runs = 0; runs < 3 || seconds() < end; ++runs) {
+    prepare();
+    const double begin = seconds();
+    call();
+    best = std::min(best, seconds() - begin);
+  }
+  fmt::print("{:<64} {:>9.3f} ms {:>8.3f} ns/element {:>7.1f} GB/s\n", name, 1e3 * best,
+             1e9 * best / elements, 1e-9 * bytes / best);
+}
+
+void time_op(const OpCase& op) {
+  if (!is_timing()) return;
+  Data data;
+  double input_floats = 0, parameter_floats = 0;
+  for (int64_t cols : op.input_cols) {
+    data.inputs.push_back(random_floats(op.rows * cols, 1));
+    input_floats += double(op.rows * cols);
+  }
+  for (const ParameterShape& shape : op.parameters) {
+    data.parameters.push_back(random_floats(shape.rows * shape.cols, 2));
+    parameter_floats += double(shape.rows * shape.cols);
+  }
+  for (Tier tier : timed_tiers()) {
+    Device device(1);
+    const std::vector<int64_t> rows = all_rows(op.rows);
+    const std::vector<Parameter> parameters = make_parameters(op, data, device);
+    const std::vector<Tensor> inputs = make_inputs(op, data, device, rows);
+    const std::string name = fmt::format("{} [{}]", op.name, name_of(tier));
+    double output_floats = 0;
+    std::vector<std::vector<float>> cotangents;
+    for (const Tensor& output : op.run(Pass{device, kernels_of(int(tier))}, inputs, parameters, rows)) {
+      output_floats += double(output.size());
+      cotangents.push_back(random_floats(output.size(), 3));
+    }
+    time_call(name, output_floats, 4 * (input_floats + parameter_floats + output_floats), [&] {
+      op.run(Pass{device, kernels_of(int(tier))}, inputs, parameters, rows);
+    });
+    // Back: reads what forward read and the outputs' gradients, writes the gradients of what forward read.
+    GradientStore gradients(device);
+    ClosureTape tape;
+    const Pass pass{device, kernels_of(int(tier)), &tape};
+    time_call(
+        name + " back", output_floats, 4 * (2 * (input_floats + parameter_floats) + output_floats),
+        [&] { tape.backward(gradients); },
+        [&] {
+          gradients.restart();
+          const std::vector<Tensor> outputs = op.run(pass, inputs, parameters, rows);
+          for (size_t o = 0; o < outputs.size(); ++o)
+            std::copy(cotangents[o].begin(), cotangents[o].end(),
+                      gradients.into(outputs[o]).tensor.data<float>());
+        });
   }
 }
 
