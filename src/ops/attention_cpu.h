@@ -49,7 +49,7 @@ inline void keys_times_row(const float* p, const float* rows, int64_t stride, in
   }
 }
 
-FUDE_INLINE float exp_of(float x) { return exp(broadcast(x))[0]; }
+FUDE_INLINE float exp_of(float x) { return exp(broadcast(x)).part[0][0]; }
 
 inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch, Tensor& o_NHD,
                       Tensor& lse_NH) {

@@ -1,32 +1,57 @@
 // Kernels of classifier_loss: the one log-softmax of the system, and its gradient over the logits in place.
 
-FUDE_INLINE Lanes load_logits(const float* p, int64_t n) {
-  Lanes x = load_first(p, n);
-  for (int64_t lane = n; lane < kLanes; ++lane) x[lane] = -std::numeric_limits<float>::infinity();
-  return x;
-}
+inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+inline constexpr int64_t kLogitBlock = 1024;
 
-struct LogSumExp {
-  float maximum, sum;
-};
+FUDE_INLINE float exp_of(float x) { return exp(broadcast(x)).part[0][0]; }
 
 // A block that is masked out entirely (all -∞) is shifted by nothing, so that it adds exact zeros.
-FUDE_INLINE float shift_of(float maximum) {
-  return maximum == -std::numeric_limits<float>::infinity() ? 0.0f : maximum;
+FUDE_INLINE float shift_of(float maximum) { return maximum == kMinusInfinity ? 0.0f : maximum; }
+
+struct LogSumExp {
+  float maximum = kMinusInfinity, sum = 0.0f;
+};
+
+// Calls each_exp(i, e^(x[i] - shift), n) with the block's shift where it is computed, and each_block(block,
+// shift).
+template <class EachExp, class EachBlock>
+FUDE_INLINE LogSumExp log_sum_exp(const float* x, int64_t size, const EachExp& each_exp,
+                                  const EachBlock& each_block) {
+  LogSumExp all;
+  for (int64_t first = 0; first < size; first += kLogitBlock) {
+    const int64_t last = std::min(size, first + kLogitBlock);
+    Lanes top = broadcast(kMinusInfinity), total{};
+    for_lanes(first, last, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+      top = max(top, keep_first(load_first(x + i, n), n, kMinusInfinity));
+    });
+    const float maximum = largest(top), shift = shift_of(maximum);
+    for_lanes(first, last, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+      const Lanes e = exp(keep_first(load_first(x + i, n), n, kMinusInfinity) - shift);
+      total = total + e;
+      each_exp(i, e, n);
+    });
+    each_block(first / kLogitBlock, shift);
+    const float both = all.maximum > maximum ? all.maximum : maximum, base = shift_of(both);
+    all.sum = all.sum * exp_of(all.maximum - base) + sum(total) * exp_of(shift - base);
+    all.maximum = both;
+  }
+  return all;
+}
+inline LogSumExp log_sum_exp(const float* x, int64_t size) {
+  return log_sum_exp(
+      x, size, [](int64_t, const Lanes&, auto) FUDE_INLINE_BODY {}, [](int64_t, float) FUDE_INLINE_BODY {});
 }
 
-inline LogSumExp log_sum_exp(const float* x, int64_t size) {
-  constexpr int64_t kBlock = 1024;
-  LogSumExp all{-std::numeric_limits<float>::infinity(), 0.0f};
-  for (int64_t first = 0; first < size; first += kBlock) {
-    const int64_t last = std::min(size, first + kBlock);
-    Lanes top = broadcast(-std::numeric_limits<float>::infinity()), total{};
-    for (int64_t i = first; i < last; i += kLanes) top = max(top, load_logits(x + i, size - i));
-    const float maximum = largest(top), shift = shift_of(maximum);
-    for (int64_t i = first; i < last; i += kLanes) total = total + exp(load_logits(x + i, size - i) - shift);
-    const float both = all.maximum > maximum ? all.maximum : maximum, base = shift_of(both);
-    all.sum = all.sum * exp(broadcast(all.maximum - base))[0] + sum(total) * exp(broadcast(shift - base))[0];
-    all.maximum = both;
+// The first sweep leaves e^(x - shift of its block) in place of the logits, the second scales them.
+inline LogSumExp softmax_in_place(float* x, int64_t size, float* shifts, float scale) {
+  const LogSumExp all = log_sum_exp(
+      x, size, [&](int64_t i, const Lanes& e, auto n) FUDE_INLINE_BODY { store_first(x + i, e, n); },
+      [&](int64_t block, float shift) FUDE_INLINE_BODY { shifts[block] = shift; });
+  for (int64_t first = 0; first < size; first += kLogitBlock) {
+    const float factor = exp_of(shifts[first / kLogitBlock] - all.maximum) * (scale / all.sum);
+    for_lanes(first, std::min(size, first + kLogitBlock), [&](int64_t i, auto n) FUDE_INLINE_BODY {
+      store_first(x + i, load_first(x + i, n) * factor, n);
+    });
   }
   return all;
 }
@@ -34,7 +59,8 @@ inline LogSumExp log_sum_exp(const float* x, int64_t size) {
 inline void softmax_loss(Threads& threads, Tensor& logits_NV, int64_t classes, const int32_t* targets_N,
                          float gradient_scale, float* loss_N) {
   float* logits = logits_NV.data<float>();
-  threads.parallel_for(logits_NV.rows(), 4, [&](int64_t begin, int64_t end) {
+  threads.parallel_for(logits_NV.rows(), rows_per_chunk(classes), [&](int64_t begin, int64_t end) {
+    std::vector<float> shifts(size_t((classes + kLogitBlock - 1) / kLogitBlock));
     for (int64_t row = begin; row < end; ++row) {
       float* x = logits + row * classes;
       const int32_t target = targets_N[row];
@@ -43,13 +69,12 @@ inline void softmax_loss(Threads& threads, Tensor& logits_NV, int64_t classes, c
         std::fill(x, x + classes, 0.0f);
         continue;
       }
-      const LogSumExp all = log_sum_exp(x, classes);
-      loss_N[row] = all.maximum + __builtin_logf(all.sum) - x[target];
-      if (gradient_scale == 0.0f) continue;
-      const float scale = gradient_scale / all.sum;
-      for (int64_t i = 0; i < classes; i += kLanes)
-        store_first(x + i, exp(load_first(x + i, classes - i) - all.maximum) * scale, classes - i);
-      x[target] -= gradient_scale;
+      const float wanted = x[target];
+      const LogSumExp all = gradient_scale == 0.0f
+                                ? log_sum_exp(x, classes)
+                                : softmax_in_place(x, classes, shifts.data(), gradient_scale);
+      loss_N[row] = all.maximum + __builtin_logf(all.sum) - wanted;
+      if (gradient_scale != 0.0f) x[target] -= gradient_scale;
     }
   });
 }
@@ -58,11 +83,14 @@ inline void log_softmax(Threads& threads, const Tensor& logits_NV, Tensor& y_NV)
   const int64_t classes = logits_NV.cols();
   const float* logits = logits_NV.data<float>();
   float* y = y_NV.data<float>();
-  threads.parallel_for(logits_NV.rows(), 1, [&](int64_t begin, int64_t end) {
+  threads.parallel_for(logits_NV.rows(), rows_per_chunk(classes), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const LogSumExp all = log_sum_exp(logits + row * classes, classes);
+      const float* x = logits + row * classes;
+      const LogSumExp all = log_sum_exp(x, classes);
       const float total = all.maximum + __builtin_logf(all.sum);
-      for (int64_t i = 0; i < classes; ++i) y[row * classes + i] = logits[row * classes + i] - total;
+      for_lanes(0, classes, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+        store_first(y + row * classes + i, load_first(x + i, n) - total, n);
+      });
     }
   });
 }

@@ -15,3 +15,10 @@
 #include <vector>
 
 #include "ops/kernels.h"
+
+namespace fude {
+
+// Rows of `cols` elements in a chunk of element-wise work: some microseconds, so that handing it out costs little.
+inline int64_t rows_per_chunk(int64_t cols) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, cols)); }
+
+}  // namespace fude

@@ -1,6 +1,6 @@
 // Element-wise ops. All f32; shapes equal.
 //   add:  y = a + b
-//   gelu: y = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))        (Hendrycks & Gimpel, the tanh form of GPT-2)
+//   gelu: y = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))   (Hendrycks & Gimpel, 2016; the tanh form of GPT-2)
 #pragma once
 
 #include "ops/pass.h"

@@ -1,39 +1,41 @@
 // Kernels of the element-wise ops, sixteen elements at a time.
 
-// Calls body(i, n) for runs of n ≤ 16 elements.
+// Calls body(i, n) for runs of n ≤ 16 elements, see for_lanes.
 template <class Body>
-FUDE_INLINE void for_lanes(Threads& threads, int64_t size, const Body& body) {
+FUDE_INLINE void for_elements(Threads& threads, int64_t size, const Body& body) {
   threads.parallel_for((size + kLanes - 1) / kLanes, 1024, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin * kLanes; i < std::min(size, end * kLanes); i += kLanes) body(i, size - i);
+    for_lanes(begin * kLanes, std::min(size, end * kLanes), body);
   });
 }
 
 inline void add(Threads& threads, const Tensor& a, const Tensor& b, Tensor& y) {
   const float *pa = a.data<float>(), *pb = b.data<float>();
   float* py = y.data<float>();
-  for_lanes(threads, y.size(),
-            [=](int64_t i, int64_t n) { store_first(py + i, load_first(pa + i, n) + load_first(pb + i, n), n); });
+  for_elements(threads, y.size(), [=](int64_t i, auto n) FUDE_INLINE_BODY {
+    store_first(py + i, load_first(pa + i, n) + load_first(pb + i, n), n);
+  });
 }
 
 inline void accumulate(Threads& threads, const Tensor& x, GradientPlace y) {
   const float* px = x.data<float>();
   float* py = y.tensor.data<float>();
   const bool add = y.add;
-  for_lanes(threads, x.size(), [=](int64_t i, int64_t n) {
+  for_elements(threads, x.size(), [=](int64_t i, auto n) FUDE_INLINE_BODY {
     const Lanes v = load_first(px + i, n);
     store_first(py + i, add ? load_first(py + i, n) + v : v, n);
   });
 }
 
-inline constexpr float kGeluSlope = 0.7978845608f, kGeluCubic = 0.044715f;
+// ½ (1 + tanh(z)) is sigmoid(2z).
+inline constexpr float kGeluSlope = 2 * 0.7978845608f, kGeluCubic = 0.044715f;
 
 inline void gelu(Threads& threads, const Tensor& x, Tensor& y) {
   const float* px = x.data<float>();
   float* py = y.data<float>();
-  for_lanes(threads, x.size(), [=](int64_t i, int64_t n) {
+  for_elements(threads, x.size(), [=](int64_t i, auto n) FUDE_INLINE_BODY {
     const Lanes v = load_first(px + i, n);
-    const Lanes t = tanh(v * kGeluSlope * fma(v * v, broadcast(kGeluCubic), broadcast(1.0f)));
-    store_first(py + i, v * 0.5f * (1.0f + t), n);
+    const Lanes z = v * kGeluSlope * fma(v * v, broadcast(kGeluCubic), broadcast(1.0f));
+    store_first(py + i, v * sigmoid(z), n);
   });
 }
 
@@ -41,10 +43,10 @@ inline void gelu_backward(Threads& threads, const Tensor& dy, const Tensor& x, G
   const float *pdy = dy.data<float>(), *px = x.data<float>();
   float* pdx = dx.tensor.data<float>();
   const bool add = dx.add;
-  for_lanes(threads, x.size(), [=](int64_t i, int64_t n) {
-    const Lanes v = load_first(px + i, n), cube = v * v * kGeluCubic;
-    const Lanes t = tanh(v * kGeluSlope * (1.0f + cube));
-    const Lanes slope = 0.5f * (1.0f + t) + 0.5f * v * (1.0f - t * t) * kGeluSlope * (1.0f + 3.0f * cube);
+  for_elements(threads, x.size(), [=](int64_t i, auto n) FUDE_INLINE_BODY {
+    const Lanes v = load_first(px + i, n), cubic = v * v * kGeluCubic;
+    const Lanes s = sigmoid(v * kGeluSlope * (1.0f + cubic));
+    const Lanes slope = fma(v * (s * (1.0f - s)), kGeluSlope * (1.0f + 3.0f * cubic), s);
     const Lanes d = load_first(pdy + i, n) * slope;
     store_first(pdx + i, add ? load_first(pdx + i, n) + d : d, n);
   });

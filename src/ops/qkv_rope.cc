@@ -45,7 +45,7 @@ Qkv qkv_rope(const Pass& pass, const Tensor& qkv_NX, const QkvRopeOptions& optio
   pass.on_backward([&pass, qkv_NX, options, arguments, positions_N, q = result.q_NHD.id(), k = result.k_NGD.id(),
                     v = result.v_NGD.id()](Gradients& d) {
     const Tensor dq = d.take(q), dk = d.take(k), dv = d.take(v);
-    if (dq.is_empty()) return;
+    if (dq.is_empty() && dk.is_empty() && dv.is_empty()) return;
     const GradientPlace none;
     pass.kernels.qkv_rope_backward(pass.threads(), dq, dk, dv, qkv_NX, arguments, positions_N, d.into(qkv_NX),
                                    options.q_norm_D ? d.into(*options.q_norm_D) : none,

@@ -1,4 +1,4 @@
-// The lanes' own functions, in each tier: exp and tanh over a dense sweep, rounding to bf16.
+// The lanes' own functions, in each tier: exp and sigmoid over a dense sweep, rounding to bf16.
 #include "ops/cpu_prelude.h"
 #define FUDE_TIER_NAME portable
 #include "backend/cpu/tier_begin.h"
@@ -29,17 +29,17 @@ namespace {
 
 struct Functions {
   void (*exp)(const float*, float*);
-  void (*tanh)(const float*, float*);
+  void (*sigmoid)(const float*, float*);
   void (*round)(const float*, BFloat16*);
 };
 
 std::vector<Functions> functions_of_tiers() {
-  std::vector<Functions> all = {{tier_portable::exp_of_lanes, tier_portable::tanh_of_lanes, tier_portable::round_lanes}};
+  std::vector<Functions> all = {{tier_portable::exp_of_lanes, tier_portable::sigmoid_of_lanes, tier_portable::round_lanes}};
 #if defined(__x86_64__)
   if (is_supported(Tier::avx2))
-    all.push_back({tier_avx2::exp_of_lanes, tier_avx2::tanh_of_lanes, tier_avx2::round_lanes});
+    all.push_back({tier_avx2::exp_of_lanes, tier_avx2::sigmoid_of_lanes, tier_avx2::round_lanes});
   if (is_supported(Tier::avx512))
-    all.push_back({tier_avx512::exp_of_lanes, tier_avx512::tanh_of_lanes, tier_avx512::round_lanes});
+    all.push_back({tier_avx512::exp_of_lanes, tier_avx512::sigmoid_of_lanes, tier_avx512::round_lanes});
 #endif
   return all;
 }
@@ -83,18 +83,22 @@ TEST(Simd, ExpAtTheEnds) {
   }
 }
 
-TEST(Simd, Tanh) {
+TEST(Simd, Sigmoid) {
   for (const Functions& f : functions_of_tiers()) {
-    sweep(-12.0, 12.0, 1 << 20, [&](const float* x) {
+    // exp's two ulp, the sum and the division.
+    sweep(-80.0, 80.0, 1 << 20, [&](const float* x) {
       float y[16];
-      f.tanh(x, y);
-      for (int i = 0; i < 16; ++i) ASSERT_LE(std::fabs(y[i] - std::tanh(double(x[i]))), 2e-7) << "at " << x[i];
+      f.sigmoid(x, y);
+      for (int i = 0; i < 16; ++i) {
+        const double wanted = 1 / (1 + std::exp(-double(x[i])));
+        ASSERT_LE(std::fabs(y[i] - wanted), 3 * 0x1p-23 * wanted) << "at " << x[i];
+      }
     });
     const float x[16] = {-INFINITY, -1e10f, 1e10f, INFINITY, NAN};
     float y[16];
-    f.tanh(x, y);
-    EXPECT_EQ(y[0], -1.0f);
-    EXPECT_EQ(y[1], -1.0f);
+    f.sigmoid(x, y);
+    EXPECT_LT(y[0], 1e-38f);
+    EXPECT_LT(y[1], 1e-38f);
     EXPECT_EQ(y[2], 1.0f);
     EXPECT_EQ(y[3], 1.0f);
     EXPECT_TRUE(std::isnan(y[4]));
@@ -104,7 +108,7 @@ TEST(Simd, Tanh) {
 TEST(Simd, TiersAgree) {
   const std::vector<Functions> all = functions_of_tiers();
   sweep(-100.0, 100.0, 1 << 20, [&](const float* x) {
-    for (auto function : {&Functions::exp, &Functions::tanh}) {
+    for (auto function : {&Functions::exp, &Functions::sigmoid}) {
       std::vector<float> first(16), other(16);
       (all[0].*function)(x, first.data());
       for (const Functions& f : all) {

@@ -1,42 +1,114 @@
-// Sixteen f32 lanes: the vocabulary in which element-wise kernels and reductions are written, the same for every tier.
+// Sixteen f32 lanes: the vocabulary in which element-wise kernels and reductions are written, the same for
+// every tier.
 //
-// Included between tier_begin.h and tier_end.h. The lanes are a GCC/Clang vector type, so one text becomes one zmm, two
-// ymm or four xmm registers; only the fused multiply-add is spelled per tier. Sixteen logical lanes and one fixed tree
-// whatever the hardware width, and own exp/tanh: all tiers give the same bits.
+// Included between tier_begin.h and tier_end.h. Lanes are one, two or four vectors of the tier's own width,
+// because a GCC vector wider than the hardware's is compared and selected element by element. Sixteen logical
+// lanes, one fixed tree whatever the hardware width, and own exp: all tiers give the same bits.
 #if !defined(FUDE_TIER_LEVEL)
 #error "include simd.h between tier_begin.h and tier_end.h"
 #endif
 
 #define FUDE_INLINE inline __attribute__((always_inline))
+// After the parameters of a lambda that is the body of a loop over lanes.
+#define FUDE_INLINE_BODY __attribute__((always_inline))
 
-typedef float Lanes __attribute__((vector_size(64)));
-typedef int32_t IntLanes __attribute__((vector_size(64)));
-typedef uint32_t UintLanes __attribute__((vector_size(64)));
-typedef uint16_t HalfLanes __attribute__((vector_size(32)));
-inline constexpr int64_t kLanes = 16;
+#define FUDE_PART_BYTES (FUDE_TIER_LEVEL >= 2 ? 64 : FUDE_TIER_LEVEL == 1 ? 32 : 16)
+typedef float Part __attribute__((vector_size(FUDE_PART_BYTES)));
+typedef int32_t IntPart __attribute__((vector_size(FUDE_PART_BYTES)));
+typedef uint32_t UintPart __attribute__((vector_size(FUDE_PART_BYTES)));
+typedef uint16_t HalfPart __attribute__((vector_size(FUDE_PART_BYTES / 2)));
+typedef float UnalignedPart __attribute__((vector_size(FUDE_PART_BYTES), aligned(4), may_alias));
+typedef uint16_t UnalignedHalfPart __attribute__((vector_size(FUDE_PART_BYTES / 2), aligned(2), may_alias));
+inline constexpr int64_t kLanes = 16, kPartLanes = FUDE_PART_BYTES / 4;
+#undef FUDE_PART_BYTES
 
-FUDE_INLINE Lanes broadcast(float x) { return Lanes{} + x; }
+struct Lanes {
+  Part part[kLanes / kPartLanes];
+};
+
+// Lanes whose part i is f(i), i a compile-time constant.
+template <class Function, size_t... I>
+FUDE_INLINE Lanes make_lanes(const Function& f, std::index_sequence<I...>) {
+  return {{f(std::integral_constant<size_t, I>())...}};
+}
+template <class Function>
+FUDE_INLINE Lanes make_lanes(const Function& f) {
+  return make_lanes(f, std::make_index_sequence<size_t(kLanes / kPartLanes)>());
+}
+
+// --- one part. (AVX-512 with a full mask: g++ 12 warns of the undefined operand in its own plain
+// intrinsics.)
+
+// a · b + c, rounded once.
+FUDE_INLINE Part fma(Part a, Part b, Part c) {
+#if FUDE_TIER_LEVEL >= 2
+  return (Part)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif FUDE_TIER_LEVEL == 1
+  return (Part)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  for (int i = 0; i < kPartLanes; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+  return c;
+#endif
+}
+FUDE_INLINE Part square_root(Part x) {
+#if FUDE_TIER_LEVEL >= 2
+  return (Part)_mm512_maskz_sqrt_ps(0xFFFF, (__m512)x);
+#elif FUDE_TIER_LEVEL == 1
+  return (Part)_mm256_sqrt_ps((__m256)x);
+#else
+  for (int i = 0; i < kPartLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
+}
+// The second where either is NaN.
+FUDE_INLINE Part max(Part a, Part b) {
+#if FUDE_TIER_LEVEL >= 2
+  return (Part)_mm512_maskz_max_ps(0xFFFF, (__m512)a, (__m512)b);
+#elif FUDE_TIER_LEVEL == 1
+  return (Part)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+  return a > b ? a : b;
+#endif
+}
+FUDE_INLINE Part min(Part a, Part b) {
+#if FUDE_TIER_LEVEL >= 2
+  return (Part)_mm512_maskz_min_ps(0xFFFF, (__m512)a, (__m512)b);
+#elif FUDE_TIER_LEVEL == 1
+  return (Part)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+  return a < b ? a : b;
+#endif
+}
+
+// --- sixteen lanes
+
+FUDE_INLINE Lanes broadcast(float x) {
+  return make_lanes([&](auto) FUDE_INLINE_BODY { return Part{} + x; });
+}
 
 FUDE_INLINE Lanes load(const float* p) {
-  Lanes x;
-  __builtin_memcpy(&x, p, 64);
-  return x;
+  return make_lanes([&](auto i)
+                        FUDE_INLINE_BODY { return Part(*(const UnalignedPart*)(p + i * kPartLanes)); });
 }
-FUDE_INLINE void store(float* p, Lanes x) { __builtin_memcpy(p, &x, 64); }
-
+FUDE_INLINE void store(float* p, const Lanes& x) {
+  make_lanes([&](auto i) FUDE_INLINE_BODY { return *(UnalignedPart*)(p + i * kPartLanes) = x.part[i]; });
+}
 // Eight bits of exponent and seven of mantissa: the upper half of an f32.
 FUDE_INLINE Lanes load(const BFloat16* p) {
-  HalfLanes half;
-  __builtin_memcpy(&half, p, 32);
-  return (Lanes)(__builtin_convertvector(half, UintLanes) << 16);
+  return make_lanes([&](auto i) FUDE_INLINE_BODY {
+    const HalfPart half = *(const UnalignedHalfPart*)(p + i * kPartLanes);
+    return (Part)(__builtin_convertvector(half, UintPart) << 16);
+  });
 }
 // Rounds to nearest even; NaN stays NaN.
-FUDE_INLINE void store(BFloat16* p, Lanes x) {
-  const UintLanes bits = (UintLanes)x;
-  const UintLanes rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
-  const UintLanes kept = (UintLanes)((bits & 0x7FFFFFFFu) > 0x7F800000u ? UintLanes{} + 0x7FC0u : rounded);
-  const HalfLanes half = __builtin_convertvector(kept, HalfLanes);
-  __builtin_memcpy((void*)p, &half, 32);
+FUDE_INLINE void store(BFloat16* p, const Lanes& x) {
+  make_lanes([&](auto i) FUDE_INLINE_BODY {
+    const UintPart bits = (UintPart)x.part[i];
+    const UintPart rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
+    const UintPart kept = (IntPart)(bits & 0x7FFFFFFFu) > 0x7F800000 ? UintPart{} + 0x7FC0u : rounded;
+    *(UnalignedHalfPart*)(p + i * kPartLanes) = __builtin_convertvector(kept, HalfPart);
+    return x.part[i];
+  });
 }
 
 // The first n of sixteen; the other lanes are zero, and memory behind them is not touched.
@@ -48,66 +120,98 @@ FUDE_INLINE Lanes load_first(const T* p, int64_t n) {
   return load(full);
 }
 template <class T>
-FUDE_INLINE void store_first(T* p, Lanes x, int64_t n) {
+FUDE_INLINE void store_first(T* p, const Lanes& x, int64_t n) {
   if (n >= kLanes) return store(p, x);
   T full[kLanes];
   store(full, x);
   for (int64_t i = 0; i < n; ++i) p[i] = full[i];
 }
-
-// a · b + c, rounded once.
-FUDE_INLINE Lanes fma(Lanes a, Lanes b, Lanes c) {
-#if FUDE_TIER_LEVEL >= 2
-  return (Lanes)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#elif FUDE_TIER_LEVEL == 1
-  __m256 x[2], y[2], z[2];
-  __builtin_memcpy(x, &a, 64), __builtin_memcpy(y, &b, 64), __builtin_memcpy(z, &c, 64);
-  z[0] = _mm256_fmadd_ps(x[0], y[0], z[0]), z[1] = _mm256_fmadd_ps(x[1], y[1], z[1]);
-  __builtin_memcpy(&c, z, 64);
-  return c;
-#else
-  for (int i = 0; i < 16; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
-  return c;
-#endif
+// x with `value` in all lanes from n on.
+FUDE_INLINE Lanes keep_first(const Lanes& x, int64_t n, float value) {
+  if (n >= kLanes) return x;
+  float full[kLanes];
+  store(full, x);
+  for (int64_t i = n; i < kLanes; ++i) full[i] = value;
+  return load(full);
 }
 
-// The second where either is NaN.
-FUDE_INLINE Lanes max(Lanes a, Lanes b) { return a > b ? a : b; }
-FUDE_INLINE Lanes min(Lanes a, Lanes b) { return a < b ? a : b; }
+// Calls body(i, n) for i = begin, begin + 16, … below end. n, the number of lanes meant, is a constant 16 but
+// for a tail, so that load_first(p + i, n) costs nothing in the loop.
+template <class Body>
+FUDE_INLINE void for_lanes(int64_t begin, int64_t end, const Body& body) {
+  int64_t i = begin;
+  for (; i + kLanes <= end; i += kLanes) body(i, std::integral_constant<int64_t, kLanes>());
+  if (i < end) body(i, end - i);
+}
+
+#define FUDE_OPERATOR(op)                                                               \
+  FUDE_INLINE Lanes operator op(const Lanes& a, const Lanes& b) {                       \
+    return make_lanes([&](auto i) FUDE_INLINE_BODY { return a.part[i] op b.part[i]; }); \
+  }                                                                                     \
+  FUDE_INLINE Lanes operator op(const Lanes& a, float b) { return a op broadcast(b); }  \
+  FUDE_INLINE Lanes operator op(float a, const Lanes& b) { return broadcast(a) op b; }
+FUDE_OPERATOR(+)
+FUDE_OPERATOR(-)
+FUDE_OPERATOR(*)
+FUDE_OPERATOR(/)
+#undef FUDE_OPERATOR
+FUDE_INLINE Lanes operator-(const Lanes& a) {
+  return make_lanes([&](auto i) FUDE_INLINE_BODY { return -a.part[i]; });
+}
+FUDE_INLINE Lanes fma(const Lanes& a, const Lanes& b, const Lanes& c) {
+  return make_lanes([&](auto i) FUDE_INLINE_BODY { return fma(a.part[i], b.part[i], c.part[i]); });
+}
+FUDE_INLINE Lanes square_root(const Lanes& a) {
+  return make_lanes([&](auto i) FUDE_INLINE_BODY { return square_root(a.part[i]); });
+}
+FUDE_INLINE Lanes max(const Lanes& a, const Lanes& b) {
+  return make_lanes([&](auto i) FUDE_INLINE_BODY { return max(a.part[i], b.part[i]); });
+}
+FUDE_INLINE Lanes min(const Lanes& a, const Lanes& b) {
+  return make_lanes([&](auto i) FUDE_INLINE_BODY { return min(a.part[i], b.part[i]); });
+}
 
 // Lane i meets lane i+8, then i+4, i+2, i+1: one tree for every reduction.
-FUDE_INLINE float sum(Lanes x) {
-  float v[16];
-  store(v, x);
-  for (int width = 8; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) v[i] = v[i] + v[i + width];
-  return v[0];
+template <class Meet>
+FUDE_INLINE float reduce(const Lanes& x, const Meet& meet) {
+#if FUDE_TIER_LEVEL >= 2
+  const auto eight = meet(__builtin_shufflevector(x.part[0], x.part[0], 0, 1, 2, 3, 4, 5, 6, 7),
+                          __builtin_shufflevector(x.part[0], x.part[0], 8, 9, 10, 11, 12, 13, 14, 15));
+#elif FUDE_TIER_LEVEL == 1
+  const auto eight = meet(x.part[0], x.part[1]);
+#endif
+#if FUDE_TIER_LEVEL >= 1
+  const auto four = meet(__builtin_shufflevector(eight, eight, 0, 1, 2, 3),
+                         __builtin_shufflevector(eight, eight, 4, 5, 6, 7));
+#else
+  const auto four = meet(meet(x.part[0], x.part[2]), meet(x.part[1], x.part[3]));
+#endif
+  return meet(meet(four[0], four[2]), meet(four[1], four[3]));
 }
-FUDE_INLINE float largest(Lanes x) {
-  float v[16];
-  store(v, x);
-  for (int width = 8; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) v[i] = v[i] > v[i + width] ? v[i] : v[i + width];
-  return v[0];
+FUDE_INLINE float sum(const Lanes& x) {
+  return reduce(x, [](auto a, auto b) FUDE_INLINE_BODY { return a + b; });
+}
+FUDE_INLINE float largest(const Lanes& x) {
+  return reduce(x, [](auto a, auto b) FUDE_INLINE_BODY { return a > b ? a : b; });
 }
 
-// e^x. Cody-Waite reduction to |r| ≤ ln2/2, degree-6 Taylor-like polynomial, 2^n through the exponent bits; relative
-// error below 2 ulp. Below -87 it is exactly 0, above 88 it saturates; NaN stays NaN.
-FUDE_INLINE Lanes exp(Lanes x) {
-  const Lanes clamped = min(broadcast(88.0f), max(broadcast(-87.0f), x));
-  const Lanes shifted = fma(clamped, broadcast(1.44269504f), broadcast(12582912.0f));
-  const Lanes n = shifted - 12582912.0f;
-  const Lanes r = fma(n, broadcast(-1.42860677e-6f), fma(n, broadcast(-0.693145752f), clamped));
-  Lanes p = broadcast(1.98756912e-4f);
-  p = fma(p, r, broadcast(1.39819994e-3f));
-  p = fma(p, r, broadcast(8.33345205e-3f));
-  p = fma(p, r, broadcast(4.16657962e-2f));
-  p = fma(p, r, broadcast(1.66666657e-1f));
-  p = fma(p, r, broadcast(0.5f));
+// e^x. Cody-Waite reduction to |r| ≤ ln2/2, degree-6 Taylor-like polynomial, 2^n through the exponent bits;
+// relative error below 2 ulp. Below -87 it is exactly 0, above 88 it saturates; NaN stays NaN.
+FUDE_INLINE Part exp(Part x) {
+  const Part zero{}, clamped = min(zero + 88.0f, max(zero - 87.0f, x));
+  const Part shifted = fma(clamped, zero + 1.44269504f, zero + 12582912.0f);
+  const Part n = shifted - 12582912.0f;
+  const Part r = fma(n, zero - 1.42860677e-6f, fma(n, zero - 0.693145752f, clamped));
+  Part p = fma(zero + 1.98756912e-4f, r, zero + 1.39819994e-3f);
+  p = fma(p, r, zero + 8.33345205e-3f);
+  p = fma(p, r, zero + 4.16657962e-2f);
+  p = fma(p, r, zero + 1.66666657e-1f);
+  p = fma(p, r, zero + 0.5f);
   p = fma(p * r, r, r) + 1.0f;
-  const Lanes scale = (Lanes)(((IntLanes)shifted << 23) + 0x3F800000);
-  return x < broadcast(-87.0f) ? Lanes{} : p * scale;
+  const Part scale = (Part)(((IntPart)shifted << 23) + 0x3F800000);
+  return x < zero - 87.0f ? zero : p * scale;
 }
-FUDE_INLINE Lanes sigmoid(Lanes x) { return 1.0f / (1.0f + exp(-x)); }
-// Absolute error below 2e-7.
-FUDE_INLINE Lanes tanh(Lanes x) { return 1.0f - 2.0f / (exp(x + x) + 1.0f); }
+FUDE_INLINE Lanes exp(const Lanes& x) {
+  return make_lanes([&](auto i) FUDE_INLINE_BODY { return exp(x.part[i]); });
+}
+FUDE_INLINE Lanes sigmoid(const Lanes& x) { return 1.0f / (1.0f + exp(-x)); }
