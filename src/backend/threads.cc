@@ -24,7 +24,8 @@ void pause_briefly() {
 
 int usable_processors() {
   cpu_set_t mask;
-  int count = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : int(std::thread::hardware_concurrency());
+  int count = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask)
+                                                            : int(std::thread::hardware_concurrency());
   std::ifstream quota_file("/sys/fs/cgroup/cpu.max");
   std::string quota;
   double period = 0;
@@ -46,8 +47,8 @@ Threads::~Threads() {
   for (auto& worker : workers_) worker.join();
 }
 
-void Threads::run(int64_t items, int64_t grain, Call call, const void* context) {
-  items_ = items, grain_ = grain, call_ = call, context_ = context;
+void Threads::run(int64_t items, int64_t grain, int64_t shares, Call call, const void* context) {
+  items_ = items, grain_ = grain, shares_ = shares, call_ = call, context_ = context;
   next_.store(0, std::memory_order_relaxed);
   state_.fetch_add(kGeneration + kOpen);
   if (sleepers_.load() > 0) state_.notify_all();
@@ -58,11 +59,15 @@ void Threads::run(int64_t items, int64_t grain, Call call, const void* context) 
 }
 
 void Threads::take_chunks() {
-  const int64_t items = items_, grain = grain_;
-  for (;;) {
-    const int64_t begin = next_.fetch_add(grain, std::memory_order_relaxed);
-    if (begin >= items) return;
-    call_(context_, begin, std::min(items, begin + grain));
+  const int64_t items = items_, grain = grain_, shares = shares_;
+  for (int64_t begin = next_.load(std::memory_order_relaxed);;) {
+    int64_t size;
+    do {
+      if (begin >= items) return;
+      size = shares == 0 ? grain : std::max(grain, (items - begin) / shares);
+    } while (!next_.compare_exchange_weak(begin, begin + size, std::memory_order_relaxed));
+    call_(context_, begin, std::min(items, begin + size));
+    begin = next_.load(std::memory_order_relaxed);
   }
 }
 
@@ -75,7 +80,8 @@ void Threads::work() {
         pause_briefly();
       } else {
         ++sleepers_;
-        // The state is read again after the sleeper is counted: run() either sees the sleeper or is seen by it.
+        // The state is read again after the sleeper is counted: run() either sees the sleeper or is seen by
+        // it.
         const uint64_t current = state_.load();
         if (current / kGeneration == seen) state_.wait(current);
         --sleepers_;
@@ -83,8 +89,7 @@ void Threads::work() {
       state = state_.load(std::memory_order_acquire);
     }
     if (stop_) return;
-    while ((state & kOpen) != 0 && !state_.compare_exchange_weak(state, state + kWorker)) {
-    }
+    while ((state & kOpen) != 0 && !state_.compare_exchange_weak(state, state + kWorker)) {}
     seen = state / kGeneration;
     if ((state & kOpen) == 0) continue;
     take_chunks();

@@ -1,9 +1,9 @@
 // The worker threads of a process and the one way to use them.
 //
-// Work is cut into chunks taken from an atomic counter: a thread that the system holds back takes fewer chunks, and the
-// caller waits only for workers that really joined, so another process on the machine slows Fude down but never
-// collapses it. Workers spin for a bounded time between jobs (a futex hand-over costs 45 µs, a spinning one 0.1 µs),
-// then sleep. Which thread runs a chunk never changes a result.
+// Work is cut into chunks taken from an atomic counter: a thread that the system holds back takes fewer
+// chunks, and the caller waits only for workers that really joined, so another process on the machine slows
+// Fude down but never collapses it. Workers spin for a bounded time between jobs (a futex hand-over costs 45
+// µs, a spinning one 0.1 µs), then sleep. Which thread runs a chunk never changes a result.
 #pragma once
 
 #include <atomic>
@@ -23,20 +23,33 @@ class Threads {
 
   int count() const { return int(workers_.size()) + 1; }
 
-  // Calls body(begin, end) over [0, items) in chunks of at most `grain`. Returns when all of it is done. `body` must
-  // not throw and must not call parallel_for.
+  // Calls body(begin, end) over [0, items) in chunks of at most `grain`. Returns when all of it is done.
+  // `body` must not throw and must not call parallel_for.
   template <class Body>
   void parallel_for(int64_t items, int64_t grain, const Body& body) {
-    if (items <= 0) return;
-    if (items <= grain || workers_.empty()) return body(int64_t(0), items);
-    run(items, grain, [](const void* context, int64_t begin, int64_t end) {
-      (*static_cast<const Body*>(context))(begin, end);
-    }, &body);
+    share(items, grain, 0, body);
+  }
+  // The same with ranges that begin large and shrink to `least` towards the end: for work that gets cheaper
+  // in long stretches and must still end together.
+  template <class Body>
+  void parallel_ranges(int64_t items, int64_t least, const Body& body) {
+    share(items, least, 4 * count(), body);
   }
 
  private:
   using Call = void (*)(const void*, int64_t, int64_t);
-  void run(int64_t items, int64_t grain, Call call, const void* context);
+  template <class Body>
+  void share(int64_t items, int64_t grain, int64_t shares, const Body& body) {
+    if (items <= 0) return;
+    if (items <= grain || workers_.empty()) return body(int64_t(0), items);
+    run(
+        items, grain, shares,
+        [](const void* context, int64_t begin, int64_t end) {
+          (*static_cast<const Body*>(context))(begin, end);
+        },
+        &body);
+  }
+  void run(int64_t items, int64_t grain, int64_t shares, Call call, const void* context);
   void take_chunks();
   void work();
 
@@ -45,7 +58,7 @@ class Threads {
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
   std::atomic<int64_t> next_{0};
-  int64_t items_ = 0, grain_ = 1;
+  int64_t items_ = 0, grain_ = 1, shares_ = 0;
   Call call_ = nullptr;
   const void* context_ = nullptr;
   std::vector<std::thread> workers_;

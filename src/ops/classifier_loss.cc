@@ -26,7 +26,7 @@ std::vector<float> classifier_loss(const Pass& pass, const Tensor& x_NC, const P
                               gradients ? scale : 0.0f, loss_N.data() + first);
     if (gradients == nullptr) continue;
     if (scale == 0.0f) fill_zero(logits_NV);  // the kernel leaves logits alone then
-    pass.kernels.linear_backward_weight(pass.threads(), logits_NV, part, gradients->into(weight_VC));
+    pass.kernels.linear_backward_weight(pass.threads(), logits_NV, part, weight_VC.compute(), gradients->into(weight_VC));
     pass.kernels.linear_backward_input(pass.threads(), logits_NV, weight_VC, {dx.tensor.slice_rows(first, count), dx.add});
   }
   return loss_N;

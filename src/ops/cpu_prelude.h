@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/scratch.h"
 #include "ops/kernels.h"
 
 namespace fude {

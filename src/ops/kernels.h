@@ -35,7 +35,7 @@ struct Kernels {
   // linear.h
   void (*linear)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO);
   void (*linear_backward_input)(Threads&, const Tensor& dy_NO, const Parameter& w, GradientPlace dx_NK);
-  void (*linear_backward_weight)(Threads&, const Tensor& dy_NO, const Tensor& x_NK, GradientPlace dw);
+  void (*linear_backward_weight)(Threads&, const Tensor& dy_NO, const Tensor& x_NK, DType compute, GradientPlace dw);
   void (*linear_backward_bias)(Threads&, const Tensor& dy_NO, GradientPlace db);
   // rms_norm.h, layer_norm.h
   // With `pending` not empty: sum = x + pending, and the norm is that of the sum; else `sum` is not written.

@@ -1,207 +1,281 @@
-// Kernels of linear: one register tile serves forward, dX and dW.
+// Kernels of linear: forward, dX and dW are one register tile (linear_tile_cpu.h) over operands packed for it
+// (linear_pack_cpu.h). Which operand is broadcast and which gives the lanes:
 //
-// The tile holds R rows x 32 lanes of results in registers and runs one chain of fused multiply-adds per result:
+//               rows (broadcast)             lanes                         chain
+//     forward   rows n of x, packed          output features, as W lies    k
+//     dX        columns k of W, as W lies    rows n of dY, packed          o
+//     dW        columns k of x, packed       output features of dY, packed n
 //
-//     result[r][lane] += a[r · row_stride + t · step] · panel[t][lane]        t = 0 … depth-1
-//
-// Forward reads the weight's panels as they lie. dX needs W by rows: blocks of a panel are turned in a scratch that stays
-// in L2. dW's lanes are output features, so dY's columns are gathered into a panel and x into tiles of R columns.
-// The accumulators are array elements with constant indices only (fold expressions): in a loop g++ 12 keeps them on the
-// stack and the kernel runs at half speed.
+// so an f32 weight is never copied or turned, and a bf16 one is only widened or regrouped a block at a time.
+// Blocks: the packed operands of a work item fit into L2; a chain is cut every kChain words, where its
+// results go to memory and come back, which keeps its order. Threads take ranges of work items, large ones
+// first.
+#include "ops/linear_tile_cpu.h"
 
-#if FUDE_TIER_LEVEL >= 2
-using Vector = __m512;
-inline constexpr int kWidth = 16, kTileRows = 12, kTileVectors = 2;
-FUDE_INLINE Vector vector_load(const float* p) { return _mm512_loadu_ps(p); }
-FUDE_INLINE void vector_store(float* p, Vector x) { _mm512_storeu_ps(p, x); }
-FUDE_INLINE Vector vector_set(float x) { return _mm512_set1_ps(x); }
-FUDE_INLINE Vector vector_fma(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-#elif FUDE_TIER_LEVEL == 1
-using Vector = __m256;
-inline constexpr int kWidth = 8, kTileRows = 6, kTileVectors = 2;
-FUDE_INLINE Vector vector_load(const float* p) { return _mm256_loadu_ps(p); }
-FUDE_INLINE void vector_store(float* p, Vector x) { _mm256_storeu_ps(p, x); }
-FUDE_INLINE Vector vector_set(float x) { return _mm256_set1_ps(x); }
-FUDE_INLINE Vector vector_fma(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
-#else
-typedef float Vector __attribute__((vector_size(16)));
-inline constexpr int kWidth = 4, kTileRows = 4, kTileVectors = 2;
-FUDE_INLINE Vector vector_load(const float* p) { return Vector{p[0], p[1], p[2], p[3]}; }
-FUDE_INLINE void vector_store(float* p, Vector x) {
-  for (int i = 0; i < 4; ++i) p[i] = x[i];
+#include "ops/linear_pack_cpu.h"
+
+inline constexpr int64_t kChain = 256;
+
+template <class Step>
+inline constexpr TileTable kPackedTiles = packed_tiles<Step>(std::make_index_sequence<kTileRows>());
+
+inline int64_t parts_of(int64_t whole, int64_t part) { return (whole + part - 1) / part; }
+
+// A stretch of work: units [first, last) of a group. Calls body(group, first, last) for the groups that a
+// range covers.
+template <class Body>
+FUDE_INLINE void for_groups(int64_t begin, int64_t end, int64_t units, const Body& body) {
+  while (begin < end) {
+    const int64_t group = begin / units, first = begin % units, last = std::min(units, first + end - begin);
+    body(group, first, last);
+    begin += last - first;
+  }
 }
-FUDE_INLINE Vector vector_set(float x) { return Vector{x, x, x, x}; }
-FUDE_INLINE Vector vector_fma(Vector a, Vector b, Vector c) {
-  for (int i = 0; i < 4; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
-  return c;
-}
-#endif
-inline constexpr int kTileLanes = kWidth * kTileVectors;
 
-// What a tile starts from: zero, one row of lanes (a bias), or the results already there.
-enum class Start { zero, bias, results };
+// How each format reads a weight. Forward: words [count][32] of a panel from word `first` of its chains on.
+// dX: the tile's columns of `panels` panels, as runs of words.
+template <class Format>
+struct WeightReader;
 
-struct TileArguments {
-  const float* a;
-  int64_t row_stride, step, depth;
-  const float* panel;  // [depth, kPanel], already offset to the tile's lanes
-  const float* bias;
-  float* results;
-  int64_t result_stride;
-  Start start;
+template <>
+struct WeightReader<F32Words> {
+  using Columns = InPanel;
+  const float* weight;
+  int64_t depth;
+  explicit WeightReader(const Parameter& w) : weight(w.packed().data<float>()), depth(w.cols()) {}
+  static constexpr int64_t kBytes = 4;
+  const float* memory(int64_t panel, int64_t first) const {
+    return weight + (panel * depth + first) * kPanel;
+  }
+  const float* memory_of_columns(int64_t panel, int64_t column) const { return memory(panel, column); }
+  const float* lanes(int64_t panel, int64_t first, int64_t) const {
+    return weight + (panel * depth + first) * kPanel;
+  }
+  const float* columns(int64_t panel, int64_t, int64_t column, int64_t, int64_t& run_stride) const {
+    run_stride = depth * kPanel;
+    return weight + (panel * depth + column) * kPanel;
+  }
 };
 
-template <size_t... I>
-FUDE_INLINE void run_tile(const TileArguments& t, std::index_sequence<I...>) {
-  constexpr int V = kTileVectors;
-  Vector acc[sizeof...(I)];
-  if (t.start == Start::zero) {
-    ((acc[I] = vector_set(0.0f)), ...);
-  } else if (t.start == Start::bias) {
-    ((acc[I] = vector_load(t.bias + int64_t(I % V) * kWidth)), ...);
-  } else {
-    ((acc[I] = vector_load(t.results + int64_t(I / V) * t.result_stride + int64_t(I % V) * kWidth)), ...);
+template <>
+struct WeightReader<RoundedWords> {
+  using Columns = InPanel;
+  const BFloat16* weight;
+  int64_t depth;
+  static constexpr int64_t kBytes = 2;
+  explicit WeightReader(const Parameter& w) : weight(w.packed().data<BFloat16>()), depth(w.cols()) {}
+  const float* memory(int64_t panel, int64_t first) const {
+    return reinterpret_cast<const float*>(weight + (panel * depth + first) * kPanel);
   }
-  const float* a = t.a;
-  const float* b = t.panel;
-  const int64_t row_stride = t.row_stride, step = t.step;
-  for (int64_t k = t.depth; k > 0; --k) {
-    const Vector b0 = vector_load(b), b1 = vector_load(b + kWidth);
-    ((acc[I] = vector_fma(vector_set(a[int64_t(I / V) * row_stride]), I % V == 0 ? b0 : b1, acc[I])), ...);
-    a += step;
-    b += kPanel;
+  const float* memory_of_columns(int64_t panel, int64_t column) const {
+    return reinterpret_cast<const float*>(weight + (panel * depth + column) * kPanel);
   }
-  ((vector_store(t.results + int64_t(I / V) * t.result_stride + int64_t(I % V) * kWidth, acc[I])), ...);
-}
-
-template <int R>
-void tile_of(const TileArguments& t) {
-  run_tile(t, std::make_index_sequence<size_t(R) * kTileVectors>());
-}
-
-using TileFunction = void (*)(const TileArguments&);
-template <size_t... R>
-constexpr auto make_tile_table(std::index_sequence<R...>) {
-  struct Table {
-    TileFunction of_rows[sizeof...(R) + 1];
-  };
-  return Table{{nullptr, &tile_of<int(R) + 1>...}};
-}
-inline constexpr auto kTiles = make_tile_table(std::make_index_sequence<kTileRows>());
-
-// Runs a tile over all 32 lanes of a panel, of which `lanes` are real: with fewer the results pass through a buffer.
-inline void run_panel(TileArguments t, int64_t rows, int64_t lanes) {
-  float buffer[kTileRows * kPanel];
-  float bias[kPanel] = {};
-  float* const results = t.results;
-  const int64_t stride = t.result_stride;
-  if (lanes < kPanel) {
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t i = 0; i < kPanel; ++i)
-        buffer[r * kPanel + i] = t.start == Start::results && i < lanes ? results[r * stride + i] : 0.0f;
-    if (t.start == Start::bias) std::copy(t.bias, t.bias + lanes, bias), t.bias = bias;
-    t.results = buffer, t.result_stride = kPanel;
+  const float* lanes(int64_t panel, int64_t first, int64_t count) const {
+    float* to = scratch(ScratchUse::lanes, count * kPanel);
+    widen_panel(weight + panel * depth * kPanel, first, count, to);
+    return to;
   }
-  for (int64_t lane = 0; lane < kPanel; lane += kTileLanes) {
-    TileArguments part = t;
-    part.panel += lane, part.results += lane;
-    if (part.bias != nullptr) part.bias += lane;
-    kTiles.of_rows[rows](part);
+  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count,
+                       int64_t& run_stride) const {
+    run_stride = count * kPanel;
+    float* to = scratch(ScratchUse::rows, panels * run_stride);
+    for (int64_t p = 0; p < panels; ++p)
+      widen_panel(weight + (panel + p) * depth * kPanel, column, count, to + p * run_stride);
+    return to;
   }
-  if (lanes < kPanel)
-    for (int64_t r = 0; r < rows; ++r) std::copy(buffer + r * kPanel, buffer + r * kPanel + lanes, results + r * stride);
-}
+};
 
-inline int64_t panels_of(int64_t rows) { return (rows + kPanel - 1) / kPanel; }
+#if FUDE_TIER_LEVEL >= 3
+template <>
+struct WeightReader<PairWords> {
+  using Columns = PairsInPanel;
+  const BFloat16* weight;
+  int64_t depth;
+  static constexpr int64_t kBytes = 4;
+  explicit WeightReader(const Parameter& w) : weight(w.packed().data<BFloat16>()), depth(w.cols()) {}
+  const float* memory(int64_t panel, int64_t first) const {
+    return reinterpret_cast<const float*>(weight + (panel * depth + 2 * first) * kPanel);
+  }
+  const float* memory_of_columns(int64_t panel, int64_t column) const {
+    return reinterpret_cast<const float*>(weight + (panel * depth + column) * kPanel);
+  }
+  const float* lanes(int64_t panel, int64_t first, int64_t) const {
+    return reinterpret_cast<const float*>(weight + (panel * depth + 2 * first) * kPanel);
+  }
+  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count,
+                       int64_t& run_stride) const {
+    run_stride = count * kPanel / 2;
+    float* to = scratch(ScratchUse::rows, panels * run_stride);
+    for (int64_t p = 0; p < panels; ++p)
+      pair_features(weight + (panel + p) * depth * kPanel, column, count, to + p * run_stride);
+    return to;
+  }
+};
+#endif
 
-// Rows of x that stay in L2 while the panels stream by.
-inline int64_t row_block(int64_t depth) {
-  const int64_t rows = (int64_t(512) << 10) / (4 * std::max<int64_t>(depth, 1)) / kTileRows * kTileRows;
-  return std::clamp<int64_t>(rows, kTileRows * 4, kTileRows * 32);
-}
-
-inline void linear(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO) {
-  const int64_t n = x_NK.rows(), depth = w.cols(), outputs = w.rows(), panels = panels_of(outputs);
-  const float *x = x_NK.data<float>(), *weight = w.values().data<float>();
-  const float* b = bias ? bias->values().data<float>() : nullptr;
+template <class Format>
+inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
+                    Tensor& y_NO) {
+  const int64_t n = x_NK.rows(), depth = w.cols(), outputs = w.rows(), panels = parts_of(outputs, kPanel);
+  const float *x = x_NK.data<float>(), *b = bias ? bias->values().data<float>() : nullptr;
   float* y = y_NO.data<float>();
-  const int64_t block = row_block(depth), blocks = (n + block - 1) / block;
-  const int64_t group = std::max<int64_t>(1, std::min<int64_t>(panels / 4, 8)), groups = (panels + group - 1) / group;
-  threads.parallel_for(blocks * groups, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t first_row = item / groups * block, last_row = std::min(n, first_row + block);
-      const int64_t first_panel = item % groups * group, last_panel = std::min(panels, first_panel + group);
-      for (int64_t panel = first_panel; panel < last_panel; ++panel)
-        for (int64_t row = first_row; row < last_row; row += kTileRows)
-          run_panel({x + row * depth, depth, 1, depth, weight + panel * kPanel * depth, b ? b + panel * kPanel : nullptr,
-                     y + row * outputs + panel * kPanel, outputs, b ? Start::bias : Start::zero},
-                    std::min<int64_t>(kTileRows, last_row - row), std::min(kPanel, outputs - panel * kPanel));
-    }
+  const WeightReader<Format> weight(w);
+  const int64_t words = parts_of(depth, Format::kPerWord);
+  // Rows are spread evenly over tiles: 8 rows are two tiles of 4 rather than 6 and 2.
+  const int64_t tiles = parts_of(n, kTileRows), tile_rows = parts_of(n, std::max<int64_t>(1, tiles));
+  const int64_t block_rows = 192 / kTileRows * tile_rows;
+  // With few rows a panel is read once, from memory, and had better be read in one go.
+  const int64_t chain = n <= 2 * kTileRows ? words : kChain;
+  threads.parallel_ranges(parts_of(n, block_rows) * panels, 2, [&](int64_t begin, int64_t end) {
+    for_groups(begin, end, panels, [&](int64_t block, int64_t first_panel, int64_t last_panel) {
+      const int64_t first_row = block * block_rows, last_row = std::min(n, first_row + block_rows);
+      for (int64_t first = 0; first < words; first += chain) {
+        const int64_t count = std::min(chain, words - first), at = first * Format::kPerWord;
+        float* packed = scratch(ScratchUse::rows, (last_row - first_row) * count);
+        for (int64_t row = first_row; row < last_row; row += tile_rows) {
+          const int64_t rows = std::min(tile_rows, last_row - row);
+          pack_along<Format>(x + row * depth + at, depth, rows,
+                             std::min(depth - at, count * Format::kPerWord), rows,
+                             packed + (row - first_row) * count);
+        }
+        const Start start = first > 0 ? Start::results : b ? Start::bias : Start::zero;
+        for (int64_t panel = first_panel; panel < last_panel; ++panel) {
+          const float* lanes = weight.lanes(panel, first, count);
+          const float* next = panel + 1 < last_panel ? weight.memory(panel + 1, first)
+                                                     : weight.memory(first_panel, first + count);
+          const int64_t lines = count * kPanel / 16 * WeightReader<Format>::kBytes / 4;
+          for (int64_t row = first_row; row < last_row; row += tile_rows) {
+            const int64_t done = row - first_row, all = last_row - first_row;
+            prefetch_lines(next, lines * done / all, lines * std::min(all, done + tile_rows) / all);
+            if (row + tile_rows < last_row)
+              prefetch_results(y + (row + tile_rows) * outputs + panel * kPanel, outputs, tile_rows);
+            run_tile(kPackedTiles<typename Format::Step>,
+                     {packed + (row - first_row) * count, 0, count, lanes, b ? b + panel * kPanel : nullptr,
+                      y + row * outputs + panel * kPanel, outputs, start},
+                     std::min(tile_rows, last_row - row), std::min(kPanel, outputs - panel * kPanel));
+          }
+        }
+      }
+    });
   });
 }
 
-// dx[n,k] = Σ over o of dy[n,o] · w[o,k]: a thread owns 32 columns k; W's block is turned so that k is the lane.
-inline void linear_backward_input(Threads& threads, const Tensor& dy_NO, const Parameter& w, GradientPlace dx_NK) {
-  const int64_t n = dy_NO.rows(), depth = w.cols(), outputs = w.rows();
-  const float *dy = dy_NO.data<float>(), *weight = w.values().data<float>();
+// dx[n,k] = Σ over o of dy[n,o] · w[o,k]
+template <class Format>
+inline void backward_input(Threads& threads, const Tensor& dy_NO, const Parameter& w, GradientPlace dx_NK) {
+  using Columns = typename WeightReader<Format>::Columns;
+  static constexpr TileTable kColumnTiles =
+      panel_tiles<typename Format::Step, Columns>(std::make_index_sequence<kTileRows>());
+  constexpr int64_t kBlock = 4 * kPanel, kPanels = kChain * Format::kPerWord / kPanel;
+  const int64_t n = dy_NO.rows(), depth = w.cols(), outputs = w.rows(), panels = parts_of(outputs, kPanel);
+  const float* dy = dy_NO.data<float>();
   float* dx = dx_NK.tensor.data<float>();
-  constexpr int64_t kBlock = 512;
-  threads.parallel_for(panels_of(depth), 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> turned(size_t(std::min(outputs, kBlock)) * kPanel);
-    for (int64_t column = begin * kPanel; column < std::min(depth, end * kPanel); column += kPanel) {
-      const int64_t lanes = std::min(kPanel, depth - column);
-      for (int64_t first = 0; first < outputs; first += kBlock) {
-        const int64_t count = std::min(kBlock, outputs - first);
-        for (int64_t o = 0; o < count; o += kPanel) {
-          const float* panel = weight + (first + o) * depth + column * kPanel;
-          const int64_t features = std::min(kPanel, count - o);
-          for (int64_t i = 0; i < features; ++i) {
-            float* to = turned.data() + (o + i) * kPanel;
-            for (int64_t k = 0; k < lanes; ++k) to[k] = panel[k * kPanel + i];
-            for (int64_t k = lanes; k < kPanel; ++k) to[k] = 0.0f;
+  const WeightReader<Format> weight(w);
+  const int64_t tiles = parts_of(depth, kTileRows);
+  threads.parallel_ranges(parts_of(n, kBlock) * tiles, 4, [&](int64_t begin, int64_t end) {
+    for_groups(begin, end, tiles, [&](int64_t block, int64_t first_tile, int64_t last_tile) {
+      const int64_t first_row = block * kBlock, rows = std::min(kBlock, n - first_row),
+                    width = parts_of(rows, kPanel) * kPanel;
+      const int64_t first_column = first_tile * kTileRows,
+                    columns = std::min(depth, last_tile * kTileRows) - first_column;
+      float* results_KN = scratch(ScratchUse::results, columns * width);
+      for (int64_t panel = 0; panel < panels; panel += kPanels) {
+        const int64_t count = std::min(kPanels, panels - panel), chain = count * kPanel / Format::kPerWord;
+        const int64_t first_output = panel * kPanel, size = std::min(outputs - first_output, count * kPanel);
+        float* lanes = scratch(ScratchUse::lanes, width * chain);
+        for (int64_t r = 0; r < rows; r += kPanel) {
+          float* to = lanes + r * chain;
+          pack_along<Format>(dy + (first_row + r) * outputs + first_output, outputs,
+                             std::min(kPanel, rows - r), size, kPanel, to);
+          std::fill(to + parts_of(size, Format::kPerWord) * kPanel, to + chain * kPanel, 0.0f);
+        }
+        for (int64_t tile = first_tile; tile < last_tile; ++tile) {
+          const int64_t column = tile * kTileRows,
+                        tile_columns = std::min<int64_t>(kTileRows, depth - column);
+          int64_t run_stride;
+          const float* words = weight.columns(panel, count, column, tile_columns, run_stride);
+          // The next columns, a part with each tile: their runs in the first panels' memory.
+          const bool has_next = tile + 1 < last_tile;
+          for (int64_t r = 0; r < width; r += kPanel) {
+            if (has_next)
+              for (int64_t p = count * r / width; p < count * (r + kPanel) / width; ++p)
+                prefetch_lines(weight.memory_of_columns(panel + p, column + tile_columns), 0,
+                               kTileRows * kPanel / 16 * WeightReader<Format>::kBytes / 4);
+            run_tile(kColumnTiles,
+                     {words, run_stride, chain, lanes + r * chain, nullptr,
+                      results_KN + (column - first_column) * width + r, width,
+                      panel > 0 ? Start::results : Start::zero},
+                     tile_columns, kPanel);
           }
         }
-        const Start start = first > 0 || dx_NK.add ? Start::results : Start::zero;
-        for (int64_t row = 0; row < n; row += kTileRows)
-          run_panel({dy + row * outputs + first, outputs, 1, count, turned.data(), nullptr, dx + row * depth + column,
-                     depth, start},
-                    std::min<int64_t>(kTileRows, n - row), lanes);
       }
-    }
+      turn_out(results_KN, width, columns, rows, dx + first_row * depth + first_column, depth, dx_NK.add);
+    });
   });
 }
 
 // dw[o,k] = Σ over n of dy[n,o] · x[n,k], in w's panels.
-inline void linear_backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor& x_NK, GradientPlace dw) {
-  const int64_t n = dy_NO.rows(), depth = x_NK.cols(), outputs = dy_NO.cols(), panels = panels_of(outputs);
+template <class Format>
+inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor& x_NK, GradientPlace dw) {
+  constexpr int64_t kTiles = 384 / kTileRows, kPanels = 24, kRows = kChain / 2 * Format::kPerWord;
+  const int64_t n = dy_NO.rows(), depth = x_NK.cols(), outputs = dy_NO.cols(),
+                panels = parts_of(outputs, kPanel);
   const float *dy = dy_NO.data<float>(), *x = x_NK.data<float>();
   float* result = dw.tensor.data<float>();
-  const int64_t tiles = (depth + kTileRows - 1) / kTileRows;
-  std::vector<float> x_tiles(size_t(tiles * n * kTileRows));  // [tile][n][kTileRows]
-  threads.parallel_for(tiles, 4, [&](int64_t begin, int64_t end) {
-    for (int64_t row = 0; row < n; ++row)
-      for (int64_t tile = begin; tile < end; ++tile) {
-        float* to = x_tiles.data() + (tile * n + row) * kTileRows;
-        const int64_t count = std::min<int64_t>(kTileRows, depth - tile * kTileRows);
-        for (int64_t k = 0; k < count; ++k) to[k] = x[row * depth + tile * kTileRows + k];
+  const int64_t tiles = parts_of(depth, kTileRows);
+  threads.parallel_ranges(parts_of(tiles, kTiles) * panels, 6, [&](int64_t begin, int64_t end) {
+    for_groups(begin, end, panels, [&](int64_t group, int64_t first, int64_t last) {
+      const int64_t first_tile = group * kTiles, last_tile = std::min(tiles, first_tile + kTiles);
+      for (int64_t first_panel = first; first_panel < last; first_panel += kPanels) {
+        const int64_t last_panel = std::min(last, first_panel + kPanels);
+        for (int64_t row = 0; row < n; row += kRows) {
+          const int64_t rows = std::min(kRows, n - row), chain = parts_of(rows, Format::kPerWord);
+          const int64_t row_stride = chain * kTileRows + kLanes, lane_stride = chain * kPanel + kLanes;
+          float* words = scratch(ScratchUse::rows, (last_tile - first_tile) * row_stride);
+          float* lanes = scratch(ScratchUse::lanes, (last_panel - first_panel) * lane_stride);
+          const int64_t whole =
+              std::min(last_tile, depth / kTileRows) - first_tile;  // the last tile may be narrower
+          pack_across<Format, kWidth>(x + row * depth, depth, rows, first_tile * kTileRows, depth, kTileRows,
+                                      whole, row_stride, words);
+          if (first_tile + whole < last_tile)
+            pack_across<Format, kWidth>(x + row * depth, depth, rows, (last_tile - 1) * kTileRows, depth,
+                                        depth % kTileRows, 1, row_stride, words + whole * row_stride);
+          pack_across<Format, kPanel>(dy + row * outputs, outputs, rows, first_panel * kPanel, outputs,
+                                      kPanel, last_panel - first_panel, lane_stride, lanes);
+          const Start start = row > 0 || dw.add ? Start::results : Start::zero;
+          for (int64_t panel = first_panel; panel < last_panel; ++panel)
+            for (int64_t tile = first_tile; tile < last_tile; ++tile) {
+              if (start == Start::results)
+                prefetch_results(result + (panel * depth + (tile + 1) * kTileRows) * kPanel, kPanel,
+                                 kTileRows);
+              run_tile(kPackedTiles<typename Format::Step>,
+                       {words + (tile - first_tile) * row_stride, 0, chain,
+                        lanes + (panel - first_panel) * lane_stride, nullptr,
+                        result + (panel * depth + tile * kTileRows) * kPanel, kPanel, start},
+                       std::min<int64_t>(kTileRows, depth - tile * kTileRows), kPanel);
+            }
+        }
       }
+    });
   });
-  threads.parallel_for(panels, 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> columns(size_t(n) * kPanel);
-    for (int64_t panel = begin; panel < end; ++panel) {
-      const int64_t lanes = std::min(kPanel, outputs - panel * kPanel);
-      for (int64_t row = 0; row < n; ++row) {
-        const float* from = dy + row * outputs + panel * kPanel;
-        float* to = columns.data() + row * kPanel;
-        std::fill(std::copy(from, from + lanes, to), to + kPanel, 0.0f);  // the panel before left its columns
-      }
-      for (int64_t tile = 0; tile < tiles; ++tile)
-        run_panel({x_tiles.data() + tile * n * kTileRows, 1, kTileRows, n, columns.data(), nullptr,
-                   result + panel * kPanel * depth + tile * kTileRows * kPanel, kPanel,
-                   dw.add ? Start::results : Start::zero},
-                  std::min<int64_t>(kTileRows, depth - tile * kTileRows), kPanel);
-    }
-  });
+}
+
+inline void linear(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
+                   Tensor& y_NO) {
+  w.compute() == DType::bf16 ? forward<Bf16Words>(threads, x_NK, w, bias, y_NO)
+                             : forward<F32Words>(threads, x_NK, w, bias, y_NO);
+}
+
+inline void linear_backward_input(Threads& threads, const Tensor& dy_NO, const Parameter& w,
+                                  GradientPlace dx_NK) {
+  w.compute() == DType::bf16 ? backward_input<Bf16Words>(threads, dy_NO, w, dx_NK)
+                             : backward_input<F32Words>(threads, dy_NO, w, dx_NK);
+}
+
+inline void linear_backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor& x_NK, DType compute,
+                                   GradientPlace dw) {
+  compute == DType::bf16 ? backward_weight<Bf16Words>(threads, dy_NO, x_NK, dw)
+                         : backward_weight<F32Words>(threads, dy_NO, x_NK, dw);
 }
 
 inline void linear_backward_bias(Threads& threads, const Tensor& dy_NO, GradientPlace db) {

@@ -4,9 +4,13 @@
 //
 //     element (row o, column k)  →  panel o/32, position k · 32 + o%32        (rows padded with zeros to 32)
 //
-// so that one row of activations and a thousand run the same chain of multiply-adds per output. Gradient and moments use
-// the same order. Vectors (norm weights, biases) are plain. One parameter may hold several tensors of the file stacked
-// by rows (q, k, v): its segments.
+// so that one row of activations and a thousand run the same chain of multiply-adds per output. Gradient and
+// moments use the same order. Vectors (norm weights, biases) are plain. One parameter may hold several
+// tensors of the file stacked by rows (q, k, v): its segments.
+//
+// What kernels multiply with is the packed form. In f32 it is the values themselves. In bf16 it is a second
+// tensor whose columns lie in pairs, [panel][k / 2][32][2] (an even number of columns), and the f32 values,
+// if kept, are the master that an optimiser updates; a model that is only run needs none.
 #pragma once
 
 #include <cstdint>
@@ -26,13 +30,20 @@ struct Segment {
   bool transposed_in_file = false;  // stored as [columns, rows] there (GPT-2's Conv1D)
 };
 
+// In what a matrix is multiplied, and whether bf16 has an f32 master beside it. Vectors are always f32.
+struct Precision {
+  DType compute = DType::f32;
+  bool keeps_master = true;
+};
+
 class Parameter {
  public:
   enum class Layout { vector, panels };
 
   Parameter() = default;
   // A matrix of the segments' rows (or, with cols == 1 and Layout::vector, a vector). Contents zero.
-  Parameter(Device& device, std::string name, Layout layout, std::vector<Segment> segments, int64_t cols);
+  Parameter(Device& device, std::string name, Layout layout, std::vector<Segment> segments, int64_t cols,
+            Precision precision = {});
 
   const std::string& name() const { return name_; }
   Layout layout() const { return layout_; }
@@ -41,16 +52,21 @@ class Parameter {
   bool is_matrix() const { return layout_ == Layout::panels; }
   const std::vector<Segment>& segments() const { return segments_; }
   int64_t count() const { return rows_ * cols_; }
-  // Stored elements, padding included: f32 in the order above.
+  // What a matrix is multiplied in, and the tensor of it.
+  DType compute() const { return packed_.type(); }
+  const Tensor& packed() const { return packed_; }
+  // f32 in the order above, padding included; empty if bf16 has no master.
   const Tensor& values() const { return values_; }
-  int64_t stored() const { return values_.size(); }
+  int64_t stored() const { return packed_.size(); }
   // Position among the stored elements.
   int64_t position(int64_t row, int64_t col) const {
     return is_matrix() ? (row / kPanel * cols_ + col) * kPanel + row % kPanel : row * cols_ + col;
   }
-  // Row-major copies of rows [begin, begin + count), in and out.
+  // Row-major copies of rows [begin, begin + count), in and out; set_rows writes every form, get_rows reads
+  // the values, or the packed form where there are none.
   void set_rows(int64_t begin, int64_t count, const float* row_major);
   void get_rows(int64_t begin, int64_t count, float* row_major) const;
+  // The same rows of a gradient or moment.
   void get_rows_of(const Tensor& same_order, int64_t begin, int64_t count, float* row_major) const;
 
  private:
@@ -58,7 +74,13 @@ class Parameter {
   Layout layout_ = Layout::vector;
   std::vector<Segment> segments_;
   int64_t rows_ = 0, cols_ = 0;
-  Tensor values_;
+  Tensor values_, packed_;
 };
+
+// Position in bf16 panels of the element at `position` of f32 panels: columns k and k + 1 become pairs.
+inline int64_t paired_position(int64_t position) {
+  const int64_t column = position / kPanel, lane = position % kPanel;
+  return column / 2 * 2 * kPanel + lane * 2 + column % 2;
+}
 
 }  // namespace fude

@@ -39,7 +39,7 @@ void orthogonalize_tall(const Pass& pass, Tensor& x_NM) {
       for (int64_t i = begin * m; i < end * m; ++i) x[i] *= scale;
     });
   for (int step = 0; step < kSteps; ++step) {
-    pass.kernels.linear_backward_weight(pass.threads(), x_NM, x_NM, {gram_panels, false});  // A = XᵀX, in panels
+    pass.kernels.linear_backward_weight(pass.threads(), x_NM, x_NM, DType::f32, {gram_panels, false});  // A = XᵀX, in panels
     float *a = gram_MM.data<float>(), *panels = gram_panels.data<float>();
     if (is_real)
       pass.threads().parallel_for(m, kGrain, [&](int64_t begin, int64_t end) {

@@ -1,0 +1,173 @@
+// Packing for linear: activations and bf16 weights become the words that the register tile reads.
+//
+// A format says what a word is and how a register of them is made. f32: the number. bf16 on a CPU with its
+// dot product: two numbers that follow each other along the chain, rounded to bf16, the first in the low
+// half. bf16 elsewhere: one number, rounded to bf16 and widened again, so that the same bits come out of
+// every tier without that instruction.
+
+// Rounded to nearest even, in the upper half of each word; NaN stays NaN.
+FUDE_INLINE Words bf16_bits(Vector x) {
+  const Words bits = (Words)x;
+  const Words rounded = bits + 0x7FFFu + ((bits >> 16) & 1u);
+  return ((bits & 0x7FFFFFFFu) > 0x7F800000u ? Words{} + 0x7FC00000u : rounded) & 0xFFFF0000u;
+}
+
+struct F32Words {
+  using Step = MultiplyAdd;
+  static constexpr int64_t kPerWord = 1;
+  // The next words of a row of which `left` numbers are left; zeros behind its end.
+  static FUDE_INLINE Vector along(const float* row, int64_t left) { return vector_load_first(row, left); }
+  // One word of each of n columns: from a row, and the one below it.
+  static FUDE_INLINE Vector across(const float* row, const float*, int64_t n) {
+    return vector_load_first(row, n);
+  }
+};
+
+struct RoundedWords {
+  using Step = MultiplyAdd;
+  static constexpr int64_t kPerWord = 1;
+  static FUDE_INLINE Vector along(const float* row, int64_t left) {
+    return (Vector)bf16_bits(vector_load_first(row, left));
+  }
+  static FUDE_INLINE Vector across(const float* row, const float*, int64_t n) {
+    return (Vector)bf16_bits(vector_load_first(row, n));
+  }
+};
+
+#if FUDE_TIER_LEVEL >= 3
+struct PairWords {
+  using Step = DotOfPairs;
+  static constexpr int64_t kPerWord = 2;
+  static FUDE_INLINE Vector along(const float* row, int64_t left) {
+    const Vector low = vector_load_first(row, left), high = vector_load_first(row + kWidth, left - kWidth);
+    return (Vector)_mm512_cvtne2ps_pbh(high, low);
+  }
+  // A null second row counts as zeros.
+  static FUDE_INLINE Vector across(const float* row, const float* second, int64_t n) {
+    const Vector below = second ? vector_load_first(second, n) : vector_set(0.0f);
+    return (Vector)((bf16_bits(vector_load_first(row, n)) >> 16) | bf16_bits(below));
+  }
+};
+using Bf16Words = PairWords;
+#else
+using Bf16Words = RoundedWords;
+#endif
+
+// A quarter of four turned rows, the first n of its words.
+template <class Quad>
+FUDE_INLINE void put_quad(float* p, const Quad& x, int64_t n) {
+  if (n >= 4) {
+    __builtin_memcpy(p, &x, 16);
+  } else if (n == 2) {
+    __builtin_memcpy(p, &x, 8);
+  } else {
+    for (int64_t i = 0; i < n; ++i) p[i] = x[i];
+  }
+}
+template <size_t... Q>
+FUDE_INLINE void put_columns(const Vector (&turned)[4], float* to, int64_t stride, int64_t count, int64_t n,
+                             std::index_sequence<Q...>) {
+  for (int64_t i = 0; i < 4; ++i)
+    ((4 * int64_t(Q) + i < count ? put_quad(to + (4 * int64_t(Q) + i) * stride, quad_of<int(Q)>(turned[i]), n)
+                                 : void()),
+     ...);
+}
+inline constexpr auto kQuads = std::make_index_sequence<kWidth / 4>();
+
+// Rows of `size` numbers, `stride` apart, as words [t][width]: row r in place r of each group. Places behind
+// the last row are zero.
+template <class Format>
+inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64_t size, int64_t width,
+                       float* to) {
+  const int64_t words = (size + Format::kPerWord - 1) / Format::kPerWord;
+  for (int64_t t = 0; t < words; t += kWidth) {
+    const int64_t at = t * Format::kPerWord;
+    for (int64_t r = 0; r < width; r += 4) {
+      Vector four[4];
+      for (int64_t i = 0; i < 4; ++i) {
+        const float* row = rows_at + (r + i) * stride + at;
+        __builtin_prefetch(row + 2 * kLanes * Format::kPerWord);
+        four[i] = r + i < rows ? Format::along(row, size - at) : vector_set(0.0f);
+      }
+      turn_quads(four);
+      put_columns(four, to + t * width + r, width, words - t, width - r, kQuads);
+    }
+  }
+}
+
+inline constexpr int64_t kRowsAhead = 8;  // of a strided read, which no hardware foresees
+
+// `groups` runs of `width` columns, from column `first` on, of rows of numbers, each run as words [t][width],
+// `group_stride` apart: word t from row t (or rows 2t and 2t+1). Columns behind the last of `columns` are
+// zero. Words are stored a register at a time: what is too much is overwritten by the next, and `to` has room
+// for it.
+template <class Format, int64_t kStore>
+inline void pack_across(const float* rows_at, int64_t stride, int64_t rows, int64_t first, int64_t columns,
+                        int64_t width, int64_t groups, int64_t group_stride, float* to) {
+  for (int64_t row = 0; row < rows; row += Format::kPerWord) {
+    const float* from = rows_at + row * stride;
+    const float* second = row + 1 < rows ? from + stride : nullptr;
+    float* out = to + row / Format::kPerWord * width;
+    for (int64_t ahead = kRowsAhead; ahead < kRowsAhead + Format::kPerWord; ++ahead)
+      for (int64_t j = 0; j < groups * width; j += 16) __builtin_prefetch(from + ahead * stride + first + j);
+    for (int64_t group = 0; group < groups; ++group)
+      for (int64_t j = 0; j < kStore; j += kWidth) {
+        const int64_t column = first + group * width + j;
+        vector_store(out + group * group_stride + j,
+                     Format::across(from + column, second ? second + column : nullptr,
+                                    std::max<int64_t>(0, columns - column)));
+      }
+  }
+}
+
+// Columns [first, first + count) (both even) of a bf16 panel, [k / 2][32][2], as an f32 panel [k][32].
+inline void widen_panel(const BFloat16* panel, int64_t first, int64_t count, float* to) {
+  for (int64_t k = 0; k < count; k += 2)
+    for (int64_t lane = 0; lane < kPanel; lane += kWidth) {
+      Words pairs;
+      __builtin_memcpy(&pairs, panel + (first + k) * kPanel + lane * 2, sizeof pairs);
+      vector_store(to + k * kPanel + lane, (Vector)(pairs << 16));
+      vector_store(to + (k + 1) * kPanel + lane, (Vector)(pairs & 0xFFFF0000u));
+    }
+}
+#if FUDE_TIER_LEVEL >= 3
+// The same columns with pairs along the output features: [k / 2][16 pairs][2 columns][2 features].
+inline void pair_features(const BFloat16* panel, int64_t first, int64_t count, float* to) {
+  const __m512i order =
+      _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
+  for (int64_t i = 0; i < count * kPanel / 2; i += kWidth)
+    _mm512_storeu_si512(to + i,
+                        _mm512_shuffle_epi8(_mm512_loadu_si512(panel + first * kPanel + 2 * i), order));
+}
+#endif
+
+// Results [columns][width] turned into rows of a matrix: to[row][column], `rows` of the width; stored or
+// added.
+inline void turn_out(const float* from, int64_t width, int64_t columns, int64_t rows, float* to,
+                     int64_t stride, bool add) {
+  alignas(64) float turned[kPanel][16];
+  for (int64_t column = 0; column < columns; column += 16) {  // a line of each row at a time
+    const int64_t count = std::min<int64_t>(16, columns - column);
+    for (int64_t first = 0; first < rows; first += kPanel) {
+      const float* block = from + column * width + first;
+      for (int64_t c = 0; c < count; c += 4)
+        for (int64_t r = 0; r < kPanel; r += kWidth) {
+          Vector four[4];
+          for (int64_t i = 0; i < 4; ++i)
+            four[i] = c + i < count ? vector_load(block + (c + i) * width + r) : vector_set(0.0f);
+          turn_quads(four);
+          put_columns(four, &turned[r][c], 16, kWidth, 4, kQuads);
+        }
+      for (int64_t r = 0; r < std::min(kPanel, rows - first); ++r) {
+        float* row = to + (first + r) * stride + column;
+        if (add) {
+          for (int64_t c = 0; c < count; ++c) row[c] += turned[r][c];
+        } else if (count == 16) {
+          __builtin_memcpy(row, turned[r], 64);
+        } else {
+          std::copy_n(turned[r], count, row);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,131 @@
+// The register tile of linear: R rows x 32 lanes of results, one chain of multiply-adds per result.
+//
+//     result[r][lane] += row_word(r, t) · panel[t][lane]        t = 0 … depth-1
+//
+// A word is 32 bits: an f32, or a pair of bf16 that follow each other along the chain (then the chain runs
+// through dot products of two). Where row_word(r, t) lies is known at compile time (Packed, InPanel), so that
+// every broadcast has an immediate offset. The accumulators are array elements with constant indices only
+// (fold expressions): in a loop g++ 12 keeps them on the stack and the kernel runs at half speed.
+
+#include "ops/linear_vector_cpu.h"
+
+// What one word of rows and one of a panel add to a result.
+struct MultiplyAdd {
+  static FUDE_INLINE Vector apply(Vector a, Vector b, Vector c) { return vector_fma(a, b, c); }
+};
+#if FUDE_TIER_LEVEL >= 3
+struct DotOfPairs {
+  static FUDE_INLINE Vector apply(Vector a, Vector b, Vector c) {
+    return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)b);
+  }
+};
+#endif
+
+// Where row_word(r, t) lies: packed as [t][R] ...
+template <int R>
+struct Packed {
+  static constexpr int64_t kRun = 0;  // one run of any length
+  static constexpr int64_t kStep = R;
+  static constexpr int64_t offset(int r) { return r; }
+};
+// ... or in the panels of a weight, row = column k of the weight, t = output feature: runs of a panel's 32
+// features (16 pairs), the panels `run_stride` apart.
+struct InPanel {
+  static constexpr int64_t kRun = kPanel, kStep = 1;
+  static constexpr int64_t offset(int r) { return r * kPanel; }
+};
+struct PairsInPanel {  // pairs of features beside each other for two columns: [k / 2][pair][2]
+  static constexpr int64_t kRun = kPanel / 2, kStep = 2;
+  static constexpr int64_t offset(int r) { return r / 2 * kPanel + r % 2; }
+};
+
+// What a tile starts from: zero, one row of lanes (a bias), or the results already there.
+enum class Start { zero, bias, results };
+
+struct TileArguments {
+  const float* row_words;
+  int64_t run_stride;  // of runs, in words
+  int64_t depth;       // in words; a multiple of the run's length
+  const float* panel;  // [depth, kPanel]
+  const float* bias;
+  float* results;
+  int64_t result_stride;
+  Start start;
+};
+
+template <class Step, class Words, size_t... I, size_t... J>
+FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequence<I...>,
+                           std::index_sequence<J...>) {
+  constexpr size_t V = sizeof...(J);
+  float* const results = t.results + lane;
+  const int64_t stride = t.result_stride;
+  Vector acc[sizeof...(I)];
+  if (t.start == Start::zero) {
+    ((acc[I] = vector_set(0.0f)), ...);
+  } else if (t.start == Start::bias) {
+    ((acc[I] = vector_load(t.bias + lane + int64_t(I % V) * kWidth)), ...);
+  } else {
+    ((acc[I] = vector_load(results + int64_t(I / V) * stride + int64_t(I % V) * kWidth)), ...);
+  }
+  const float *run = t.row_words, *b = t.panel + lane;
+  constexpr int64_t kRun = Words::kRun;
+  for (int64_t left = t.depth; left > 0; left -= kRun, run += t.run_stride) {
+    const float* a = run;
+    for (int64_t k = kRun == 0 ? left : kRun; k > 0; --k) {
+      const Vector lanes[V] = {vector_load(b + J * kWidth)...};
+      ((acc[I] = Step::apply(vector_set(a[Words::offset(int(I / V))]), lanes[I % V], acc[I])), ...);
+      a += Words::kStep;
+      b += kPanel;
+    }
+    if (kRun == 0) break;
+  }
+  ((vector_store(results + int64_t(I / V) * stride + int64_t(I % V) * kWidth, acc[I])), ...);
+}
+
+// All 32 lanes of R rows, as many vectors at a time as fit into the registers beside each other: wide for few
+// rows, whose chains would otherwise wait for themselves.
+template <class Step, class Words, int R>
+void tile_of(const TileArguments& t) {
+  constexpr int kAll = int(kPanel) / kWidth, kMost = kTileRows * 2 / R;
+  constexpr int V = kMost >= kAll ? kAll : kMost >= 4 ? 4 : 2;
+  for (int64_t lane = 0; lane < kPanel; lane += V * kWidth)
+    run_lanes<Step, Words>(t, lane, std::make_index_sequence<size_t(R) * V>(),
+                           std::make_index_sequence<size_t(V)>());
+}
+
+using TileFunction = void (*)(const TileArguments&);
+struct TileTable {
+  TileFunction of_rows[kTileRows + 1];
+};
+// Rows packed for exactly R rows each.
+template <class Step, size_t... R>
+constexpr TileTable packed_tiles(std::index_sequence<R...>) {
+  return {{nullptr, &tile_of<Step, Packed<int(R) + 1>, int(R) + 1>...}};
+}
+template <class Step, class Words, size_t... R>
+constexpr TileTable panel_tiles(std::index_sequence<R...>) {
+  return {{nullptr, &tile_of<Step, Words, int(R) + 1>...}};
+}
+
+// Asks for memory that comes next: `lines` of 64 bytes into L2, or rows of 32 results into L1.
+FUDE_INLINE void prefetch_lines(const float* p, int64_t first, int64_t last) {
+  for (int64_t i = first; i < last; ++i) __builtin_prefetch(p + i * 16, 0, 2);
+}
+FUDE_INLINE void prefetch_results(const float* p, int64_t stride, int64_t rows) {
+  for (int64_t r = 0; r < rows; ++r)
+    __builtin_prefetch(p + r * stride, 1, 3), __builtin_prefetch(p + r * stride + 16, 1, 3);
+}
+
+// Runs a tile, of whose 32 lanes only `lanes` have results in memory: with fewer they pass through a buffer.
+inline void run_tile(const TileTable& tiles, TileArguments t, int64_t rows, int64_t lanes) {
+  if (lanes == kPanel) return tiles.of_rows[rows](t);
+  float buffer[kTileRows * kPanel] = {}, bias[kPanel] = {};
+  float* const results = t.results;
+  const int64_t stride = t.result_stride;
+  if (t.start == Start::results)
+    for (int64_t r = 0; r < rows; ++r) std::copy_n(results + r * stride, lanes, buffer + r * kPanel);
+  if (t.start == Start::bias) std::copy_n(t.bias, lanes, bias), t.bias = bias;
+  t.results = buffer, t.result_stride = kPanel;
+  tiles.of_rows[rows](t);
+  for (int64_t r = 0; r < rows; ++r) std::copy_n(buffer + r * kPanel, lanes, results + r * stride);
+}
