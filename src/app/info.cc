@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "app/commands.h"
+#include "base/json.h"
 #include "base/progress.h"
 #include "model/folder.h"
 

@@ -11,6 +11,7 @@
 #include "app/signals.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/statistics.h"
 #include "model/folder.h"
 #include "tasks/life_corpus.h"

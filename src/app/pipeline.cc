@@ -11,6 +11,7 @@
 #include "backend/cpu/tier.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/progress.h"
 #include "data/shard_writer.h"
 #include "model/folder.h"

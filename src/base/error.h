@@ -4,7 +4,7 @@
 // it, the trainer stops cleanly, a server fails that one request. Library code never prints, exits or aborts.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <stdexcept>
 #include <string>

@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
-namespace fude {
+#include "base/json_fwd.h"
 
-using Json = nlohmann::ordered_json;
+namespace fude {
 
 struct JsonLimits {
   uint64_t bytes = uint64_t(1) << 30;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "data/documents.h"
 #include "data/utf8.h"
 

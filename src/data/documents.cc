@@ -1,10 +1,13 @@
 #include "data/documents.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 
 namespace fude {
 
@@ -115,6 +118,8 @@ std::optional<Document> DocumentStream::next() {
           counts_.to_json().dump());
   return std::nullopt;
 }
+
+Json DocumentStream::report() const { return counts_.to_json(); }
 
 Json DocumentStream::position() const {
   return {{"file", file_},

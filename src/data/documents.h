@@ -67,7 +67,7 @@ class DocumentStream : public DocumentSource {
   Json position() const override;
   void seek(const Json& position) override;
   std::string identity() const override;
-  Json report() const override { return counts_.to_json(); }
+  Json report() const override;
   uint64_t bytes_done() const override;
   uint64_t bytes_total() const override { return bytes_before_.back(); }
 

@@ -1,5 +1,6 @@
 #include "data/shard.h"
 
+#include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>

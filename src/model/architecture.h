@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_fwd.h"
 #include "model/config.h"
 #include "tensor/parameter.h"
 

@@ -5,8 +5,6 @@
 #include <cstdint>
 #include <string>
 
-#include "base/json.h"
-
 namespace fude {
 
 enum class NormKind { rms, layer };

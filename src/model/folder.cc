@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "tensor/safetensors.h"
 
 namespace fude {

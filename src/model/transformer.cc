@@ -1,6 +1,7 @@
 #include "model/transformer.h"
 
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "base/random.h"

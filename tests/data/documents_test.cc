@@ -1,5 +1,6 @@
 #include "data/documents.h"
 
+#include "base/json.h"
 #include "data/utf8.h"
 #include "tests/data/corpus.h"
 

@@ -1,5 +1,6 @@
 #include "data/loader.h"
 
+#include "base/json.h"
 #include "tests/data/corpus.h"
 
 namespace fude {

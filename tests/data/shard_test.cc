@@ -1,5 +1,6 @@
 #include "data/shard.h"
 
+#include "base/json.h"
 #include "data/shard_format.h"
 #include "data/shard_writer.h"
 #include "tests/data/corpus.h"

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/json.h"
 #include "base/random.h"
 #include "train/checkpoint_file.h"
 #include "train/muon.h"

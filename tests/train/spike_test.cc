@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "train/spike.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // GPT-2: LayerNorm, learned positions, GELU, biases everywhere, tied head; weights stored as [in, out].
 #include "base/error.h"
+#include "base/json.h"
 #include "model/architecture.h"
 
 namespace fude {

@@ -1,6 +1,7 @@
 // What the families of Llama's shape share: config.json's spelling and the tensor names.
 #pragma once
 
+#include "base/json.h"
 #include "model/architecture.h"
 
 namespace fude {
