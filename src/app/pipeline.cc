@@ -143,7 +143,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
     validation.emplace(set, loading, s.validation_rows);
   }
 
-  const auto plan = plan_training_memory(s.shape, s.rows, s.row_tokens);
+  const auto plan = plan_training_memory(s.shape, s.rows, s.row_tokens, s.compute);
   std::string parts;
   for (int i = 0; i < kPurposes; ++i)
     if (plan.at_peak[size_t(i)] > 0)
@@ -151,7 +151,8 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   std::fprintf(stderr, "memory plan: %.1f MiB (%s)\n", mebibytes(plan.peak), parts.c_str());
 
   Device device(common.threads);
-  auto model = s.model.empty() ? std::make_unique<Transformer>(device, s.shape) : load_model(device, s.model);
+  auto model = s.model.empty() ? std::make_unique<Transformer>(device, s.shape, Precision{s.compute})
+                               : load_model(device, s.model, {s.compute});
   if (s.model.empty()) model->initialise(common.seed);
   if (s.muon)
     s.optimizer.uses_muon = [](const Parameter& p) {
@@ -177,7 +178,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
                       {"tokenizer", tokenizer.hash()},
                       {"settings", hash_hex(settings_text)},
                       {"seed", common.seed},
-                      {"numerics", "f32"}};
+                      {"numerics", s.compute == DType::bf16 ? kernels.bf16 : "f32"}};
   options.on_save = [&](const std::string& folder) {
     save_tokenizer(folder, tokenizer.data(), kEndOfText, chat_template());
   };

@@ -43,6 +43,7 @@ struct TrainSettings {
   std::string tokenizer, out;
   std::string model;  // folder to continue from; empty: random weights of the shape below
   ModelConfig shape;
+  DType compute = DType::f32;  // of the matrix products
   int64_t row_tokens = 256, rows = 16, blocks = 1, validation_rows = 64;
   bool concat = false, muon = false;
   Schedule schedule;

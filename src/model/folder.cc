@@ -76,8 +76,8 @@ ModelConfig read_config(const std::string& folder) {
   return config;
 }
 
-std::unique_ptr<Transformer> load_model(Device& device, const std::string& folder) {
-  auto model = std::make_unique<Transformer>(device, read_config(folder));
+std::unique_ptr<Transformer> load_model(Device& device, const std::string& folder, Precision precision) {
+  auto model = std::make_unique<Transformer>(device, read_config(folder), precision);
   const FolderTensors tensors(folder);
   for (Parameter* parameter : model->parameters()) {
     int64_t row = 0;

@@ -11,7 +11,7 @@ namespace fude {
 ModelConfig read_config(const std::string& folder);
 
 // Error if a tensor is missing, has another shape, or is left over.
-std::unique_ptr<Transformer> load_model(Device& device, const std::string& folder);
+std::unique_ptr<Transformer> load_model(Device& device, const std::string& folder, Precision precision = {});
 
 // Writes config.json and model.safetensors (F32), each atomically; the folder is made if it is not there.
 void save_model(const Transformer& model, const std::string& folder);

@@ -25,11 +25,15 @@ struct Builder {
   Device& device;
   const ModelConfig& config;
   const TensorNames& names;
+  Precision precision;
   int64_t layer = 0;
 
   Parameter vector(const std::string& pattern, int64_t size) const {
     const std::string name = named(pattern, layer);
     return Parameter(device, name, Layout::vector, {{name, size}}, 1);
+  }
+  Parameter matrix(const std::vector<Segment>& segments, int64_t cols) const {
+    return Parameter(device, segments.front().name, Layout::panels, segments, cols, precision);
   }
   Norm norm(const std::string& pattern) const {
     Norm norm{vector(pattern, config.width), {}, float(config.norm_eps)};
@@ -46,7 +50,7 @@ struct Builder {
     } else {
       segments.push_back({named(patterns[0], layer), total, names.weights_are_transposed});
     }
-    Linear linear{Parameter(device, segments.front().name, Layout::panels, segments, cols), {}};
+    Linear linear{matrix(segments, cols), {}};
     if (config.has_bias) linear.bias = vector(bias_of(patterns[0]), total);
     return linear;
   }
@@ -54,14 +58,15 @@ struct Builder {
 
 }  // namespace
 
-Transformer::Transformer(Device& device, const ModelConfig& config) : config_(config), device_(device) {
+Transformer::Transformer(Device& device, const ModelConfig& config, Precision precision)
+    : config_(config), device_(device) {
   check(config_);
   const TensorNames& names = architecture_of(config_.family).names;
   const int64_t c = config_.width, d = config_.head_size, f = config_.feed_forward;
-  Builder build{device_, config_, names};
-  embedding_ = Parameter(device_, names.embedding, Layout::panels, {{names.embedding, config_.vocabulary}}, c);
+  Builder build{device_, config_, names, precision};
+  embedding_ = build.matrix({{names.embedding, config_.vocabulary}}, c);
   if (!config_.has_rope)
-    positions_ = Parameter(device_, names.positions, Layout::panels, {{names.positions, config_.context}}, c);
+    positions_ = build.matrix({{names.positions, config_.context}}, c);
   for (int64_t layer = 0; layer < config_.layers; ++layer) {
     build.layer = layer;
     auto block = std::make_unique<Block>(Block{
@@ -76,7 +81,7 @@ Transformer::Transformer(Device& device, const ModelConfig& config) : config_(co
     blocks_.push_back(std::move(block));
   }
   final_norm_ = build.norm(names.final_norm);
-  if (!config_.ties_head) head_ = Parameter(device_, names.head, Layout::panels, {{names.head, config_.vocabulary}}, c);
+  if (!config_.ties_head) head_ = build.matrix({{names.head, config_.vocabulary}}, c);
   if (config_.has_rope) rotation_ = make_rotation(config_.context, d, config_.rope_base);
 }
 

@@ -13,8 +13,8 @@ namespace fude {
 
 class Transformer {
  public:
-  // Parameters zero; see initialise() and load_model().
-  Transformer(Device& device, const ModelConfig& config);
+  // Parameters zero; see initialise() and load_model(). With bf16, matrices multiply in bf16, sums stay f32.
+  Transformer(Device& device, const ModelConfig& config, Precision precision = {});
 
   const ModelConfig& config() const { return config_; }
   Device& device() const { return device_; }

@@ -4,12 +4,19 @@
 inline void embedding(Threads& threads, const std::vector<int32_t>& rows_N, const Parameter& table,
                       Tensor& x_NC, bool add) {
   const int64_t n = int64_t(rows_N.size()), c = table.cols();
-  const float* from = table.values().data<float>();
   float* x = x_NC.data<float>();
   threads.parallel_for(n, rows_per_chunk(c), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const float* row = from + table.position(rows_N[size_t(i)], 0);
-      for (int64_t k = 0; k < c; ++k) x[i * c + k] = add ? x[i * c + k] + row[k * kPanel] : row[k * kPanel];
+      const int64_t at = table.position(rows_N[size_t(i)], 0);
+      float* to = x + i * c;
+      const auto take = [&](int64_t k, float value) { to[k] = add ? to[k] + value : value; };
+      if (table.compute() == DType::bf16) {
+        const BFloat16* row = table.packed().data<BFloat16>() + paired_position(at);
+        for (int64_t k = 0; k < c; ++k) take(k, float(row[k / 2 * 2 * kPanel + k % 2]));
+      } else {
+        const float* row = table.packed().data<float>() + at;
+        for (int64_t k = 0; k < c; ++k) take(k, row[k * kPanel]);
+      }
     }
   });
 }

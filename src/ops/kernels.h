@@ -31,6 +31,7 @@ struct AdamWStep {
 
 struct Kernels {
   const char* name = "";
+  const char* bf16 = "";  // how bf16 sums: tables of the same name give the same bits
 
   // linear.h
   void (*linear)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO);
@@ -75,7 +76,9 @@ struct Kernels {
   void (*log_softmax)(Threads&, const Tensor& logits_NV, Tensor& y_NV);
   // adamw.h
   double (*sum_of_squares)(Threads&, const Tensor& x);
-  void (*adamw)(Threads&, const Tensor& gradient, const AdamWStep&, Tensor& values, Tensor& mean, Tensor& variance);
+  void (*adamw)(Threads&, const Tensor& gradient, const AdamWStep&, Tensor& values, Tensor& mean, Tensor& variance,
+                Tensor& packed);
+  void (*pack_bf16)(Threads&, const Tensor& values, Tensor& packed);
 };
 
 // The table of a tier (backend/cpu/tier.h); Error if this build has no such tier. The default is choose_tier()'s.

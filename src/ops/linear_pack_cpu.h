@@ -5,13 +5,6 @@
 // half. bf16 elsewhere: one number, rounded to bf16 and widened again, so that the same bits come out of
 // every tier without that instruction.
 
-// Rounded to nearest even, in the upper half of each word; NaN stays NaN.
-FUDE_INLINE Words bf16_bits(Vector x) {
-  const Words bits = (Words)x;
-  const Words rounded = bits + 0x7FFFu + ((bits >> 16) & 1u);
-  return ((bits & 0x7FFFFFFFu) > 0x7F800000u ? Words{} + 0x7FC00000u : rounded) & 0xFFFF0000u;
-}
-
 struct F32Words {
   using Step = MultiplyAdd;
   static constexpr int64_t kPerWord = 1;
@@ -124,7 +117,7 @@ inline void pack_across(const float* rows_at, int64_t stride, int64_t rows, int6
 inline void widen_panel(const BFloat16* panel, int64_t first, int64_t count, float* to) {
   for (int64_t k = 0; k < count; k += 2)
     for (int64_t lane = 0; lane < kPanel; lane += kWidth) {
-      Words pairs;
+      UintPart pairs;
       __builtin_memcpy(&pairs, panel + (first + k) * kPanel + lane * 2, sizeof pairs);
       vector_store(to + k * kPanel + lane, (Vector)(pairs << 16));
       vector_store(to + (k + 1) * kPanel + lane, (Vector)(pairs & 0xFFFF0000u));

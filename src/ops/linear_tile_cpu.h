@@ -11,7 +11,7 @@
 
 // What one word of rows and one of a panel add to a result.
 struct MultiplyAdd {
-  static FUDE_INLINE Vector apply(Vector a, Vector b, Vector c) { return vector_fma(a, b, c); }
+  static FUDE_INLINE Vector apply(Vector a, Vector b, Vector c) { return fma(a, b, c); }
 };
 #if FUDE_TIER_LEVEL >= 3
 struct DotOfPairs {

@@ -1,14 +1,14 @@
-// One register of a tier, as linear uses it: kWidth words of 32 bits. (simd.h's sixteen lanes are for
-// arithmetic that must not see the width; g++ 12 moves them through the stack where a tile or a copy wants
-// single registers.)
+// One register of a tier, as linear uses it: kWidth words of 32 bits. A tile and a copy want single registers,
+// where simd.h's sixteen lanes are for arithmetic that must not see the width.
+using Vector = Part;
+inline constexpr int kWidth = int(kPartLanes);
 
 #if FUDE_TIER_LEVEL >= 2
-using Vector = __m512;
-inline constexpr int kWidth = 16, kTileRows = 12;
+inline constexpr int kTileRows = 12;
+// Words are copied, never added to: a pair of bf16 is no f32.
+FUDE_INLINE Vector vector_set(float x) { return _mm512_set1_ps(x); }
 FUDE_INLINE Vector vector_load(const float* p) { return _mm512_loadu_ps(p); }
 FUDE_INLINE void vector_store(float* p, Vector x) { _mm512_storeu_ps(p, x); }
-FUDE_INLINE Vector vector_set(float x) { return _mm512_set1_ps(x); }
-FUDE_INLINE Vector vector_fma(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
 // Within each four words: a0 b0 a1 b1, a2 b2 a3 b3; the same in units of two words.
 FUDE_INLINE Vector weave_low(Vector a, Vector b) { return _mm512_unpacklo_ps(a, b); }
 FUDE_INLINE Vector weave_high(Vector a, Vector b) { return _mm512_unpackhi_ps(a, b); }
@@ -23,12 +23,10 @@ FUDE_INLINE __m128 quad_of(Vector x) {
   return _mm512_extractf32x4_ps(x, I);
 }
 #elif FUDE_TIER_LEVEL == 1
-using Vector = __m256;
-inline constexpr int kWidth = 8, kTileRows = 6;
+inline constexpr int kTileRows = 6;
+FUDE_INLINE Vector vector_set(float x) { return _mm256_set1_ps(x); }
 FUDE_INLINE Vector vector_load(const float* p) { return _mm256_loadu_ps(p); }
 FUDE_INLINE void vector_store(float* p, Vector x) { _mm256_storeu_ps(p, x); }
-FUDE_INLINE Vector vector_set(float x) { return _mm256_set1_ps(x); }
-FUDE_INLINE Vector vector_fma(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
 FUDE_INLINE Vector weave_low(Vector a, Vector b) { return _mm256_unpacklo_ps(a, b); }
 FUDE_INLINE Vector weave_high(Vector a, Vector b) { return _mm256_unpackhi_ps(a, b); }
 FUDE_INLINE Vector weave_low_pairs(Vector a, Vector b) {
@@ -42,15 +40,10 @@ FUDE_INLINE __m128 quad_of(Vector x) {
   return I == 0 ? _mm256_castps256_ps128(x) : _mm256_extractf128_ps(x, 1);
 }
 #else
-typedef float Vector __attribute__((vector_size(16)));
-inline constexpr int kWidth = 4, kTileRows = 4;
+inline constexpr int kTileRows = 4;
+FUDE_INLINE Vector vector_set(float x) { return Vector{x, x, x, x}; }
 FUDE_INLINE Vector vector_load(const float* p) { return Vector{p[0], p[1], p[2], p[3]}; }
 FUDE_INLINE void vector_store(float* p, Vector x) { __builtin_memcpy(p, &x, 16); }
-FUDE_INLINE Vector vector_set(float x) { return Vector{x, x, x, x}; }
-FUDE_INLINE Vector vector_fma(Vector a, Vector b, Vector c) {
-  for (int i = 0; i < 4; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
-  return c;
-}
 FUDE_INLINE Vector weave_low(Vector a, Vector b) { return Vector{a[0], b[0], a[1], b[1]}; }
 FUDE_INLINE Vector weave_high(Vector a, Vector b) { return Vector{a[2], b[2], a[3], b[3]}; }
 FUDE_INLINE Vector weave_low_pairs(Vector a, Vector b) { return Vector{a[0], a[1], b[0], b[1]}; }
@@ -60,7 +53,6 @@ FUDE_INLINE Vector quad_of(Vector x) {
   return x;
 }
 #endif
-typedef uint32_t Words __attribute__((vector_size(kWidth * 4)));
 
 // The first n of kWidth; the others are zero, and memory behind them is not touched.
 FUDE_INLINE Vector vector_load_first(const float* p, int64_t n) {

@@ -28,6 +28,7 @@ Kernels make(Tier wanted) {
 #include "op_list.inc"
 #undef FUDE_OP
   kernels.name = name_of(wanted).data();
+  kernels.bf16 = wanted == Tier::avx512_bf16 ? "bf16-dot" : "bf16";
   return kernels;
 }
 
@@ -54,6 +55,7 @@ const Kernels& counting_kernels() {
     fill_with_nothing(k.silu_gated_backward), fill_with_nothing(k.add), fill_with_nothing(k.accumulate);
     fill_with_nothing(k.gelu), fill_with_nothing(k.gelu_backward), fill_with_nothing(k.softmax_loss);
     fill_with_nothing(k.log_softmax), fill_with_nothing(k.sum_of_squares), fill_with_nothing(k.adamw);
+    fill_with_nothing(k.pack_bf16);
     return k;
   }();
   return table;

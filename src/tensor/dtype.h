@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/error.h"
+
 namespace fude {
 
 // The upper half of an f32; arithmetic happens in f32.
@@ -25,6 +27,12 @@ enum class DType { f32, bf16, i32 };
 inline int64_t size_of(DType type) { return type == DType::bf16 ? 2 : 4; }
 inline std::string_view name_of(DType type) {
   return type == DType::f32 ? "f32" : type == DType::bf16 ? "bf16" : "i32";
+}
+
+// Error unless the name is f32 or bf16.
+inline DType compute_type_of(std::string_view name) {
+  require(name == "f32" || name == "bf16", "[compute] expected f32 or bf16, got '{}'", name);
+  return name == "bf16" ? DType::bf16 : DType::f32;
 }
 
 template <class T>

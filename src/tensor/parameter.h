@@ -55,6 +55,7 @@ class Parameter {
   // What a matrix is multiplied in, and the tensor of it.
   DType compute() const { return packed_.type(); }
   const Tensor& packed() const { return packed_; }
+  bool has_master() const { return !values_.is_empty(); }
   // f32 in the order above, padding included; empty if bf16 has no master.
   const Tensor& values() const { return values_; }
   int64_t stored() const { return packed_.size(); }

@@ -116,6 +116,8 @@ void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, c
     }
     first += segment.rows;
   }
+  Tensor packed = parameter.packed();
+  if (parameter.compute() == DType::bf16) pass.kernels.pack_bf16(pass.threads(), parameter.values(), packed);
 }
 
 }  // namespace fude

@@ -18,6 +18,8 @@ Optimizer::Optimizer(Device& device, const Kernels& kernels, std::vector<Paramet
   std::set<std::string> names;
   moments_.reserve(parameters_.size());
   for (const Parameter* parameter : parameters_) {
+    require(parameter == nullptr || parameter->has_master(), "[optimizer] {}: expected f32 values beside the bf16 ones",
+            parameter ? parameter->name() : "null");
     require(parameter != nullptr && names.insert(parameter->name()).second, "[optimizer] the parameter {} comes twice",
             parameter ? parameter->name() : "null");
     const auto zeros = [&] {
@@ -65,8 +67,8 @@ double Optimizer::step(const GradientStore& gradients, float learning_rate) {
       muon_step(pass, gradient, muon, parameter, moments.momentum);
     } else {
       adamw.weight_decay = parameter.is_matrix() ? options_.weight_decay : 0.0f;
-      Tensor values = parameter.values();
-      kernels_.adamw(threads, gradient, adamw, values, moments.mean, moments.variance);
+      Tensor values = parameter.values(), packed = parameter.packed();
+      kernels_.adamw(threads, gradient, adamw, values, moments.mean, moments.variance, packed);
     }
   }
   return norm;

@@ -43,9 +43,9 @@ BatchLoss run_blocks(const Transformer& model, const Kernels& kernels, std::span
   return total;
 }
 
-Device::Usage plan_training_memory(const ModelConfig& config, int64_t block_rows, int64_t row_tokens) {
+Device::Usage plan_training_memory(const ModelConfig& config, int64_t block_rows, int64_t row_tokens, DType compute) {
   Device device(1, /*only_counts=*/true);
-  Transformer model(device, config);
+  Transformer model(device, config, {compute});
   Optimizer optimizer(device, counting_kernels(), model.parameters(), {});
   GradientStore gradients(device);
   TokenBlock block;

@@ -26,6 +26,7 @@ BatchLoss run_blocks(const Transformer& model, const Kernels& kernels, std::span
                      Gradients* gradients);
 
 // Bytes by purpose at the high-water mark of training this model with AdamW on such blocks.
-Device::Usage plan_training_memory(const ModelConfig& config, int64_t block_rows, int64_t row_tokens);
+Device::Usage plan_training_memory(const ModelConfig& config, int64_t block_rows, int64_t row_tokens,
+                                   DType compute = DType::f32);
 
 }  // namespace fude

@@ -76,6 +76,10 @@ int64_t Trainer::resume() {
           "[train] {}: the state of the run is not complete", folder);
   require_same_run(user["identity"], options_.identity, folder);
   checkpoint.restore(tensors());
+  for (const Parameter* p : model_.parameters()) {
+    Tensor packed = p->packed();
+    if (p->compute() == DType::bf16) kernels_.pack_bf16(model_.device().threads(), p->values(), packed);
+  }
   loader_.restore(LoaderState::from_json(user["loader"], folder));
   spikes_.restore(user["spikes"]);
   steps_done_ = json_integer(user, "step", folder);

@@ -29,13 +29,41 @@ AdamWStep step_of(int step) {
 State run(Tier tier, int threads, int64_t size) {
   GuardedDevice device(threads);
   Tensor values = tensor_of(device, {size}, random_floats(size, 1));
-  Tensor mean(device, {size}, DType::f32), variance(device, {size}, DType::f32);
+  Tensor mean(device, {size}, DType::f32), variance(device, {size}, DType::f32), packed = values;
   fill_zero(mean), fill_zero(variance);
   for (int step = 1; step <= kSteps; ++step)
     kernels_of(int(tier)).adamw(device.threads(),
                                 tensor_of(device, {size}, random_floats(size, uint64_t(10 + step))),
-                                step_of(step), values, mean, variance);
+                                step_of(step), values, mean, variance, packed);
   return {floats_of(values), floats_of(mean), floats_of(variance)};
+}
+
+// The bf16 panels written in the pass are those of the values it leaves, and those that pack_bf16 and set_rows make.
+TEST(AdamW, WritesBf16Panels) {
+  const int64_t rows = 70, cols = 300;
+  for (Tier tier : supported_tiers())
+    for (int threads : {1, 3}) {
+      const Kernels& kernels = kernels_of(int(tier));
+      GuardedDevice device(threads);
+      Parameter p(device, "p", Parameter::Layout::panels, {{"p", rows}}, cols, {DType::bf16});
+      p.set_rows(0, rows, random_floats(rows * cols, 1).data());
+      Tensor values = p.values(), packed = p.packed(), mean(device, {p.stored()}, DType::f32),
+             variance(device, {p.stored()}, DType::f32), again(device, {p.stored()}, DType::bf16);
+      fill_zero(mean), fill_zero(variance);
+      const auto bits_of = [](const Tensor& t) {
+        std::vector<uint16_t> bits;
+        for (int64_t i = 0; i < t.size(); ++i) bits.push_back(t.data<BFloat16>()[i].bits);
+        return bits;
+      };
+      const auto before = bits_of(packed);
+      kernels.pack_bf16(device.threads(), values, again);
+      EXPECT_EQ(bits_of(again), before);
+      kernels.adamw(device.threads(), tensor_of(device, {p.stored()}, random_floats(p.stored(), 2)), step_of(1), values, mean,
+                    variance, packed);
+      EXPECT_NE(bits_of(packed), before);
+      kernels.pack_bf16(device.threads(), values, again);
+      EXPECT_EQ(bits_of(packed), bits_of(again));
+    }
 }
 
 TEST(AdamW, FollowsTheDefinition) {
@@ -95,13 +123,13 @@ TEST(AdamW, Speed) {
   Device device(1);
   const Tensor gradient = tensor_of(device, {size}, random_floats(size, 1));
   Tensor values = tensor_of(device, {size}, random_floats(size, 2)), mean(device, {size}, DType::f32),
-         variance(device, {size}, DType::f32);
+         variance(device, {size}, DType::f32), packed = values;
   fill_zero(mean), fill_zero(variance);
   for (Tier tier : timed_tiers()) {
     const Kernels& kernels = kernels_of(int(tier));
     const double n = double(size);
     time_call(fmt::format("adamw [{}]", name_of(tier)), n, 28 * n,
-              [&] { kernels.adamw(device.threads(), gradient, step_of(1), values, mean, variance); });
+              [&] { kernels.adamw(device.threads(), gradient, step_of(1), values, mean, variance, packed); });
     time_call(fmt::format("sum_of_squares [{}]", name_of(tier)), n, 4 * n,
               [&] { kernels.sum_of_squares(device.threads(), gradient); });
   }

@@ -29,6 +29,11 @@ TEST(Embedding, RepeatedIdsAndTwoTables) {
     };
     op.rounding_terms = 4;  // one id comes four times
     check_op(op);
+    if (cols % 2 == 0) {
+      OpCase bf16 = op;
+      bf16.name += " bf16", bf16.compute = DType::bf16;
+      check_op(bf16);
+    }
 
     op.name += " with positions";
     op.parameters.push_back(matrix(6, cols));

@@ -34,6 +34,37 @@ TEST(Linear, OddSizes) {
       for (bool with_bias : {false, true}) check_op(linear_case(rows, depth, outputs, with_bias));
 }
 
+// Numbers of eight bits: their products are exact, so that bf16 is as near to the reference as f32.
+TEST(Linear, Bf16) {
+  for (int64_t rows : {1, 2, 12, 13, 65})
+    for (const auto& [depth, outputs] : {std::pair<int64_t, int64_t>{2, 1}, {18, 33}, {50, 31}, {34, 100}, {64, 64}}) {
+      OpCase op = linear_case(rows, depth, outputs, rows % 2 == 0);
+      op.compute = DType::bf16;
+      check_op(op);
+    }
+  for (OpCase op : {linear_case(3, 40, 1100, true), linear_case(500, 70, 40, false), linear_case(2, 1500, 290, true)}) {
+    op.probes = 4, op.compute = DType::bf16;
+    check_op(op);
+  }
+}
+
+// What is not exact in bf16 is rounded to it, to nearest even, on both sides of the product.
+TEST(Linear, Bf16RoundsItsOperands) {
+  const std::vector<float> x = random_floats(7 * 20, 1), w = random_floats(40 * 20, 2);
+  const auto run = [](const Kernels& kernels, const std::vector<float>& x, const std::vector<float>& w) {
+    Device device(1);
+    Parameter weight(device, "w", Parameter::Layout::panels, {{"w", 40}}, 20, {DType::bf16});
+    weight.set_rows(0, 40, w.data());
+    return floats_of(linear(Pass{device, kernels}, tensor_of(device, {7, 20}, x), weight));
+  };
+  const auto rounded = [](std::vector<float> values) {
+    for (float& value : values) value = float(BFloat16(value));
+    return values;
+  };
+  for (Tier tier : supported_tiers())
+    expect_same_bits(run(kernels_of(int(tier)), x, w), run(kernels_of(int(tier)), rounded(x), rounded(w)), "rounded before");
+}
+
 // More outputs than the 512 that backward turns at once, more rows than a block, several groups of panels.
 TEST(Linear, CrossesEveryBlock) {
   for (OpCase op : {linear_case(3, 40, 1100, true), linear_case(500, 70, 40, false), linear_case(2, 1500, 290, true)}) {

@@ -1,6 +1,9 @@
 // The numeric contract, with ==: logits do not depend on threads, tiers, chunking, or the company a sequence keeps.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <tuple>
+
 #include "backend/cpu/tier.h"
 #include "base/random.h"
 #include "model/transformer.h"
@@ -38,26 +41,48 @@ std::vector<float> run(const Transformer& model, const Kernels& kernels, const T
   return {y.data<float>(), y.data<float>() + y.size()};
 }
 
-class Forward : public testing::TestWithParam<const char*> {};
+// A family, and what its matrices multiply in.
+class Forward : public testing::TestWithParam<std::tuple<const char*, DType>> {
+ protected:
+  ModelConfig config() const { return small(std::get<0>(GetParam())); }
+  // bf16 without the f32 values, as a model that is only run.
+  Precision precision() const { return {std::get<1>(GetParam()), /*keeps_master=*/false}; }
+};
 
 TEST_P(Forward, SameBitsForThreadsAndTiers) {
   const TokenBatch b = sequences({5, 300, 1, 33});
-  std::vector<float> first;
+  std::map<std::string, std::vector<float>> first_of;  // by how the tier sums
   for (int threads : {1, 2, 5})
     for (Tier tier : supported_tiers()) {
+      const Kernels& kernels = kernels_of(int(tier));
       Device device(threads);
-      Transformer model(device, small(GetParam()));
+      Transformer model(device, config(), precision());
       model.initialise(1);
       BatchKv kv;
-      const auto logits = run(model, kernels_of(int(tier)), b, kv);
+      const auto logits = run(model, kernels, b, kv);
+      auto& first = first_of[precision().compute == DType::bf16 ? kernels.bf16 : "f32"];
       if (first.empty()) first = logits;
       EXPECT_EQ(logits, first) << threads << " threads, " << name_of(tier);
     }
 }
 
+// What trains and what only runs are the same bits.
+TEST_P(Forward, AMasterChangesNothing) {
+  Device device(2);
+  const TokenBatch b = sequences({5, 40});
+  BatchKv kv;
+  std::vector<std::vector<float>> logits;
+  for (bool keeps_master : {true, false}) {
+    Transformer model(device, config(), {precision().compute, keeps_master});
+    model.initialise(4);
+    logits.push_back(run(model, default_kernels(), b, kv));
+  }
+  EXPECT_EQ(logits[0], logits[1]);
+}
+
 TEST_P(Forward, ASequenceAloneEqualsItselfInABatch) {
   Device device(2);
-  Transformer model(device, small(GetParam()));
+  Transformer model(device, config(), precision());
   model.initialise(2);
   const TokenBatch all = sequences({17, 290, 3});
   BatchKv kv;
@@ -74,7 +99,7 @@ TEST_P(Forward, ASequenceAloneEqualsItselfInABatch) {
 
 TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
   Device device(2);
-  Transformer model(device, small(GetParam()));
+  Transformer model(device, config(), precision());
   model.initialise(3);
   const TokenBatch all = sequences({530});
   BatchKv whole;
@@ -92,7 +117,11 @@ TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Forward, testing::Values("qwen3", "llama", "gpt2"));
+INSTANTIATE_TEST_SUITE_P(Families, Forward,
+                         testing::Combine(testing::Values("qwen3", "llama", "gpt2"), testing::Values(DType::f32, DType::bf16)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)) + "_" + std::string(name_of(std::get<1>(info.param)));
+                         });
 
 }  // namespace
 }  // namespace fude

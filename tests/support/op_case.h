@@ -50,6 +50,8 @@ struct OpCase {
   // entry.
   double rounding_terms = 0;
   bool row_wise = true;
+  // In bf16 all numbers given are exact in it, so that products are exact and f32's tolerance holds.
+  DType compute = DType::f32;
   int probes = 24;  // single elements of each tensor whose gradient is probed, besides two random directions
 };
 

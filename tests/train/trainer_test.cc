@@ -50,12 +50,13 @@ class TrainerRun : public testing::Test {
   }
 
   // Runs until `until` steps are done (the stop comes while that step runs) and gives the weights.
-  std::vector<float> run(const std::string& folder, int threads, int64_t until, int64_t identity = 0) {
+  std::vector<float> run(const std::string& folder, int threads, int64_t until, int64_t identity = 0,
+                         DType compute = DType::f32) {
     ModelConfig config;
     config.vocabulary = 24, config.width = 32, config.layers = 2, config.heads = 2, config.kv_heads = 1, config.head_size = 16;
     config.feed_forward = 40, config.context = 32, config.has_qk_norm = true;
     Device device(threads);
-    Transformer model(device, config);
+    Transformer model(device, config, {compute});
     model.initialise(3);
     auto set = std::make_shared<const ShardSet>(root_ + "/shards");
     Loader loader(Mixture({{set, 1.0}}, 5), {.packing = {.row_tokens = 32, .open_rows = 4}, .end_of_text = 23});
@@ -91,6 +92,14 @@ TEST_F(TrainerRun, ResumedEqualsUninterrupted) {
     run(folder, 1, cut);
     EXPECT_EQ(run(folder, 3, 100), whole) << "cut after step " << cut;
   }
+}
+
+TEST_F(TrainerRun, ResumedEqualsUninterruptedInBf16) {
+  const auto whole = run("whole", 2, 100, 0, DType::bf16);
+  EXPECT_LT(losses.back(), 0.8 * losses.front());
+  run("cut", 1, 5, 0, DType::bf16);
+  EXPECT_EQ(run("cut", 3, 100, 0, DType::bf16), whole);
+  EXPECT_NE(run("f32", 2, 100), whole);
 }
 
 TEST_F(TrainerRun, RefusesTheStateOfAnotherRun) {

@@ -100,13 +100,15 @@ FUDE_INLINE Lanes load(const BFloat16* p) {
     return (Part)(__builtin_convertvector(half, UintPart) << 16);
   });
 }
-// Rounds to nearest even; NaN stays NaN.
+// Rounded to nearest even, in the upper half of each word; NaN stays NaN.
+FUDE_INLINE UintPart bf16_bits(Part x) {
+  const UintPart bits = (UintPart)x;
+  const UintPart rounded = bits + 0x7FFFu + ((bits >> 16) & 1u);
+  return ((IntPart)(bits & 0x7FFFFFFFu) > 0x7F800000 ? UintPart{} + 0x7FC00000u : rounded) & 0xFFFF0000u;
+}
 FUDE_INLINE void store(BFloat16* p, const Lanes& x) {
   make_lanes([&](auto i) FUDE_INLINE_BODY {
-    const UintPart bits = (UintPart)x.part[i];
-    const UintPart rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
-    const UintPart kept = (IntPart)(bits & 0x7FFFFFFFu) > 0x7F800000 ? UintPart{} + 0x7FC0u : rounded;
-    *(UnalignedHalfPart*)(p + i * kPartLanes) = __builtin_convertvector(kept, HalfPart);
+    *(UnalignedHalfPart*)(p + i * kPartLanes) = __builtin_convertvector(bf16_bits(x.part[i]) >> 16, HalfPart);
     return x.part[i];
   });
 }
