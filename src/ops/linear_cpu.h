@@ -14,10 +14,14 @@
 
 #include "ops/linear_pack_cpu.h"
 
+#include "ops/linear_weight_cpu.h"
+
 inline constexpr int64_t kChain = 256;
 
 template <class Step>
-inline constexpr TileTable kPackedTiles = packed_tiles<Step>(std::make_index_sequence<kTileRows>());
+inline constexpr TileTable kPackedTiles = packed_tiles<Step, false>(std::make_index_sequence<kTileRows>());
+template <class Step>
+inline constexpr TileTable kStreamTiles = packed_tiles<Step, true>(std::make_index_sequence<kStreamRows>());
 
 inline int64_t parts_of(int64_t whole, int64_t part) { return (whole + part - 1) / part; }
 
@@ -32,100 +36,22 @@ FUDE_INLINE void for_groups(int64_t begin, int64_t end, int64_t units, const Bod
   }
 }
 
-// How each format reads a weight. Forward: words [count][32] of a panel from word `first` of its chains on.
-// dX: the tile's columns of `panels` panels, as runs of words.
-template <class Format>
-struct WeightReader;
-
-template <>
-struct WeightReader<F32Words> {
-  using Columns = InPanel;
-  const float* weight;
-  int64_t depth;
-  explicit WeightReader(const Parameter& w) : weight(w.packed().data<float>()), depth(w.cols()) {}
-  static constexpr int64_t kBytes = 4;
-  const float* memory(int64_t panel, int64_t first) const {
-    return weight + (panel * depth + first) * kPanel;
-  }
-  const float* memory_of_columns(int64_t panel, int64_t column) const { return memory(panel, column); }
-  const float* lanes(int64_t panel, int64_t first, int64_t) const {
-    return weight + (panel * depth + first) * kPanel;
-  }
-  const float* columns(int64_t panel, int64_t, int64_t column, int64_t, int64_t& run_stride) const {
-    run_stride = depth * kPanel;
-    return weight + (panel * depth + column) * kPanel;
-  }
-};
-
-template <>
-struct WeightReader<RoundedWords> {
-  using Columns = InPanel;
-  const BFloat16* weight;
-  int64_t depth;
-  static constexpr int64_t kBytes = 2;
-  explicit WeightReader(const Parameter& w) : weight(w.packed().data<BFloat16>()), depth(w.cols()) {}
-  const float* memory(int64_t panel, int64_t first) const {
-    return reinterpret_cast<const float*>(weight + (panel * depth + first) * kPanel);
-  }
-  const float* memory_of_columns(int64_t panel, int64_t column) const {
-    return reinterpret_cast<const float*>(weight + (panel * depth + column) * kPanel);
-  }
-  const float* lanes(int64_t panel, int64_t first, int64_t count) const {
-    float* to = scratch(ScratchUse::lanes, count * kPanel);
-    widen_panel(weight + panel * depth * kPanel, first, count, to);
-    return to;
-  }
-  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count,
-                       int64_t& run_stride) const {
-    run_stride = count * kPanel;
-    float* to = scratch(ScratchUse::rows, panels * run_stride);
-    for (int64_t p = 0; p < panels; ++p)
-      widen_panel(weight + (panel + p) * depth * kPanel, column, count, to + p * run_stride);
-    return to;
-  }
-};
-
-#if FUDE_TIER_LEVEL >= 3
-template <>
-struct WeightReader<PairWords> {
-  using Columns = PairsInPanel;
-  const BFloat16* weight;
-  int64_t depth;
-  static constexpr int64_t kBytes = 4;
-  explicit WeightReader(const Parameter& w) : weight(w.packed().data<BFloat16>()), depth(w.cols()) {}
-  const float* memory(int64_t panel, int64_t first) const {
-    return reinterpret_cast<const float*>(weight + (panel * depth + 2 * first) * kPanel);
-  }
-  const float* memory_of_columns(int64_t panel, int64_t column) const {
-    return reinterpret_cast<const float*>(weight + (panel * depth + column) * kPanel);
-  }
-  const float* lanes(int64_t panel, int64_t first, int64_t) const {
-    return reinterpret_cast<const float*>(weight + (panel * depth + 2 * first) * kPanel);
-  }
-  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count,
-                       int64_t& run_stride) const {
-    run_stride = count * kPanel / 2;
-    float* to = scratch(ScratchUse::rows, panels * run_stride);
-    for (int64_t p = 0; p < panels; ++p)
-      pair_features(weight + (panel + p) * depth * kPanel, column, count, to + p * run_stride);
-    return to;
-  }
-};
-#endif
-
 template <class Format>
 inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
                     Tensor& y_NO) {
   const int64_t n = x_NK.rows(), depth = w.cols(), outputs = w.rows(), panels = parts_of(outputs, kPanel);
   const float *x = x_NK.data<float>(), *b = bias ? bias->values().data<float>() : nullptr;
   float* y = y_NO.data<float>();
+  if (n == 0) return;
   const WeightReader<Format> weight(w);
   const int64_t words = parts_of(depth, Format::kPerWord);
+  // With few rows the weight comes from memory, once: whole panels, a part that stays in L1 at a time.
+  const bool is_stream = n <= 2 * kTileRows;
+  const int64_t chain = is_stream ? words : kChain, part = is_stream ? kChain / 2 : kChain;
+  const TileTable& tiles = is_stream ? kStreamTiles<typename Format::Step> : kPackedTiles<typename Format::Step>;
   // Rows are spread evenly over tiles: 8 rows are two tiles of 4 rather than 6 and 2.
-  const int64_t tiles = parts_of(n, kTileRows), tile_rows = parts_of(n, std::max<int64_t>(1, tiles));
+  const int64_t most = is_stream ? kStreamRows : kTileRows, tile_rows = parts_of(n, parts_of(n, most));
   const int64_t block_rows = 192 / kTileRows * tile_rows;
-  // With few rows a panel is read once, from memory, and had better be read in one go.
-  const int64_t chain = n <= 2 * kTileRows ? words : kChain;
   threads.parallel_ranges(parts_of(n, block_rows) * panels, 2, [&](int64_t begin, int64_t end) {
     for_groups(begin, end, panels, [&](int64_t block, int64_t first_panel, int64_t last_panel) {
       const int64_t first_row = block * block_rows, last_row = std::min(n, first_row + block_rows);
@@ -138,23 +64,23 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
                              std::min(depth - at, count * Format::kPerWord), rows,
                              packed + (row - first_row) * count);
         }
-        const Start start = first > 0 ? Start::results : b ? Start::bias : Start::zero;
-        for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-          const float* lanes = weight.lanes(panel, first, count);
-          const float* next = panel + 1 < last_panel ? weight.memory(panel + 1, first)
-                                                     : weight.memory(first_panel, first + count);
-          const int64_t lines = count * kPanel / 16 * WeightReader<Format>::kBytes / 4;
-          for (int64_t row = first_row; row < last_row; row += tile_rows) {
-            const int64_t done = row - first_row, all = last_row - first_row;
-            prefetch_lines(next, lines * done / all, lines * std::min(all, done + tile_rows) / all);
-            if (row + tile_rows < last_row)
-              prefetch_results(y + (row + tile_rows) * outputs + panel * kPanel, outputs, tile_rows);
-            run_tile(kPackedTiles<typename Format::Step>,
-                     {packed + (row - first_row) * count, 0, count, lanes, b ? b + panel * kPanel : nullptr,
-                      y + row * outputs + panel * kPanel, outputs, start},
-                     std::min(tile_rows, last_row - row), std::min(kPanel, outputs - panel * kPanel));
+        for (int64_t panel = first_panel; panel < last_panel; ++panel)
+          for (int64_t t = 0; t < count; t += part) {
+            const int64_t steps = std::min(part, count - t), all = last_row - first_row;
+            const float* lanes = weight.lanes(panel, first + t, steps);
+            const Start start = first + t > 0 ? Start::results : b ? Start::bias : Start::zero;
+            for (int64_t row = first_row; row < last_row; row += tile_rows) {
+              const int64_t rows = std::min(tile_rows, last_row - row), done = row - first_row;
+              if (!is_stream)
+                weight.prefetch(panel + 1, at, count * Format::kPerWord, done, done + rows, all);
+              float* results = y + row * outputs + panel * kPanel;
+              if (row + tile_rows < last_row) prefetch_results(results + tile_rows * outputs, outputs, tile_rows);
+              run_tile(tiles,
+                       {packed + done * count + t * rows, 0, steps, lanes, b ? b + panel * kPanel : nullptr,
+                        results, outputs, start},
+                       rows, std::min(kPanel, outputs - panel * kPanel));
+            }
           }
-        }
       }
     });
   });
@@ -194,13 +120,9 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
                         tile_columns = std::min<int64_t>(kTileRows, depth - column);
           int64_t run_stride;
           const float* words = weight.columns(panel, count, column, tile_columns, run_stride);
-          // The next columns, a part with each tile: their runs in the first panels' memory.
-          const bool has_next = tile + 1 < last_tile;
           for (int64_t r = 0; r < width; r += kPanel) {
-            if (has_next)
-              for (int64_t p = count * r / width; p < count * (r + kPanel) / width; ++p)
-                prefetch_lines(weight.memory_of_columns(panel + p, column + tile_columns), 0,
-                               kTileRows * kPanel / 16 * WeightReader<Format>::kBytes / 4);
+            for (int64_t p = count * r / width; p < count * (r + kPanel) / width; ++p)
+              weight.prefetch(panel + p, column + tile_columns, kTileRows, 0, 1, 1);
             run_tile(kColumnTiles,
                      {words, run_stride, chain, lanes + r * chain, nullptr,
                       results_KN + (column - first_column) * width + r, width,

@@ -33,7 +33,8 @@ struct PairWords {
   static constexpr int64_t kPerWord = 2;
   static FUDE_INLINE Vector along(const float* row, int64_t left) {
     const Vector low = vector_load_first(row, left), high = vector_load_first(row + kWidth, left - kWidth);
-    return (Vector)_mm512_cvtne2ps_pbh(high, low);
+    const __m512i lower = _mm512_castsi256_si512((__m256i)_mm512_cvtneps_pbh(low));
+    return (Vector)_mm512_inserti64x4(lower, (__m256i)_mm512_cvtneps_pbh(high), 1);
   }
   // A null second row counts as zeros.
   static FUDE_INLINE Vector across(const float* row, const float* second, int64_t n) {
@@ -117,6 +118,7 @@ inline void pack_across(const float* rows_at, int64_t stride, int64_t rows, int6
 inline void widen_panel(const BFloat16* panel, int64_t first, int64_t count, float* to) {
   for (int64_t k = 0; k < count; k += 2)
     for (int64_t lane = 0; lane < kPanel; lane += kWidth) {
+      __builtin_prefetch(panel + (first + k + 64) * kPanel + lane * 2);
       UintPart pairs;
       __builtin_memcpy(&pairs, panel + (first + k) * kPanel + lane * 2, sizeof pairs);
       vector_store(to + k * kPanel + lane, (Vector)(pairs << 16));

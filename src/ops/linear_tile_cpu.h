@@ -53,7 +53,10 @@ struct TileArguments {
   Start start;
 };
 
-template <class Step, class Words, size_t... I, size_t... J>
+// How far ahead a streamed panel is asked for, in words of each lane: 8 KiB.
+inline constexpr int64_t kAhead = 64;
+
+template <class Step, class Words, bool kIsStream, size_t... I, size_t... J>
 FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequence<I...>,
                            std::index_sequence<J...>) {
   constexpr size_t V = sizeof...(J);
@@ -73,6 +76,7 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
     const float* a = run;
     for (int64_t k = kRun == 0 ? left : kRun; k > 0; --k) {
       const Vector lanes[V] = {vector_load(b + J * kWidth)...};
+      if constexpr (kIsStream) __builtin_prefetch(b + kAhead * kPanel), __builtin_prefetch(b + kAhead * kPanel + 16);
       ((acc[I] = Step::apply(vector_set(a[Words::offset(int(I / V))]), lanes[I % V], acc[I])), ...);
       a += Words::kStep;
       b += kPanel;
@@ -83,14 +87,14 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
 }
 
 // All 32 lanes of R rows, as many vectors at a time as fit into the registers beside each other: wide for few
-// rows, whose chains would otherwise wait for themselves.
-template <class Step, class Words, int R>
+// rows, whose chains would otherwise wait for themselves. A stream's panel comes from memory, whole lines at a time.
+template <class Step, class Words, int R, bool kIsStream = false>
 void tile_of(const TileArguments& t) {
   constexpr int kAll = int(kPanel) / kWidth, kMost = kTileRows * 2 / R;
-  constexpr int V = kMost >= kAll ? kAll : kMost >= 4 ? 4 : 2;
+  constexpr int V = kIsStream || kMost >= kAll ? kAll : kMost >= 4 ? 4 : 2;
   for (int64_t lane = 0; lane < kPanel; lane += V * kWidth)
-    run_lanes<Step, Words>(t, lane, std::make_index_sequence<size_t(R) * V>(),
-                           std::make_index_sequence<size_t(V)>());
+    run_lanes<Step, Words, kIsStream>(t, lane, std::make_index_sequence<size_t(R) * V>(),
+                                      std::make_index_sequence<size_t(V)>());
 }
 
 using TileFunction = void (*)(const TileArguments&);
@@ -98,19 +102,16 @@ struct TileTable {
   TileFunction of_rows[kTileRows + 1];
 };
 // Rows packed for exactly R rows each.
-template <class Step, size_t... R>
+template <class Step, bool kIsStream, size_t... R>
 constexpr TileTable packed_tiles(std::index_sequence<R...>) {
-  return {{nullptr, &tile_of<Step, Packed<int(R) + 1>, int(R) + 1>...}};
+  return {{nullptr, &tile_of<Step, Packed<int(R) + 1>, int(R) + 1, kIsStream>...}};
 }
 template <class Step, class Words, size_t... R>
 constexpr TileTable panel_tiles(std::index_sequence<R...>) {
   return {{nullptr, &tile_of<Step, Words, int(R) + 1>...}};
 }
 
-// Asks for memory that comes next: `lines` of 64 bytes into L2, or rows of 32 results into L1.
-FUDE_INLINE void prefetch_lines(const float* p, int64_t first, int64_t last) {
-  for (int64_t i = first; i < last; ++i) __builtin_prefetch(p + i * 16, 0, 2);
-}
+// Asks for the results of the next tile, into L1.
 FUDE_INLINE void prefetch_results(const float* p, int64_t stride, int64_t rows) {
   for (int64_t r = 0; r < rows; ++r)
     __builtin_prefetch(p + r * stride, 1, 3), __builtin_prefetch(p + r * stride + 16, 1, 3);

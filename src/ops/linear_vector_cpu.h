@@ -4,7 +4,7 @@ using Vector = Part;
 inline constexpr int kWidth = int(kPartLanes);
 
 #if FUDE_TIER_LEVEL >= 2
-inline constexpr int kTileRows = 12;
+inline constexpr int kTileRows = 12, kStreamRows = 8;
 // Words are copied, never added to: a pair of bf16 is no f32.
 FUDE_INLINE Vector vector_set(float x) { return _mm512_set1_ps(x); }
 FUDE_INLINE Vector vector_load(const float* p) { return _mm512_loadu_ps(p); }
@@ -23,7 +23,7 @@ FUDE_INLINE __m128 quad_of(Vector x) {
   return _mm512_extractf32x4_ps(x, I);
 }
 #elif FUDE_TIER_LEVEL == 1
-inline constexpr int kTileRows = 6;
+inline constexpr int kTileRows = 6, kStreamRows = 3;
 FUDE_INLINE Vector vector_set(float x) { return _mm256_set1_ps(x); }
 FUDE_INLINE Vector vector_load(const float* p) { return _mm256_loadu_ps(p); }
 FUDE_INLINE void vector_store(float* p, Vector x) { _mm256_storeu_ps(p, x); }
@@ -40,7 +40,7 @@ FUDE_INLINE __m128 quad_of(Vector x) {
   return I == 0 ? _mm256_castps256_ps128(x) : _mm256_extractf128_ps(x, 1);
 }
 #else
-inline constexpr int kTileRows = 4;
+inline constexpr int kTileRows = 4, kStreamRows = 1;
 FUDE_INLINE Vector vector_set(float x) { return Vector{x, x, x, x}; }
 FUDE_INLINE Vector vector_load(const float* p) { return Vector{p[0], p[1], p[2], p[3]}; }
 FUDE_INLINE void vector_store(float* p, Vector x) { __builtin_memcpy(p, &x, 16); }
