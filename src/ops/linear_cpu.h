@@ -46,9 +46,12 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
   const WeightReader<Format> weight(w);
   const int64_t words = parts_of(depth, Format::kPerWord);
   // With few rows the weight comes from memory, once: whole panels, a part that stays in L1 at a time.
-  const bool is_stream = n <= 2 * kTileRows;
+  const bool is_stream = n <= kPanel;
   const int64_t chain = is_stream ? words : kChain, part = is_stream ? kChain / 2 : kChain;
-  const TileTable& tiles = is_stream ? kStreamTiles<typename Format::Step> : kPackedTiles<typename Format::Step>;
+  const TileTable& tiles =
+      is_stream ? kStreamTiles<typename Format::Step> : kPackedTiles<typename Format::Step>;
+  // Each tile of a stream asks for its share of the next part (the next panel's lies behind the last).
+  const int64_t part_bytes = int64_t(sizeof(*weight.elements)) * part * Format::kPerWord * kPanel;
   // Rows are spread evenly over tiles: 8 rows are two tiles of 4 rather than 6 and 2.
   const int64_t most = is_stream ? kStreamRows : kTileRows, tile_rows = parts_of(n, parts_of(n, most));
   const int64_t block_rows = 192 / kTileRows * tile_rows;
@@ -74,10 +77,14 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
               if (!is_stream)
                 weight.prefetch(panel + 1, at, count * Format::kPerWord, done, done + rows, all);
               float* results = y + row * outputs + panel * kPanel;
-              if (row + tile_rows < last_row) prefetch_results(results + tile_rows * outputs, outputs, tile_rows);
+              if (row + tile_rows < last_row)
+                prefetch_results(results + tile_rows * outputs, outputs, tile_rows);
               run_tile(tiles,
                        {packed + done * count + t * rows, 0, steps, lanes, b ? b + panel * kPanel : nullptr,
-                        results, outputs, start},
+                        results, outputs, start,
+                        reinterpret_cast<const char*>(weight.at(panel, at + (t + part) * Format::kPerWord)) +
+                            part_bytes * done / all,
+                        part_bytes / part / 2 * rows / all},
                        rows, std::min(kPanel, outputs - panel * kPanel));
             }
           }

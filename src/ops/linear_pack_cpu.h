@@ -118,7 +118,6 @@ inline void pack_across(const float* rows_at, int64_t stride, int64_t rows, int6
 inline void widen_panel(const BFloat16* panel, int64_t first, int64_t count, float* to) {
   for (int64_t k = 0; k < count; k += 2)
     for (int64_t lane = 0; lane < kPanel; lane += kWidth) {
-      __builtin_prefetch(panel + (first + k + 64) * kPanel + lane * 2);
       UintPart pairs;
       __builtin_memcpy(&pairs, panel + (first + k) * kPanel + lane * 2, sizeof pairs);
       vector_store(to + k * kPanel + lane, (Vector)(pairs << 16));

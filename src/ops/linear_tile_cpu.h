@@ -51,10 +51,10 @@ struct TileArguments {
   float* results;
   int64_t result_stride;
   Start start;
+  // A stream asks for what comes later: two places in every step, `ahead_step` bytes apart.
+  const char* ahead = nullptr;
+  int64_t ahead_step = 0;
 };
-
-// How far ahead a streamed panel is asked for, in words of each lane: 8 KiB.
-inline constexpr int64_t kAhead = 64;
 
 template <class Step, class Words, bool kIsStream, size_t... I, size_t... J>
 FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequence<I...>,
@@ -71,12 +71,17 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
     ((acc[I] = vector_load(results + int64_t(I / V) * stride + int64_t(I % V) * kWidth)), ...);
   }
   const float *run = t.row_words, *b = t.panel + lane;
+  [[maybe_unused]] const char* ahead = t.ahead;
+  [[maybe_unused]] const int64_t ahead_step = t.ahead_step;
   constexpr int64_t kRun = Words::kRun;
   for (int64_t left = t.depth; left > 0; left -= kRun, run += t.run_stride) {
     const float* a = run;
     for (int64_t k = kRun == 0 ? left : kRun; k > 0; --k) {
       const Vector lanes[V] = {vector_load(b + J * kWidth)...};
-      if constexpr (kIsStream) __builtin_prefetch(b + kAhead * kPanel), __builtin_prefetch(b + kAhead * kPanel + 16);
+      if constexpr (kIsStream) {
+        __builtin_prefetch(ahead), __builtin_prefetch(ahead + ahead_step);
+        ahead += 2 * ahead_step;
+      }
       ((acc[I] = Step::apply(vector_set(a[Words::offset(int(I / V))]), lanes[I % V], acc[I])), ...);
       a += Words::kStep;
       b += kPanel;
@@ -87,7 +92,8 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
 }
 
 // All 32 lanes of R rows, as many vectors at a time as fit into the registers beside each other: wide for few
-// rows, whose chains would otherwise wait for themselves. A stream's panel comes from memory, whole lines at a time.
+// rows, whose chains would otherwise wait for themselves. A stream's panel comes from memory, whole lines at
+// a time.
 template <class Step, class Words, int R, bool kIsStream = false>
 void tile_of(const TileArguments& t) {
   constexpr int kAll = int(kPanel) / kWidth, kMost = kTileRows * 2 / R;

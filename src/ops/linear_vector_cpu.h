@@ -1,5 +1,5 @@
-// One register of a tier, as linear uses it: kWidth words of 32 bits. A tile and a copy want single registers,
-// where simd.h's sixteen lanes are for arithmetic that must not see the width.
+// One register of a tier, as linear uses it: kWidth words of 32 bits. A tile and a copy want single
+// registers, where simd.h's sixteen lanes are for arithmetic that must not see the width.
 using Vector = Part;
 inline constexpr int kWidth = int(kPartLanes);
 

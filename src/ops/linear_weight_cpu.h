@@ -1,6 +1,6 @@
-// How linear reads a weight in each format: as lanes for forward, as rows of words for dX. f32 panels are read where
-// they lie; bf16 panels are read there too by the dot product's forward, and otherwise widened or regrouped a block
-// at a time.
+// How linear reads a weight in each format: as lanes for forward, as rows of words for dX. f32 panels are
+// read where they lie; bf16 panels are read there too by the dot product's forward, and otherwise widened or
+// regrouped a block at a time.
 
 // The panels in memory.
 template <class Element>
@@ -9,17 +9,22 @@ struct WeightPanels {
   int64_t depth;
   explicit WeightPanels(const Parameter& w) : elements(w.packed().data<Element>()), depth(w.cols()) {}
 
-  const Element* at(int64_t panel, int64_t column) const { return elements + (panel * depth + column) * kPanel; }
+  const Element* at(int64_t panel, int64_t column) const {
+    return elements + (panel * depth + column) * kPanel;
+  }
   // Asks for part [begin, end) of `parts` of `columns` columns, into L2.
-  void prefetch(int64_t panel, int64_t column, int64_t columns, int64_t begin, int64_t end, int64_t parts) const {
+  void prefetch(int64_t panel, int64_t column, int64_t columns, int64_t begin, int64_t end,
+                int64_t parts) const {
     const int64_t lines = columns * kPanel * int64_t(sizeof(Element)) / 64;
     const char* from = reinterpret_cast<const char*>(at(panel, column));
-    for (int64_t i = lines * begin / parts; i < lines * end / parts; ++i) __builtin_prefetch(from + i * 64, 0, 2);
+    for (int64_t i = lines * begin / parts; i < lines * end / parts; ++i)
+      __builtin_prefetch(from + i * 64, 0, 2);
   }
 };
 
 // lanes: words [count][32] of a panel, from word `first` of its chains on.
-// columns: `count` columns of `panels` panels as words of rows (Columns), the panels' runs `run_stride` apart.
+// columns: `count` columns of `panels` panels as words of rows (Columns), the panels' runs `run_stride`
+// apart.
 template <class Format>
 struct WeightReader;
 
@@ -43,7 +48,8 @@ struct WeightReader<RoundedWords> : WeightPanels<BFloat16> {
     widen_panel(at(panel, 0), first, count, to);
     return to;
   }
-  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count, int64_t& run_stride) const {
+  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count,
+                       int64_t& run_stride) const {
     run_stride = count * kPanel;
     float* to = scratch(ScratchUse::rows, panels * run_stride);
     for (int64_t p = 0; p < panels; ++p) widen_panel(at(panel + p, 0), column, count, to + p * run_stride);
@@ -59,7 +65,8 @@ struct WeightReader<PairWords> : WeightPanels<BFloat16> {
   const float* lanes(int64_t panel, int64_t first, int64_t) const {
     return reinterpret_cast<const float*>(at(panel, 2 * first));
   }
-  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count, int64_t& run_stride) const {
+  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count,
+                       int64_t& run_stride) const {
     run_stride = count * kPanel / 2;
     float* to = scratch(ScratchUse::rows, panels * run_stride);
     for (int64_t p = 0; p < panels; ++p) pair_features(at(panel + p, 0), column, count, to + p * run_stride);

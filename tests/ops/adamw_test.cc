@@ -38,7 +38,8 @@ State run(Tier tier, int threads, int64_t size) {
   return {floats_of(values), floats_of(mean), floats_of(variance)};
 }
 
-// The bf16 panels written in the pass are those of the values it leaves, and those that pack_bf16 and set_rows make.
+// The bf16 panels written in the pass are those of the values it leaves, and those that pack_bf16 and
+// set_rows make.
 TEST(AdamW, WritesBf16Panels) {
   const int64_t rows = 70, cols = 300;
   for (Tier tier : supported_tiers())
@@ -58,8 +59,8 @@ TEST(AdamW, WritesBf16Panels) {
       const auto before = bits_of(packed);
       kernels.pack_bf16(device.threads(), values, again);
       EXPECT_EQ(bits_of(again), before);
-      kernels.adamw(device.threads(), tensor_of(device, {p.stored()}, random_floats(p.stored(), 2)), step_of(1), values, mean,
-                    variance, packed);
+      kernels.adamw(device.threads(), tensor_of(device, {p.stored()}, random_floats(p.stored(), 2)),
+                    step_of(1), values, mean, variance, packed);
       EXPECT_NE(bits_of(packed), before);
       kernels.pack_bf16(device.threads(), values, again);
       EXPECT_EQ(bits_of(packed), bits_of(again));
