@@ -1,7 +1,7 @@
 """PyTorch trains the model that Fude trains, on the very batches that Fude took.
 
     python3 torch_replica.py --model FOLDER --config replica.json --order order.bin --log log.jsonl
-                             [--validation validation.bin --validation-bytes BYTES]
+                             [--validation validation.bin]
 
 FOLDER is the Hugging Face folder that Fude saved before its first step (any decoder whose
 attention goes through transformers' attention interface, and that takes position_ids:
@@ -16,27 +16,18 @@ N. A target of -1 is not learnt from; the loss of a step is the mean over all ot
 record. A token attends to the tokens before it in its own sequence, itself included.
 The validation file has the same form; its loss is the sum over all records.
 
-`replica.json` (only lr and total_steps have no default):
+`replica.json` gives the rest; only `rates`, the learning rate of every step, has no default:
 
-    {"lr": 1e-3, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1, "clip": 1.0,
-     "warmup_steps": 0, "total_steps": 1000, "schedule": "wsd",
-     "decay_fraction": 0.2, "final_lr_fraction": 0.1}
+    {"rates": [1e-5, 2e-5, ...], "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1,
+     "clip": 1.0, "validation_bytes": 0}
 
+`fude train --export FOLDER` writes all of these files: model/, order.bin, validation.bin, replica.json.
 Weight decay is decoupled and falls on tensors of two dimensions and more, embeddings too.
-The gradients are clipped by their global norm; a clip of 0 leaves them be. The learning
-rate of step s = 0, 1, ... is lr times
-
-    (s + 1) / warmup                               while s < warmup,
-    then, with p = (s - warmup) / (total - warmup) and f = final_lr_fraction,
-    f + (1 - f) (1 + cos(pi p)) / 2                "cosine"
-    1 - (1 - f) p                                  "linear"
-    1, and over the last D = round(decay_fraction * total) steps
-    1 - (1 - f) (s - (total - D)) / D              "wsd"
-    1                                              "constant"
+The gradients are clipped by their global norm; a clip of 0 leaves them be.
 
 Every step appends a line of JSON to the log: step, loss, lr, grad_norm, tokens (of the step
 and so far), seconds (of the step, reading included, and so far; validation left out). A
-validation appends step, validation_loss and, with --validation-bytes (how many bytes of text
+validation appends step, validation_loss and, with validation_bytes (how many bytes of text
 the validation targets stand for), bits_per_byte.
 
 Sequences of a record stay packed: only attention is taken sequence by sequence, those of
@@ -57,10 +48,7 @@ import torch.nn.functional as F
 import transformers
 
 transformers.logging.set_verbosity_error()
-DEFAULTS = dict(
-    betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1, clip=1.0, warmup_steps=0,
-    schedule="wsd", decay_fraction=0.2, final_lr_fraction=0.1,
-)
+DEFAULTS = dict(betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1, clip=1.0, validation_bytes=0)
 
 
 class Record:
@@ -148,25 +136,6 @@ transformers.AttentionInterface.register("packed", attention)
 transformers.AttentionMaskInterface.register("packed", lambda *_, **__: None)
 
 
-def factor(settings, step):
-    warmup, total = settings["warmup_steps"], settings["total_steps"]
-    if step < warmup:
-        return (step + 1) / warmup
-    final, kind = settings["final_lr_fraction"], settings["schedule"]
-    progress = min(1.0, (step - warmup) / max(1, total - warmup))
-    if kind == "cosine":
-        return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
-    if kind == "linear":
-        return 1 - (1 - final) * progress
-    if kind == "wsd":
-        decay = round(settings["decay_fraction"] * total)
-        into = min(step - (total - decay), decay)
-        return 1 - (1 - final) * into / decay if into > 0 else 1.0
-    if kind == "constant":
-        return 1.0
-    raise SystemExit(f"schedule {kind!r} is not wsd, cosine, linear or constant")
-
-
 class Replica:
     def __init__(self, options, settings):
         self.options, self.settings = options, settings
@@ -181,7 +150,7 @@ class Replica:
                 dict(params=[p for p in parameters if p.dim() >= 2], weight_decay=settings["weight_decay"]),
                 dict(params=[p for p in parameters if p.dim() < 2], weight_decay=0.0),
             ],
-            lr=settings["lr"], betas=tuple(settings["betas"]), eps=settings["eps"], fused=True)
+            lr=settings["rates"][0], betas=tuple(settings["betas"]), eps=settings["eps"], fused=True)
 
     def loss(self, record):
         """The sum of the losses over the targets of the record."""
@@ -199,7 +168,7 @@ class Replica:
         return F.cross_entropy(logits.float(), record.targets[learnt], reduction="sum")
 
     def step(self, record, number):
-        rate = self.settings["lr"] * factor(self.settings, number)
+        rate = self.settings["rates"][number]
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
@@ -224,8 +193,8 @@ class Replica:
                 count += int((piece.targets >= 0).sum())
         self.model.train()
         result = {"validation_loss": total / count, "validation_targets": count}
-        if self.options.validation_bytes:
-            result["bits_per_byte"] = total / math.log(2) / self.options.validation_bytes
+        if self.settings["validation_bytes"]:
+            result["bits_per_byte"] = total / math.log(2) / self.settings["validation_bytes"]
         return result
 
 
@@ -236,9 +205,8 @@ def main():
     parser.add_argument("--order", required=True)
     parser.add_argument("--log", required=True)
     parser.add_argument("--validation")
-    parser.add_argument("--validation-bytes", type=int)
     parser.add_argument("--validate-every", type=int, default=0, help="steps; always before the first and after the last")
-    parser.add_argument("--steps", type=int, help="stop after so many (the schedule stays that of total_steps)")
+    parser.add_argument("--steps", type=int, help="stop after so many")
     parser.add_argument("--micro", type=int, default=16384, help="tokens to take at a time; 0 takes the record whole")
     parser.add_argument("--bf16", action="store_true", help="autocast to bfloat16; weights and AdamW stay float32")
     parser.add_argument("--compile", action="store_true")
@@ -250,13 +218,12 @@ def main():
     torch.manual_seed(0)
     with open(options.config) as file:
         given = json.load(file)
-    unknown = set(given) - set(DEFAULTS) - {"lr", "total_steps"}
-    missing = {"lr", "total_steps"} - set(given)
-    if unknown or missing:
-        parser.error(f"{options.config}: unknown {sorted(unknown)}, missing {sorted(missing)}")
+    unknown = set(given) - set(DEFAULTS) - {"rates"}
+    if unknown or "rates" not in given:
+        parser.error(f"{options.config}: expected rates; unknown {sorted(unknown)}")
     settings = DEFAULTS | given
     replica = Replica(options, settings)
-    wanted = settings["total_steps"] if options.steps is None else min(options.steps, settings["total_steps"])
+    wanted = len(settings["rates"]) if options.steps is None else min(options.steps, len(settings["rates"]))
 
     with open(options.log, "w") as log:
         def write(entry):

@@ -17,6 +17,7 @@
 #include "model/folder.h"
 #include "text/bpe_train.h"
 #include "text/tokenizer_file.h"
+#include "train/export_run.h"
 #include "train/report.h"
 
 namespace fude {
@@ -182,6 +183,11 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   options.on_save = [&](const std::string& folder) {
     save_tokenizer(folder, tokenizer.data(), kEndOfText, chat_template());
   };
+
+  if (!s.export_to.empty()) {
+    export_run(s.export_to, *model, loader, validation ? &*validation : nullptr, options);
+    return true;
+  }
 
   Report report{.title = s.out, .machine = machine_line(device, kernels)};
   report.settings = {{"parameters", quantity_text(double(model->parameter_count()))},

@@ -50,6 +50,7 @@ struct TrainSettings {
   OptimizerOptions optimizer;
   int64_t validate_every = 100, save_every = 100, keep = 2;
   std::vector<std::string> sample_prompts;  // for the report
+  std::string export_to;                    // write the run down here instead of training
 };
 
 // Trains to the end, or until Ctrl-C; writes metrics.jsonl, checkpoints, report.html, and the finished model to out/model.

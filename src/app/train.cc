@@ -80,6 +80,8 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--validation-rows", s->validation_rows, "rows of validation")->capture_default_str();
   command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
   command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->capture_default_str();
+  command->add_option("--export", s->export_to,
+                      "folder: write weights, batches and rates of the run there instead of training, for another program to repeat");
   command->add_option("--sample", s->sample_prompts, "prompts whose continuations go into the report");
   command->callback([=, &common] {
     s->schedule.kind = schedule_kind_of(*schedule);

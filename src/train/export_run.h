@@ -1,0 +1,19 @@
+// A run written down for another program to repeat: the weights before the first step, the batches in their order, the
+// learning rate of every step. bench/peers/torch_replica.py reads it.
+#pragma once
+
+#include <string>
+
+#include "data/loader.h"
+#include "model/transformer.h"
+#include "train/trainer.h"
+
+namespace fude {
+
+// Writes folder/{model/, order.bin, validation.bin, replica.json}. order.bin has one record per step, little-endian
+// int32: N, S, tokens[N], targets[N], positions[N], sequence_starts[S + 1]; validation.bin likewise. The loader is
+// read from where it stands. Error if the run uses what the other side has not: Muon.
+void export_run(const std::string& folder, const Transformer& model, Loader& loader, const ValidationRows* validation,
+                const TrainerOptions& options);
+
+}  // namespace fude
