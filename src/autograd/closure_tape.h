@@ -13,6 +13,11 @@ namespace fude {
 class ClosureTape final : public Tape {
  public:
   void record(std::function<void(Gradients&)> step) override { steps_.push_back(std::move(step)); }
+  void replay(Gradients& gradients, const std::function<void(Tape&)>& forward) const override {
+    ClosureTape tape;
+    forward(tape);
+    tape.backward(gradients);
+  }
   bool is_empty() const { return steps_.empty(); }
 
   void backward(Gradients& gradients) {

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "ops/checkpoint.h"
+#include "ops/elementwise.h"
 #include "ops/embedding.h"
 
 namespace fude {
@@ -109,8 +111,20 @@ Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& 
   Tensor x_NC = embedding(pass, batch.tokens_N, embedding_);
   if (positions_) add_embedding(pass, batch.positions_N, *positions_, x_NC);
   Residual x{std::move(x_NC)};
-  for (size_t layer = 0; layer < blocks_.size(); ++layer)
-    blocks_[layer]->forward(pass, x, batch, kv, int64_t(layer), config_, rotation_ ? &*rotation_ : nullptr);
+  for (size_t layer = 0; layer < blocks_.size(); ++layer) {
+    const auto run = [this, layer, &batch, &kv](const Pass& pass, Residual& x) {
+      blocks_[layer]->forward(pass, x, batch, kv, int64_t(layer), config_, rotation_ ? &*rotation_ : nullptr);
+    };
+    if (pass.tape == nullptr || !pass.checkpoint_blocks) {
+      run(pass, x);
+    } else {
+      x = {checkpoint(pass, x.sum_NC, [run](const Pass& pass, const Tensor& x_NC) {
+        Residual x{x_NC};
+        run(pass, x);
+        return add(pass, x.sum_NC, x.pending_NC);
+      })};
+    }
+  }
   return (*final_norm_)(pass, x);
 }
 

@@ -37,6 +37,8 @@ class Gradients {
 class Tape {
  public:
   virtual void record(std::function<void(Gradients&)> step) = 0;
+  // Inside a step: runs `forward` with a tape of its own and goes back through that.
+  virtual void replay(Gradients& gradients, const std::function<void(Tape&)>& forward) const = 0;
 
  protected:
   ~Tape() = default;

@@ -11,6 +11,7 @@ struct Pass {
   Device& device;
   const Kernels& kernels;
   Tape* tape = nullptr;
+  bool checkpoint_blocks = false;  // with a tape: keep what enters a block only, and run it again in backward
 
   Threads& threads() const { return device.threads(); }
   Tensor empty(Shape shape, DType type = DType::f32) const { return Tensor(device, shape, type); }
