@@ -18,6 +18,7 @@
 #include "text/bpe_train.h"
 #include "text/tokenizer_file.h"
 #include "train/export_run.h"
+#include "train/memory_plan.h"
 #include "train/report.h"
 
 namespace fude {
@@ -144,7 +145,20 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
     validation.emplace(set, loading, s.validation_rows);
   }
 
-  const auto plan = plan_training_memory(s.shape, s.rows, s.row_tokens, s.compute);
+  if (s.muon)
+    s.optimizer.uses_muon = [](const Parameter& p) {
+      return p.is_matrix() && p.name().find("embed") == std::string::npos && p.name().find("lm_head") == std::string::npos &&
+             p.name().find("wte") == std::string::npos && p.name().find("wpe") == std::string::npos;
+    };
+  TrainerOptions options;
+  options.folder = s.out;
+  options.schedule = s.schedule;
+  options.optimizer = s.optimizer;
+  options.step = s.step;
+  options.blocks_per_step = s.blocks, options.rows_per_block = s.rows;
+  options.validate_every = s.validate_every, options.save_every = s.save_every, options.keep_checkpoints = s.keep;
+
+  const auto plan = plan_training_memory(s.shape, options, s.row_tokens, s.compute);
   std::string parts;
   for (int i = 0; i < kPurposes; ++i)
     if (plan.at_peak[size_t(i)] > 0)
@@ -155,26 +169,15 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   auto model = s.model.empty() ? std::make_unique<Transformer>(device, s.shape, Precision{s.compute})
                                : load_model(device, s.model, {s.compute});
   if (s.model.empty()) model->initialise(common.seed);
-  if (s.muon)
-    s.optimizer.uses_muon = [](const Parameter& p) {
-      return p.is_matrix() && p.name().find("embed") == std::string::npos && p.name().find("lm_head") == std::string::npos &&
-             p.name().find("wte") == std::string::npos && p.name().find("wpe") == std::string::npos;
-    };
 
   const Json shape = architecture_of(s.shape.family).write(s.shape);
   const std::string settings_text =
-      fmt::format("{} rows {} blocks {} tokens {} concat {} muon {} lr {} {} steps {} warmup {} final {} decay {} wd {} clip {} "
+      fmt::format("{} rows {} blocks {} slots {} tokens {} concat {} muon {} lr {} {} steps {} warmup {} final {} decay {} wd {} clip {} "
                   "betas {} {} eps {} from {}",
-                  shape.dump(), s.rows, s.blocks, s.row_tokens, s.concat, s.muon, s.schedule.learning_rate,
+                  shape.dump(), s.rows, s.blocks, s.step.slots, s.row_tokens, s.concat, s.muon, s.schedule.learning_rate,
                   name_of(s.schedule.kind), s.schedule.steps, s.schedule.warmup_steps, s.schedule.final_fraction,
                   s.schedule.decay_fraction, s.optimizer.weight_decay, s.optimizer.max_norm, s.optimizer.beta1,
                   s.optimizer.beta2, s.optimizer.eps, s.model);
-  TrainerOptions options;
-  options.folder = s.out;
-  options.schedule = s.schedule;
-  options.optimizer = s.optimizer;
-  options.blocks_per_step = s.blocks, options.rows_per_block = s.rows;
-  options.validate_every = s.validate_every, options.save_every = s.save_every, options.keep_checkpoints = s.keep;
   options.identity = {{"text", hash_hex(text_identity)},
                       {"tokenizer", tokenizer.hash()},
                       {"settings", hash_hex(settings_text)},

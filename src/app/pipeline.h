@@ -45,6 +45,7 @@ struct TrainSettings {
   ModelConfig shape;
   DType compute = DType::f32;  // of the matrix products
   int64_t row_tokens = 256, rows = 16, blocks = 1, validation_rows = 64;
+  StepOptions step;
   bool concat = false, muon = false;
   Schedule schedule;
   OptimizerOptions optimizer;

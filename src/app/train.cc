@@ -66,6 +66,10 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")->capture_default_str();
   command->add_option("--rows", s->rows, "rows in a block")->capture_default_str();
   command->add_option("--blocks", s->blocks, "blocks in a step (gradients are summed)")->capture_default_str();
+  command->add_option("--gradient-slots", s->step.slots, "power of two: groups of blocks whose sums meet in a pairwise tree, so "
+                                                         "that as many workers may share a step and give the same bits")->capture_default_str();
+  command->add_flag("--checkpoint-activations", s->step.checkpoint_blocks,
+                    "keep less of the forward pass and run it again: less memory, a third more time, the same bits");
   command->add_flag("--concat", s->concat, "join documents into full rows, attention over the whole row");
   command->add_option("--steps", s->schedule.steps, "steps")->capture_default_str();
   command->add_option("--learning-rate", s->schedule.learning_rate, "highest learning rate")->capture_default_str();

@@ -1,16 +1,21 @@
-// One pass over a batch: forward, loss, backward. The same code on a Device that only counts is the memory plan.
+// A step's loss and gradients: forward, loss and backward of its blocks, which are the leaves of a sum of
+// fixed order (docs/numerics.md). A step has R slots; the blocks of a slot are added serially, slots in a
+// pairwise tree:
+//
+//   (s0 + s1) + (s2 + s3)     s0 = block 0 + block 1 + …
+//
+// A worker may sum any whole subtree by itself; when their sums meet in the same tree, any number of workers
+// up to R gives the same bits. Memory: one gradient, and one more for each level of the worker's tree.
 #pragma once
 
+#include <deque>
 #include <span>
 
+#include "autograd/gradient_store.h"
 #include "data/packing.h"
 #include "model/transformer.h"
 
 namespace fude {
-
-// Sum of the losses (nats) over the targets of a block; with gradients given, adds scale · d(sum) to them.
-double run_block(const Transformer& model, const Kernels& kernels, const TokenBlock& block, Gradients* gradients,
-                 float scale);
 
 struct BatchLoss {
   double nats = 0;  // sum over targets
@@ -21,12 +26,38 @@ struct BatchLoss {
   double bits_per_byte() const;
 };
 
-// All blocks of a step, in order: gradients of the mean loss. The blocks are the leaves of the sum (docs/numerics.md).
-BatchLoss run_blocks(const Transformer& model, const Kernels& kernels, std::span<const TokenBlock> blocks,
-                     Gradients* gradients);
+// The loss of some blocks, without gradients.
+BatchLoss evaluate(const Transformer& model, const Kernels& kernels, std::span<const TokenBlock> blocks);
 
-// Bytes by purpose at the high-water mark of training this model with AdamW on such blocks.
-Device::Usage plan_training_memory(const ModelConfig& config, int64_t block_rows, int64_t row_tokens,
-                                   DType compute = DType::f32);
+struct StepOptions {
+  int64_t slots = 1;               // R, a power of two; another R, other bits
+  bool checkpoint_blocks = false;  // less memory, more time, the same bits
+};
+
+class GradientSum {
+ public:
+  // The model must outlive it.
+  GradientSum(const Transformer& model, const Kernels& kernels, StepOptions options);
+
+  // Forgets the last sum and makes that of these blocks: the gradients of the mean loss over their targets.
+  // The slots must divide the number of blocks.
+  BatchLoss run(std::span<const TokenBlock> blocks);
+  // The same for a worker's subtree of a step with this many targets in all; `slots` are those of the
+  // subtree.
+  BatchLoss run_subtree(std::span<const TokenBlock> blocks, int64_t targets_of_step);
+  // Where two subtrees meet.
+  void add(const GradientStore& other);
+
+  const GradientStore& gradients() const { return levels_.front(); }
+
+ private:
+  double sum_slots(std::span<const TokenBlock> blocks, int64_t slots, size_t level, float scale);
+  void add(size_t level, const GradientStore& other);
+
+  const Transformer& model_;
+  const Kernels& kernels_;
+  StepOptions options_;
+  std::deque<GradientStore> levels_;  // the sum, and the right-hand terms of the additions that are open
+};
 
 }  // namespace fude

@@ -48,9 +48,12 @@ Trainer::Trainer(Transformer& model, const Kernels& kernels, Loader& loader, con
       validation_(validation),
       options_(std::move(options)),
       optimizer_(model.device(), kernels, model.parameters(), options_.optimizer),
-      gradients_(model.device()) {
+      gradients_(model, kernels, options_.step) {
   options_.schedule.check();
   require(options_.blocks_per_step >= 1 && options_.rows_per_block >= 1, "[train] expected at least one row per step");
+  require(options_.blocks_per_step % options_.step.slots == 0,
+          "[train] expected blocks that {} gradient slots can share alike, got {} in a step", options_.step.slots,
+          options_.blocks_per_step);
   make_directories(options_.folder);
 }
 
@@ -116,7 +119,7 @@ BatchLoss Trainer::validate() const {
   if (validation_ == nullptr) return total;
   for (int64_t row = 0; row < validation_->rows(); row += options_.rows_per_block) {
     const TokenBlock block = validation_->block(row, std::min(options_.rows_per_block, validation_->rows() - row));
-    const BatchLoss part = run_blocks(model_, kernels_, {&block, 1}, nullptr);
+    const BatchLoss part = evaluate(model_, kernels_, {&block, 1});
     total.nats += part.nats, total.targets += part.targets, total.bytes += part.bytes;
   }
   return total;
@@ -128,8 +131,7 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     const double began = now_seconds();
     std::vector<TokenBlock> blocks;
     for (int64_t i = 0; i < options_.blocks_per_step; ++i) blocks.push_back(loader_.next(options_.rows_per_block));
-    gradients_.restart();
-    const BatchLoss loss = run_blocks(model_, kernels_, blocks, &gradients_);
+    const BatchLoss loss = gradients_.run(blocks);
     StepMetrics line;
     line.loss = loss.mean();
     line.learning_rate = options_.schedule.at(steps_done_);
@@ -138,7 +140,7 @@ bool Trainer::run(const std::atomic<bool>* stop) {
             "[train] the loss of step {} is not a number; resume from the last checkpoint with a lower learning rate or "
             "stronger clipping",
             steps_done_ + 1);
-    line.gradient_norm = optimizer_.step(gradients_, float(line.learning_rate));
+    line.gradient_norm = optimizer_.step(gradients_.gradients(), float(line.learning_rate));
     require(std::isfinite(line.gradient_norm), "[train] the gradient of step {} is not a number", steps_done_ + 1);
     line.step = ++steps_done_;
     line.tokens = tokens_done_ += loss.tokens;

@@ -25,7 +25,8 @@ struct TrainerOptions {
   std::string folder;                 // checkpoints, metrics.jsonl
   Schedule schedule;                  // schedule.steps is the length of the run
   OptimizerOptions optimizer;
-  int64_t blocks_per_step = 1;        // leaves of the gradient sum
+  StepOptions step;
+  int64_t blocks_per_step = 1;        // leaves of the gradient sum; step.slots divides it
   int64_t rows_per_block = 8;
   int64_t validate_every = 100;       // steps; 0: only at the end
   int64_t save_every = 100;
@@ -66,7 +67,7 @@ class Trainer {
   const ValidationRows* validation_;
   TrainerOptions options_;
   Optimizer optimizer_;
-  GradientStore gradients_;
+  GradientSum gradients_;
   SpikeDetector spikes_;
   std::optional<MetricsFile> metrics_;
   int64_t steps_done_ = 0, tokens_done_ = 0;

@@ -27,14 +27,13 @@ void follow(const std::string& family, const char* steps_file, OptimizerOptions 
   for (int32_t target : block.targets_N) block.target_count += target >= 0;
 
   Optimizer optimizer(device, default_kernels(), model->parameters(), options);
-  GradientStore gradients(device);
+  GradientSum gradients(*model, default_kernels(), {});
   const auto losses = steps.read_f32("loss"), norms = steps.read_f32("grad_norm");
   ASSERT_EQ(losses.size(), 10u);
   for (size_t step = 0; step < losses.size(); ++step) {
-    gradients.restart();
-    EXPECT_NEAR(run_blocks(*model, default_kernels(), {&block, 1}, &gradients).mean(), losses[step], kLossBound)
+    EXPECT_NEAR(gradients.run({&block, 1}).mean(), losses[step], kLossBound)
         << family << " step " << step;
-    EXPECT_NEAR(optimizer.step(gradients, 1e-2f), norms[step], kNormBound) << family << " step " << step;
+    EXPECT_NEAR(optimizer.step(gradients.gradients(), 1e-2f), norms[step], kNormBound) << family << " step " << step;
   }
 }
 

@@ -1,0 +1,174 @@
+// The order in which a step's gradients are summed, and what may not change a bit of them: how many workers
+// share the tree, how many threads, and running blocks of the model twice to save memory.
+#include "train/step.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "train/memory_plan.h"
+
+namespace fude {
+namespace {
+
+ModelConfig small(const std::string& family) {
+  ModelConfig c;
+  c.family = family;
+  c.vocabulary = 50, c.width = 32, c.layers = 3, c.heads = 2, c.kv_heads = 1, c.head_size = 16,
+  c.feed_forward = 40;
+  c.context = 64;
+  c.has_qk_norm = family == "qwen3";
+  if (family == "gpt2") {
+    c.norm = NormKind::layer, c.mlp = MlpKind::gelu, c.has_rope = false, c.has_bias = true, c.kv_heads = 2;
+  }
+  return c;
+}
+
+std::vector<TokenBlock> random_blocks(int64_t count) {
+  std::vector<TokenBlock> blocks;
+  Random random{9};
+  for (int64_t i = 0; i < count; ++i) {
+    TokenBlock& block = blocks.emplace_back();
+    block.sequence_starts_S1 = {0};
+    for (int64_t length : {7 + i, int64_t(20)}) {
+      for (int64_t p = 0; p < length; ++p) {
+        block.tokens_N.push_back(int32_t(random.below(50)));
+        block.targets_N.push_back(p + 1 < length ? int32_t(random.below(50)) : -1);
+        block.positions_N.push_back(int32_t(p));
+      }
+      block.sequence_starts_S1.push_back(int32_t(block.tokens_N.size()));
+      block.target_count += length - 1;
+    }
+  }
+  return blocks;
+}
+
+int64_t targets_of(std::span<const TokenBlock> blocks) {
+  int64_t targets = 0;
+  for (const TokenBlock& block : blocks) targets += block.target_count;
+  return targets;
+}
+
+using Values = std::vector<std::vector<float>>;  // of each parameter
+
+Values values_of(const Transformer& model, const GradientStore& gradients) {
+  Values values;
+  for (const Parameter* p : model.parameters()) {
+    const Tensor g = gradients.of(*p);
+    values.emplace_back(g.data<float>(), g.data<float>() + g.size());
+  }
+  return values;
+}
+
+struct Step {
+  Values gradients;
+  double nats;
+};
+
+Step run(const Transformer& model, std::span<const TokenBlock> blocks, StepOptions options) {
+  GradientSum sum(model, default_kernels(), options);
+  double nats = 0;
+  for (int again = 0; again < 2; ++again) nats = sum.run(blocks).nats;  // the second forgets the first
+  return {values_of(model, sum.gradients()), nats};
+}
+
+// One slot: its blocks serially. More: the two halves, added.
+Values naive_tree(const Transformer& model, std::span<const TokenBlock> blocks, int64_t slots,
+                  int64_t targets) {
+  if (slots == 1) {
+    GradientSum sum(model, default_kernels(), {});
+    sum.run_subtree(blocks, targets);
+    return values_of(model, sum.gradients());
+  }
+  Values left = naive_tree(model, blocks.first(blocks.size() / 2), slots / 2, targets);
+  const Values right = naive_tree(model, blocks.subspan(blocks.size() / 2), slots / 2, targets);
+  for (size_t p = 0; p < left.size(); ++p)
+    for (size_t i = 0; i < left[p].size(); ++i) left[p][i] += right[p][i];
+  return left;
+}
+
+class GradientSlots : public testing::Test {
+ protected:
+  GradientSlots() { model.initialise(1); }
+  Device device{2};
+  Transformer model{device, small("qwen3")};
+  std::vector<TokenBlock> blocks = random_blocks(8);
+};
+
+TEST_F(GradientSlots, MeetInAPairwiseTree) {
+  for (int64_t slots : {1, 2, 4, 8})
+    EXPECT_EQ(run(model, blocks, {.slots = slots}).gradients,
+              naive_tree(model, blocks, slots, targets_of(blocks)))
+        << slots << " slots";
+  EXPECT_NE(run(model, blocks, {.slots = 4}).gradients, run(model, blocks, {.slots = 1}).gradients);
+}
+
+// Workers sum the slots of their subtree; then neighbours meet, level by level.
+TEST_F(GradientSlots, AnyNumberOfWorkersGivesTheSameBits) {
+  constexpr int64_t kSlots = 8;
+  const Values whole = run(model, blocks, {.slots = kSlots}).gradients;
+  for (size_t workers : {2, 4, 8}) {
+    std::deque<GradientSum> sums;
+    const size_t share = blocks.size() / workers;
+    for (size_t w = 0; w < workers; ++w) {
+      sums.emplace_back(model, default_kernels(), StepOptions{.slots = kSlots / int64_t(workers)});
+      sums.back().run_subtree(std::span(blocks).subspan(w * share, share), targets_of(blocks));
+    }
+    for (size_t step = 1; step < workers; step *= 2)
+      for (size_t w = 0; w < workers; w += 2 * step) sums[w].add(sums[w + step].gradients());
+    EXPECT_EQ(values_of(model, sums[0].gradients()), whole) << workers << " workers";
+  }
+}
+
+TEST_F(GradientSlots, DoNotDependOnThreads) {
+  const Step two = run(model, blocks, {.slots = 4});
+  for (int threads : {1, 3}) {
+    Device other(threads);
+    Transformer same(other, small("qwen3"));
+    same.initialise(1);
+    const Step step = run(same, blocks, {.slots = 4});
+    EXPECT_EQ(step.gradients, two.gradients);
+    EXPECT_EQ(step.nats, two.nats);
+  }
+}
+
+TEST_F(GradientSlots, AreRefusedUnlessTheyShareTheBlocksAlike) {
+  EXPECT_THROW(GradientSum(model, default_kernels(), {.slots = 3}), Error);
+  EXPECT_THROW(run(model, std::span(blocks).first(6), {.slots = 4}), Error);
+}
+
+class CheckpointedBlocks : public testing::TestWithParam<const char*> {};
+
+TEST_P(CheckpointedBlocks, GiveTheSameBitsInLessMemory) {
+  const auto blocks = random_blocks(2);
+  Values gradients[2];
+  int64_t peak[2];
+  for (const bool checkpoint : {false, true}) {
+    Device device(2);
+    Transformer model(device, small(GetParam()));
+    model.initialise(4);
+    gradients[checkpoint] = run(model, blocks, {.checkpoint_blocks = checkpoint}).gradients;
+    peak[checkpoint] = device.usage().at_peak[int(Purpose::activations)];
+  }
+  EXPECT_EQ(gradients[true], gradients[false]);
+  EXPECT_LT(peak[true], peak[false]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, CheckpointedBlocks, testing::Values("qwen3", "llama", "gpt2"),
+                         [](const auto& info) { return std::string(info.param); });
+
+// What stays of a block is its input; what is made again is one block's.
+TEST(MemoryPlan, OfCheckpointedBlocks) {
+  ModelConfig config = small("gpt2");
+  config.width = 256, config.layers = 12, config.heads = config.kv_heads = 4, config.head_size = 64,
+  config.feed_forward = 1024;
+  TrainerOptions options{.rows_per_block = 4};
+  const auto activations = [&](bool checkpoint) {
+    options.step.checkpoint_blocks = checkpoint;
+    return plan_training_memory(config, options, 64).at_peak[int(Purpose::activations)];
+  };
+  EXPECT_LT(double(activations(true)), 0.25 * double(activations(false)));
+}
+
+}  // namespace
+}  // namespace fude
