@@ -37,6 +37,10 @@ class Gradients {
 class Tape {
  public:
   virtual void record(std::function<void(Gradients&)> step) = 0;
+  // The last step's output can be made again from what that step keeps.
+  virtual void remake(uint64_t output, std::function<Tensor()> make) = 0;
+  // How a step that reads x has it in backward: by making it again where that can be done, else by keeping it.
+  virtual std::function<Tensor()> keep(const Tensor& x) const = 0;
   // Inside a step: runs `forward` with a tape of its own and goes back through that.
   virtual void replay(Gradients& gradients, const std::function<void(Tape&)>& forward) const = 0;
 

@@ -18,6 +18,11 @@ Tensor gelu(const Pass& pass, const Tensor& x) {
     const Tensor dy = d.take(y);
     if (!dy.is_empty()) pass.kernels.gelu_backward(pass.threads(), dy, x, d.into(x));
   });
+  pass.on_remake(y, [&pass, x] {
+    Tensor y = pass.empty(x.shape());
+    pass.kernels.gelu(pass.threads(), x, y);
+    return y;
+  });
   return y;
 }
 

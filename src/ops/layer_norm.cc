@@ -17,6 +17,12 @@ Tensor layer_norm(const Pass& pass, Residual& x, const Parameter& weight_C, cons
     pass.kernels.layer_norm_backward(pass.threads(), dy_NC, x_NC, weight_C.values(), mean_N, r_N,
                                      d.into(x_NC), d.into(weight_C), d.into(bias_C));
   });
+  pass.on_remake(y_NC, [&pass, x_NC = x.sum_NC, mean_N, r_N, &weight_C, &bias_C, eps]() mutable {
+    Tensor y_NC = pass.empty(x_NC.shape());
+    pass.kernels.layer_norm(pass.threads(), x_NC, {}, weight_C.values(), bias_C.values(), eps, x_NC, y_NC,
+                            mean_N, r_N);
+    return y_NC;
+  });
   return y_NC;
 }
 

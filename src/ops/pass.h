@@ -19,6 +19,14 @@ struct Pass {
   void on_backward(Step&& step) const {
     if (tape != nullptr) tape->record(std::forward<Step>(step));
   }
+  // After on_backward, for cheap ops: those that read y need not keep it (see Tape).
+  template <class Make>
+  void on_remake(const Tensor& y, Make&& make) const {
+    if (tape != nullptr) tape->remake(y.id(), std::forward<Make>(make));
+  }
+  std::function<Tensor()> keep(const Tensor& x) const {
+    return tape == nullptr ? std::function<Tensor()>() : tape->keep(x);
+  }
 };
 
 }  // namespace fude

@@ -14,6 +14,11 @@ Tensor rms_norm(const Pass& pass, Residual& x, const Parameter& weight_C, float 
     pass.kernels.rms_norm_backward(pass.threads(), dy_NC, x_NC, weight_C.values(), r_N, d.into(x_NC),
                                    d.into(weight_C));
   });
+  pass.on_remake(y_NC, [&pass, x_NC = x.sum_NC, r_N, &weight_C, eps]() mutable {
+    Tensor y_NC = pass.empty(x_NC.shape());
+    pass.kernels.rms_norm(pass.threads(), x_NC, {}, weight_C.values(), eps, x_NC, y_NC, r_N);
+    return y_NC;
+  });
   return y_NC;
 }
 
