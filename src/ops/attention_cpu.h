@@ -1,174 +1,307 @@
-// Kernels of attention. A work item is one sequence and one key/value head: it turns each block of keys once, so that
-// keys are lanes, and runs every query row of every head of the group over it.
+// Kernels of attention: forward. (attention_backward_cpu.h goes back.)
+//
+// A block of keys is turned so that keys are lanes, and tiles of query rows run over it: scores, their
+// softmax, outputs. Rows are the queries of some positions by the heads of one key/value head, position by
+// position. With many rows an item is one key/value head and some positions: it turns each block once and
+// merges blocks as it goes. With few rows (decoding) an item is one block of all heads, read as it lies in
+// memory, so that threads share a long cache; its results wait in slots and are merged afterwards, by the
+// same code in the same order.
+#include "ops/attention_tile_cpu.h"
 
-// Keys [0, count) of a block, turned: [D, 256], zero behind the last key.
-inline void turn_keys(const float* keys, int64_t stride, int64_t count, int64_t d, float* turned) {
-  for (int64_t i = 0; i < d; ++i) {
-    for (int64_t j = 0; j < count; ++j) turned[i * kKeyBlock + j] = keys[j * stride + i];
-    for (int64_t j = count; j < (count + kLanes - 1) / kLanes * kLanes; ++j) turned[i * kKeyBlock + j] = 0.0f;
+namespace {
+
+inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+inline constexpr int64_t kItemRows =
+    192;  // a multiple of every tile's rows; turning keys for them costs little
+
+struct AttentionShape {
+  int64_t heads, kv_heads, group, d;
+  int64_t padded,
+      stride;  // a row of a head in scratch: zeros up to whole tiles; lines of one column in different sets
+  float scale;
+
+  AttentionShape(const Tensor& q_NHD, const KvView& kv)
+      : heads(q_NHD.shape()[1]),
+        kv_heads(kv.k_RGD.shape()[1]),
+        group(heads / kv_heads),
+        d(q_NHD.shape()[2]),
+        padded(rounded_up(d, kTileLanes)),
+        stride(padded + 16),
+        scale(1.0f / __builtin_sqrtf(float(d))) {}
+};
+
+// What some rows have so far: Σ e^(score - maximum) · v, not yet divided by Σ e^(score - maximum).
+struct Partial {
+  float* out;
+  int64_t stride;
+  float *maxima, *sums;
+};
+
+// Adds a later block's partial of rows [row, row + count), count ≤ kTileRows ≤ 16; the first block is copied.
+inline void merge(const Partial& all, int64_t row, const Partial& block, int64_t block_row, int64_t count,
+                  int64_t d, bool is_first) {
+  float *maxima = all.maxima + row, *sums = all.sums + row;
+  const Lanes new_max = load_first(block.maxima + block_row, count),
+              new_sum = load_first(block.sums + block_row, count);
+  float old_scale[kLanes], new_scale[kLanes];
+  if (is_first) {
+    store_first(maxima, new_max, count), store_first(sums, new_sum, count);
+  } else {
+    const Lanes old_max = load_first(maxima, count), both = max(old_max, new_max);
+    const Lanes scale_old = exp(old_max - both), scale_new = exp(new_max - both);
+    store(old_scale, scale_old), store(new_scale, scale_new);
+    store_first(maxima, both, count);
+    store_first(sums, fma(load_first(sums, count), scale_old, new_sum * scale_new), count);
+  }
+  for (int64_t r = 0; r < count; ++r) {
+    float* to = all.out + (row + r) * all.stride;
+    const float* from = block.out + (block_row + r) * block.stride;
+    for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+      const Lanes x = load_first(from + i, n);
+      store_first(to + i,
+                  is_first ? x : fma(load_first(to + i, n), broadcast(old_scale[r]), x * new_scale[r]), n);
+    });
   }
 }
 
-// out[j] = Σ over i of x[i] · turned[i][j], one chain per key.
-inline void row_times_keys(const float* x, const float* turned, int64_t count, int64_t d, float* out) {
-  int64_t j = 0;
-  for (; j + 4 * kLanes <= (count + kLanes - 1) / kLanes * kLanes; j += 4 * kLanes) {
-    Lanes s0{}, s1{}, s2{}, s3{};
-    for (int64_t i = 0; i < d; ++i) {
-      const float* from = turned + i * kKeyBlock + j;
-      const Lanes b = broadcast(x[i]);
-      s0 = fma(b, load(from), s0), s1 = fma(b, load(from + 16), s1);
-      s2 = fma(b, load(from + 32), s2), s3 = fma(b, load(from + 48), s3);
+// Replaces the first `count` scores of a row, with the lanes up to a multiple of 16, by e^(scale · score -
+// maximum).
+inline void softmax_of_block(float* scores, int64_t count, float scale, float* maximum, float* total) {
+  Lanes top = broadcast(kMinusInfinity), all{};
+  for_lanes(0, count, [&](int64_t j, auto n) FUDE_INLINE_BODY {
+    top = max(top, keep_first(load(scores + j), n, kMinusInfinity));
+  });
+  const float shift = largest(top) * scale;
+  for_lanes(0, count, [&](int64_t j, auto n) FUDE_INLINE_BODY {
+    const Lanes e =
+        exp(fma(keep_first(load(scores + j), n, kMinusInfinity), broadcast(scale), broadcast(-shift)));
+    all = all + e;
+    store(scores + j, e);
+  });
+  *maximum = shift, *total = sum(all);
+}
+
+// Layout of a partial of `rows` rows.
+inline Partial partial_at(float* at, int64_t rows, int64_t stride) {
+  return {at, stride, at + rows * stride, at + rows * (stride + 1)};
+}
+inline int64_t partial_size(int64_t rows, int64_t stride) { return rounded_up(rows * (stride + 2), 16); }
+
+struct AttentionSequence {
+  int64_t first, last, position;  // tokens of the batch, and the position of the first
+  const int64_t* block_rows;
+  int64_t slot;  // of its first block and head if it has few rows, or -1
+
+  int64_t keys() const { return position + last - first; }
+  int64_t blocks() const { return (keys() + kKeyBlock - 1) / kKeyBlock; }
+};
+
+struct AttentionForward {
+  AttentionShape shape;
+  const float *q, *k, *v;
+  float *o, *lse, *slots;
+
+  Partial slot(const AttentionSequence& sequence, int64_t block, int64_t kv_head) const {
+    const int64_t size = partial_size(kTileRows, shape.stride),
+                  at = sequence.slot + block * shape.kv_heads + kv_head;
+    return partial_at(slots + at * size, kTileRows, shape.stride);
+  }
+  // Gathers rows [row, row + count) of the tokens from `first` on, and how many of a block's keys each sees.
+  void gather(int64_t first, int64_t position, int64_t kv_head, int64_t row, int64_t count, int64_t block,
+              float* queries, int64_t* visible) const {
+    const AttentionShape& s = shape;
+    for (int64_t r = 0; r < count; ++r) {
+      const int64_t token = (row + r) / s.group, head = kv_head * s.group + (row + r) % s.group;
+      visible[r] = std::min(kKeyBlock, position + token + 1 - block * kKeyBlock);
+      copy_rows(q + ((first + token) * s.heads + head) * s.d, 0, 1, s.d, queries + r * s.stride, s.stride);
     }
-    store(out + j, s0), store(out + j + 16, s1), store(out + j + 32, s2), store(out + j + 48, s3);
   }
-  for (; j < count; j += kLanes) {
-    Lanes s{};
-    for (int64_t i = 0; i < d; ++i) s = fma(broadcast(x[i]), load(turned + i * kKeyBlock + j), s);
-    store(out + j, s);
-  }
-}
-
-// y[i] += Σ over j of p[j] · rows[j][i], one chain per i.
-inline void keys_times_row(const float* p, const float* rows, int64_t stride, int64_t count, int64_t d, float* y) {
-  int64_t i = 0;
-  for (; i + 4 * kLanes <= d; i += 4 * kLanes) {
-    Lanes s0 = load(y + i), s1 = load(y + i + 16), s2 = load(y + i + 32), s3 = load(y + i + 48);
-    for (int64_t j = 0; j < count; ++j) {
-      const float* row = rows + j * stride + i;
-      const Lanes b = broadcast(p[j]);
-      s0 = fma(b, load(row), s0), s1 = fma(b, load(row + 16), s1);
-      s2 = fma(b, load(row + 32), s2), s3 = fma(b, load(row + 48), s3);
+  // The outputs of rows [0, count) of the tokens from `first` on.
+  void finish(const Partial& all, int64_t count, int64_t first, int64_t kv_head) const {
+    const AttentionShape& s = shape;
+    for (int64_t row = 0; row < count; ++row) {
+      const int64_t at = (first + row / s.group) * s.heads + kv_head * s.group + row % s.group;
+      const float inverse = 1.0f / all.sums[row];
+      for_lanes(0, s.d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+        store_first(o + at * s.d + i, load_first(all.out + row * all.stride + i, n) * inverse, n);
+      });
+      lse[at] = all.maxima[row] + __builtin_logf(all.sums[row]);
     }
-    store(y + i, s0), store(y + i + 16, s1), store(y + i + 32, s2), store(y + i + 48, s3);
   }
-  for (; i < d; i += kLanes) {
-    Lanes s = load_first(y + i, d - i);
-    for (int64_t j = 0; j < count; ++j) s = fma(broadcast(p[j]), load_first(rows + j * stride + i, d - i), s);
-    store_first(y + i, s, d - i);
+  void attend_many(const AttentionSequence& sequence, int64_t first, int64_t last, int64_t kv_head) const;
+  void attend_few(const AttentionSequence& sequence, int64_t block, int64_t first_head,
+                  int64_t last_head) const;
+  void merge_slots(const AttentionSequence& sequence, int64_t kv_head) const;
+};
+
+inline void AttentionForward::attend_many(const AttentionSequence& sequence, int64_t first, int64_t last,
+                                          int64_t kv_head) const {
+  const AttentionShape& s = shape;
+  const int64_t rows = (last - first) * s.group, width = s.kv_heads * s.d,
+                position = sequence.position + first - sequence.first;
+  float* at =
+      scratch(ScratchUse::rows, kTileRows * (kKeyBlock + s.stride) + kKeyBlock * (s.padded + s.stride) +
+                                    partial_size(kTileRows, s.stride) + partial_size(rows, s.stride));
+  const auto take = [&](int64_t size) { return std::exchange(at, at + size); };
+  float *scores = take(kTileRows * kKeyBlock), *queries = take(kTileRows * s.stride);
+  float *turned = take(kKeyBlock * s.padded), *values = take(kKeyBlock * s.stride);
+  const Partial part = partial_at(take(partial_size(kTileRows, s.stride)), kTileRows, s.stride);
+  const Partial all = partial_at(take(partial_size(rows, s.stride)), rows, s.stride);
+  for (int64_t block = 0; block * kKeyBlock < position + last - first; ++block) {
+    const int64_t at_block = sequence.block_rows[block] * width + kv_head * s.d;
+    const int64_t keys = std::min(kKeyBlock, position + last - first - block * kKeyBlock);
+    for (int64_t key = 0; key < keys; key += kTileLanes)
+      turn_keys(k + at_block + key * width, width, std::min(kTileLanes, keys - key), s.d, turned + key * s.d);
+    copy_rows(v + at_block, width, keys, s.d, values, s.stride);
+    // Tokens before the block see none of it.
+    for (int64_t row = std::max<int64_t>(0, block * kKeyBlock - position) * s.group; row < rows;
+         row += kTileRows) {
+      const int64_t count = std::min(kTileRows, rows - row);
+      int64_t visible[kTileRows];
+      gather(first, position, kv_head, row, count, block, queries, visible);
+      for (int64_t key = 0; key < visible[count - 1]; key += kTileLanes)
+        multiply({queries, s.stride, 1, turned + key * s.d, kTileLanes, scores + key, kKeyBlock, s.d}, count,
+                 kTileLanes);
+      for (int64_t r = 0; r < count; ++r)
+        softmax_of_block(scores + r * kKeyBlock, visible[r], s.scale, part.maxima + r, part.sums + r);
+      multiply({scores, kKeyBlock, 1, values, s.stride, part.out, s.stride, visible[0], visible}, count,
+               s.padded);
+      merge(all, row, part, 0, count, s.d, block == 0);
+    }
+  }
+  finish(all, rows, first, kv_head);
+}
+
+inline void AttentionForward::attend_few(const AttentionSequence& sequence, int64_t block, int64_t first_head,
+                                         int64_t last_head) const {
+  constexpr int64_t kValueRows = 32;
+  const AttentionShape& s = shape;
+  const int64_t width = s.kv_heads * s.d, heads = last_head - first_head,
+                at_block = sequence.block_rows[block] * width;
+  const int64_t row = std::max<int64_t>(0, block * kKeyBlock - sequence.position) * s.group;
+  const int64_t count = (sequence.last - sequence.first) * s.group - row;
+  float* at = scratch(ScratchUse::rows, heads * kTileRows * (kKeyBlock + s.stride) + kTileLanes * s.padded +
+                                            kValueRows * s.stride);
+  const auto take = [&](int64_t size) { return std::exchange(at, at + size); };
+  float *scores = take(heads * kTileRows * kKeyBlock), *queries = take(heads * kTileRows * s.stride);
+  float *turned = take(kTileLanes * s.padded), *values = take(kValueRows * s.stride);
+  const auto scores_of = [&](int64_t head) { return scores + (head - first_head) * kTileRows * kKeyBlock; };
+  const auto queries_of = [&](int64_t head) { return queries + (head - first_head) * kTileRows * s.stride; };
+
+  int64_t visible[kTileRows];
+  for (int64_t head = first_head; head < last_head; ++head)
+    gather(sequence.first, sequence.position, head, row, count, block, queries_of(head), visible);
+  const int64_t most = visible[count - 1];
+  for (int64_t key = 0; key < most; key += kTileLanes)
+    for (int64_t head = first_head; head < last_head; ++head) {
+      turn_keys(k + at_block + key * width + head * s.d, width, std::min(kTileLanes, most - key), s.d,
+                turned);
+      multiply({queries_of(head), s.stride, 1, turned, kTileLanes, scores_of(head) + key, kKeyBlock, s.d},
+               count, kTileLanes);
+    }
+  for (int64_t head = first_head; head < last_head; ++head) {
+    const Partial part = slot(sequence, block, head);
+    for (int64_t r = 0; r < count; ++r)
+      softmax_of_block(scores_of(head) + r * kKeyBlock, visible[r], s.scale, part.maxima + row + r,
+                       part.sums + row + r);
+  }
+  for (int64_t key = 0; key < most; key += kValueRows) {
+    int64_t depths[kTileRows];
+    for (int64_t r = 0; r < count; ++r) depths[r] = std::clamp<int64_t>(visible[r] - key, 0, kValueRows);
+    for (int64_t head = first_head; head < last_head; ++head) {
+      const float* from = v + at_block + key * width + head * s.d;
+      const bool copies = s.padded != s.d;
+      if (copies) copy_rows(from, width, depths[count - 1], s.d, values, s.stride);
+      multiply({scores_of(head) + key, kKeyBlock, 1, copies ? values : from, copies ? s.stride : width,
+                slot(sequence, block, head).out + row * s.stride, s.stride, depths[0], depths, key > 0},
+               count, s.padded);
+    }
   }
 }
 
-FUDE_INLINE float exp_of(float x) { return exp(broadcast(x)).part[0][0]; }
+inline void AttentionForward::merge_slots(const AttentionSequence& sequence, int64_t kv_head) const {
+  const Partial all = slot(sequence, 0, kv_head);
+  const int64_t rows = (sequence.last - sequence.first) * shape.group;
+  for (int64_t block = 1; block < sequence.blocks(); ++block) {
+    const int64_t row = std::max<int64_t>(0, block * kKeyBlock - sequence.position) * shape.group;
+    merge(all, row, slot(sequence, block, kv_head), row, rows - row, shape.d, false);
+  }
+  finish(all, rows, sequence.first, kv_head);
+}
 
-inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch, Tensor& o_NHD,
-                      Tensor& lse_NH) {
-  const int64_t heads = q_NHD.shape()[1], d = q_NHD.shape()[2], kv_heads = kv.k_RGD.shape()[1], group = heads / kv_heads;
-  const float *q = q_NHD.data<float>(), *k = kv.k_RGD.data<float>(), *v = kv.v_RGD.data<float>();
-  float *o = o_NHD.data<float>(), *lse = lse_NH.data<float>();
-  const float scale = 1.0f / __builtin_sqrtf(float(d));
-  const int64_t stride = kv_heads * d;
-  threads.parallel_for(batch.sequences() * kv_heads, 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> turned(size_t(d * kKeyBlock)), scores(kKeyBlock), block_out(size_t(d) + kLanes);
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t s = item / kv_heads, g = item % kv_heads;
-      const int64_t first = batch.sequence_starts[size_t(s)], last = batch.sequence_starts[size_t(s) + 1];
-      if (first == last) continue;
-      const int64_t keys = batch.positions_N[size_t(last - 1)] + 1;
-      std::vector<float> maxima(size_t((last - first) * group)), sums(size_t((last - first) * group));
-      for (int64_t block = 0; block * kKeyBlock < keys; ++block) {
-        const int64_t key0 = kv.block_rows[size_t(kv.first_block[size_t(s)] + block)];
-        const float *block_k = k + key0 * stride + g * d, *block_v = v + key0 * stride + g * d;
-        turn_keys(block_k, stride, std::min(kKeyBlock, keys - block * kKeyBlock), d, turned.data());
-        for (int64_t n = first; n < last; ++n) {
-          const int64_t visible = std::min<int64_t>(kKeyBlock, batch.positions_N[size_t(n)] + 1 - block * kKeyBlock);
-          if (visible <= 0) continue;
-          for (int64_t h = g * group; h < (g + 1) * group; ++h) {
-            row_times_keys(q + (n * heads + h) * d, turned.data(), visible, d, scores.data());
-            Lanes top = broadcast(-std::numeric_limits<float>::infinity()), total{};
-            const int64_t padded = (visible + kLanes - 1) / kLanes * kLanes;
-            for (int64_t j = visible; j < padded; ++j) scores[size_t(j)] = -std::numeric_limits<float>::infinity();
-            for (int64_t j = 0; j < padded; j += kLanes) top = max(top, load(scores.data() + j));
-            const float block_max = largest(top) * scale;
-            for (int64_t j = 0; j < padded; j += kLanes) {
-              const Lanes p = exp(load(scores.data() + j) * scale - block_max);
-              total = total + p;
-              store(scores.data() + j, p);
-            }
-            const float block_sum = sum(total);
-            float* out = o + (n * heads + h) * d;
-            const size_t row = size_t((n - first) * group + h - g * group);
-            if (block == 0) {
-              std::fill(out, out + d, 0.0f);
-              keys_times_row(scores.data(), block_v, stride, visible, d, out);
-              maxima[row] = block_max, sums[row] = block_sum;
-            } else {
-              std::fill(block_out.begin(), block_out.end(), 0.0f);
-              keys_times_row(scores.data(), block_v, stride, visible, d, block_out.data());
-              const float both = maxima[row] > block_max ? maxima[row] : block_max;
-              const float old_scale = exp_of(maxima[row] - both), new_scale = exp_of(block_max - both);
-              for (int64_t i = 0; i < d; ++i) out[i] = out[i] * old_scale + block_out[size_t(i)] * new_scale;
-              sums[row] = sums[row] * old_scale + block_sum * new_scale;
-              maxima[row] = both;
-            }
-          }
+// Items in a chunk that is worth handing to another thread, for a number of multiply-adds in all of them.
+inline int64_t items_per_chunk(size_t items, double work) {
+  return std::max<int64_t>(1, int64_t(65536.0 * double(items) / std::max(work, 1.0)));
+}
+
+inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch,
+                      Tensor& o_NHD, Tensor& lse_NH) {
+  AttentionForward forward{AttentionShape(q_NHD, kv),
+                           q_NHD.data<float>(),
+                           kv.k_RGD.data<float>(),
+                           kv.v_RGD.data<float>(),
+                           o_NHD.data<float>(),
+                           lse_NH.data<float>(),
+                           nullptr};
+  const AttentionShape& s = forward.shape;
+  std::vector<AttentionSequence> sequences;
+  int64_t slots = 0;
+  double work = 0;
+  for (int64_t i = 0; i < batch.sequences(); ++i) {
+    const int64_t first = batch.sequence_starts[size_t(i)], last = batch.sequence_starts[size_t(i) + 1];
+    if (first == last) continue;
+    const bool is_short = (last - first) * s.group <= kTileRows;
+    sequences.push_back({first, last, batch.positions_N[size_t(first)],
+                         kv.block_rows.data() + kv.first_block[size_t(i)], is_short ? slots : -1});
+    if (is_short) slots += sequences.back().blocks() * s.kv_heads;
+    work += 2.0 * double(last - first) * double(sequences.back().keys()) * double(s.heads * s.d);
+  }
+  forward.slots = scratch(ScratchUse::results, slots * partial_size(kTileRows, s.stride));
+
+  struct Item {
+    const AttentionSequence* sequence;
+    int64_t first, last, head;  // tokens of one head, or heads of block `head`
+  };
+  std::vector<Item> items;
+  // All heads of a block at a time, if there are blocks enough for all threads.
+  const int64_t blocks = slots / s.kv_heads,
+                shares = std::max<int64_t>(1, 2 * threads.count() / std::max<int64_t>(1, blocks));
+  const int64_t heads = std::max<int64_t>(1, s.kv_heads / shares),
+                tokens = std::max<int64_t>(1, kItemRows / s.group);
+  for (const AttentionSequence& sequence : sequences) {
+    if (sequence.slot >= 0) {
+      for (int64_t block = 0; block < sequence.blocks(); ++block)
+        for (int64_t head = 0; head < s.kv_heads; head += heads)
+          items.push_back({&sequence, head, std::min(s.kv_heads, head + heads), block});
+    } else {
+      const int64_t pieces = (sequence.last - sequence.first + tokens - 1) / tokens;
+      for (int64_t piece = pieces - 1; piece >= 0; --piece)  // the longest first
+        for (int64_t head = 0; head < s.kv_heads; ++head) {
+          const int64_t first = sequence.first + piece * tokens;
+          items.push_back({&sequence, first, std::min(sequence.last, first + tokens), head});
         }
-      }
-      for (int64_t n = first; n < last; ++n)
-        for (int64_t h = g * group; h < (g + 1) * group; ++h) {
-          const size_t row = size_t((n - first) * group + h - g * group);
-          const float inverse = 1.0f / sums[row];
-          for (int64_t i = 0; i < d; ++i) o[(n * heads + h) * d + i] *= inverse;
-          lse[n * heads + h] = maxima[row] + __builtin_logf(sums[row]);
-        }
     }
+  }
+  threads.parallel_for(int64_t(items.size()), items_per_chunk(items.size(), work),
+                       [&](int64_t begin, int64_t end) {
+                         for (int64_t i = begin; i < end; ++i) {
+                           const Item& item = items[size_t(i)];
+                           if (item.sequence->slot >= 0)
+                             forward.attend_few(*item.sequence, item.head, item.first, item.last);
+                           else
+                             forward.attend_many(*item.sequence, item.first, item.last, item.head);
+                         }
+                       });
+  threads.parallel_for(int64_t(sequences.size()) * s.kv_heads, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      if (const AttentionSequence& sequence = sequences[size_t(i / s.kv_heads)]; sequence.slot >= 0)
+        forward.merge_slots(sequence, i % s.kv_heads);
   });
 }
 
-inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Tensor& q_NHD, const KvView& kv,
-                               const TokenBatch& batch, const Tensor& o_NHD, const Tensor& lse_NH, GradientPlace dq_NHD,
-                               GradientPlace dk_NGD, GradientPlace dv_NGD) {
-  const int64_t heads = q_NHD.shape()[1], d = q_NHD.shape()[2], kv_heads = kv.k_RGD.shape()[1], group = heads / kv_heads;
-  const float *q = q_NHD.data<float>(), *k = kv.k_RGD.data<float>(), *v = kv.v_RGD.data<float>();
-  const float *dout = do_NHD.data<float>(), *o = o_NHD.data<float>(), *lse = lse_NH.data<float>();
-  float *dq = dq_NHD.tensor.data<float>(), *dk = dk_NGD.tensor.data<float>(), *dv = dv_NGD.tensor.data<float>();
-  if (!dq_NHD.add) std::fill(dq, dq + q_NHD.size(), 0.0f);
-  if (!dk_NGD.add) std::fill(dk, dk + kv.k_RGD.size(), 0.0f);
-  if (!dv_NGD.add) std::fill(dv, dv + kv.v_RGD.size(), 0.0f);
-  const float scale = 1.0f / __builtin_sqrtf(float(d));
-  const int64_t stride = kv_heads * d;
-  threads.parallel_for(batch.sequences() * kv_heads, 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> turned_k(size_t(d * kKeyBlock)), turned_v(size_t(d * kKeyBlock)), p(kKeyBlock), dp(kKeyBlock);
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t s = item / kv_heads, g = item % kv_heads;
-      const int64_t first = batch.sequence_starts[size_t(s)], last = batch.sequence_starts[size_t(s) + 1];
-      if (first == last) continue;
-      const int64_t keys = batch.positions_N[size_t(last - 1)] + 1;
-      for (int64_t block = 0; block * kKeyBlock < keys; ++block) {
-        const int64_t key0 = kv.block_rows[size_t(kv.first_block[size_t(s)] + block)] * stride + g * d;
-        const int64_t count = std::min(kKeyBlock, keys - block * kKeyBlock);
-        turn_keys(k + key0, stride, count, d, turned_k.data());
-        turn_keys(v + key0, stride, count, d, turned_v.data());
-        for (int64_t n = first; n < last; ++n) {
-          const int64_t visible = std::min<int64_t>(kKeyBlock, batch.positions_N[size_t(n)] + 1 - block * kKeyBlock);
-          if (visible <= 0) continue;
-          for (int64_t h = g * group; h < (g + 1) * group; ++h) {
-            const int64_t at = (n * heads + h) * d;
-            Lanes dot{};
-            for (int64_t i = 0; i < d; i += kLanes) dot = fma(load_first(dout + at + i, d - i), load_first(o + at + i, d - i), dot);
-            const float delta = sum(dot), row_lse = lse[n * heads + h];
-            row_times_keys(q + at, turned_k.data(), visible, d, p.data());
-            row_times_keys(dout + at, turned_v.data(), visible, d, dp.data());
-            for (int64_t j = 0; j < visible; j += kLanes) {
-              const Lanes weight = exp(load(p.data() + j) * scale - row_lse);
-              store(p.data() + j, weight);
-              store(dp.data() + j, weight * (load(dp.data() + j) - delta) * scale);
-            }
-            keys_times_row(dp.data(), k + key0, stride, visible, d, dq + at);
-            for (int64_t i = 0; i < d; i += kLanes) {
-              const Lanes query = load_first(q + at + i, d - i), gradient = load_first(dout + at + i, d - i);
-              for (int64_t j = 0; j < visible; ++j) {
-                float *to_k = dk + key0 + j * stride + i, *to_v = dv + key0 + j * stride + i;
-                store_first(to_k, fma(broadcast(dp[size_t(j)]), query, load_first(to_k, d - i)), d - i);
-                store_first(to_v, fma(broadcast(p[size_t(j)]), gradient, load_first(to_v, d - i)), d - i);
-              }
-            }
-          }
-        }
-      }
-    }
-  });
-}
+}  // namespace
+
+#include "ops/attention_backward_cpu.h"
 
 void fill_attention(Kernels& kernels) {
   kernels.attention = attention;

@@ -3,8 +3,6 @@
 inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 inline constexpr int64_t kLogitBlock = 1024;
 
-FUDE_INLINE float exp_of(float x) { return exp(broadcast(x)).part[0][0]; }
-
 // A block that is masked out entirely (all -∞) is shifted by nothing, so that it adds exact zeros.
 FUDE_INLINE float shift_of(float maximum) { return maximum == kMinusInfinity ? 0.0f : maximum; }
 

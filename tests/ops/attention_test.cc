@@ -124,6 +124,33 @@ TEST(Attention, DecodeSpeed) {
   }
 }
 
+// What a token may not see does not reach it, not even NaN times zero.
+TEST(Attention, IgnoresTheFuture) {
+  for (Tier tier : supported_tiers()) {
+    const int64_t rows = 300, heads = 2, d = 16;
+    const auto all = pack({rows});
+    GuardedDevice device(1);
+    const Pass pass{device, kernels_of(int(tier))};
+    const Tensor q = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
+    auto k = random_floats(rows * heads * d, 2), v = random_floats(rows * heads * d, 3);
+    const auto run = [&] {
+      return floats_of(attention(pass, q,
+                                 {tensor_of(device, {rows, heads, d}, k),
+                                  tensor_of(device, {rows, heads, d}, v), all->block_rows, all->first_block},
+                                 all->batch));
+    };
+    const auto before = run();
+    for (int64_t hidden : {299, 258, 100, 17, 1}) {
+      std::fill(k.begin() + hidden * heads * d, k.end(), NAN);
+      std::fill(v.begin() + hidden * heads * d, v.end(), INFINITY);
+      const auto after = run();
+      const auto length = hidden * heads * d;
+      expect_same_bits({after.begin(), after.begin() + length}, {before.begin(), before.begin() + length},
+                       fmt::format("{}, tokens before {}", name_of(tier), hidden));
+    }
+  }
+}
+
 // One piece, chunks of any size, and row by row give the same bits; pages lie anywhere and their unwritten
 // rows are NaN.
 TEST(Attention, PrefillIsDecode) {

@@ -39,6 +39,14 @@ FUDE_INLINE Lanes make_lanes(const Function& f) {
 // --- one part. (AVX-512 with a full mask: g++ 12 warns of the undefined operand in its own plain
 // intrinsics.)
 
+template <size_t... I>
+FUDE_INLINE Part fill_part(float x, std::index_sequence<I...>) {
+  return Part{(void(I), x)...};
+}
+FUDE_INLINE Part fill_part(float x) { return fill_part(x, std::make_index_sequence<size_t(kPartLanes)>()); }
+FUDE_INLINE Part load_part(const float* p) { return *(const UnalignedPart*)p; }
+FUDE_INLINE void store_part(float* p, Part x) { *(UnalignedPart*)p = x; }
+
 // a · b + c, rounded once.
 FUDE_INLINE Part fma(Part a, Part b, Part c) {
 #if FUDE_TIER_LEVEL >= 2
@@ -83,7 +91,7 @@ FUDE_INLINE Part min(Part a, Part b) {
 // --- sixteen lanes
 
 FUDE_INLINE Lanes broadcast(float x) {
-  return make_lanes([&](auto) FUDE_INLINE_BODY { return Part{} + x; });
+  return make_lanes([&](auto) FUDE_INLINE_BODY { return fill_part(x); });
 }
 
 FUDE_INLINE Lanes load(const float* p) {
@@ -129,12 +137,17 @@ FUDE_INLINE void store_first(T* p, const Lanes& x, int64_t n) {
   for (int64_t i = 0; i < n; ++i) p[i] = full[i];
 }
 // x with `value` in all lanes from n on.
+template <size_t... I>
+FUDE_INLINE IntPart lane_numbers(int32_t first, std::index_sequence<I...>) {
+  return IntPart{(first + int32_t(I))...};
+}
 FUDE_INLINE Lanes keep_first(const Lanes& x, int64_t n, float value) {
   if (n >= kLanes) return x;
-  float full[kLanes];
-  store(full, x);
-  for (int64_t i = n; i < kLanes; ++i) full[i] = value;
-  return load(full);
+  return make_lanes([&](auto i) FUDE_INLINE_BODY {
+    const IntPart lane =
+        lane_numbers(int32_t(i * kPartLanes), std::make_index_sequence<size_t(kPartLanes)>());
+    return lane < int32_t(n) ? x.part[i] : fill_part(value);
+  });
 }
 
 // Calls body(i, n) for i = begin, begin + 16, … below end. n, the number of lanes meant, is a constant 16 but
@@ -200,20 +213,21 @@ FUDE_INLINE float largest(const Lanes& x) {
 // e^x. Cody-Waite reduction to |r| ≤ ln2/2, degree-6 Taylor-like polynomial, 2^n through the exponent bits;
 // relative error below 2 ulp. Below -87 it is exactly 0, above 88 it saturates; NaN stays NaN.
 FUDE_INLINE Part exp(Part x) {
-  const Part zero{}, clamped = min(zero + 88.0f, max(zero - 87.0f, x));
-  const Part shifted = fma(clamped, zero + 1.44269504f, zero + 12582912.0f);
+  const Part low = fill_part(-87.0f), clamped = min(fill_part(88.0f), max(low, x));
+  const Part shifted = fma(clamped, fill_part(1.44269504f), fill_part(12582912.0f));
   const Part n = shifted - 12582912.0f;
-  const Part r = fma(n, zero - 1.42860677e-6f, fma(n, zero - 0.693145752f, clamped));
-  Part p = fma(zero + 1.98756912e-4f, r, zero + 1.39819994e-3f);
-  p = fma(p, r, zero + 8.33345205e-3f);
-  p = fma(p, r, zero + 4.16657962e-2f);
-  p = fma(p, r, zero + 1.66666657e-1f);
-  p = fma(p, r, zero + 0.5f);
+  const Part r = fma(n, fill_part(-1.42860677e-6f), fma(n, fill_part(-0.693145752f), clamped));
+  Part p = fma(fill_part(1.98756912e-4f), r, fill_part(1.39819994e-3f));
+  p = fma(p, r, fill_part(8.33345205e-3f));
+  p = fma(p, r, fill_part(4.16657962e-2f));
+  p = fma(p, r, fill_part(1.66666657e-1f));
+  p = fma(p, r, fill_part(0.5f));
   p = fma(p * r, r, r) + 1.0f;
   const Part scale = (Part)(((IntPart)shifted << 23) + 0x3F800000);
-  return x < zero - 87.0f ? zero : p * scale;
+  return x < low ? Part{} : p * scale;
 }
 FUDE_INLINE Lanes exp(const Lanes& x) {
   return make_lanes([&](auto i) FUDE_INLINE_BODY { return exp(x.part[i]); });
 }
+FUDE_INLINE float exp_of(float x) { return exp(fill_part(x))[0]; }
 FUDE_INLINE Lanes sigmoid(const Lanes& x) { return 1.0f / (1.0f + exp(-x)); }

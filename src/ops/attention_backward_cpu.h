@@ -1,0 +1,174 @@
+// Kernels of attention: backward. (Included by attention_cpu.h.)
+//
+// The grid of query blocks by key blocks, 256 positions each, falls into cells; a cell adds to the gradients
+// of its keys and of its queries. Cells on one anti-diagonal share neither, so they are done in parallel, one
+// anti-diagonal after the other: every gradient is summed in one order, no cell's result is stored, and a
+// long sequence of one head still feeds many threads. A cell works on tiles of 64 x 64 scores, which stay in
+// L1 and L2, and skips those above the diagonal.
+//
+//   S = scale · Q Kᵀ,  P = e^(S - lse),  dP = dO Vᵀ,  dS = scale · P ∘ (dP - Σ dO∘O)
+//   dV += Pᵀ dO,  dK += dSᵀ Q,  dQ += dS K
+
+namespace {
+
+struct AttentionGradients {
+  const float *q, *k, *v, *dout, *lse, *delta;
+  float *dq, *dk, *dv;
+  bool add_q, add_k, add_v;
+};
+
+struct AttentionCell {
+  int64_t kv_head, first, length;  // tokens of the sequence
+  const int64_t* block_rows;
+  int64_t query_block, key_block;
+};
+
+inline constexpr int64_t kSide = 64, kSideStride = kSide + 16;
+
+// to[row] (+)= from[row]
+inline void put_rows(const float* from, int64_t stride, int64_t count, int64_t d, bool add, float* to,
+                     int64_t to_stride) {
+  for (int64_t row = 0; row < count; ++row, from += stride, to += to_stride)
+    for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+      const Lanes x = load_first(from + i, n);
+      store_first(to + i, add ? load_first(to + i, n) + x : x, n);
+    });
+}
+
+// From scores and dP to P and dS, in place, for one query that sees the first `visible` of `count` keys.
+inline void weights_of_row(float* p, float* ds, int64_t visible, int64_t count, float scale, float lse,
+                           float delta) {
+  for (int64_t j = 0; j < count; j += kLanes) {
+    const int64_t n = std::clamp<int64_t>(visible - j, 0, kLanes);
+    const Lanes score = keep_first(load(p + j), n, kMinusInfinity);
+    const Lanes weight = exp(fma(score, broadcast(scale), broadcast(-lse)));
+    store(p + j, weight);
+    store(ds + j, weight * (keep_first(load(ds + j), n, 0.0f) - delta) * scale);
+  }
+}
+
+inline void go_back(const AttentionShape& s, const AttentionCell& cell, const AttentionGradients& g) {
+  const int64_t width = s.kv_heads * s.d, q_width = s.heads * s.d;
+  float* at = scratch(ScratchUse::rows, 2 * kSide * s.d + 6 * kSide * s.stride + 2 * kSide * kSideStride);
+  const auto take = [&](int64_t size) { return std::exchange(at, at + size); };
+  float *turned_k = take(kSide * s.d), *turned_v = take(kSide * s.d), *keys = take(kSide * s.stride);
+  float *queries = take(kSide * s.stride), *douts = take(kSide * s.stride);
+  float *dq = take(kSide * s.stride), *dk = take(kSide * s.stride), *dv = take(kSide * s.stride);
+  float *p = take(kSide * kSideStride), *ds = take(kSide * kSideStride);
+
+  const int64_t first_key = cell.key_block * kKeyBlock,
+                last_key = std::min(cell.length, first_key + kKeyBlock);
+  const int64_t first_query = cell.query_block * kKeyBlock,
+                last_query = std::min(cell.length, first_query + kKeyBlock);
+  for (int64_t key = first_key; key < last_key; key += kSide) {
+    const int64_t count_k = std::min(kSide, last_key - key);
+    const int64_t at_k = (cell.block_rows[cell.key_block] + key - first_key) * width + cell.kv_head * s.d;
+    for (int64_t j = 0; j < count_k; j += kTileLanes) {
+      turn_keys(g.k + at_k + j * width, width, std::min(kTileLanes, count_k - j), s.d, turned_k + j * s.d);
+      turn_keys(g.v + at_k + j * width, width, std::min(kTileLanes, count_k - j), s.d, turned_v + j * s.d);
+    }
+    copy_rows(g.k + at_k, width, count_k, s.d, keys, s.stride);
+    bool add = false;  // to dk and dv, in scratch
+    for (int64_t head = cell.kv_head * s.group; head < (cell.kv_head + 1) * s.group; ++head)
+      for (int64_t query = std::max(first_query, key); query < last_query; query += kSide) {
+        const int64_t count_q = std::min(kSide, last_query - query), token = cell.first + query;
+        const int64_t at_q = token * q_width + head * s.d;
+        copy_rows(g.q + at_q, q_width, count_q, s.d, queries, s.stride);
+        copy_rows(g.dout + at_q, q_width, count_q, s.d, douts, s.stride);
+        const auto visible = [&](int64_t row) { return std::min(count_k, query + row + 1 - key); };
+        for (int64_t row = 0; row < count_q; row += kTileRows) {
+          const int64_t rows = std::min(kTileRows, count_q - row), at_p = row * kSideStride;
+          for (int64_t j = 0; j < visible(row + rows - 1); j += kTileLanes) {
+            multiply({queries + row * s.stride, s.stride, 1, turned_k + j * s.d, kTileLanes, p + at_p + j,
+                      kSideStride, s.d},
+                     rows, kTileLanes);
+            multiply({douts + row * s.stride, s.stride, 1, turned_v + j * s.d, kTileLanes, ds + at_p + j,
+                      kSideStride, s.d},
+                     rows, kTileLanes);
+          }
+          for (int64_t r = row; r < row + rows; ++r) {
+            const int64_t at_row = (token + r) * s.heads + head;
+            weights_of_row(p + r * kSideStride, ds + r * kSideStride, visible(r), count_k, s.scale,
+                           g.lse[at_row], g.delta[at_row]);
+          }
+          multiply({ds + at_p, kSideStride, 1, keys, s.stride, dq + row * s.stride, s.stride,
+                    visible(row + rows - 1)},
+                   rows, s.padded);
+        }
+        put_rows(dq, s.stride, count_q, s.d, g.add_q || key > 0, g.dq + at_q, q_width);
+        for (int64_t j = 0; j < count_k; j += kTileRows) {
+          const int64_t rows = std::min(kTileRows, count_k - j), from = std::max<int64_t>(0, key + j - query);
+          multiply({p + from * kSideStride + j, 1, kSideStride, douts + from * s.stride, s.stride,
+                    dv + j * s.stride, s.stride, count_q - from, nullptr, add},
+                   rows, s.padded);
+          multiply({ds + from * kSideStride + j, 1, kSideStride, queries + from * s.stride, s.stride,
+                    dk + j * s.stride, s.stride, count_q - from, nullptr, add},
+                   rows, s.padded);
+        }
+        add = true;
+      }
+    const bool is_first = cell.query_block == cell.key_block;
+    put_rows(dk, s.stride, count_k, s.d, g.add_k || !is_first, g.dk + at_k, width);
+    put_rows(dv, s.stride, count_k, s.d, g.add_v || !is_first, g.dv + at_k, width);
+  }
+}
+
+inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Tensor& q_NHD, const KvView& kv,
+                               const TokenBatch& batch, const Tensor& o_NHD, const Tensor& lse_NH,
+                               GradientPlace dq_NHD, GradientPlace dk_NGD, GradientPlace dv_NGD) {
+  const AttentionShape s(q_NHD, kv);
+  const float *dout = do_NHD.data<float>(), *o = o_NHD.data<float>();
+  const int64_t rows = lse_NH.size();
+  float* delta = scratch(ScratchUse::results, rows);
+  threads.parallel_for(rows, rows_per_chunk(s.d), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      Lanes dot{};
+      for_lanes(row * s.d, (row + 1) * s.d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+        dot = fma(load_first(dout + i, n), load_first(o + i, n), dot);
+      });
+      delta[row] = sum(dot);
+    }
+  });
+  const AttentionGradients g{q_NHD.data<float>(),
+                             kv.k_RGD.data<float>(),
+                             kv.v_RGD.data<float>(),
+                             dout,
+                             lse_NH.data<float>(),
+                             delta,
+                             dq_NHD.tensor.data<float>(),
+                             dk_NGD.tensor.data<float>(),
+                             dv_NGD.tensor.data<float>(),
+                             dq_NHD.add,
+                             dk_NGD.add,
+                             dv_NGD.add};
+  int64_t most_blocks = 0;
+  for (int64_t sequence = 0; sequence < batch.sequences(); ++sequence) {
+    const int64_t length =
+        batch.sequence_starts[size_t(sequence) + 1] - batch.sequence_starts[size_t(sequence)];
+    most_blocks = std::max(most_blocks, (length + kKeyBlock - 1) / kKeyBlock);
+  }
+  std::vector<AttentionCell> cells;
+  for (int64_t diagonal = 0; diagonal < 2 * most_blocks - 1; ++diagonal) {
+    cells.clear();
+    double work = 0;
+    for (int64_t sequence = 0; sequence < batch.sequences(); ++sequence) {
+      const int64_t first = batch.sequence_starts[size_t(sequence)];
+      const int64_t length = batch.sequence_starts[size_t(sequence) + 1] - first;
+      const int64_t blocks = (length + kKeyBlock - 1) / kKeyBlock;
+      for (int64_t key_block = std::max<int64_t>(0, diagonal - blocks + 1); key_block <= diagonal / 2;
+           ++key_block)
+        for (int64_t kv_head = 0; kv_head < s.kv_heads; ++kv_head) {
+          cells.push_back({kv_head, first, length, kv.block_rows.data() + kv.first_block[size_t(sequence)],
+                           diagonal - key_block, key_block});
+          const double side = double(std::min(length, kKeyBlock));
+          work += 5.0 * side * side * double(s.group * s.d);
+        }
+    }
+    threads.parallel_for(int64_t(cells.size()), items_per_chunk(cells.size(), work),
+                         [&](int64_t begin, int64_t end) {
+                           for (int64_t i = begin; i < end; ++i) go_back(s, cells[size_t(i)], g);
+                         });
+  }
+}
+
+}  // namespace
