@@ -65,7 +65,8 @@ def main():
     parser.add_argument("--sequence", type=int, default=512)
     parser.add_argument("--dtype", choices=("f32", "bf16"), default="f32")
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--steps", type=int, default=8, help="timed steps, after two that are not")
+    parser.add_argument("--steps", type=int, default=8, help="timed steps, after --warmup that are not")
+    parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     if options.sequence > POSITIONS:
@@ -90,11 +91,11 @@ def main():
         return loss.item()
 
     losses, seconds = [], []
-    for _ in range(2 + options.steps):
+    for _ in range(options.warmup + options.steps):
         start = time.perf_counter()
         losses.append(step())
         seconds.append(time.perf_counter() - start)
-    seconds = seconds[2:]
+    seconds = seconds[options.warmup:]
 
     count = options.batch * options.sequence
     print(json.dumps({

@@ -19,6 +19,7 @@ void add_train(CLI::App& app, const CommonOptions& common);
 void add_generate(CLI::App& app, const CommonOptions& common);
 void add_chat(CLI::App& app, const CommonOptions& common);
 void add_info(CLI::App& app, const CommonOptions& common);
+void add_bench(CLI::App& app, const CommonOptions& common);
 
 // A chat in the terminal with the model of a folder, default settings.
 void chat_with(const std::string& folder, const CommonOptions& common);

@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", common.threads, "worker threads; 0: as many as the process may use")->check(CLI::Range(0, 1024));
   app.add_option("--seed", common.seed, "seed of everything random");
   app.add_flag("--json", common.json, "print results as JSON, one object a line");
-  for (auto add : {add_life, add_tokenizer, add_shards, add_train, add_generate, add_chat, add_info}) add(app, common);
+  for (auto add : {add_life, add_tokenizer, add_shards, add_train, add_generate, add_chat, add_info, add_bench}) add(app, common);
   try {
     app.parse(argc, argv);
     return 0;

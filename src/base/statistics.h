@@ -1,4 +1,4 @@
-// What a count of successes says about the rate behind it.
+// What a count of successes says about the rate behind it, and what repeated measurements say.
 //
 // Wilson's score interval (E. B. Wilson, "Probable inference, the law of succession, and statistical
 // inference", JASA 22, 1927): the rates p that a z-test would not reject. Unlike p ± z·√(p(1−p)/n) it stays
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "base/error.h"
 
@@ -32,6 +33,20 @@ inline Interval wilson_interval(int64_t successes, int64_t trials, double z = 1.
   // At the ends the bound is exactly 0 or 1; rounding must not move it.
   return {successes == 0 ? 0.0 : std::max(0.0, centre - half),
           successes == trials ? 1.0 : std::min(1.0, centre + half)};
+}
+
+// Repeated measurements of one thing: the middle one, and the ends.
+struct Spread {
+  double median = 0, low = 0, high = 0;
+};
+
+// The median of an even count is the mean of the two in the middle. At least one sample.
+inline Spread spread_of(std::vector<double> samples) {
+  require(!samples.empty(), "[spread_of] expected at least one sample");
+  std::sort(samples.begin(), samples.end());
+  const size_t half = samples.size() / 2;
+  const double median = samples.size() % 2 == 1 ? samples[half] : (samples[half - 1] + samples[half]) / 2;
+  return {median, samples.front(), samples.back()};
 }
 
 }  // namespace fude

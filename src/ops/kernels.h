@@ -79,6 +79,10 @@ struct Kernels {
   void (*adamw)(Threads&, const Tensor& gradient, const AdamWStep&, Tensor& values, Tensor& mean, Tensor& variance,
                 Tensor& packed);
   void (*pack_bf16)(Threads&, const Tensor& values, Tensor& packed);
+  // probe.h, on the calling thread: the FLOP done in so many rounds (bf16: empty without the instruction); reading
+  double (*probe_f32)(int64_t rounds);
+  double (*probe_bf16)(int64_t rounds);
+  void (*probe_read)(const float* values, int64_t count);  // a multiple of 4096
 };
 
 // The table of a tier (backend/cpu/tier.h); Error if this build has no such tier. The default is choose_tier()'s.

@@ -56,6 +56,7 @@ const Kernels& counting_kernels() {
     fill_with_nothing(k.gelu), fill_with_nothing(k.gelu_backward), fill_with_nothing(k.softmax_loss);
     fill_with_nothing(k.log_softmax), fill_with_nothing(k.sum_of_squares), fill_with_nothing(k.adamw);
     fill_with_nothing(k.pack_bf16);
+    fill_with_nothing(k.probe_f32), fill_with_nothing(k.probe_bf16), fill_with_nothing(k.probe_read);
     return k;
   }();
   return table;

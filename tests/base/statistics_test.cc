@@ -38,5 +38,15 @@ TEST(Wilson, RefusesImpossibleCounts) {
   EXPECT_THROW(wilson_interval(1, 2, 0), Error);
 }
 
+TEST(Spread, MedianAndEnds) {
+  const Spread odd = spread_of({5, 1, 3});
+  EXPECT_EQ(odd.median, 3);
+  EXPECT_EQ(odd.low, 1);
+  EXPECT_EQ(odd.high, 5);
+  EXPECT_EQ(spread_of({4, 1, 3, 2}).median, 2.5);
+  EXPECT_EQ(spread_of({7}).median, 7);
+  EXPECT_THROW(spread_of({}), Error);
+}
+
 }  // namespace
 }  // namespace fude

@@ -1,0 +1,186 @@
+"""Runs `fude bench` and its peers in turns on the same work, and prints one table, or writes it with the machine.
+
+    python3 bench/compare.py gemm --peer build/release/bench/onednn_gemm
+    python3 bench/compare.py step --python VENV/bin/python --out bench/results/step.md
+    python3 bench/compare.py tokenizer --python VENV/bin/python --tokenizer o200k_base.tiktoken --in TEXT.jsonl
+
+A pass is one run of Fude and one of each peer; passes alternate, so that what the machine does meanwhile hits all alike.
+A value is the median over the passes, with the lowest and the highest sample of all; rows meet by name, and of several
+peers the fastest counts. PyTorch and the tokenizers run in the Python given by --python (pip install torch tiktoken
+tokenizers). --json prints one object a line: those of `fude bench --json`, with peer, peer_value and ratio.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PEERS = ROOT / "bench" / "peers"
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("benchmark", choices=("gemm", "step", "tokenizer", "generate"))
+    parser.add_argument("--fude", default=str(ROOT / "build/release/fude"))
+    parser.add_argument("--peer", default=str(ROOT / "build/release/bench/onednn_gemm"), help="gemm: the oneDNN program")
+    parser.add_argument("--python", default=sys.executable, help="step, tokenizer: a Python that has the peers")
+    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="samples in a pass")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--filter", action="append", default=[], help="only rows whose name contains this")
+    parser.add_argument("--batch", type=int, default=4, help="step: B")
+    parser.add_argument("--sequence", type=int, nargs="+", default=[64, 512], help="step: T")
+    parser.add_argument("--type", nargs="+", default=["f32", "bf16"], help="gemm, step: of f32, bf16")
+    parser.add_argument("--tokenizer", help="tokenizer: a .tiktoken file")
+    parser.add_argument("--in", dest="input", help="tokenizer: a .jsonl file with the documents in 'text'")
+    parser.add_argument("--model", help="generate: a model folder")
+    parser.add_argument("--wrap", default="", help="put before each command: 'taskset -c 0,1', a lock, ...")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", help="Markdown file for the table, the machine and the commands")
+    return parser.parse_args()
+
+
+def commands(options):
+    """(who, command) for a pass: Fude first."""
+    filters = [word for text in options.filter for word in ("--filter", text)]
+    fude = [options.fude, "--threads", str(options.threads), "--json", "bench", options.benchmark,
+            "--rounds", str(options.rounds), *filters]
+    if options.benchmark == "gemm":
+        yield "Fude", fude
+        for dtype in options.type:
+            yield "oneDNN", [options.peer, "--rounds", str(options.rounds), "--type", dtype, *filters]
+    elif options.benchmark == "step":
+        for length in options.sequence:
+            for dtype in options.type:
+                name = f"{dtype} step B={options.batch} T={length}"
+                if options.filter and not any(text in name for text in options.filter):
+                    continue
+                shape = ["--batch", str(options.batch), "--sequence", str(length)]
+                yield "Fude", [*fude[: len(fude) - len(filters)], "--filter", name, *shape]
+                for how in ([], ["--compile"]):
+                    yield "PyTorch compiled" if how else "PyTorch", [
+                        options.python, str(PEERS / "torch_gpt2_step.py"), *shape, "--dtype", dtype,
+                        "--steps", str(options.rounds), "--threads", str(options.threads), *how]
+    elif options.benchmark == "tokenizer":
+        if not (options.tokenizer and options.input):
+            sys.exit("compare.py tokenizer: expected --tokenizer FILE.tiktoken and --in FILE.jsonl")
+        yield "Fude", [*fude, "--tokenizer", options.tokenizer, "--in", options.input]
+        yield "tiktoken", [options.python, str(PEERS / "tiktoken_encode.py"), options.tokenizer, options.input,
+                           "--rounds", str(options.rounds), "--threads", str(options.threads)]
+        yield "Fude", [*fude, "--in", options.input, "--filter", "train"]
+        yield "Hugging Face tokenizers", [options.python, str(PEERS / "tokenizers_train.py"), options.input,
+                                          "--threads", str(options.threads)]
+    else:
+        yield "Fude", fude + ([options.model] if options.model else [])
+
+
+def run(command, options):
+    environment = os.environ | {"OMP_NUM_THREADS": str(options.threads)}
+    done = subprocess.run([*shlex.split(options.wrap), *command], env=environment, stdout=subprocess.PIPE, text=True)
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode != 0 or not rows:
+        print(f"compare.py: {' '.join(command)}: exit status {done.returncode}, {len(rows)} rows", file=sys.stderr)
+    return rows
+
+
+def measure(options):
+    """{name: {who: [rows]}}, and the commands as they were run."""
+    samples, lines = {}, []
+    for number in range(options.passes):
+        for who, command in commands(options):
+            if number == 0:
+                lines.append(shlex.join(command))
+            for row in run(command, options):
+                samples.setdefault(row["name"], {}).setdefault(who, []).append(row)
+                if "peak_memory_bytes" in row:
+                    memory = {"value": row["peak_memory_bytes"] / 2**20, "unit": "MiB"}
+                    memory |= {"low": memory["value"], "high": memory["value"]}
+                    samples.setdefault(row["name"] + " memory", {}).setdefault(who, []).append(memory)
+            print(f"pass {number + 1}/{options.passes}: {who}", file=sys.stderr)
+    return samples, lines
+
+
+def median_row(name, rows):
+    row = {"name": name, "value": statistics.median(r["value"] for r in rows), "unit": rows[0]["unit"],
+           "low": min(r["low"] for r in rows), "high": max(r["high"] for r in rows)}
+    limits = [r["limit"] for r in rows if "limit" in r]
+    if limits:
+        row["limit"] = statistics.median(limits)
+        row["fraction"] = round(row["value"] / row["limit"], 4)
+    return row
+
+
+def join(samples):
+    for name, by in samples.items():
+        if "Fude" not in by:
+            continue
+        row = median_row(name, by["Fude"])
+        peers = {who: median_row(name, rows) for who, rows in by.items() if who != "Fude"}
+        if peers:
+            # Less is better of memory: of several peers the one that needs least.
+            best = min if row["unit"] == "MiB" else max
+            who = best(peers, key=lambda peer: peers[peer]["value"])
+            row |= {"peer": who, "peer_value": peers[who]["value"], "peer_low": peers[who]["low"],
+                    "peer_high": peers[who]["high"], "ratio": round(row["value"] / peers[who]["value"], 4)}
+        yield row
+
+
+def number(x):
+    return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}"
+
+
+def table(rows):
+    yield "| | Fude | unit | limit | share | peer | its value | ratio |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        def spread(prefix):
+            key = "value" if not prefix else prefix + "value"
+            ends = (row[prefix + "low"], row[prefix + "high"])
+            ends = "" if ends[0] == ends[1] else f" ({number(ends[0])}–{number(ends[1])})"
+            return f"{number(row[key])}{ends}"
+
+        limit = (number(row["limit"]), f"{100 * row['fraction']:.0f} %") if "limit" in row else ("", "")
+        peer = (row["peer"], spread("peer_"), f"{row['ratio']:.2f}") if "peer" in row else ("", "", "")
+        yield "| " + " | ".join((row["name"], spread(""), row["unit"], *limit, *peer)) + " |"
+
+
+def machine():
+    cpu = {}
+    for line in subprocess.run(["lscpu"], stdout=subprocess.PIPE, text=True).stdout.splitlines():
+        key, _, value = line.partition(":")
+        cpu[key.strip()] = value.strip()
+    flags = cpu.get("Flags", "").split()
+    sets = [name for name in ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16") if name in flags]
+    family = f"family {cpu.get('CPU family')}, model {cpu.get('Model')}"
+    return f"{cpu.get('Model name')} ({family}), {cpu.get('CPU(s)')} CPUs, {' '.join(sets)}; {platform.platform()}"
+
+
+def main():
+    options = parse_arguments()
+    samples, lines = measure(options)
+    rows = list(join(samples))
+    if options.json:
+        for row in rows:
+            print(json.dumps({k: v for k, v in row.items() if k not in ("peer_low", "peer_high")}))
+    else:
+        print("\n".join(table(rows)))
+    if options.out:
+        commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True)
+        home = [(str(ROOT) + "/", ""), (str(pathlib.Path(options.python).parent.parent), "VENV")]
+        for old, new in home:
+            lines = [line.replace(old, new) for line in lines]
+        text = [f"# {options.benchmark}", "", f"Machine: {machine()}.",
+                f"Commit {commit.stdout.strip()}; {options.threads} threads; {options.passes} passes of {options.rounds} samples,"
+                " Fude and peers in turns. A value is the median of the passes' medians, in brackets the lowest and highest sample.",
+                "", *table(rows), "", "Commands of a pass:", "", "```", *lines, "```", ""]
+        pathlib.Path(options.out).write_text("\n".join(text))
+
+
+if __name__ == "__main__":
+    main()

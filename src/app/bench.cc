@@ -1,0 +1,173 @@
+// fude bench: how fast this machine runs the kernels and the program, beside what it could do at most.
+#include "app/bench.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/clock.h"
+
+namespace fude {
+
+Bench::Bench(const BenchOptions& options, const CommonOptions& common)
+    : options_(options), json_(common.json), device_(common.threads) {}
+
+std::vector<BenchTier> Bench::tiers() const {
+  const Tier chosen = choose_tier();
+  std::vector<BenchTier> tiers = {{kernels_of(int(chosen)), ""}};
+  if (chosen > Tier::avx2) tiers.push_back({kernels_of(int(Tier::avx2)), "-avx2"});
+  return tiers;
+}
+
+bool Bench::wants(const std::string& name) const {
+  return options_.filters.empty() ||
+         std::any_of(options_.filters.begin(), options_.filters.end(),
+                     [&](const auto& part) { return name.find(part) != std::string::npos; });
+}
+
+double Bench::peak(const Kernels& kernels, DType type) { return measure_peak({device_, kernels}, type); }
+
+double Bench::read_bandwidth() {
+  const Pass pass{device_, default_kernels()};
+  if (!reader_) {
+    reader_.emplace(device_);
+    reader_->measure(pass);
+  }
+  return reader_->measure(pass);
+}
+
+void Bench::print_probes() {
+  for (const BenchTier& tier : tiers())
+    for (DType type : {DType::f32, DType::bf16}) {
+      const std::string name = fmt::format("{}{} peak", name_of(type), tier.suffix);
+      if (!wants(name) || (type == DType::bf16 && tier.kernels.probe_bf16 == nullptr)) continue;
+      std::vector<double> samples;
+      for (int i = 0; i < 9; ++i) samples.push_back(peak(tier.kernels, type) / 1e9);
+      print({name, "GFLOP/s", spread_of(samples)});
+    }
+  if (!wants("read bandwidth")) return;
+  std::vector<double> samples;
+  for (int i = 0; i < 9; ++i) samples.push_back(read_bandwidth() / 1e9);
+  print({"read bandwidth", "GB/s", spread_of(samples)});
+}
+
+BenchRow Bench::measure(const std::string& name, const std::string& unit, double amount,
+                        const std::function<void()>& work, const std::function<double()>& limit) {
+  const auto seconds_of = [&](int64_t calls) {
+    const double began = now_seconds();
+    for (int64_t i = 0; i < calls; ++i) work();
+    return now_seconds() - began;
+  };
+  const int64_t rounds = options_.rounds > 0 ? options_.rounds : options_.quick ? 2 : 7;
+  const double shortest_sample = options_.quick ? 0.005 : 0.1;
+  const double once = std::min(seconds_of(1), seconds_of(1));
+  const int64_t calls = std::max<int64_t>(1, int64_t(shortest_sample / once) + 1);
+  std::vector<double> values, limits;
+  for (int64_t round = 0; round < rounds; ++round) {
+    if (limit) limits.push_back(limit());
+    values.push_back(amount * double(calls) / seconds_of(calls));
+  }
+  if (limit) limits.push_back(limit());
+  return {name, unit, spread_of(values), limit ? spread_of(limits).median : 0};
+}
+
+void Bench::print(const BenchRow& row) {
+  if (!json_ && !has_head_) std::printf("%s\n", bench_table_head().c_str());
+  has_head_ = true;
+  std::printf("%s\n", (json_ ? bench_json_line(row) : bench_table_line(row)).c_str());
+  std::fflush(stdout);
+}
+
+namespace {
+
+constexpr const char* kHelp =
+    R"(measure speed: median, spread, and the limit that the machine sets.
+
+Limits are probed right before each sample: the arithmetic peak with a loop that touches registers only,
+the read bandwidth with a buffer that no cache holds, both on all threads. Rows of the tier that FUDE_TIER
+or the processor chooses are called "f32 ..." and "bf16 ..."; gemm measures AVX2 too where that is not it
+("f32-avx2 ..."). bf16 on a processor without its dot product is multiplied as f32.)";
+
+constexpr const char* kGemmHelp =
+    R"(the linear op and its gradients, weights packed before, activations packed each time.
+
+  f32 forward MxNxK   y[M,N] = x[M,K] W[N,K]^T     M tokens, K inputs, N outputs
+  f32 dX MxNxK        dx[M,N] = dy[M,K] W[K,N]     M tokens, N inputs, K outputs
+  f32 dW MxNxK        dW[M,N] = dy[K,M]^T x[K,N]   K tokens, N inputs, M outputs
+  f32 rows R NxK      forward of R tokens, N outputs, K inputs, over 400 MB of weights in turn, so that they
+                      come from memory; bytes of weights a second.
+                      limit: min(read bandwidth, 0.9 x peak x bytes of weights / FLOP))";
+
+constexpr const char* kStepHelp =
+    R"(a training step of GPT-2 124M, random weights and tokens: forward, loss, backward, clip, AdamW.
+
+  f32 step B=4 T=64           tokens a second
+  f32 step B=4 T=64 memory    largest resident memory of the process, the probe's buffer left out
+
+Limit, for N = B x T tokens: seconds = FLOP / peak + 32 bytes x parameters / read bandwidth, with
+FLOP = 6 N (12 L C^2 + V C) + 6 L C N (T + 1): matrices, and attention counted causal; forward once, backward
+twice; C = 768, L = 12, V = 50257.)";
+
+constexpr const char* kTokenizerHelp =
+    R"(MB of text a second, document by document.
+
+  train 8192          BPE training with that vocabulary, all threads (left out with --tokenizer)
+  encode, decode      one thread
+  encode 2 threads    documents shared out, all threads)";
+
+constexpr const char* kGenerateHelp =
+    R"(prompts and single tokens through a model, greedy, one sequence; tokens a second.
+
+  f32 prefill 512    a prompt of 512 tokens. limit: FLOP / peak, attention counted causal, logits of the last
+  f32 decode 1       one by one, behind 16 others. limit: bytes of the weights, and of the keys and values so
+                     far, at the read bandwidth
+  f32 depth 4096     one by one, behind 4096 others; likewise)";
+
+}  // namespace
+
+void add_bench(CLI::App& app, const CommonOptions& common) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* command = app.add_subcommand("bench", kHelp);
+  command->require_subcommand(1);
+  command->add_flag("--quick", options->quick, "seconds instead of minutes: short rounds, no huge sizes");
+  command->add_option("--rounds", options->rounds, "samples of each row; 0: the benchmark's own")
+      ->check(CLI::Range(0, 1000));
+  command->add_option("--filter", options->filters, "only rows whose name contains this; again for more");
+
+  CLI::App* gemm = command->add_subcommand("gemm", kGemmHelp);
+  gemm->callback([=, &common] {
+    Bench bench(*options, common);
+    bench_gemm(bench);
+  });
+
+  auto s = std::make_shared<StepBenchOptions>();
+  CLI::App* step = command->add_subcommand("step", kStepHelp);
+  step->add_option("--batch", s->batch, "sequences (B)")->check(CLI::Range(1, 1024))->capture_default_str();
+  step->add_option("--sequence", s->sequences, "tokens of each (T), several if need be; without: 64 and 512")
+      ->check(CLI::Range(1, 1024));
+  step->callback([=, &common] {
+    Bench bench(*options, common);
+    bench_step(bench, *s);
+  });
+
+  auto t = std::make_shared<TokenizerBenchOptions>();
+  CLI::App* tokenizer = command->add_subcommand("tokenizer", kTokenizerHelp);
+  tokenizer->add_option("--in", t->inputs, "files or folders of text; without: a generated one");
+  tokenizer->add_option("--tokenizer", t->tokenizer, "folder, tokenizer.json or .tiktoken; without: trained");
+  tokenizer->add_option("--pattern", t->pattern, "how text is split first: o200k, gpt2, qwen2")
+      ->capture_default_str();
+  tokenizer->add_option("--vocabulary", t->vocabulary, "entries to train")->capture_default_str();
+  tokenizer->callback([=, &common] {
+    Bench bench(*options, common);
+    bench_tokenizer(bench, *t);
+  });
+
+  auto model = std::make_shared<std::string>();
+  CLI::App* generate = command->add_subcommand("generate", kGenerateHelp);
+  generate->add_option("model", *model, "model folder; without: GPT-2 124M with random weights");
+  generate->callback([=, &common] {
+    Bench bench(*options, common);
+    bench_generate(bench, *model);
+  });
+}
+
+}  // namespace fude

@@ -1,0 +1,81 @@
+// What the benchmarks share: their options, the device with its probes, and how a row is measured.
+//
+// A limit drifts: the memory of a rented machine gives 25 GB/s now and 50 a minute later. So every sample has
+// its limit probed right before it, and a row reports the medians of both.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/bench_report.h"
+#include "app/commands.h"
+#include "backend/cpu/tier.h"
+#include "ops/probe.h"
+
+namespace fude {
+
+struct BenchOptions {
+  bool quick = false;
+  int64_t rounds = 0;  // 0: each benchmark's own
+  std::vector<std::string> filters;
+};
+
+// Kernels with the name they have in rows: "f32", or "f32-avx2" where a better tier is the default.
+struct BenchTier {
+  const Kernels& kernels;
+  std::string suffix;
+};
+
+class Bench {
+ public:
+  Bench(const BenchOptions& options, const CommonOptions& common);
+
+  Device& device() { return device_; }
+  const BenchOptions& options() const { return options_; }
+  // The chosen tier first, then AVX2 where that is not it.
+  std::vector<BenchTier> tiers() const;
+  bool wants(const std::string& name) const;
+
+  // FLOP/s and bytes/s now, with all threads.
+  double peak(const Kernels& kernels, DType type);
+  double read_bandwidth();
+  int64_t probe_bytes() const { return reader_ ? reader_->bytes() : 0; }
+  // Rows for the probes themselves.
+  void print_probes();
+
+  // Runs `work`, which does `amount` of `unit`, in rounds: the limit, then the work, often enough for a
+  // sample that the clock can tell. `limit` (empty: none) is in units per second.
+  BenchRow measure(const std::string& name, const std::string& unit, double amount,
+                   const std::function<void()>& work, const std::function<double()>& limit = {});
+  void print(const BenchRow& row);
+
+ private:
+  BenchOptions options_;
+  bool json_;
+  Device device_;
+  std::optional<ReadProbe> reader_;
+  bool has_head_ = false;
+};
+
+void bench_gemm(Bench& bench);
+
+struct StepBenchOptions {
+  int64_t batch = 4;
+  std::vector<int64_t> sequences;  // empty: 64, and 512 unless quick
+};
+void bench_step(Bench& bench, const StepBenchOptions& options);
+
+struct TokenizerBenchOptions {
+  std::vector<std::string> inputs;  // files; none: text of `fude life`
+  std::string tokenizer;            // empty: trained on the text
+  std::string pattern = "o200k";
+  int64_t vocabulary = 8192;
+};
+void bench_tokenizer(Bench& bench, const TokenizerBenchOptions& options);
+
+// A model folder, or empty for random weights.
+void bench_generate(Bench& bench, const std::string& model);
+
+}  // namespace fude

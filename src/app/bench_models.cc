@@ -1,0 +1,27 @@
+#include "app/bench_models.h"
+
+#include "base/json.h"
+#include "model/architecture.h"
+
+namespace fude {
+
+std::unique_ptr<Transformer> random_gpt2(Device& device, Precision precision, int64_t context) {
+  const Json json = {{"model_type", "gpt2"}, {"n_positions", context}};  // the rest are the family's defaults
+  auto model = std::make_unique<Transformer>(device, architecture_of("gpt2").read(json), precision);
+  model->initialise(0);
+  return model;
+}
+
+int64_t block_weights(const ModelConfig& c) {
+  const int64_t mlp = (c.mlp == MlpKind::silu_gated ? 3 : 2) * c.feed_forward;
+  return c.layers * c.width * (c.qkv_width() + c.heads * c.head_size + mlp);
+}
+
+int64_t classifier_weights(const ModelConfig& c) { return c.width * c.vocabulary; }
+
+double attention_products(const ModelConfig& c, int64_t tokens, int64_t before) {
+  const double pairs = double(tokens) * (double(before) + double(tokens + 1) / 2);  // of a query and a key
+  return 2 * pairs * double(c.layers * c.heads * c.head_size);                      // q·k, and p·v
+}
+
+}  // namespace fude

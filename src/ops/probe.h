@@ -1,0 +1,26 @@
+// What this machine can do at most, measured: the yardstick that stands beside every benchmark.
+//
+// The arithmetic peak comes from a loop that touches registers only, so no kernel of the tier can be faster;
+// the read bandwidth from summing a buffer that no cache holds. Both use every thread of the device and take
+// about 20 ms, short enough to be taken again right before each measurement.
+#pragma once
+
+#include "ops/pass.h"
+
+namespace fude {
+
+// FLOP/s of multiply-adds. bf16: of the tier's dot product; where it has none, bf16 is multiplied as f32.
+double measure_peak(const Pass& pass, DType type);
+
+// Bytes/s of reading memory.
+class ReadProbe {
+ public:
+  explicit ReadProbe(Device& device);
+  double measure(const Pass& pass) const;
+  int64_t bytes() const { return buffer_.bytes(); }
+
+ private:
+  Tensor buffer_;
+};
+
+}  // namespace fude

@@ -1,0 +1,57 @@
+// The loops of probe.h. Independent chains of multiply-adds, enough to hide the instruction's latency on two
+// pipes (at least ten), few enough for all to stay in registers beside the constant operands: twelve of
+// sixteen ymm, twenty-four of thirty-two zmm. The chains are array elements with constant indices only: in a
+// loop g++ 12 keeps them on the stack. The values converge to 1 and stay normal numbers.
+
+inline constexpr int kChains = FUDE_TIER_LEVEL >= 2 ? 24 : 12;
+
+FUDE_INLINE void keep(Part x) { [[maybe_unused]] volatile float kept = x[0]; }
+
+template <size_t... I>
+FUDE_INLINE void run_chains(int64_t rounds, std::index_sequence<I...>) {
+  const Part half = Part{} + 0.5f;
+  Part chain[] = {(Part{} + float(I))...};
+  for (; rounds > 0; --rounds) ((chain[I] = fma(chain[I], half, half)), ...);
+  (keep(chain[I]), ...);
+}
+
+inline double probe_f32(int64_t rounds) {
+  run_chains(rounds, std::make_index_sequence<kChains>());
+  return 2.0 * kChains * kPartLanes * double(rounds);
+}
+
+#if FUDE_TIER_LEVEL >= 3
+template <size_t... I>
+FUDE_INLINE void run_dot_chains(int64_t rounds, std::index_sequence<I...>) {
+  const __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.5f), _mm512_set1_ps(-0.5f));
+  const __m512bh b = _mm512_cvtne2ps_pbh(_mm512_set1_ps(1.0f), _mm512_set1_ps(1.0f));
+  __m512 chain[] = {_mm512_set1_ps(float(I))...};
+  for (; rounds > 0; --rounds) ((chain[I] = _mm512_dpbf16_ps(chain[I], a, b)), ...);
+  (keep((Part)chain[I]), ...);
+}
+
+inline double probe_bf16(int64_t rounds) {
+  run_dot_chains(rounds, std::make_index_sequence<kChains>());
+  return 4.0 * kChains * kPartLanes * double(rounds);
+}
+#endif
+
+template <size_t... I>
+FUDE_INLINE Part sum_of(const float* p, int64_t count, std::index_sequence<I...>) {
+  Part total[] = {(Part{} + float(I))...};
+  for (const float* end = p + count; p < end; p += int64_t(sizeof...(I)) * kPartLanes)
+    ((total[I] += *reinterpret_cast<const UnalignedPart*>(p + int64_t(I) * kPartLanes)), ...);
+  return (total[I] + ...);
+}
+
+inline void probe_read(const float* values, int64_t count) {
+  keep(sum_of(values, count, std::make_index_sequence<8>()));
+}
+
+void fill_probe(Kernels& kernels) {
+  kernels.probe_f32 = probe_f32;
+#if FUDE_TIER_LEVEL >= 3
+  kernels.probe_bf16 = probe_bf16;
+#endif
+  kernels.probe_read = probe_read;
+}
