@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "tensor/dtype.h"
+
 namespace fude {
 
 // What every command may be given.
@@ -20,6 +22,9 @@ void add_generate(CLI::App& app, const CommonOptions& common);
 void add_chat(CLI::App& app, const CommonOptions& common);
 void add_info(CLI::App& app, const CommonOptions& common);
 void add_bench(CLI::App& app, const CommonOptions& common);
+
+// --compute, with its help: what matrices multiply in.
+void add_compute(CLI::App& command, DType& compute, const char* help);
 
 // A chat in the terminal with the model of a folder, default settings.
 void chat_with(const std::string& folder, const CommonOptions& common);

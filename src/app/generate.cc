@@ -20,7 +20,7 @@ struct GenerateOptions {
   GenerationOptions generation;
   std::vector<std::string> stops;
   int64_t context = 0;
-  std::string compute = "f32";
+  DType compute = DType::f32;
   bool drop_oldest = false, logprobs = false;
 };
 
@@ -36,9 +36,7 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   command->add_option("--presence-penalty", s.presence_penalty, "weakens tokens already in the answer")->capture_default_str();
   command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")->capture_default_str();
   command->add_option("--stop", o.stops, "text that ends the answer (may be given again)");
-  command->add_option("--compute", o.compute, "what matrices multiply in: f32, or bf16 (half the memory)")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
+  add_compute(*command, o.compute, "what matrices multiply in: f32, or bf16 (half the memory)");
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
 }
 
@@ -55,7 +53,7 @@ void print_now(const std::string& text) {
 void run_generate(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
   const Tokenizer tokenizer = Tokenizer::load(o.model);
-  const auto model = load_model(device, o.model, {compute_type_of(o.compute), /*keeps_master=*/false});
+  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
   o.generation.sampling.seed = common.seed;
   add_end_of_text(tokenizer, o.generation.stop_tokens);
   if (o.prompt.empty()) o.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
@@ -93,7 +91,7 @@ void run_generate(GenerateOptions o, const CommonOptions& common) {
 void run_chat(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
   const Tokenizer tokenizer = Tokenizer::load(o.model);
-  const auto model = load_model(device, o.model, {compute_type_of(o.compute), /*keeps_master=*/false});
+  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
   const ChatFormat format(tokenizer);
   o.generation.sampling.seed = common.seed;
   o.generation.stop_tokens = format.stops();

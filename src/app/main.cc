@@ -5,6 +5,13 @@
 #include "app/commands.h"
 #include "base/error.h"
 
+void fude::add_compute(CLI::App& command, DType& compute, const char* help) {
+  command.add_option_function<std::string>("--compute", [&compute](const std::string& name) { compute = compute_type_of(name); },
+                                           help)
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->default_str("f32");
+}
+
 int main(int argc, char** argv) {
   using namespace fude;
   CLI::App app{"Fude: the whole life of a GPT-class model, in one program"};

@@ -53,9 +53,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json; without: the model's");
   command->add_option("--out", s->out, "folder of the run")->required();
   command->add_option("--model", s->model, "model folder to go on from; without: random weights");
-  command->add_option_function<std::string>("--compute", [s](const std::string& name) { s->compute = compute_type_of(name); },
-                                            "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)")
-      ->check(CLI::IsMember({"f32", "bf16"}));
+  add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
   command->add_option("--width", shape.width, "model width")->capture_default_str();
   command->add_option("--layers", shape.layers, "blocks")->capture_default_str();
   command->add_option("--heads", shape.heads, "query heads")->capture_default_str();

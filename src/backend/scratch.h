@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <memory>
 #include <new>
 
 namespace fude {

@@ -25,8 +25,8 @@ inline double sum_of_squares(Threads& threads, const Tensor& x) {
 inline void pair_columns(const float* values, int64_t count, BFloat16* pairs) {
   for (int64_t i = 0; i < count; i += 2 * kPanel)
     for (int64_t lane = 0; lane < kPanel; lane += kPartLanes) {
-      const Part even = *(const UnalignedPart*)(values + i + lane);
-      const Part odd = *(const UnalignedPart*)(values + i + kPanel + lane);
+      const Part even = load_part(values + i + lane);
+      const Part odd = load_part(values + i + kPanel + lane);
       const UintPart words = (bf16_bits(even) >> 16) | bf16_bits(odd);
       __builtin_memcpy((void*)(pairs + i + 2 * lane), &words, sizeof words);
     }

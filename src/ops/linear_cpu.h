@@ -164,10 +164,10 @@ inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor&
           float* lanes = scratch(ScratchUse::lanes, (last_panel - first_panel) * lane_stride);
           const int64_t whole =
               std::min(last_tile, depth / kTileRows) - first_tile;  // the last tile may be narrower
-          pack_across<Format, kWidth>(x + row * depth, depth, rows, first_tile * kTileRows, depth, kTileRows,
+          pack_across<Format, kPartLanes>(x + row * depth, depth, rows, first_tile * kTileRows, depth, kTileRows,
                                       whole, row_stride, words);
           if (first_tile + whole < last_tile)
-            pack_across<Format, kWidth>(x + row * depth, depth, rows, (last_tile - 1) * kTileRows, depth,
+            pack_across<Format, kPartLanes>(x + row * depth, depth, rows, (last_tile - 1) * kTileRows, depth,
                                         depth % kTileRows, 1, row_stride, words + whole * row_stride);
           pack_across<Format, kPanel>(dy + row * outputs, outputs, rows, first_panel * kPanel, outputs,
                                       kPanel, last_panel - first_panel, lane_stride, lanes);

@@ -9,21 +9,21 @@ struct F32Words {
   using Step = MultiplyAdd;
   static constexpr int64_t kPerWord = 1;
   // The next words of a row of which `left` numbers are left; zeros behind its end.
-  static FUDE_INLINE Vector along(const float* row, int64_t left) { return vector_load_first(row, left); }
+  static FUDE_INLINE Part along(const float* row, int64_t left) { return load_part_first(row, left); }
   // One word of each of n columns: from a row, and the one below it.
-  static FUDE_INLINE Vector across(const float* row, const float*, int64_t n) {
-    return vector_load_first(row, n);
+  static FUDE_INLINE Part across(const float* row, const float*, int64_t n) {
+    return load_part_first(row, n);
   }
 };
 
 struct RoundedWords {
   using Step = MultiplyAdd;
   static constexpr int64_t kPerWord = 1;
-  static FUDE_INLINE Vector along(const float* row, int64_t left) {
-    return (Vector)bf16_bits(vector_load_first(row, left));
+  static FUDE_INLINE Part along(const float* row, int64_t left) {
+    return (Part)bf16_bits(load_part_first(row, left));
   }
-  static FUDE_INLINE Vector across(const float* row, const float*, int64_t n) {
-    return (Vector)bf16_bits(vector_load_first(row, n));
+  static FUDE_INLINE Part across(const float* row, const float*, int64_t n) {
+    return (Part)bf16_bits(load_part_first(row, n));
   }
 };
 
@@ -31,15 +31,15 @@ struct RoundedWords {
 struct PairWords {
   using Step = DotOfPairs;
   static constexpr int64_t kPerWord = 2;
-  static FUDE_INLINE Vector along(const float* row, int64_t left) {
-    const Vector low = vector_load_first(row, left), high = vector_load_first(row + kWidth, left - kWidth);
+  static FUDE_INLINE Part along(const float* row, int64_t left) {
+    const Part low = load_part_first(row, left), high = load_part_first(row + kPartLanes, left - kPartLanes);
     const __m512i lower = _mm512_castsi256_si512((__m256i)_mm512_cvtneps_pbh(low));
-    return (Vector)_mm512_inserti64x4(lower, (__m256i)_mm512_cvtneps_pbh(high), 1);
+    return (Part)_mm512_inserti64x4(lower, (__m256i)_mm512_cvtneps_pbh(high), 1);
   }
   // A null second row counts as zeros.
-  static FUDE_INLINE Vector across(const float* row, const float* second, int64_t n) {
-    const Vector below = second ? vector_load_first(second, n) : vector_set(0.0f);
-    return (Vector)((bf16_bits(vector_load_first(row, n)) >> 16) | bf16_bits(below));
+  static FUDE_INLINE Part across(const float* row, const float* second, int64_t n) {
+    const Part below = second ? load_part_first(second, n) : fill_part(0.0f);
+    return (Part)((bf16_bits(load_part_first(row, n)) >> 16) | bf16_bits(below));
   }
 };
 using Bf16Words = PairWords;
@@ -59,14 +59,14 @@ FUDE_INLINE void put_quad(float* p, const Quad& x, int64_t n) {
   }
 }
 template <size_t... Q>
-FUDE_INLINE void put_columns(const Vector (&turned)[4], float* to, int64_t stride, int64_t count, int64_t n,
+FUDE_INLINE void put_columns(const Part (&turned)[4], float* to, int64_t stride, int64_t count, int64_t n,
                              std::index_sequence<Q...>) {
   for (int64_t i = 0; i < 4; ++i)
     ((4 * int64_t(Q) + i < count ? put_quad(to + (4 * int64_t(Q) + i) * stride, quad_of<int(Q)>(turned[i]), n)
                                  : void()),
      ...);
 }
-inline constexpr auto kQuads = std::make_index_sequence<kWidth / 4>();
+inline constexpr auto kQuads = std::make_index_sequence<kPartLanes / 4>();
 
 // Rows of `size` numbers, `stride` apart, as words [t][width]: row r in place r of each group. Places behind
 // the last row are zero.
@@ -74,14 +74,14 @@ template <class Format>
 inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64_t size, int64_t width,
                        float* to) {
   const int64_t words = (size + Format::kPerWord - 1) / Format::kPerWord;
-  for (int64_t t = 0; t < words; t += kWidth) {
+  for (int64_t t = 0; t < words; t += kPartLanes) {
     const int64_t at = t * Format::kPerWord;
     for (int64_t r = 0; r < width; r += 4) {
-      Vector four[4];
+      Part four[4];
       for (int64_t i = 0; i < 4; ++i) {
         const float* row = rows_at + (r + i) * stride + at;
         __builtin_prefetch(row + 2 * kLanes * Format::kPerWord);
-        four[i] = r + i < rows ? Format::along(row, size - at) : vector_set(0.0f);
+        four[i] = r + i < rows ? Format::along(row, size - at) : fill_part(0.0f);
       }
       turn_quads(four);
       put_columns(four, to + t * width + r, width, words - t, width - r, kQuads);
@@ -105,9 +105,9 @@ inline void pack_across(const float* rows_at, int64_t stride, int64_t rows, int6
     for (int64_t ahead = kRowsAhead; ahead < kRowsAhead + Format::kPerWord; ++ahead)
       for (int64_t j = 0; j < groups * width; j += 16) __builtin_prefetch(from + ahead * stride + first + j);
     for (int64_t group = 0; group < groups; ++group)
-      for (int64_t j = 0; j < kStore; j += kWidth) {
+      for (int64_t j = 0; j < kStore; j += kPartLanes) {
         const int64_t column = first + group * width + j;
-        vector_store(out + group * group_stride + j,
+        store_part(out + group * group_stride + j,
                      Format::across(from + column, second ? second + column : nullptr,
                                     std::max<int64_t>(0, columns - column)));
       }
@@ -117,11 +117,11 @@ inline void pack_across(const float* rows_at, int64_t stride, int64_t rows, int6
 // Columns [first, first + count) (both even) of a bf16 panel, [k / 2][32][2], as an f32 panel [k][32].
 inline void widen_panel(const BFloat16* panel, int64_t first, int64_t count, float* to) {
   for (int64_t k = 0; k < count; k += 2)
-    for (int64_t lane = 0; lane < kPanel; lane += kWidth) {
+    for (int64_t lane = 0; lane < kPanel; lane += kPartLanes) {
       UintPart pairs;
       __builtin_memcpy(&pairs, panel + (first + k) * kPanel + lane * 2, sizeof pairs);
-      vector_store(to + k * kPanel + lane, (Vector)(pairs << 16));
-      vector_store(to + (k + 1) * kPanel + lane, (Vector)(pairs & 0xFFFF0000u));
+      store_part(to + k * kPanel + lane, (Part)(pairs << 16));
+      store_part(to + (k + 1) * kPanel + lane, (Part)(pairs & 0xFFFF0000u));
     }
 }
 #if FUDE_TIER_LEVEL >= 3
@@ -129,7 +129,7 @@ inline void widen_panel(const BFloat16* panel, int64_t first, int64_t count, flo
 inline void pair_features(const BFloat16* panel, int64_t first, int64_t count, float* to) {
   const __m512i order =
       _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
-  for (int64_t i = 0; i < count * kPanel / 2; i += kWidth)
+  for (int64_t i = 0; i < count * kPanel / 2; i += kPartLanes)
     _mm512_storeu_si512(to + i,
                         _mm512_shuffle_epi8(_mm512_loadu_si512(panel + first * kPanel + 2 * i), order));
 }
@@ -145,12 +145,12 @@ inline void turn_out(const float* from, int64_t width, int64_t columns, int64_t 
     for (int64_t first = 0; first < rows; first += kPanel) {
       const float* block = from + column * width + first;
       for (int64_t c = 0; c < count; c += 4)
-        for (int64_t r = 0; r < kPanel; r += kWidth) {
-          Vector four[4];
+        for (int64_t r = 0; r < kPanel; r += kPartLanes) {
+          Part four[4];
           for (int64_t i = 0; i < 4; ++i)
-            four[i] = c + i < count ? vector_load(block + (c + i) * width + r) : vector_set(0.0f);
+            four[i] = c + i < count ? load_part(block + (c + i) * width + r) : fill_part(0.0f);
           turn_quads(four);
-          put_columns(four, &turned[r][c], 16, kWidth, 4, kQuads);
+          put_columns(four, &turned[r][c], 16, kPartLanes, 4, kQuads);
         }
       for (int64_t r = 0; r < std::min(kPanel, rows - first); ++r) {
         float* row = to + (first + r) * stride + column;

@@ -11,11 +11,11 @@
 
 // What one word of rows and one of a panel add to a result.
 struct MultiplyAdd {
-  static FUDE_INLINE Vector apply(Vector a, Vector b, Vector c) { return fma(a, b, c); }
+  static FUDE_INLINE Part apply(Part a, Part b, Part c) { return fma(a, b, c); }
 };
 #if FUDE_TIER_LEVEL >= 3
 struct DotOfPairs {
-  static FUDE_INLINE Vector apply(Vector a, Vector b, Vector c) {
+  static FUDE_INLINE Part apply(Part a, Part b, Part c) {
     return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)b);
   }
 };
@@ -62,13 +62,13 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
   constexpr size_t V = sizeof...(J);
   float* const results = t.results + lane;
   const int64_t stride = t.result_stride;
-  Vector acc[sizeof...(I)];
+  Part acc[sizeof...(I)];
   if (t.start == Start::zero) {
-    ((acc[I] = vector_set(0.0f)), ...);
+    ((acc[I] = fill_part(0.0f)), ...);
   } else if (t.start == Start::bias) {
-    ((acc[I] = vector_load(t.bias + lane + int64_t(I % V) * kWidth)), ...);
+    ((acc[I] = load_part(t.bias + lane + int64_t(I % V) * kPartLanes)), ...);
   } else {
-    ((acc[I] = vector_load(results + int64_t(I / V) * stride + int64_t(I % V) * kWidth)), ...);
+    ((acc[I] = load_part(results + int64_t(I / V) * stride + int64_t(I % V) * kPartLanes)), ...);
   }
   const float *run = t.row_words, *b = t.panel + lane;
   [[maybe_unused]] const char* ahead = t.ahead;
@@ -77,18 +77,18 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
   for (int64_t left = t.depth; left > 0; left -= kRun, run += t.run_stride) {
     const float* a = run;
     for (int64_t k = kRun == 0 ? left : kRun; k > 0; --k) {
-      const Vector lanes[V] = {vector_load(b + J * kWidth)...};
+      const Part lanes[V] = {load_part(b + J * kPartLanes)...};
       if constexpr (kIsStream) {
         __builtin_prefetch(ahead), __builtin_prefetch(ahead + ahead_step);
         ahead += 2 * ahead_step;
       }
-      ((acc[I] = Step::apply(vector_set(a[Words::offset(int(I / V))]), lanes[I % V], acc[I])), ...);
+      ((acc[I] = Step::apply(fill_part(a[Words::offset(int(I / V))]), lanes[I % V], acc[I])), ...);
       a += Words::kStep;
       b += kPanel;
     }
     if (kRun == 0) break;
   }
-  ((vector_store(results + int64_t(I / V) * stride + int64_t(I % V) * kWidth, acc[I])), ...);
+  ((store_part(results + int64_t(I / V) * stride + int64_t(I % V) * kPartLanes, acc[I])), ...);
 }
 
 // All 32 lanes of R rows, as many vectors at a time as fit into the registers beside each other: wide for few
@@ -96,9 +96,9 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
 // a time.
 template <class Step, class Words, int R, bool kIsStream = false>
 void tile_of(const TileArguments& t) {
-  constexpr int kAll = int(kPanel) / kWidth, kMost = kTileRows * 2 / R;
+  constexpr int kAll = int(kPanel) / kPartLanes, kMost = kTileRows * 2 / R;
   constexpr int V = kIsStream || kMost >= kAll ? kAll : kMost >= 4 ? 4 : 2;
-  for (int64_t lane = 0; lane < kPanel; lane += V * kWidth)
+  for (int64_t lane = 0; lane < kPanel; lane += V * kPartLanes)
     run_lanes<Step, Words, kIsStream>(t, lane, std::make_index_sequence<size_t(R) * V>(),
                                       std::make_index_sequence<size_t(V)>());
 }

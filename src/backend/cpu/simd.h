@@ -136,11 +136,11 @@ FUDE_INLINE void store_first(T* p, const Lanes& x, int64_t n) {
   store(full, x);
   for (int64_t i = 0; i < n; ++i) p[i] = full[i];
 }
-// x with `value` in all lanes from n on.
 template <size_t... I>
 FUDE_INLINE IntPart lane_numbers(int32_t first, std::index_sequence<I...>) {
   return IntPart{(first + int32_t(I))...};
 }
+// x with `value` in all lanes from n on.
 FUDE_INLINE Lanes keep_first(const Lanes& x, int64_t n, float value) {
   if (n >= kLanes) return x;
   return make_lanes([&](auto i) FUDE_INLINE_BODY {
