@@ -31,7 +31,8 @@ def prepare(fude, folder):
 def seconds_to_first_step(fude, folder, number, arguments):
     began = time.monotonic()
     train = subprocess.Popen(
-        [fude, "--json", "train", "--data", "shards", "--tokenizer", "tokenizer", "--out", f"run{number}", *arguments],
+        [fude, "--json", "train", "--data", "shards", "--tokenizer", "tokenizer", "--out", f"run{number}",
+         "--rows", "1", *arguments],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     step = json.loads(train.stdout.readline())
     ended = time.monotonic()

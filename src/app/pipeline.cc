@@ -215,7 +215,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
     state.note = fmt::format("loss {:.3f}  {} tok/s", m.loss, quantity_text(rate));
     if (!event.empty()) std::fprintf(stderr, "\nstep %lld: %s, loss %.3f\n", (long long)m.step, event.c_str(), m.loss);
     progress.update(state, now_seconds());
-    if (common.json) std::printf("%s\n", metrics_line(m).c_str());
+    if (common.json) std::printf("%s\n", metrics_line(m).c_str()), std::fflush(stdout);
     if (m.validation_loss) {
       for (const std::string& prompt : s.sample_prompts)
         report.samples.push_back({m.step, prompt, sample_text(*model, kernels, tokenizer, prompt)});
