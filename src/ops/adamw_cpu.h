@@ -4,7 +4,7 @@ inline double sum_of_squares(Threads& threads, const Tensor& x) {
   constexpr int64_t kBlock = 4096;
   const int64_t size = x.size(), blocks = (size + kBlock - 1) / kBlock;
   const float* p = x.data<float>();
-  std::vector<float> sums(static_cast<size_t>(blocks));
+  float* sums = scratch(ScratchUse::results, blocks);
   threads.parallel_for(blocks, 16, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       Lanes squares{};
@@ -13,11 +13,11 @@ inline double sum_of_squares(Threads& threads, const Tensor& x) {
                   const Lanes v = load_first(p + i, n);
                   squares = fma(v, v, squares);
                 });
-      sums[size_t(block)] = sum(squares);
+      sums[block] = sum(squares);
     }
   });
   double total = 0;
-  for (float s : sums) total += double(s);
+  for (int64_t block = 0; block < blocks; ++block) total += double(sums[block]);
   return total;
 }
 

@@ -125,7 +125,7 @@ struct AttentionForward {
       for_lanes(0, s.d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
         store_first(o + at * s.d + i, load_first(all.out + row * all.stride + i, n) * inverse, n);
       });
-      lse[at] = all.maxima[row] + __builtin_logf(all.sums[row]);
+      lse[at] = all.maxima[row] + log_of(all.sums[row]);
     }
   }
   void attend_many(const AttentionSequence& sequence, int64_t first, int64_t last, int64_t kv_head) const;

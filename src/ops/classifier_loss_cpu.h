@@ -71,7 +71,7 @@ inline void softmax_loss(Threads& threads, Tensor& logits_NV, int64_t classes, c
       const LogSumExp all = gradient_scale == 0.0f
                                 ? log_sum_exp(x, classes)
                                 : softmax_in_place(x, classes, shifts.data(), gradient_scale);
-      loss_N[row] = all.maximum + __builtin_logf(all.sum) - wanted;
+      loss_N[row] = all.maximum + log_of(all.sum) - wanted;
       if (gradient_scale != 0.0f) x[target] -= gradient_scale;
     }
   });
@@ -85,7 +85,7 @@ inline void log_softmax(Threads& threads, const Tensor& logits_NV, Tensor& y_NV)
     for (int64_t row = begin; row < end; ++row) {
       const float* x = logits + row * classes;
       const LogSumExp all = log_sum_exp(x, classes);
-      const float total = all.maximum + __builtin_logf(all.sum);
+      const float total = all.maximum + log_of(all.sum);
       for_lanes(0, classes, [&](int64_t i, auto n) FUDE_INLINE_BODY {
         store_first(y + row * classes + i, load_first(x + i, n) - total, n);
       });

@@ -1,5 +1,5 @@
-// Kernels of layer_norm. Rows are independent; the gradients of weight and bias sum rows in blocks of 64, in
-// order.
+// Kernels of layer_norm.
+#include "ops/row_sums_cpu.h"
 
 inline void layer_norm(Threads& threads, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C,
                        const Tensor& bias_C, float eps, Tensor& sum_NC, Tensor& y_NC, Tensor& mean_N,
@@ -44,45 +44,31 @@ inline void layer_norm_backward(Threads& threads, const Tensor& dy_NC, const Ten
   const int64_t n = x_NC.rows(), c = x_NC.cols();
   const float *dy = dy_NC.data<float>(), *x = x_NC.data<float>(), *weight = weight_C.data<float>();
   const float *mean = mean_N.data<float>(), *r = r_N.data<float>();
-  float *dx = dx_NC.tensor.data<float>(), *dweight = dweight_C.tensor.data<float>(),
-        *dbias = dbias_C.tensor.data<float>();
+  float* dx = dx_NC.tensor.data<float>();
   const bool add = dx_NC.add;
-  constexpr int64_t kRows = 64;
-  const int64_t blocks = (n + kRows - 1) / kRows;
-  std::vector<float> partial(size_t(blocks * c * 2), 0.0f);
-  threads.parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin * kRows; row < std::min(n, end * kRows); ++row) {
-      const float *from = x + row * c, *g = dy + row * c;
-      float *to = dx + row * c, *dw = partial.data() + row / kRows * c * 2, *db = dw + c;
-      const float centre = mean[row], scale = r[row];
-      Lanes total{}, dot{};
-      for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
-        const Lanes normal = (load_first(from + i, lanes) - centre) * scale,
-                    gradient = load_first(g + i, lanes);
-        const Lanes weighted = gradient * load_first(weight + i, lanes);
-        total = total + weighted;
-        dot = fma(weighted, normal, dot);
-        store_first(dw + i, fma(gradient, normal, load_first(dw + i, lanes)), lanes);
-        store_first(db + i, gradient + load_first(db + i, lanes), lanes);
-      });
-      const float mean_gradient = sum(total) / float(c), mean_dot = sum(dot) / float(c);
-      for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
-        const Lanes normal = (load_first(from + i, lanes) - centre) * scale;
-        Lanes d =
-            (load_first(g + i, lanes) * load_first(weight + i, lanes) - mean_gradient - normal * mean_dot) *
-            scale;
-        if (add) d = d + load_first(to + i, lanes);
-        store_first(to + i, d, lanes);
-      });
-    }
+  sum_over_rows(threads, n, 2 * c, {{dweight_C, 0, c}, {dbias_C, c, c}}, [&](int64_t row, float* dw) {
+    const float *from = x + row * c, *g = dy + row * c;
+    const float centre = mean[row], scale = r[row];
+    float *to = dx + row * c, *db = dw + c;
+    Lanes total{}, dot{};
+    for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
+      const Lanes normal = (load_first(from + i, lanes) - centre) * scale,
+                  gradient = load_first(g + i, lanes);
+      const Lanes weighted = gradient * load_first(weight + i, lanes);
+      total = total + weighted;
+      dot = fma(weighted, normal, dot);
+      store_first(dw + i, fma(gradient, normal, load_first(dw + i, lanes)), lanes);
+      store_first(db + i, gradient + load_first(db + i, lanes), lanes);
+    });
+    const float mean_gradient = sum(total) / float(c), mean_dot = sum(dot) / float(c);
+    for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
+      const Lanes normal = (load_first(from + i, lanes) - centre) * scale;
+      const Lanes weighted = load_first(g + i, lanes) * load_first(weight + i, lanes);
+      Lanes d = (weighted - mean_gradient - normal * mean_dot) * scale;
+      if (add) d = d + load_first(to + i, lanes);
+      store_first(to + i, d, lanes);
+    });
   });
-  if (!dweight_C.add) std::fill(dweight, dweight + c, 0.0f);
-  if (!dbias_C.add) std::fill(dbias, dbias + c, 0.0f);
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t i = 0; i < c; ++i) {
-      dweight[i] += partial[size_t(block * c * 2 + i)];
-      dbias[i] += partial[size_t(block * c * 2 + c + i)];
-    }
 }
 
 void fill_layer_norm(Kernels& kernels) {

@@ -1,5 +1,5 @@
-// Kernels of rms_norm. Rows are independent; the weight's gradient sums rows in blocks of 64, blocks in
-// order.
+// Kernels of rms_norm.
+#include "ops/row_sums_cpu.h"
 
 FUDE_INLINE float reciprocal_root(float x) { return 1.0f / __builtin_sqrtf(x); }
 
@@ -38,36 +38,28 @@ inline void rms_norm_backward(Threads& threads, const Tensor& dy_NC, const Tenso
                               const Tensor& weight_C, const Tensor& r_N, GradientPlace dx_NC,
                               GradientPlace dweight_C) {
   const int64_t n = x_NC.rows(), c = x_NC.cols();
-  const float *dy = dy_NC.data<float>(), *x = x_NC.data<float>(), *weight = weight_C.data<float>(),
-              *r = r_N.data<float>();
-  float *dx = dx_NC.tensor.data<float>(), *dweight = dweight_C.tensor.data<float>();
+  const float *dy = dy_NC.data<float>(), *x = x_NC.data<float>(), *weight = weight_C.data<float>();
+  const float* r = r_N.data<float>();
+  float* dx = dx_NC.tensor.data<float>();
   const bool add = dx_NC.add;
-  constexpr int64_t kRows = 64;
-  const int64_t blocks = (n + kRows - 1) / kRows;
-  std::vector<float> partial(size_t(blocks * c), 0.0f);
-  threads.parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin * kRows; row < std::min(n, end * kRows); ++row) {
-      const float *from = x + row * c, *g = dy + row * c;
-      float *to = dx + row * c, *sums = partial.data() + row / kRows * c;
-      const float root = r[row];
-      Lanes dot{};
-      for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
-        const Lanes v = load_first(from + i, lanes), gradient = load_first(g + i, lanes);
-        dot = fma(gradient * load_first(weight + i, lanes), v, dot);
-        store_first(sums + i, fma(gradient * root, v, load_first(sums + i, lanes)), lanes);
-      });
-      const float scale = sum(dot) * root * root * root / float(c);
-      for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
-        const Lanes v = load_first(from + i, lanes);
-        Lanes d = load_first(g + i, lanes) * load_first(weight + i, lanes) * root - v * scale;
-        if (add) d = d + load_first(to + i, lanes);
-        store_first(to + i, d, lanes);
-      });
-    }
+  sum_over_rows(threads, n, c, {{dweight_C, 0, c}}, [&](int64_t row, float* dw) {
+    const float *from = x + row * c, *g = dy + row * c;
+    const float root = r[row];
+    float* to = dx + row * c;
+    Lanes dot{};
+    for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
+      const Lanes v = load_first(from + i, lanes), gradient = load_first(g + i, lanes);
+      dot = fma(gradient * load_first(weight + i, lanes), v, dot);
+      store_first(dw + i, fma(gradient * root, v, load_first(dw + i, lanes)), lanes);
+    });
+    const float scale = sum(dot) * root * root * root / float(c);
+    for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
+      const Lanes v = load_first(from + i, lanes);
+      Lanes d = load_first(g + i, lanes) * load_first(weight + i, lanes) * root - v * scale;
+      if (add) d = d + load_first(to + i, lanes);
+      store_first(to + i, d, lanes);
+    });
   });
-  if (!dweight_C.add) std::fill(dweight, dweight + c, 0.0f);
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t i = 0; i < c; ++i) dweight[i] += partial[size_t(block * c + i)];
 }
 
 void fill_rms_norm(Kernels& kernels) {

@@ -1,5 +1,7 @@
 #include "ops/qkv_rope.h"
 
+#include "autograd/closure_tape.h"
+#include "autograd/gradient_store.h"
 #include "tests/support/op_case.h"
 
 namespace fude {
@@ -65,6 +67,30 @@ TEST(QkvRope, NormsRotationsAndGroups) {
         check_op(qkv_case(9, 4, 2, d, with_norm, with_rotation));
       }
   check_op(qkv_case(150, 3, 1, 6, true, true));
+}
+
+// The gradient of what nothing depends on is zero.
+TEST(QkvRope, GoesBackFromSomeOfItsOutputs) {
+  const int64_t rows = 3, heads = 2, kv_heads = 1, d = 4, width = (heads + 2 * kv_heads) * d;
+  const Rotation rotation = make_rotation(8, d, 10000.0);
+  for (size_t only : {0, 1, 2}) {
+    GuardedDevice device(1);
+    ClosureTape tape;
+    GradientStore gradients(device);
+    const Pass pass{device, default_kernels(), &tape};
+    const Tensor qkv = tensor_of(device, {rows, width}, random_floats(rows * width, 1));
+    const Qkv all = qkv_rope(
+        pass, qkv, {.heads = heads, .kv_heads = kv_heads, .head_size = d, .rotation = &rotation}, {0, 1, 2});
+    const Tensor output = only == 0 ? all.q_NHD : only == 1 ? all.k_NGD : all.v_NGD;
+    Tensor gradient = gradients.into(output).tensor;
+    std::fill_n(gradient.data<float>(), gradient.size(), 1.0f);
+    tape.backward(gradients);
+    const auto dqkv = floats_of(gradients.take(qkv.id()));
+    for (int64_t i = 0; i < rows * width; ++i) {
+      const size_t kind = i % width < heads * d ? 0 : i % width < (heads + kv_heads) * d ? 1 : 2;
+      ASSERT_EQ(dqkv[size_t(i)] != 0.0f, kind == only) << i;
+    }
+  }
 }
 
 TEST(QkvRope, Speed) {

@@ -31,15 +31,16 @@ struct Functions {
   void (*exp)(const float*, float*);
   void (*sigmoid)(const float*, float*);
   void (*round)(const float*, BFloat16*);
+  float (*log)(float);
 };
 
 std::vector<Functions> functions_of_tiers() {
-  std::vector<Functions> all = {{tier_portable::exp_of_lanes, tier_portable::sigmoid_of_lanes, tier_portable::round_lanes}};
+  std::vector<Functions> all = {{tier_portable::exp_of_lanes, tier_portable::sigmoid_of_lanes, tier_portable::round_lanes, tier_portable::log_of_one}};
 #if defined(__x86_64__)
   if (is_supported(Tier::avx2))
-    all.push_back({tier_avx2::exp_of_lanes, tier_avx2::sigmoid_of_lanes, tier_avx2::round_lanes});
+    all.push_back({tier_avx2::exp_of_lanes, tier_avx2::sigmoid_of_lanes, tier_avx2::round_lanes, tier_avx2::log_of_one});
   if (is_supported(Tier::avx512))
-    all.push_back({tier_avx512::exp_of_lanes, tier_avx512::sigmoid_of_lanes, tier_avx512::round_lanes});
+    all.push_back({tier_avx512::exp_of_lanes, tier_avx512::sigmoid_of_lanes, tier_avx512::round_lanes, tier_avx512::log_of_one});
 #endif
   return all;
 }
@@ -102,6 +103,24 @@ TEST(Simd, Sigmoid) {
     EXPECT_EQ(y[2], 1.0f);
     EXPECT_EQ(y[3], 1.0f);
     EXPECT_TRUE(std::isnan(y[4]));
+  }
+}
+
+TEST(Simd, LogIsRounded) {
+  for (const Functions& f : functions_of_tiers()) {
+    Random random{5, 0};
+    for (int i = 0; i < 1 << 18; ++i) {
+      const float x = std::bit_cast<float>(uint32_t(random.bits()) % 0x7F800000u);
+      if (x == 0) continue;
+      const double wanted = std::log(double(x));
+      // Half an ulp, and f64's own error near a tie.
+      ASSERT_LE(std::fabs(f.log(x) - wanted), 0x1p-24 * std::fabs(wanted) * 1.000001) << "at " << x;
+    }
+    EXPECT_EQ(f.log(1.0f), 0.0f);
+    EXPECT_EQ(f.log(0.0f), -INFINITY);
+    EXPECT_EQ(f.log(INFINITY), INFINITY);
+    EXPECT_TRUE(std::isnan(f.log(-1.0f)));
+    EXPECT_TRUE(std::isnan(f.log(NAN)));
   }
 }
 

@@ -3,7 +3,7 @@
 //
 // Included between tier_begin.h and tier_end.h. Lanes are one, two or four vectors of the tier's own width,
 // because a GCC vector wider than the hardware's is compared and selected element by element. Sixteen logical
-// lanes, one fixed tree whatever the hardware width, and own exp: all tiers give the same bits.
+// lanes, one fixed tree whatever the hardware width, and own exp and log: all tiers give the same bits.
 #if !defined(FUDE_TIER_LEVEL)
 #error "include simd.h between tier_begin.h and tier_end.h"
 #endif
@@ -230,4 +230,19 @@ FUDE_INLINE Lanes exp(const Lanes& x) {
   return make_lanes([&](auto i) FUDE_INLINE_BODY { return exp(x.part[i]); });
 }
 FUDE_INLINE float exp_of(float x) { return exp(fill_part(x))[0]; }
+// log x, rounded from f64: log(m · 2^e) = e · log 2 + 2 artanh((m - 1) / (m + 1)) with m from √½ to √2.
+inline float log_of(float x) {
+  constexpr double kRootOfTwo = 1.4142135623730951, kLogOfTwo = 0.6931471805599453;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  if (!(x > 0.0f)) return x == 0.0f ? -kInfinity : std::numeric_limits<float>::quiet_NaN();
+  if (x == kInfinity) return x;
+  const auto bits = std::bit_cast<uint64_t>(double(x));
+  int64_t exponent = int64_t(bits >> 52) - 1023;
+  double m = std::bit_cast<double>((bits & 0x000FFFFFFFFFFFFFu) | 0x3FF0000000000000u);
+  if (m > kRootOfTwo) m *= 0.5, ++exponent;
+  const double s = (m - 1.0) / (m + 1.0), s2 = s * s;
+  double series = 0.0;
+  for (int i = 17; i >= 1; i -= 2) series = series * s2 + 1.0 / i;
+  return float(double(exponent) * kLogOfTwo + 2.0 * s * series);
+}
 FUDE_INLINE Lanes sigmoid(const Lanes& x) { return 1.0f / (1.0f + exp(-x)); }
