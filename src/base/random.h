@@ -24,6 +24,18 @@ inline std::array<uint32_t, 4> philox(uint64_t seed, uint64_t stream, uint64_t c
   return x;
 }
 
+// Four normals with mean 0 and variance 1 (Box-Muller, both of each pair): for filling large arrays.
+inline std::array<float, 4> four_normals(uint64_t seed, uint64_t stream, uint64_t counter) {
+  const auto x = philox(seed, stream, counter);
+  std::array<float, 4> normals;
+  for (size_t i = 0; i < 4; i += 2) {
+    const double radius = std::sqrt(-2.0 * std::log((double(x[i]) + 0.5) * 0x1p-32));
+    const double angle = 6.283185307179586 * 0x1p-32 * double(x[i + 1]);
+    normals[i] = float(radius * std::cos(angle)), normals[i + 1] = float(radius * std::sin(angle));
+  }
+  return normals;
+}
+
 // A sequence of draws from one stream. Copy it to branch; read `counter` to save it.
 struct Random {
   uint64_t seed = 0;

@@ -1,5 +1,6 @@
 #include "model/transformer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -97,13 +98,19 @@ void Transformer::initialise(uint64_t seed) {
   uint64_t stream = 0;
   for (Parameter* p : parameters()) {
     const bool is_bias = p->name().ends_with("bias");
-    const double deviation = is_output(p) ? 0.02 * out_scale : 0.02;
-    std::vector<float> row(size_t(p->cols()));
-    Random random{seed, ++stream, 0};
-    for (int64_t r = 0; r < p->rows(); ++r) {
-      for (float& value : row) value = p->is_matrix() ? float(random.normal() * deviation) : is_bias ? 0.0f : 1.0f;
-      p->set_rows(r, 1, row.data());
-    }
+    const float deviation = float(is_output(p) ? 0.02 * out_scale : 0.02);
+    const int64_t cols = p->cols(), draws = (cols + 3) / 4;
+    ++stream;
+    device_.threads().parallel_for(p->rows(), 16, [&](int64_t begin, int64_t end) {
+      std::vector<float> row(size_t(cols), is_bias ? 0.0f : 1.0f);
+      for (int64_t r = begin; r < end; ++r) {
+        for (int64_t c = 0; p->is_matrix() && c < cols; c += 4) {
+          const auto normals = four_normals(seed, stream, uint64_t(r * draws + c / 4));
+          for (int64_t i = c; i < std::min(cols, c + 4); ++i) row[size_t(i)] = normals[size_t(i - c)] * deviation;
+        }
+        p->set_rows(r, 1, row.data());
+      }
+    });
   }
 }
 
