@@ -1,17 +1,10 @@
-# Every library Fude stands on, from the system's packages (docs/dependencies.md says why each was chosen).
+# Every library that Fude's own libraries stand on, from the system's packages (docs/dependencies.md says why each was
+# chosen). Installed too: find_package(fude) finds the same ones.
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)
-
-# fude_pkg(name pkg-config modules...): an interface target for libraries that come with pkg-config only.
-function(fude_pkg name)
-  pkg_check_modules(${name}_pkg REQUIRED IMPORTED_TARGET ${ARGN})
-  add_library(${name} INTERFACE)
-  target_link_libraries(${name} INTERFACE PkgConfig::${name}_pkg)
-endfunction()
-
-fude_pkg(xxhash libxxhash)
-fude_pkg(pcre2 libpcre2-8)
-fude_pkg(utf8proc libutf8proc)
-fude_pkg(compression zlib libzstd liblzma)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(compression REQUIRED IMPORTED_TARGET zlib libzstd liblzma)

@@ -1,4 +1,4 @@
-# add_op(name...): compiles src/ops/<name>_cpu.h once per CPU tier and lists the op for src/ops/select.cc.
+# add_op(name...): compiles src/ops/<name>_cpu.h once per CPU tier, into the layer `ops`, and lists the op for src/ops/select.cc.
 # Several names share a translation unit per tier, for kernels that compile faster than the headers they need.
 # The header defines `void fill_<name>(Kernels&)`; it is included inside an open tier (backend/cpu/tier_begin.h).
 set(FUDE_TIERS portable)
@@ -11,7 +11,6 @@ function(add_op first)
   set(includes "")
   foreach(name ${ARGV})
     set_property(GLOBAL APPEND PROPERTY FUDE_OPS ${name})
-    target_sources(fude_ops PRIVATE ${CMAKE_SOURCE_DIR}/src/ops/${name}.cc)
     string(APPEND includes "#include \"ops/${name}_cpu.h\"\n")
   endforeach()
   foreach(tier ${FUDE_TIERS})

@@ -1,9 +1,9 @@
 // fude bench tokenizer: training, encoding and decoding.
 #include "app/bench.h"
-#include "app/conversation.h"
 #include "data/documents.h"
 #include "tasks/life_corpus.h"
 #include "text/bpe_train.h"
+#include "text/chat_format.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {

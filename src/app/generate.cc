@@ -5,12 +5,13 @@
 #include <iostream>
 
 #include "app/commands.h"
-#include "app/conversation.h"
 #include "app/signals.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "infer/answer.h"
 #include "model/folder.h"
+#include "text/chat_format.h"
 
 namespace fude {
 namespace {
@@ -26,18 +27,31 @@ struct GenerateOptions {
 
 void add_shared(CLI::App* command, GenerateOptions& o) {
   command->add_option("model", o.model, "model folder (Hugging Face layout)")->required();
-  SamplingOptions& s = o.generation.sampling;
-  command->add_option("--max-tokens", o.generation.max_tokens, "longest answer")->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--temperature", s.temperature, "0: always the most likely token")->capture_default_str();
-  command->add_option("--top-k", s.top_k, "draw from the k most likely; 0: all")->capture_default_str();
-  command->add_option("--top-p", s.top_p, "draw from the fewest that reach this probability")->capture_default_str();
-  command->add_option("--min-p", s.min_p, "least share of the most likely token's probability")->capture_default_str();
-  command->add_option("--repetition-penalty", s.repetition_penalty, "weakens every token seen; 1: off")->capture_default_str();
-  command->add_option("--presence-penalty", s.presence_penalty, "weakens tokens already in the answer")->capture_default_str();
-  command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")->capture_default_str();
-  command->add_option("--stop", o.stops, "text that ends the answer (may be given again)");
   add_compute(*command, o.compute, "what matrices multiply in: f32, or bf16 (half the memory)");
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
+  command->option_defaults()->group("Answer");
+  command->add_option("--max-tokens", o.generation.max_tokens, "longest answer")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--stop", o.stops, "text that ends the answer (may be given again)");
+  command->add_flag("--logprobs", o.logprobs,
+                    "print each token with its log-probabilities, as JSON, then the answer");
+  command->option_defaults()->group("Sampling");
+  SamplingOptions& s = o.generation.sampling;
+  command->add_option("--temperature", s.temperature, "0: always the most likely token")
+      ->capture_default_str();
+  command->add_option("--top-k", s.top_k, "draw from the k most likely; 0: all")->capture_default_str();
+  command->add_option("--top-p", s.top_p, "draw from the fewest that reach this probability")
+      ->capture_default_str();
+  command->add_option("--min-p", s.min_p, "least share of the most likely token's probability")
+      ->capture_default_str();
+  command->add_option("--repetition-penalty", s.repetition_penalty, "weakens every token seen; 1: off")
+      ->capture_default_str();
+  command->add_option("--presence-penalty", s.presence_penalty, "weakens tokens already in the answer")
+      ->capture_default_str();
+  command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")
+      ->capture_default_str();
+  command->option_defaults()->group("Options");
 }
 
 // Stops like the end of text, when the tokenizer has it.
@@ -48,6 +62,39 @@ void add_end_of_text(const Tokenizer& tokenizer, std::vector<TokenId>& stops) {
 void print_now(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
+}
+
+// Without ill-formed UTF-8, whatever the bytes of a token are.
+void print_line(const Json& json) {
+  print_now(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+// One answer on standard output, as it comes: text, or lines of JSON (each token if asked for, then the
+// whole).
+Answer speak(Generator& generator, const Tokenizer& tokenizer, const std::vector<TokenId>& prompt,
+             const GenerateOptions& o, const CommonOptions& common) {
+  const bool is_json = common.json || o.logprobs;
+  AnswerEvents events;
+  if (o.logprobs)
+    events.token = [&](const SampledToken& token) {
+      print_line({{"token", token.token},
+                  {"text", tokenizer.decode({&token.token, 1})},
+                  {"logprob", token.logprob},
+                  {"sampled_logprob", token.sampled_logprob}});
+    };
+  if (!is_json) events.text = print_now;
+  const Answer result = answer(generator, tokenizer, prompt, o.generation, events, o.stops, &interrupted);
+  if (is_json)
+    print_line(
+        {{"text", result.text}, {"tokens", result.tokens.size()}, {"finish_reason", name_of(result.reason)}});
+  else
+    print_now("\n");
+  return result;
+}
+
+void warn_at_end_of_context(const Answer& result) {
+  if (result.reason == FinishReason::context)
+    std::fprintf(stderr, "fude: stopped at the end of the context\n");
 }
 
 void run_generate(GenerateOptions o, const CommonOptions& common) {
@@ -65,28 +112,35 @@ void run_generate(GenerateOptions o, const CommonOptions& common) {
   }
   Generator generator(*model, default_kernels(), o.context);
   watch_interrupts();
-  if (o.logprobs || common.json) {
-    std::vector<TokenId> tokens;
-    const FinishReason reason = generator.generate(prompt, o.generation, [&](const SampledToken& token) {
-      tokens.push_back(token.token);
-      if (o.logprobs)
-        print_now(Json({{"token", token.token},
-                        {"text", tokenizer.decode({&token.token, 1})},
-                        {"logprob", token.logprob},
-                        {"sampled_logprob", token.sampled_logprob}})
-                      .dump(-1, ' ', false, Json::error_handler_t::replace) +
-                  "\n");
-      return true;
-    }, &interrupted);
-    print_now(Json({{"text", tokenizer.decode(tokens)}, {"tokens", tokens.size()}, {"finish_reason", name_of(reason)}})
-                  .dump(-1, ' ', false, Json::error_handler_t::replace) +
-              "\n");
-    return;
-  }
-  const Answer result = answer(generator, tokenizer, prompt, o.generation, o.stops, print_now);
-  print_now("\n");
-  if (result.reason == FinishReason::context) std::fprintf(stderr, "fude: stopped at the end of the context\n");
+  const Answer result = speak(generator, tokenizer, prompt, o, common);
+  warn_at_end_of_context(result);
 }
+
+// The turns of a chat, as tokens: what the user said and the model answered, oldest first.
+class Turns {
+ public:
+  explicit Turns(const ChatFormat& format) : format_(format) {}
+
+  void ask(const std::string& text) { turns_.push_back(format_.user_turn(text)); }
+  void take_back() { turns_.pop_back(); }
+  void answered(const std::vector<TokenId>& tokens) {
+    turns_.back().insert(turns_.back().end(), tokens.begin(), tokens.end());
+    turns_.back().push_back(format_.end());
+  }
+  // Drops the oldest turns, never the newest, until the rest has at most so many tokens.
+  void shrink_to(int64_t room) {
+    while (turns_.size() > 1 && int64_t(tokens().size()) > room) turns_.erase(turns_.begin());
+  }
+  std::vector<TokenId> tokens() const {
+    std::vector<TokenId> all;
+    for (const auto& turn : turns_) all.insert(all.end(), turn.begin(), turn.end());
+    return all;
+  }
+
+ private:
+  const ChatFormat& format_;
+  std::vector<std::vector<TokenId>> turns_;
+};
 
 void run_chat(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
@@ -98,38 +152,35 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
   Generator generator(*model, default_kernels(), o.context);
   const bool is_terminal = ::isatty(STDIN_FILENO) != 0;
   if (is_terminal) std::printf("Ask anything; Ctrl-C stops an answer, Ctrl-D ends the chat.\n");
-  std::vector<std::vector<TokenId>> turns;
-  std::string line;
-  for (;;) {
+  Turns turns(format);
+  for (std::string line;;) {
     if (is_terminal) print_now("> ");
     if (!std::getline(std::cin, line)) break;
+    if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;
-    turns.push_back(format.user_turn(line));
-    const auto total = [&] {
-      size_t size = 0;
-      for (const auto& turn : turns) size += turn.size();
-      return int64_t(size);
-    };
-    // Half of what is left is kept for the answer.
-    const int64_t room = generator.context() - std::min(o.generation.max_tokens, generator.context() / 2);
+    turns.ask(line);
+    // Half of the context at most is kept for the answer.
     if (o.drop_oldest)
-      while (turns.size() > 1 && total() > room) turns.erase(turns.begin());
-    if (total() >= generator.context()) {
-      std::fprintf(stderr, "fude: the conversation has filled the context of %lld tokens; begin again, or use --drop-oldest\n",
-                   static_cast<long long>(generator.context()));
-      turns.pop_back();
-      if (!is_terminal) return;
+      turns.shrink_to(generator.context() - std::min(o.generation.max_tokens, generator.context() / 2));
+    const std::vector<TokenId> prompt = turns.tokens();
+    if (int64_t(prompt.size()) >= generator.context()) {
+      const std::string what = fmt::format(
+          "[chat] the conversation has filled the context of {} tokens; begin again, or use --drop-oldest",
+          generator.context());
+      require(is_terminal, "{}", what);
+      std::fprintf(stderr, "fude: %s\n", what.c_str());
+      turns.take_back();
       continue;
     }
-    std::vector<TokenId> prompt;
-    for (const auto& turn : turns) prompt.insert(prompt.end(), turn.begin(), turn.end());
     watch_interrupts();
-    const Answer reply = answer(generator, tokenizer, prompt, o.generation, o.stops, print_now);
-    print_now("\n");
-    if (reply.reason == FinishReason::context) std::fprintf(stderr, "fude: stopped at the end of the context\n");
-    turns.back().insert(turns.back().end(), reply.tokens.begin(), reply.tokens.end());
-    turns.back().push_back(format.end());
+    const Answer reply = speak(generator, tokenizer, prompt, o, common);
+    warn_at_end_of_context(reply);
+    turns.answered(reply.tokens);
+    if (interrupted && !is_terminal) return;
+    end_at_interrupts();  // at the prompt Ctrl-C ends the chat
   }
+  interrupted = false;
+  if (is_terminal) print_now("\n");
 }
 
 }  // namespace
@@ -145,7 +196,6 @@ void add_generate(CLI::App& app, const CommonOptions& common) {
   CLI::App* command = app.add_subcommand("generate", "continue a text");
   add_shared(command, *options);
   command->add_option("--prompt", options->prompt, "the text to continue; without it, standard input");
-  command->add_flag("--logprobs", options->logprobs, "print each token with its log-probabilities, as JSON");
   command->callback([=, &common] { run_generate(*options, common); });
 }
 

@@ -6,15 +6,16 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "app/conversation.h"
 #include "app/pipeline.h"
 #include "app/signals.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/statistics.h"
+#include "infer/answer.h"
 #include "model/folder.h"
 #include "tasks/life_corpus.h"
+#include "text/chat_format.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
@@ -47,7 +48,7 @@ int64_t count_right(const std::string& folder, const std::vector<Question>& ques
   int64_t right = 0;
   for (const Question& question : questions) {
     if (interrupted) break;
-    const Answer reply = answer(generator, tokenizer, format.user_turn(question.prompt), options, {}, [](const std::string&) {});
+    const Answer reply = answer(generator, tokenizer, format.user_turn(question.prompt), options, {}, {}, &interrupted);
     if (&question == &questions.front()) shown = reply.text;
     right += verify(question, reply.text) ? 1 : 0;
   }
@@ -82,7 +83,6 @@ void run_life(LifeOptions o, const CommonOptions& common) {
   train.validation = own_world ? o.out + "/validation" : "";
   train.tokenizer = tokenizer, train.out = o.out + "/run";
   ModelConfig& shape = train.shape;
-  shape.has_qk_norm = true;
   shape.width = 160, shape.layers = 4, shape.heads = 5, shape.kv_heads = 5, shape.head_size = 32, shape.feed_forward = 448;
   shape.context = 512;
   train.row_tokens = 256, train.rows = 10;

@@ -1,38 +1,62 @@
-// The one program: parses the command line, runs a subcommand, and turns every error into one message and exit code 1.
+// The one program: parses the command line, runs a subcommand, and turns every error into one message and an
+// exit code.
+#include <csignal>
 #include <cstdio>
 #include <new>
 
+#include "app/command_line.h"
 #include "app/commands.h"
-#include "base/error.h"
+#include "app/config_file.h"
+#include "app/signals.h"
 
-void fude::add_compute(CLI::App& command, DType& compute, const char* help) {
-  command.add_option_function<std::string>("--compute", [&compute](const std::string& name) { compute = compute_type_of(name); },
-                                           help)
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->default_str("f32");
+namespace {
+
+int complain(const std::string& message, int code) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "fude: %s\n", message.c_str());
+  return code;
 }
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace fude;
-  CLI::App app{"Fude: the whole life of a GPT-class model, in one program"};
-  app.require_subcommand(1);
-  app.fallthrough();
-  app.set_config("--config", "", "read options from a TOML file; flags override it")->check(CLI::ExistingFile);
-  app.allow_config_extras(CLI::config_extras_mode::error);
+  // A file that may not grow is an error of the write, not the end of the program.
+  std::signal(SIGXFSZ, SIG_IGN);
+  CLI::App program{"Fude: the whole life of a GPT-class model, in one program"};
+  program.name("fude");
+  program.require_subcommand(1);
+  program.fallthrough();
+  program.formatter(std::make_shared<HelpPage>());
+  program.set_version_flag("--version", "fude " FUDE_VERSION);
+  program.set_config("--config", "", "TOML file with options, a table per command; flags override it")
+      ->check(CLI::ExistingFile)
+      ->group(kShared);
+  program.config_formatter(std::make_shared<ConfigFile>(program));
+  program.allow_config_extras(CLI::config_extras_mode::error);
   CommonOptions common;
-  app.add_option("--threads", common.threads, "worker threads; 0: as many as the process may use")->check(CLI::Range(0, 1024));
-  app.add_option("--seed", common.seed, "seed of everything random");
-  app.add_flag("--json", common.json, "print results as JSON, one object a line");
-  for (auto add : {add_life, add_tokenizer, add_shards, add_train, add_generate, add_chat, add_info, add_bench}) add(app, common);
+  program.option_defaults()->group(kShared);
+  program.add_option("--threads", common.threads, "worker threads; 0: as many as the process may use")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  program.add_option("--seed", common.seed, "seed of everything random")->capture_default_str();
+  program.add_flag("--json", common.json, "results as JSON on standard output, one object a line");
+  program.option_defaults()->group("Options");
+  for (auto add : {add_life, add_tokenizer, add_shards, add_train, add_generate, add_chat, add_info, add_bench})
+    add(program, common);
   try {
-    app.parse(argc, argv);
-    return 0;
+    program.parse(argc, argv);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      return complain("cannot write to standard output", kFailed);
+    return interrupted ? kStopped + interrupted_by : kDone;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
+    return complain(explain(program, error), kUsage);
+  } catch (const UsageError& error) {
+    return complain(error.what(), kUsage);
+  } catch (const OutOfMemory& error) {
+    return complain(error.what(), kNoMemory);
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "fude: not enough memory; use a smaller model, batch or context\n");
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "fude: %s\n", error.what());
-  }
-  return 1;
+    return complain("not enough memory; use a smaller model, batch or context", kNoMemory);
+  } catch (const std::exception& error) { return complain(error.what(), kFailed); }
 }

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "app/conversation.h"
 #include "app/signals.h"
 #include "backend/cpu/tier.h"
 #include "base/clock.h"
@@ -15,7 +14,9 @@
 #include "base/progress.h"
 #include "data/shard_writer.h"
 #include "model/folder.h"
+#include "infer/generator.h"
 #include "text/bpe_train.h"
+#include "text/chat_format.h"
 #include "text/tokenizer_file.h"
 #include "train/export_run.h"
 #include "train/memory_plan.h"
@@ -93,6 +94,7 @@ void make_shards(const ShardSettings& settings) {
   ShardOptions options{.folder = settings.out,
                        .vocabulary = tokenizer.vocabulary_size(),
                        .tokenizer_hash = tokenizer.hash(),
+                       .shard_tokens = settings.shard_tokens,
                        .progress = [&](uint64_t done, uint64_t total) {
                          state.done = int64_t(done), state.total = int64_t(total), state.seconds = now_seconds() - began;
                          progress.update(state, now_seconds());
@@ -166,6 +168,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   std::fprintf(stderr, "memory plan: %.1f MiB (%s)\n", mebibytes(plan.peak), parts.c_str());
 
   Device device(common.threads);
+  device.require_room(plan.peak, "training");
   auto model = s.model.empty() ? std::make_unique<Transformer>(device, s.shape, Precision{s.compute})
                                : load_model(device, s.model, {s.compute});
   if (s.model.empty()) model->initialise(common.seed);

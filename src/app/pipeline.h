@@ -6,6 +6,7 @@
 
 #include "app/commands.h"
 #include "data/documents.h"
+#include "data/shard_writer.h"
 #include "model/config.h"
 #include "text/tokenizer.h"
 #include "train/trainer.h"
@@ -29,6 +30,7 @@ void train_tokenizer(const TokenizerSettings& settings, int threads);
 struct ShardSettings {
   std::vector<std::string> inputs;
   std::string tokenizer, out;
+  int64_t shard_tokens = ShardOptions{}.shard_tokens;
   bool special_tokens = false;  // recognise special tokens in the text (trusted corpora only)
   DocumentOptions documents;
 };

@@ -1,4 +1,4 @@
-// Ctrl-C as a flag that long work looks at; a second Ctrl-C ends the program as usual.
+// Ctrl-C and SIGTERM as a flag that long work looks at; a second one ends the program as usual.
 #pragma once
 
 #include <atomic>
@@ -7,13 +7,18 @@
 namespace fude {
 
 inline std::atomic<bool> interrupted{false};
+inline std::atomic<int> interrupted_by{0};  // the signal
+
+inline void end_at_interrupts() { std::signal(SIGINT, SIG_DFL), std::signal(SIGTERM, SIG_DFL); }
 
 inline void watch_interrupts() {
-  interrupted = false;
-  std::signal(SIGINT, [](int) {
+  const auto note = [](int signal) {
+    interrupted_by = signal;
     interrupted = true;
-    std::signal(SIGINT, SIG_DFL);
-  });
+    end_at_interrupts();
+  };
+  interrupted = false;
+  std::signal(SIGINT, note), std::signal(SIGTERM, note);
 }
 
 }  // namespace fude

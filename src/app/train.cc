@@ -33,6 +33,9 @@ void add_shards(CLI::App& app, const CommonOptions&) {
   command->add_option("inputs", s->inputs, "files or folders: .txt .md .jsonl, also .gz .zst .xz")->required();
   command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json")->required();
   command->add_option("--out", s->out, "folder for the shards")->required();
+  command->add_option("--shard-tokens", s->shard_tokens, "a shard ends with the document that reaches this many")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_flag("--special-tokens", s->special_tokens, "recognise special tokens in the text (only for text you trust)");
   add_documents(command, s->documents);
   command->callback([=] { make_shards(*s); });
@@ -42,17 +45,18 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   auto s = std::make_shared<TrainSettings>();
   auto schedule = std::make_shared<std::string>("cosine");
   ModelConfig& shape = s->shape;
-  shape.has_qk_norm = true;
   shape.width = 256, shape.layers = 6, shape.heads = 4, shape.kv_heads = 2, shape.head_size = 64, shape.feed_forward = 768;
   shape.context = 1024;
   s->schedule.steps = 1000, s->schedule.warmup_steps = 50;
   CLI::App* command = app.add_subcommand("train", "train a model on token shards; the same command resumes it");
+  command->add_option("--out", s->out, "folder of the run")->required();
+  command->option_defaults()->group("Text");
   command->add_option("--data", s->data, "shard folders")->required();
   command->add_option("--weights", s->weights, "shares of the data folders; without: by size");
   command->add_option("--validation", s->validation, "shard folder for validation");
   command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json; without: the model's");
-  command->add_option("--out", s->out, "folder of the run")->required();
-  command->add_option("--model", s->model, "model folder to go on from; without: random weights");
+  command->option_defaults()->group("Model");
+  command->add_option("--model", s->model, "folder to go on from; without: random weights of the shape below");
   add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
   command->add_option("--width", shape.width, "model width")->capture_default_str();
   command->add_option("--layers", shape.layers, "blocks")->capture_default_str();
@@ -61,6 +65,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--head-size", shape.head_size, "width of a head")->capture_default_str();
   command->add_option("--feed-forward", shape.feed_forward, "width of the MLP")->capture_default_str();
   command->add_option("--context", shape.context, "largest context of the model")->capture_default_str();
+  command->option_defaults()->group("Batch");
   command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")->capture_default_str();
   command->add_option("--rows", s->rows, "rows in a block")->capture_default_str();
   command->add_option("--blocks", s->blocks, "blocks in a step (gradients are summed)")->capture_default_str();
@@ -69,15 +74,17 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_flag("--checkpoint-activations", s->step.checkpoint_blocks,
                     "keep less of the forward pass and run it again: less memory, a third more time, the same bits");
   command->add_flag("--concat", s->concat, "join documents into full rows, attention over the whole row");
+  command->option_defaults()->group("Optimiser");
   command->add_option("--steps", s->schedule.steps, "steps")->capture_default_str();
   command->add_option("--learning-rate", s->schedule.learning_rate, "highest learning rate")->capture_default_str();
   command->add_option("--schedule", *schedule, "constant, cosine, linear or wsd")->capture_default_str();
-  command->add_option("--warmup", s->schedule.warmup_steps, "warm-up steps")->capture_default_str();
+  CLI::Option* warmup = command->add_option("--warmup", s->schedule.warmup_steps, "warm-up steps; at most --steps")->capture_default_str();
   command->add_option("--final-fraction", s->schedule.final_fraction, "last learning rate as a share of the highest")->capture_default_str();
   command->add_option("--decay-fraction", s->schedule.decay_fraction, "wsd: share of the steps that decay")->capture_default_str();
   command->add_option("--weight-decay", s->optimizer.weight_decay, "decoupled, of matrices")->capture_default_str();
   command->add_option("--clip", s->optimizer.max_norm, "largest gradient norm; 0: off")->capture_default_str();
   command->add_flag("--muon", s->muon, "Muon for the matrices of the blocks");
+  command->option_defaults()->group("Watching and saving");
   command->add_option("--validate-every", s->validate_every, "steps between validations; 0: at the end")->capture_default_str();
   command->add_option("--validation-rows", s->validation_rows, "rows of validation")->capture_default_str();
   command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
@@ -87,6 +94,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--sample", s->sample_prompts, "prompts whose continuations go into the report");
   command->callback([=, &common] {
     s->schedule.kind = schedule_kind_of(*schedule);
+    if (warmup->empty()) s->schedule.warmup_steps = std::min(s->schedule.warmup_steps, s->schedule.steps);
     train_model(*s, common);
   });
 }

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "backend/memory.h"
 #include "base/error.h"
 
 namespace fude {
@@ -16,6 +17,13 @@ int64_t rounded(int64_t bytes) {
   return (bytes + unit - 1) / unit * unit;
 }
 
+OutOfMemory out_of_memory(int64_t bytes, std::string_view what, int64_t in_use) {
+  return OutOfMemory(
+      fmt::format("[device] not enough memory: {} MiB more are needed for {}, {} MiB are in use; use a smaller model, "
+                  "batch or context",
+                  bytes >> 20, what, in_use >> 20));
+}
+
 }  // namespace
 
 std::string_view name_of(Purpose purpose) {
@@ -24,16 +32,22 @@ std::string_view name_of(Purpose purpose) {
 }
 
 Device::Device(int thread_count, bool only_counts)
-    : only_counts_(only_counts), threads_(std::make_unique<Threads>(only_counts ? 1 : thread_count)) {}
+    : only_counts_(only_counts), room_(usable_memory()), threads_(std::make_unique<Threads>(only_counts ? 1 : thread_count)) {}
 
 Device::~Device() {
   for (auto& [bytes, blocks] : kept_)
     for (void* block : blocks) std::free(block);
 }
 
+void Device::require_room(int64_t bytes, std::string_view what) const {
+  if (only_counts_ || bytes <= room_ - usage_.total) return;
+  throw out_of_memory(bytes, what, usage_.total);
+}
+
 void* Device::allocate(int64_t bytes, Purpose purpose) {
   require(bytes >= 0 && bytes < (int64_t(1) << 46), "[device] cannot allocate {} bytes", bytes);
   bytes = rounded(bytes);
+  require_room(bytes, name_of(purpose));
   usage_.now[int(purpose)] += bytes;
   usage_.total += bytes;
   if (usage_.total > usage_.peak) usage_.peak = usage_.total, usage_.at_peak = usage_.now;
@@ -48,8 +62,7 @@ void* Device::allocate(int64_t bytes, Purpose purpose) {
                                    bytes >= kHugePage ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
   if (block == nullptr) {
     usage_.now[int(purpose)] -= bytes, usage_.total -= bytes;
-    fail("[device] not enough memory: {} MiB more were needed for {}, {} MiB are in use; use a smaller batch or context",
-         bytes >> 20, name_of(purpose), usage_.total >> 20);
+    throw out_of_memory(bytes, name_of(purpose), usage_.total);
   }
   if (bytes >= kHugePage) ::madvise(block, size_t(bytes), MADV_HUGEPAGE);
   return block;

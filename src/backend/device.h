@@ -34,10 +34,14 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   // A block of at least `bytes`, aligned to 64 (2 MiB pages when large); contents undefined. Null if this device only
-  // counts. Error with a hint if the system has not enough memory.
+  // counts. OutOfMemory with a hint if the system has not enough.
   // Virtual so that tests can put guard zones around blocks.
   virtual void* allocate(int64_t bytes, Purpose purpose);
   virtual void release(void* block, int64_t bytes, Purpose purpose);
+
+  // OutOfMemory unless the system had room for so much more when this device was made: better said now than found out by
+  // being killed.
+  void require_room(int64_t bytes, std::string_view what) const;
 
   const Usage& usage() const { return usage_; }
   void forget_peak();
@@ -46,6 +50,7 @@ class Device {
 
  private:
   bool only_counts_;
+  int64_t room_;
   std::unique_ptr<Threads> threads_;
   Usage usage_;
   std::map<int64_t, std::vector<void*>> kept_;

@@ -17,6 +17,12 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The machine has not enough memory for what was asked.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
 // Throws Error with a formatted message.
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {

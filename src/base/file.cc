@@ -16,6 +16,7 @@
 namespace fude {
 namespace {
 
+// What the last system call said. Call first, then require(…, reason()): arguments are evaluated in any order.
 std::string reason() { return std::strerror(errno); }
 
 // A file descriptor that closes itself.
@@ -28,7 +29,8 @@ struct Descriptor {
 
 uint64_t size_of(int fd, const std::string& path) {
   struct stat info {};
-  require(::fstat(fd, &info) == 0, "[file] cannot stat {}: {}", path, reason());
+  const int status = ::fstat(fd, &info);
+  require(status == 0, "[file] cannot stat {}: {}", path, reason());
   require(S_ISREG(info.st_mode), "[file] expected a regular file, got {}", path);
   return uint64_t(info.st_size);
 }
@@ -88,8 +90,10 @@ void write_atomically(const std::string& path,
         bytes.remove_prefix(size_t(put));
       }
     });
-    require(::fsync(file.fd) == 0, "[file] cannot flush {}: {}", partial, reason());
-    require(::rename(partial.c_str(), path.c_str()) == 0, "[file] cannot rename {} to {}: {}", partial, path, reason());
+    const int flushed = ::fsync(file.fd);
+    require(flushed == 0, "[file] cannot flush {}: {}", partial, reason());
+    const int renamed = ::rename(partial.c_str(), path.c_str());
+    require(renamed == 0, "[file] cannot rename {} to {}: {}", partial, path, reason());
   } catch (...) {
     ::unlink(partial.c_str());
     throw;

@@ -48,6 +48,9 @@ class Generator {
   std::vector<int32_t> cached_;
 };
 
+// Bytes by purpose at the high-water mark of generating with a context of so many tokens (0: the model's), prompt included.
+Device::Usage plan_generation_memory(const ModelConfig& config, int64_t context, DType compute = DType::f32);
+
 // The log-probability of each token after the first, given those before it (nats).
 std::vector<float> score_tokens(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens);
 

@@ -74,8 +74,8 @@ MetricsFile::~MetricsFile() {
 
 void MetricsFile::append(const StepMetrics& metrics) {
   const std::string line = metrics_line(metrics) + "\n";
-  require(std::fwrite(line.data(), 1, line.size(), file_) == line.size() && std::fflush(file_) == 0,
-          "[metrics] cannot write {}: {}", path_, std::strerror(errno));
+  const bool is_written = std::fwrite(line.data(), 1, line.size(), file_) == line.size() && std::fflush(file_) == 0;
+  require(is_written, "[metrics] cannot write {}: {}", path_, std::strerror(errno));
   steps_.push_back(metrics);
 }
 

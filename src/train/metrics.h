@@ -18,7 +18,7 @@ struct StepMetrics {
   double learning_rate = 0;
   double gradient_norm = 0;
   int64_t tokens = 0;  // seen since the run began
-  double seconds = 0;  // of this step
+  double seconds = 0;  // of this step, without saving and validation
 };
 
 // Without the newline.

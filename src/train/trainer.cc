@@ -75,7 +75,7 @@ int64_t Trainer::resume() {
   const std::string folder = checkpoint_folder(steps.back());
   const Checkpoint checkpoint(folder);
   const Json& user = checkpoint.user();
-  require(user.is_object() && user.contains("identity") && user.contains("loader") && user.contains("spikes"),
+  require(user.is_object() && user.contains("identity") && user.contains("loader") && user.contains("spikes") && user.contains("line"),
           "[train] {}: the state of the run is not complete", folder);
   require_same_run(user["identity"], options_.identity, folder);
   checkpoint.restore(tensors());
@@ -89,10 +89,13 @@ int64_t Trainer::resume() {
   tokens_done_ = json_integer(user, "tokens", folder);
   optimizer_.set_steps_done(json_integer(user, "optimizer_steps", folder));
   metrics_.emplace(options_.folder + "/metrics.jsonl", steps_done_);
+  if (metrics_->steps().empty() || metrics_->steps().back().step < steps_done_)
+    record(parse_metrics_line(json_string(user, "line", folder), folder), "");
+  remove_old_checkpoints();  // a killed run may have got no further than half of one
   return steps_done_;
 }
 
-void Trainer::save() {
+void Trainer::save(const StepMetrics& line) {
   const std::string folder = checkpoint_folder(steps_done_), partial = folder + ".partial";
   fs::remove_all(partial);
   save_model(model_, partial);
@@ -102,12 +105,17 @@ void Trainer::save() {
                    {"tokens", tokens_done_},
                    {"optimizer_steps", optimizer_.steps_done()},
                    {"identity", options_.identity},
+                   {"line", metrics_line(line)},
                    {"loader", loader_.state().to_json()},
                    {"spikes", spikes_.state()}});
   fs::remove_all(folder);
   std::error_code error;
   fs::rename(partial, folder, error);
   require(!error, "[train] cannot rename {}: {}", partial, error.message());
+  remove_old_checkpoints();
+}
+
+void Trainer::remove_old_checkpoints() const {
   const auto steps = checkpoints_in(options_.folder);
   if (options_.keep_checkpoints > 0)
     for (size_t i = 0; i + size_t(options_.keep_checkpoints) < steps.size(); ++i)
@@ -123,6 +131,17 @@ BatchLoss Trainer::validate() const {
     total.nats += part.nats, total.targets += part.targets, total.bytes += part.bytes;
   }
   return total;
+}
+
+// What follows a step and its checkpoint; resume() makes up for it if a run was killed in between.
+void Trainer::record(StepMetrics line, const std::string& event) {
+  const bool is_last = line.step == options_.schedule.steps;
+  if (validation_ != nullptr && (is_last || (options_.validate_every > 0 && line.step % options_.validate_every == 0))) {
+    const BatchLoss validation = validate();
+    line.validation_loss = validation.bytes > 0 ? validation.bits_per_byte() : validation.mean();
+  }
+  metrics_->append(line);
+  if (options_.on_step) options_.on_step(line, event);
 }
 
 bool Trainer::run(const std::atomic<bool>* stop) {
@@ -146,15 +165,9 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     line.tokens = tokens_done_ += loss.tokens;
     const bool is_last = steps_done_ == options_.schedule.steps;
     const bool must_stop = stop != nullptr && stop->load();
-    if (is_last || must_stop || (options_.save_every > 0 && steps_done_ % options_.save_every == 0)) save();
-    if (validation_ != nullptr && (is_last || (options_.validate_every > 0 && steps_done_ % options_.validate_every == 0))) {
-      const BatchLoss validation = validate();
-      line.validation_loss = validation.bytes > 0 ? validation.bits_per_byte() : validation.mean();
-    }
     line.seconds = now_seconds() - began;
-    metrics_->append(line);
-    if (options_.on_step)
-      options_.on_step(line, verdict == SpikeDetector::Verdict::spike ? "loss spike" : std::string());
+    if (is_last || must_stop || (options_.save_every > 0 && steps_done_ % options_.save_every == 0)) save(line);
+    record(line, verdict == SpikeDetector::Verdict::spike ? "loss spike" : "");
     if (must_stop && !is_last) return false;
   }
   return true;

@@ -58,7 +58,9 @@ class Trainer {
   std::string checkpoint_folder(int64_t step) const;
 
  private:
-  void save();
+  void save(const StepMetrics& line);
+  void remove_old_checkpoints() const;
+  void record(StepMetrics line, const std::string& event);
   NamedTensors tensors();
 
   Transformer& model_;

@@ -1,12 +1,10 @@
-// Turns of a chat as tokens. Roles are marked by special tokens that user text cannot produce: text is encoded as plain
-// text, the markers are put around it by id.
+// Turns of a chat as tokens. Roles are marked by special tokens that user text cannot produce: text is
+// encoded as plain text, the markers are put around it by id.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "infer/generator.h"
-#include "text/text_stream.h"
 #include "text/tokenizer.h"
 
 namespace fude {
@@ -20,7 +18,9 @@ std::string chat_template();
 
 class ChatFormat {
  public:
-  // Error, saying what to do, if the tokenizer has no turn markers.
+  // Whether the tokenizer has the turn markers.
+  static bool is_in(const Tokenizer& tokenizer);
+  // Error, saying what to do, if it has not.
   explicit ChatFormat(const Tokenizer& tokenizer);
   // A user's turn and the beginning of the assistant's.
   std::vector<TokenId> user_turn(const std::string& text) const;
@@ -32,16 +32,5 @@ class ChatFormat {
   TokenId user_, assistant_, end_;
   std::vector<TokenId> stops_;
 };
-
-struct Answer {
-  std::string text;
-  std::vector<TokenId> tokens;
-  FinishReason reason;
-};
-
-// Generates and streams whole characters to `on_text`; stop strings end the answer and are not part of it.
-Answer answer(Generator& generator, const Tokenizer& tokenizer, const std::vector<TokenId>& prompt,
-              const GenerationOptions& options, const std::vector<std::string>& stop_strings,
-              const std::function<void(const std::string&)>& on_text);
 
 }  // namespace fude

@@ -1,0 +1,98 @@
+#include "app/command_line.h"
+
+#include <algorithm>
+
+#include "app/commands.h"
+#include "base/nearest.h"
+
+namespace fude {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes:\n"
+    "  0    done\n"
+    "  1    failed; the message says why\n"
+    "  2    wrong command line or configuration file\n"
+    "  3    not enough memory\n"
+    "  130  stopped by Ctrl-C (143: SIGTERM); what was done is saved";
+
+std::vector<std::string> names_of_commands(const CLI::App& program) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+void add_options(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+}
+
+}  // namespace
+
+std::string_view kind_of(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  if (option.get_items_expected_max() == 0) return "";
+  if (type.starts_with("INT") || type.starts_with("UINT")) return "N";
+  return type.starts_with("FLOAT") ? "X" : "TEXT";
+}
+
+void add_compute(CLI::App& command, DType& compute, const char* help) {
+  command.add_option_function<std::string>("--compute", [&compute](const std::string& name) { compute = compute_type_of(name); }, help)
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->default_str("f32");
+}
+
+std::string HelpPage::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
+  std::string page = Formatter::make_help(app, name, mode);
+  for (size_t at; (at = page.find("\n\n\n")) != std::string::npos;) page.erase(at, 1);
+  return page;
+}
+
+std::string HelpPage::make_option_opts(const CLI::Option* option) const {
+  std::string out = kind_of(*option).empty() ? "" : " " + std::string(kind_of(*option));
+  if (option->get_expected_max() > 1) out += " ...";
+  if (!option->get_default_str().empty()) out += " [" + option->get_default_str() + "]";
+  return out + (option->get_required() ? " (required)" : "");
+}
+
+std::string HelpPage::make_footer(const CLI::App* app) const {
+  std::string out;
+  const CLI::App* program = app;
+  while (program->get_parent() != nullptr) program = program->get_parent();
+  if (program != app) {
+    const auto shared = program->get_options([](const CLI::Option* o) { return o->get_group() == kShared; });
+    out += make_group(kShared, false, {shared.begin(), shared.end()});
+  }
+  const std::string own = app->get_footer();
+  return out + "\n" + (own.empty() ? "" : own + "\n\n") + kExitCodes + "\n";
+}
+
+std::string explain(const CLI::App& program, const CLI::ParseError& error) {
+  // The command that was meant, "bench gemm", and every option it takes.
+  const CLI::App* command = &program;
+  std::string path = "fude ", name;
+  std::vector<std::string> options;
+  for (add_options(*command, options); !command->get_subcommands().empty(); add_options(*command, options)) {
+    command = command->get_subcommands().front();
+    path += command->get_name() + " ";
+    name += (name.empty() ? "" : " ") + command->get_name();
+  }
+  const std::string help = " (see " + path + "--help)", prefix = name.empty() ? "" : name + ": ";
+  const std::vector<std::string> left = program.remaining(true);
+  const std::string_view what = error.what();
+
+  if (error.get_name() == "ArgumentMismatch" && what.find("At Most 1") != std::string_view::npos)
+    return fmt::format("{}{} is given more than once{}", prefix, what.substr(0, what.find(':')), help);
+  if (left.empty() && error.get_name() == "RequiredError" &&
+      what.find("subcommand") != std::string_view::npos)
+    return prefix + "expected a command" + help;
+  if (left.empty()) return fmt::format("{}{}{}", prefix, what, help);
+  const std::string unknown = left.front().substr(0, left.front().find('='));
+  if (unknown.starts_with('-'))
+    return fmt::format("{}unknown option '{}'{}{}", prefix, unknown, did_you_mean(unknown, options), help);
+  const std::vector<std::string> commands = names_of_commands(*command);
+  if (commands.empty()) return fmt::format("{}unexpected argument '{}'{}", prefix, left.front(), help);
+  return fmt::format("{}unknown command '{}'{}{}", prefix, unknown, did_you_mean(unknown, commands), help);
+}
+
+}  // namespace fude

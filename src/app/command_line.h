@@ -1,0 +1,41 @@
+// What is the same for every subcommand: the help page, exit codes, and what to say of a command line that is
+// wrong.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+
+namespace fude {
+
+// A wrong command line or configuration file.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+enum ExitCode {
+  kDone = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kNoMemory = 3,
+  kStopped = 128
+};  // kStopped + the signal's number
+
+inline constexpr const char* kShared = "Shared options";  // the group of those on the program itself
+
+// What an option takes, as help pages show it: "N" a whole number, "X" a number, "TEXT", or "" (a flag).
+std::string_view kind_of(const CLI::Option& option);
+
+// A subcommand's help ends with the options that all share; every page ends with the exit codes.
+class HelpPage : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
+  std::string make_option_opts(const CLI::Option* option) const override;
+  std::string make_footer(const CLI::App* app) const override;
+};
+
+// One line for a person who mistyped: what is wrong, what may have been meant, where the help is.
+std::string explain(const CLI::App& program, const CLI::ParseError& error);
+
+}  // namespace fude

@@ -1,0 +1,148 @@
+#include "app/config_file.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+
+#include "app/command_line.h"
+#include "base/error.h"
+#include "base/nearest.h"
+
+namespace fude {
+namespace {
+
+constexpr size_t kLimit = size_t(1) << 20;
+
+// What a file may set of a command: its options by long name, its positional arguments by theirs.
+std::map<std::string, const CLI::Option*> options_of(const CLI::App& command) {
+  std::map<std::string, const CLI::Option*> options;
+  for (const CLI::Option* option : command.get_options()) {
+    if (!option->get_configurable()) continue;
+    for (const std::string& name : option->get_lnames()) options[name] = option;
+    if (option->get_positional()) options[option->get_name(true)] = option;
+  }
+  return options;
+}
+
+std::map<std::string, const CLI::App*> commands_of(const CLI::App& command) {
+  std::map<std::string, const CLI::App*> commands;
+  for (const CLI::App* inner : command.get_subcommands({})) commands[inner->get_name()] = inner;
+  return commands;
+}
+
+template <class Map>
+std::vector<std::string> names_of(const Map& map) {
+  std::vector<std::string> names;
+  for (const auto& entry : map) names.push_back(entry.first);
+  return names;
+}
+
+// Reads one file; knows its name for the errors.
+class Reader {
+ public:
+  explicit Reader(std::string path) : path_(std::move(path)) {}
+
+  std::vector<CLI::ConfigItem> read(const CLI::App& program, const std::string& text) {
+    read_table(program, {}, parse(text));
+    return std::move(items_);
+  }
+
+ private:
+  [[noreturn]] void fail(const toml::node& node, const std::string& what) const {
+    throw UsageError(fmt::format("[config] {}:{}: {}", path_, node.source().begin.line, what));
+  }
+
+  toml::table parse(const std::string& text) const {
+    try {
+      return toml::parse(text, path_);
+    } catch (const toml::parse_error& error) {
+      const auto& at = error.source().begin;
+      throw UsageError(fmt::format("[config] {}:{}:{}: {}", path_, at.line, at.column, error.description()));
+    }
+  }
+
+  void read_table(const CLI::App& command, const std::vector<std::string>& path, const toml::table& table) {
+    const auto commands = commands_of(command);
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str());
+      if (const toml::table* section = node.as_table()) {
+        std::vector<std::string> inner = path;
+        inner.push_back(name);
+        const auto found = commands.find(name);
+        if (found == commands.end())
+          fail(node, "unknown table " + text_of(inner) + did_you_mean(name, names_of(commands)));
+        read_table(*found->second, inner, *section);
+      } else {
+        add(command, path, name, node);
+      }
+    }
+  }
+
+  void add(const CLI::App& command, const std::vector<std::string>& path, std::string name,
+           const toml::node& node) {
+    std::replace(name.begin(), name.end(), '_', '-');
+    const auto known = options_of(command);
+    const auto found = known.find(name);
+    if (found == known.end())
+      fail(node, "unknown key '" + name + "'" + (path.empty() ? "" : " in " + text_of(path)) +
+                     hint(command, name, names_of(known)));
+    CLI::ConfigItem& item = items_.emplace_back();
+    item.parents = path, item.name = name;
+    if (const toml::array* array = node.as_array()) {
+      if (found->second->get_expected_max() <= 1)
+        fail(node, "'" + name + "': expected one value, got an array");
+      for (const toml::node& value : *array) item.inputs.push_back(text_of(name, *found->second, value));
+    } else {
+      item.inputs.push_back(text_of(name, *found->second, node));
+    }
+  }
+
+  // A key before the first table may belong into one.
+  std::string hint(const CLI::App& command, const std::string& name,
+                   const std::vector<std::string>& known) const {
+    for (const auto& [inner, app] : commands_of(command))
+      if (options_of(*app).contains(name)) return "; it belongs into a table, such as [" + inner + "]";
+    return did_you_mean(name, known);
+  }
+
+  // "[bench.gemm]"
+  static std::string text_of(const std::vector<std::string>& path) {
+    std::string text;
+    for (const std::string& name : path) text += (text.empty() ? "[" : ".") + name;
+    return text + "]";
+  }
+
+  // The value as it would stand on the command line.
+  std::string text_of(const std::string& name, const CLI::Option& option, const toml::node& value) const {
+    const std::string_view kind = kind_of(option);
+    if (kind.empty() && value.is_boolean()) return *value.value<bool>() ? "true" : "false";
+    if ((kind == "N" || kind == "X") && value.is_integer()) return std::to_string(*value.value<int64_t>());
+    if (kind == "X" && value.is_floating_point()) return fmt::format("{}", *value.value<double>());
+    if (kind == "TEXT" && value.is_string()) return *value.value<std::string>();
+    const char* expected = kind.empty()  ? "true or false"
+                           : kind == "N" ? "a whole number"
+                           : kind == "X" ? "a number"
+                                         : "a string";
+    std::ostringstream got;
+    got << value.type();
+    fail(value, "'" + name + "': expected " + expected + ", got " + got.str());
+  }
+
+  std::string path_;
+  std::vector<CLI::ConfigItem> items_;
+};
+
+}  // namespace
+
+std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const {
+  const std::string path = program_.get_config_ptr()->as<std::string>();
+  std::string text(kLimit + 1, '\0');
+  input.read(text.data(), std::streamsize(text.size()));
+  text.resize(size_t(input.gcount()));
+  if (text.size() > kLimit) throw UsageError(fmt::format("[config] {}: the limit is {} bytes", path, kLimit));
+  return Reader(path).read(program_, text);
+}
+
+}  // namespace fude

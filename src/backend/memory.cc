@@ -1,0 +1,69 @@
+#include "backend/memory.h"
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <string>
+
+namespace fude {
+namespace {
+
+constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
+
+// The number at the beginning of a file; `otherwise` if there is none ("max").
+int64_t number_in(const std::string& path, int64_t otherwise) {
+  std::ifstream file(path);
+  int64_t number = 0;
+  return file >> number ? number : otherwise;
+}
+
+// The number behind a word at the beginning of a line, as in "MemAvailable: 123 kB".
+int64_t number_after(const std::string& path, const std::string& word) {
+  std::ifstream file(path);
+  for (std::string name; file >> name; file.ignore(1 << 10, '\n')) {
+    int64_t number = 0;
+    if (name == word && file >> number) return number;
+  }
+  return 0;
+}
+
+int64_t room_of(const std::string& folder, const char* limit_name, const char* usage_name,
+                const char* cached) {
+  const int64_t limit = number_in(folder + "/" + limit_name, kUnlimited);
+  if (limit == kUnlimited) return kUnlimited;
+  const int64_t used =
+      number_in(folder + "/" + usage_name, 0) - number_after(folder + "/memory.stat", cached);
+  return std::max<int64_t>(0, limit - std::max<int64_t>(0, used));
+}
+
+// The tightest room from the process's group up to the root of the hierarchy.
+int64_t room_of_group() {
+  std::ifstream groups("/proc/self/cgroup");
+  int64_t room = kUnlimited;
+  for (std::string line; std::getline(groups, line);) {  // "4:memory:/path", "0::/path"
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    const bool is_v2 = controllers.empty();
+    if (!is_v2 && controllers != "memory") continue;
+    const std::string root = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+    for (std::string path = line.substr(second + 1);; path.erase(path.rfind('/'))) {
+      room = std::min(
+          room, is_v2 ? room_of(root + path, "memory.max", "memory.current", "file")
+                      : room_of(root + path, "memory.limit_in_bytes", "memory.usage_in_bytes", "cache"));
+      if (path.empty() || path == "/") break;
+    }
+  }
+  return room;
+}
+
+}  // namespace
+
+int64_t usable_memory() {
+  const int64_t kilobytes =
+      number_after("/proc/meminfo", "MemAvailable:") + number_after("/proc/meminfo", "SwapFree:");
+  const int64_t system = kilobytes > 0 ? kilobytes << 10 : kUnlimited;
+  return std::min(system, room_of_group());
+}
+
+}  // namespace fude

@@ -1,0 +1,119 @@
+"""fude generate and fude chat as their user meets them: on a terminal, through a pipe, in a script."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+
+from harness import DONE, FAILED, PROGRAM, Case, fude, world
+
+STOPPED = 128 + signal.SIGINT
+
+
+class Generate(Case):
+    def generate(self, *more, prompt="Alice lives in", **how):
+        return self.succeeds(fude("generate", world().model, "--prompt", prompt, "--max-tokens", 40, *more, **how))
+
+    def test_seeds_threads_and_standard_input(self):
+        one = self.generate("--seed", 3).out
+        self.assertEqual(self.generate("--seed", 3, "--threads", 1).out, one)
+        self.assertNotEqual(self.generate("--seed", 4).out, one)
+        piped = self.succeeds(fude("generate", world().model, "--max-tokens", 40, "--seed", 3, stdin=b"Alice lives in"))
+        self.assertEqual(piped.out, one)
+        self.succeeds(fude("generate", world().model, "--max-tokens", 4, stdin=b"\xff\xfe\x00 not text"))
+        self.succeeds(fude("generate", world().model, "--max-tokens", 4))  # nothing at all: from the start of a text
+
+    def test_stop_strings(self):
+        whole = self.generate("--temperature", 0).out.rstrip("\n")
+        stop = whole[5:8]
+        cut = self.generate("--temperature", 0, "--stop", "never", "--stop", stop).out.rstrip("\n")
+        self.assertEqual(cut, whole[:whole.index(stop)])
+        lines = self.generate("--temperature", 0, "--stop", stop, "--logprobs").lines()
+        self.assertEqual(lines[-1]["text"], cut)
+        self.assertEqual(lines[-1]["finish_reason"], "stop")
+        self.assertEqual(lines[-1]["tokens"], len(lines) - 1)
+        self.assertEqual(self.generate("--temperature", 0, "--stop", stop, "--json").lines(), lines[-1:])
+        self.fails(fude("generate", world().model, "--prompt", "x", "--stop", ""), FAILED, "stop")
+
+    def test_log_probabilities(self):
+        tokens = self.generate("--temperature", 0, "--logprobs").lines()[:-1]
+        for token in tokens:
+            self.assertLessEqual(token["logprob"], 0)
+            self.assertEqual(token["sampled_logprob"], 0)  # there was no choice
+        for token in self.generate("--top-k", 1, "--seed", 9, "--logprobs").lines()[:-1]:
+            self.assertEqual(token["sampled_logprob"], 0)
+        self.assertTrue(any(t["sampled_logprob"] < 0 for t in self.generate("--logprobs").lines()[:-1]))
+
+    def test_end_of_the_context(self):
+        result = self.succeeds(fude("generate", world().model, "--prompt", "Bob", "--max-tokens", 1000, "--context", 8, "--temperature", 0, "--json"))
+        self.assertEqual(result.lines()[0]["finish_reason"], "context")
+        self.assertIn("end of the context", result.err)
+        self.fails(fude("generate", world().model, "--prompt", "Alice lives here. " * 50), FAILED, "context")
+        self.fails(fude("generate", world().model, "--prompt", "x", "--context", 100000), FAILED, "context")
+
+    def test_only_whole_characters(self):
+        """Each piece that is written is well-formed by itself; an untrained model says every byte there is."""
+        child = subprocess.Popen([PROGRAM, "generate", world().slow_model(), "--prompt", "東京", "--max-tokens", "300", "--temperature", "3"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        pieces = iter(lambda: os.read(child.stdout.fileno(), 1 << 16), b"")
+        self.assertGreater(len([piece.decode("utf-8", errors="strict") for piece in pieces]), 10)
+        child.communicate()
+        self.assertEqual(child.returncode, DONE)
+
+    def test_interrupt_ends_it(self):
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            child = subprocess.Popen([PROGRAM, "generate", world().slow_model(), "--prompt", "x", "--max-tokens", "100000", "--temperature", "0",
+                                      "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            time.sleep(1)
+            child.send_signal(stop)
+            out, err = child.communicate(timeout=30)
+            self.assertEqual(child.returncode, 128 + stop, err)
+            self.assertIn(b'"finish_reason":"cancelled"', out)
+
+
+class Chat(Case):
+    def test_pipe(self):
+        result = self.succeeds(fude("chat", world().model, "--max-tokens", 5, "--drop-oldest", "--json", stdin="Hello\n\nおはよう\r\n".encode() + b"\xff\xfe"))
+        self.assertEqual(len(result.lines()), 3, result)
+        self.assertEqual(fude("chat", world().model, stdin=b"").out, "")
+
+    def test_full_context(self):
+        lines = b"Where does Alice live?\n" * 12
+        result = self.fails(fude("chat", world().model, "--max-tokens", 8, "--json", stdin=lines), FAILED, "filled the context", "--drop-oldest")
+        self.assertGreater(len(result.lines()), 0)
+        result = self.succeeds(fude("chat", world().model, "--max-tokens", 8, "--drop-oldest", "--json", stdin=lines))
+        self.assertEqual(len(result.lines()), 12)
+        self.fails(fude("chat", world().model, "--drop-oldest", stdin=b"long " * 500 + b"\n"), FAILED, "filled the context")
+
+    def test_terminal(self):
+        """Ctrl-C stops an answer and the chat goes on; Ctrl-D ends it; Ctrl-C at the prompt ends it too."""
+        for end, code in ((b"\x04", DONE), (b"\x03", -signal.SIGINT)):
+            terminal, there = pty.openpty()
+            child = subprocess.Popen([PROGRAM, "chat", world().slow_model(), "--max-tokens", "100000", "--temperature", "0"], stdin=there,
+                                     stdout=there, stderr=there, start_new_session=True, preexec_fn=lambda: __import__("fcntl").ioctl(0, 0x540E, 0))
+            os.close(there)
+            screen = b""
+
+            def wait_for(text, count, seconds=60):
+                nonlocal screen
+                until = time.monotonic() + seconds
+                while screen.count(text) < count:
+                    self.assertLess(time.monotonic(), until, screen[-500:])
+                    if select.select([terminal], [], [], 0.1)[0]:
+                        screen += os.read(terminal, 1 << 16)
+
+            wait_for(b"> ", 1)
+            for turn in (1, 2):
+                before = len(screen)
+                os.write(terminal, b"Where does Alice live?\n")
+                while len(screen) < before + 60:  # more than the echo of the question
+                    wait_for(b"", 0)
+                    screen += os.read(terminal, 1 << 16)
+                os.write(terminal, b"\x03")
+                wait_for(b"\r\n> ", turn + 1)  # the first came with the greeting
+                self.assertIsNone(child.poll())
+            os.write(terminal, end)
+            self.assertEqual(child.wait(timeout=30), code, screen[-500:])
+            os.close(terminal)

@@ -1,0 +1,114 @@
+"""No room on the disk, no memory: one message and a code of its own, and what was saved before is unharmed."""
+
+import os
+import resource
+import subprocess
+import unittest
+
+from harness import DONE, FAILED, NO_MEMORY, PROGRAM, Case, fude, sentences, world
+
+
+def file_limit(size):
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def memory_limit(size):
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def snapshot(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+class FullDisk(Case):
+    def commands(self, out):
+        w = world()
+        return {
+            "tokenizer": ("tokenizer", w.text, "--out", out / "tokenizer", "--vocabulary", 500),
+            "shards": ("shards", w.text, "--tokenizer", w.tokenizer, "--out", out / "shards"),
+            "train": w.training(out / "run", steps=6, save_every=2),
+        }
+
+    def test_files_may_not_grow(self):
+        for name, command in self.commands(self.folder).items():
+            for size in (0, 100, 4096):
+                with self.subTest(command=name, size=size):
+                    self.fails(fude(*command, limit=file_limit(size)), FAILED, "File too large")
+            self.assertFalse([p for p in self.folder.rglob("*.partial") if p.is_file()], name)
+            self.succeeds(fude(*command))
+
+    def test_later_checkpoints_leave_earlier_ones(self):
+        self.succeeds(fude(*world().training(self.folder / "run", steps=6)))
+        expected = (self.folder / "run/model/model.safetensors").read_bytes()
+        run = self.folder / "again"
+        command = world().training(run, steps=6, save_every=2, keep=0)
+        self.fails(fude(*command, limit=file_limit(100)), FAILED)
+        self.succeeds(fude(*command))
+        saved = snapshot(run)
+        # Another run into the same folder may write nothing: all that was there is still there, and goes on.
+        for path in [*run.glob("checkpoint-00000006/*"), *run.glob("model/*")]:
+            path.unlink()
+        (run / "checkpoint-00000006").rmdir()
+        self.fails(fude(*command, limit=file_limit(100)), FAILED)
+        now = snapshot(run)
+        for path, content in saved.items():
+            if path.parts[0] in ("checkpoint-00000002", "checkpoint-00000004"):
+                self.assertEqual(now[path], content, path)
+        self.succeeds(fude(*command))
+        self.assertEqual((run / "model/model.safetensors").read_bytes(), expected)
+
+    def test_small_file_system(self):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("mounting needs root")
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "fude-test", disk], capture_output=True)
+        if mount.returncode != 0:
+            raise unittest.SkipTest("mount is not allowed here")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        w = world()
+        self.fails(fude(*w.training(disk / "run", steps=50, save_every=1, keep=0)), FAILED, "No space left")
+        whole = [p for p in disk.glob("run/checkpoint-*") if p.suffix != ".partial"]
+        self.assertTrue(whole)
+        for folder in whole:
+            self.succeeds(fude("generate", folder, "--prompt", "Alice", "--max-tokens", 2))
+        with self.assertRaises(OSError), open(disk / "rest", "wb", buffering=0) as rest:
+            while rest.write(bytes(4096)):
+                pass
+        self.fails(fude("shards", w.text, "--tokenizer", w.tokenizer, "--out", disk / "shards"), FAILED, "No space left")
+        self.fails(fude("tokenizer", w.text, "--out", disk / "tokenizer", "--vocabulary", 400), FAILED, "No space left")
+
+    def test_output_cannot_be_written(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([PROGRAM, "generate", world().model, "--prompt", "Bob", "--max-tokens", "3"], stdout=full,
+                                  stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, FAILED)
+        self.assertEqual(done.stderr.decode().count("\n"), 1)
+
+
+class NotEnoughMemory(Case):
+    def test_limits(self):
+        w = world()
+        big = w.training(self.folder / "run", width=4096, layers=80, heads=32, kv_heads=32, head_size=128, feed_forward=16384, steps=1)
+        self.fails(fude(*big), NO_MEMORY, "not enough memory", "training")
+        self.assertFalse(list(self.folder.glob("run/*")))
+
+    def test_address_space(self):
+        """Whatever the limit, it works or says so."""
+        w = world()
+        self.write("big.txt", sentences(60000))
+        commands = {
+            "tokenizer": ("tokenizer", self.folder / "big.txt", "--out", self.folder / "t", "--vocabulary", 400),
+            "shards": ("shards", self.folder / "big.txt", "--tokenizer", w.tokenizer, "--out", self.folder / "s"),
+            "train": w.training(self.folder / "r", rows=256, steps=1),
+            "generate": ("generate", w.model, "--prompt", "Alice", "--max-tokens", 3),
+        }
+        codes = set()
+        for name, command in commands.items():
+            for mebibytes in (24, 32, 40, 64, 100, 200):
+                with self.subTest(command=name, mebibytes=mebibytes):
+                    result = fude(*command, "--threads", 1, limit=memory_limit(mebibytes << 20))
+                    codes.add(result.code)
+                    if result.code != DONE:
+                        self.fails(result, NO_MEMORY, "memory")
+        self.assertEqual(codes, {DONE, NO_MEMORY})

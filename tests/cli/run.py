@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""The tests of the program as a whole: tests/cli/run.py build/release/fude [-k PATTERN]
+
+With GTEST_OUTPUT=xml:FOLDER/ in the environment it writes FOLDER/cli_test.xml like the other test programs, so that
+scripts/test.sh counts each case.
+"""
+
+import os
+import pathlib
+import sys
+import time
+import unittest
+from xml.sax.saxutils import quoteattr
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Recorder(unittest.TextTestResult):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.cases = []
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.began = time.monotonic()
+
+    def stopTest(self, test):
+        skipped = any(test is t for t, _ in self.skipped)
+        self.cases.append((test.id(), "skipped" if skipped else "completed", time.monotonic() - self.began))
+        super().stopTest(test)
+
+    def write(self, path):
+        bad = len(self.failures) + len(self.errors)
+        with open(path, "w") as file:
+            file.write(f'<testsuites tests="{len(self.cases)}" failures="{bad}">\n')
+            for name, result, seconds in self.cases:
+                file.write(f'<testcase name={quoteattr(name)} status="run" result="{result}" time="{seconds:.3f}"/>\n')
+            file.write("</testsuites>\n")
+
+
+def main():
+    os.environ["FUDE_PROGRAM"] = os.path.abspath(sys.argv.pop(1))
+    sys.path.insert(0, str(HERE))
+    loader = unittest.TestLoader()
+    if "-k" in sys.argv:
+        loader.testNamePatterns = [f"*{sys.argv[sys.argv.index('-k') + 1]}*"]
+    result = unittest.TextTestRunner(resultclass=Recorder, verbosity=2).run(loader.discover(str(HERE), "*_test.py"))
+    output = os.environ.get("GTEST_OUTPUT", "")
+    if output.startswith("xml:"):
+        result.write(os.path.join(output[4:], "cli_test.xml"))
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

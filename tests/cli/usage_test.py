@@ -1,0 +1,84 @@
+"""Wrong command lines and configuration files: what was meant is named, and nothing runs."""
+
+import re
+
+from harness import DONE, USAGE, Case, fude, world
+
+COMMANDS = re.findall(r"^  (\w+) ", fude("--help").out.split("Subcommands:")[1], re.MULTILINE)
+
+
+class Help(Case):
+    def test_every_command_has_one(self):
+        self.assertIn("train", COMMANDS)
+        for command in COMMANDS:
+            page = self.succeeds(fude(command, "--help")).out
+            for words in ("--threads", "--seed", "--json", "--config", "Exit codes:"):
+                self.assertIn(words, page, command)
+            for line in page.splitlines():
+                self.assertNotRegex(line, r"^  --?\w[\w-]*( [A-Z]+)?$", f"{command}: an option without words: {line}")
+
+    def test_version(self):
+        self.assertRegex(self.succeeds(fude("--version")).out, r"^fude \d+\.\d+\.\d+\n$")
+
+
+class CommandLine(Case):
+    def test_no_command(self):
+        self.fails(fude(), USAGE, "expected a command")
+
+    def test_unknown_command(self):
+        self.fails(fude("trian"), USAGE, "'trian'", "did you mean 'train'?")
+        self.fails(fude("quux"), USAGE, "'quux'", "fude --help")
+
+    def test_unknown_option(self):
+        out = self.folder / "run"
+        self.fails(fude("train", "--data", "x", "--out", out, "--widht", 64), USAGE, "'--widht'", "did you mean '--width'?", "fude train --help")
+        self.fails(fude("train", "--data", "x", "--out", out, "--thread=2"), USAGE, "'--thread'", "did you mean '--threads'?")
+        self.fails(fude("info", "x", "--frobnicate"), USAGE, "'--frobnicate'")
+        self.assertFalse(out.exists())
+
+    def test_missing_and_wrong_values(self):
+        self.fails(fude(*world().training(self.folder), "--steps", 5), USAGE, "--steps is given more than once")
+        self.fails(fude("train", "--out", self.folder), USAGE, "--data", "required")
+        self.fails(fude("train", "--data", "x", "--out", self.folder, "--steps", "many"), USAGE, "--steps", "many")
+        self.fails(fude("train", "--data", "x", "--out", self.folder, "--threads", 9999), USAGE, "--threads", "9999")
+        self.fails(fude("info", "a", "b"), USAGE, "'b'")
+        self.fails(fude("generate", "x", "--max-tokens", 0), USAGE, "--max-tokens")
+
+
+class ConfigFile(Case):
+    def config(self, text):
+        return self.write("fude.toml", text)
+
+    def test_sections_and_flags(self):
+        w = world()
+        model = {"width": 32, "layers": 1, "heads": 2, "kv-heads": 1, "head_size": 16, "feed_forward": 64}
+        lines = "\n".join(f"{k} = {v}" for k, v in model.items())
+        path = self.config(f'# a project\nthreads = 1\nseed = 7\n[tokenizer]\nvocabulary = 300\n[train]\ndata = ["{w.shards}"]\n'
+                           f'tokenizer = "{w.tokenizer}"\nsteps = 3\nlearning_rate = 1e-3\nconcat = true\nrow-tokens = 32\nrows = 2\n{lines}\n')
+        self.succeeds(fude("train", "--config", path, "--out", self.folder / "run", "--steps", 2))
+        self.assertEqual(len((self.folder / "run/metrics.jsonl").read_text().splitlines()), 2)  # the flag won
+        self.assertEqual(fude("info", self.folder / "run/model", "--json").lines()[0]["layers"], 1)
+
+    def test_mistakes(self):
+        for text, words in [
+            ("[train]\nwidht = 64\n", [":2:", "'widht' in [train]", "did you mean 'width'?"]),
+            ("thread = 2\n", [":1:", "'thread'", "did you mean 'threads'?"]),
+            ("width = 2\n", ["'width'", "[train]"]),
+            ("[trian]\nwidth = 2\n", ["[trian]", "did you mean 'train'?"]),
+            ("[train]\nwidth = \"wide\"\n", [":2:", "'width'", "expected a whole number", "string"]),
+            ("[train]\nwidth = 1.5\n", ["expected a whole number"]),
+            ("[train]\nwidth = [1, 2]\n", ["expected one value"]),
+            ("[train]\nconcat = 1\n", ["expected true or false"]),
+            ("[train]\ndata = [3]\n", ["'data'", "expected a string"]),
+            ("[train\n", [":1:"]),
+            ("[info]\nconfig = \"x\"\n", ["'config'"]),
+            ("a" * 3_000_000, ["the limit"]),
+            (b"\xff\xfe\x00", []),
+        ]:
+            with self.subTest(text=text[:40]):
+                self.fails(fude("info", world().model, "--config", self.config(text)), USAGE, *words)
+        self.fails(fude("info", "x", "--config", self.folder / "none.toml"), USAGE, "none.toml")
+        self.fails(fude("info", "x", "--config", self.folder), USAGE, self.folder)
+
+    def test_empty_file(self):
+        self.assertEqual(fude("info", world().model, "--config", self.config("")).code, DONE)
