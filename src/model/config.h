@@ -1,5 +1,5 @@
-// Every number that defines a model. A field is earned by two families; what one family alone needs is decided in its
-// file under architectures/.
+// Every number that defines a model; what is not a size is by default as in Qwen3. A field is earned by two families;
+// what one family alone needs is decided in its file under architectures/.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,11 @@ struct ModelConfig {
   double norm_eps = 1e-6;
   double rope_base = 10000;  // unused with learned positions
   bool has_rope = true;      // otherwise positions are learned
-  bool has_qk_norm = false;
+  bool has_qk_norm = true;
   bool has_bias = false;     // of every linear and norm
   bool ties_head = true;     // the classifier is the embedding table
 
+  bool operator==(const ModelConfig&) const = default;
   int64_t qkv_width() const { return (heads + 2 * kv_heads) * head_size; }
 };
 

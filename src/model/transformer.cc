@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/random.h"
 #include "ops/checkpoint.h"
 #include "ops/elementwise.h"
@@ -64,7 +65,10 @@ struct Builder {
 Transformer::Transformer(Device& device, const ModelConfig& config, Precision precision)
     : config_(config), device_(device) {
   check(config_);
-  const TensorNames& names = architecture_of(config_.family).names;
+  const Architecture& family = architecture_of(config_.family);
+  require(family.read(family.write(config_)) == config_,
+          "[model] the family '{}' has no model with these settings (norm, MLP, QK-norm, bias, head or rope)", config_.family);
+  const TensorNames& names = family.names;
   const int64_t c = config_.width, d = config_.head_size, f = config_.feed_forward;
   Builder build{device_, config_, names, precision};
   embedding_ = build.matrix({{names.embedding, config_.vocabulary}}, c);

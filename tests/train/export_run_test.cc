@@ -49,7 +49,7 @@ TEST(ExportRun, WritesWhatTrainingWouldTake) {
   const ValidationRows validation(set, loading, 5);
   ModelConfig config;
   config.vocabulary = 24, config.width = 32, config.layers = 1, config.heads = 2, config.kv_heads = 1;
-  config.head_size = 16, config.feed_forward = 40, config.context = 16, config.has_qk_norm = true;
+  config.head_size = 16, config.feed_forward = 40, config.context = 16;
   Device device(1);
   Transformer model(device, config);
   model.initialise(3);

@@ -54,7 +54,7 @@ class TrainerRun : public testing::Test {
                          DType compute = DType::f32) {
     ModelConfig config;
     config.vocabulary = 24, config.width = 32, config.layers = 2, config.heads = 2, config.kv_heads = 1, config.head_size = 16;
-    config.feed_forward = 40, config.context = 32, config.has_qk_norm = true;
+    config.feed_forward = 40, config.context = 32;
     Device device(threads);
     Transformer model(device, config, {compute});
     model.initialise(3);

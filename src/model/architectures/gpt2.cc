@@ -24,7 +24,7 @@ ModelConfig read(const Json& json) {
   require(json_boolean(json, "tie_word_embeddings", kWhere, true), "[config.json] GPT-2 is expected with a tied head");
   c.norm = NormKind::layer;
   c.mlp = MlpKind::gelu;
-  c.has_rope = false;
+  c.has_rope = c.has_qk_norm = false;
   c.has_bias = true;
   c.ties_head = true;
   return c;

@@ -32,6 +32,7 @@ ModelConfig read_llama_like(const Json& json, const char* family) {
   require(activation == "silu", "[config.json] hidden_act '{}' is not supported; expected silu", activation);
   for (const char* bias : {"attention_bias", "mlp_bias"})
     require(!json_boolean(json, bias, kWhere, false), "[config.json] {} is not supported", bias);
+  c.has_qk_norm = false;
   c.ties_head = json_boolean(json, "tie_word_embeddings", kWhere, false);
   return c;
 }
