@@ -1,0 +1,25 @@
+# Copies include/fude/*.h from `source` to `target`, and every header of src/ that they reach. Inside, "base/error.h" becomes
+# "fude/base/error.h", so that it cannot meet an application's own header of that name.
+cmake_policy(VERSION 3.25)  # a script that is installed has no project's policies
+function(install_header file name)
+  get_property(seen GLOBAL PROPERTY FUDE_INSTALLED_HEADERS)
+  if(name IN_LIST seen)
+    return()
+  endif()
+  set_property(GLOBAL APPEND PROPERTY FUDE_INSTALLED_HEADERS ${name})
+  file(READ ${file} text)
+  string(REGEX MATCHALL "#include \"[^\"]+\"" includes "${text}")
+  foreach(include ${includes})
+    string(REGEX REPLACE "#include \"(.+)\"" "\\1" reached ${include})
+    install_header(${source}/src/${reached} ${reached})
+  endforeach()
+  string(REPLACE "#include \"" "#include \"fude/" text "${text}")
+  file(WRITE ${target}/${name} "${text}")
+endfunction()
+
+file(GLOB headers ${source}/include/fude/*.h)
+foreach(header ${headers})
+  get_filename_component(name ${header} NAME)
+  install_header(${header} ${name})
+endforeach()
+message(STATUS "Installing: ${target} (headers)")

@@ -1,0 +1,8 @@
+// Generation: answers that stream, the sampler's options, and the log-probability of given tokens. Needs no
+// autograd: link fude::infer alone.
+#pragma once
+
+#include "infer/answer.h"
+#include "infer/generator.h"
+#include "model/folder.h"
+#include "text/tokenizer.h"
