@@ -1,8 +1,12 @@
 #include "data/loader.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/random.h"
 
 namespace fude {
 namespace {
@@ -44,10 +48,39 @@ Piece piece_from_json(const Json& json, std::string_view where) {
   return {json[0].get<int32_t>(), json[1].get<int64_t>(), json[2].get<int64_t>(), json[3].get<int64_t>()};
 }
 
+Json rows_to_json(const std::vector<PackedRow>& rows) {
+  Json json = Json::array();
+  for (const PackedRow& row : rows) {
+    Json& entry = json.emplace_back(Json{{"pieces", Json::array()}});
+    for (const Piece& piece : row.pieces) entry["pieces"].push_back(piece_to_json(piece));
+    if (row.following) entry["following"] = piece_to_json(*row.following);
+  }
+  return json;
+}
+
 const Json& array_at(const Json& json, const char* key, std::string_view where) {
   const auto found = json.find(key);
   require(found != json.end() && found->is_array(), "[{}] expected a list at '{}'", where, key);
   return *found;
+}
+
+std::vector<PackedRow> rows_from_json(const Json& json, std::string_view where) {
+  std::vector<PackedRow> rows;
+  for (const Json& entry : json) {
+    PackedRow& row = rows.emplace_back();
+    for (const Json& piece : array_at(entry, "pieces", where)) row.pieces.push_back(piece_from_json(piece, where));
+    if (const auto following = entry.find("following"); following != entry.end())
+      row.following = piece_from_json(*following, where);
+  }
+  return rows;
+}
+
+// A pool that held more than an epoch would give some rows twice before it gives others once.
+size_t pool_size(const Mixture& mixture, const LoaderOptions& options) {
+  require(options.waiting_rows >= 1, "[loader] expected at least one waiting row, got {}", options.waiting_rows);
+  int64_t tokens = 0;
+  for (int i = 0; i < mixture.sources(); ++i) tokens += mixture.set(i).info().tokens + mixture.set(i).documents();
+  return size_t(std::clamp<int64_t>(tokens / options.packing.row_tokens / 4, 1, options.waiting_rows));
 }
 
 }  // namespace
@@ -56,7 +89,8 @@ Json LoaderState::to_json() const {
   Json json = {{"identity", identity},
                {"sources", Json::array()},
                {"pending", piece_to_json(pending)},
-               {"open_rows", Json::array()},
+               {"open_rows", rows_to_json(open_rows)},
+               {"waiting_rows", rows_to_json(waiting_rows)},
                {"totals",
                 {{"rows", totals.rows},
                  {"tokens", totals.tokens},
@@ -64,11 +98,6 @@ Json LoaderState::to_json() const {
                  {"padding", totals.padding}}}};
   for (const SourcePosition& at : sources)
     json["sources"].push_back({{"documents", at.documents}, {"tokens", at.tokens}});
-  for (const PackedRow& row : open_rows) {
-    Json pieces = Json::array();
-    for (const Piece& piece : row.pieces) pieces.push_back(piece_to_json(piece));
-    json["open_rows"].push_back(std::move(pieces));
-  }
   return json;
 }
 
@@ -78,11 +107,8 @@ LoaderState LoaderState::from_json(const Json& json, std::string_view where) {
   for (const Json& at : array_at(json, "sources", where))
     state.sources.push_back({json_integer(at, "documents", where), json_integer(at, "tokens", where)});
   state.pending = piece_from_json(array_at(json, "pending", where), where);
-  for (const Json& pieces : array_at(json, "open_rows", where)) {
-    require(pieces.is_array(), "[{}] expected a row to be a list of pieces", where);
-    PackedRow& row = state.open_rows.emplace_back();
-    for (const Json& piece : pieces) row.pieces.push_back(piece_from_json(piece, where));
-  }
+  state.open_rows = rows_from_json(array_at(json, "open_rows", where), where);
+  state.waiting_rows = rows_from_json(array_at(json, "waiting_rows", where), where);
   const auto totals = json.find("totals");
   require(totals != json.end(), "[{}] expected the key 'totals', it is missing", where);
   state.totals = {json_integer(*totals, "rows", where), json_integer(*totals, "tokens", where),
@@ -91,11 +117,15 @@ LoaderState LoaderState::from_json(const Json& json, std::string_view where) {
 }
 
 Loader::Loader(Mixture mixture, LoaderOptions options)
-    : mixture_(std::move(mixture)), options_(std::move(options)), packer_(options_.packing) {
+    : mixture_(std::move(mixture)),
+      options_(std::move(options)),
+      packer_(options_.packing),
+      pool_size_(pool_size(mixture_, options_)) {
   check_options(options_, mixture_.vocabulary());
   Json identity = {{"seed", mixture_.seed()},
                    {"row_tokens", options_.packing.row_tokens},
                    {"open_rows", options_.packing.open_rows},
+                   {"waiting_rows", pool_size_},
                    {"concat", options_.packing.concat},
                    {"end_of_text", options_.end_of_text},
                    {"shares", mixture_.shares()},
@@ -108,7 +138,7 @@ Loader::Loader(Mixture mixture, LoaderOptions options)
   identity_ = hash_hex(identity.dump());
 }
 
-PackedRow Loader::next_row() {
+PackedRow Loader::pack_row() {
   while (true) {
     if (pending_.size() == 0) {
       const DocumentRef ref = mixture_.next();
@@ -119,10 +149,17 @@ PackedRow Loader::next_row() {
   }
 }
 
+PackedRow Loader::draw_row(uint64_t number) {
+  constexpr uint64_t kStream = 0x726F7773;  // "rows"
+  while (waiting_.size() < pool_size_) waiting_.push_back(pack_row());
+  const uint64_t draw = philox(mixture_.seed(), kStream, number)[0];
+  return std::exchange(waiting_[size_t(draw * pool_size_ >> 32)], pack_row());
+}
+
 TokenBlock Loader::next(int64_t rows) {
   require(rows >= 1, "[loader] expected at least one row, got {}", rows);
   std::vector<PackedRow> packed;
-  for (int64_t i = 0; i < rows; ++i) packed.push_back(next_row());
+  for (int64_t i = 0; i < rows; ++i) packed.push_back(draw_row(uint64_t(totals_.rows + i)));
   const auto set_of = [this](int32_t source) -> const ShardSet& { return mixture_.set(source); };
   TokenBlock block =
       make_block(packed, options_.packing, tokens_of(set_of, options_.end_of_text), options_.bytes_of_token);
@@ -134,7 +171,7 @@ TokenBlock Loader::next(int64_t rows) {
 }
 
 LoaderState Loader::state() const {
-  return {identity_, mixture_.position(), pending_, packer_.open_rows(), totals_};
+  return {identity_, mixture_.position(), pending_, packer_.open_rows(), waiting_, totals_};
 }
 
 void Loader::restore(const LoaderState& state) {
@@ -149,10 +186,16 @@ void Loader::restore(const LoaderState& state) {
             "[loader] the saved position names a piece that does not exist");
   };
   if (state.pending.size() != 0) check_piece(state.pending);
-  for (const PackedRow& row : state.open_rows)
-    for (const Piece& piece : row.pieces) check_piece(piece);
+  for (const auto* rows : {&state.open_rows, &state.waiting_rows})
+    for (const PackedRow& row : *rows) {
+      for (const Piece& piece : row.pieces) check_piece(piece);
+      if (row.following) check_piece(*row.following);
+    }
+  require(state.waiting_rows.empty() || state.waiting_rows.size() == pool_size_,
+          "[loader] expected {} waiting rows in the saved position, got {}", pool_size_, state.waiting_rows.size());
   mixture_.seek(state.sources);
   packer_.restore(state.open_rows);
+  waiting_ = state.waiting_rows;
   pending_ = state.pending;
   totals_ = state.totals;
 }
@@ -165,8 +208,8 @@ std::vector<double> Loader::epochs() const {
   return epochs;
 }
 
-ValidationRows::ValidationRows(std::shared_ptr<const ShardSet> set, LoaderOptions options, int64_t limit)
-    : set_(std::move(set)), options_(std::move(options)) {
+ValidationRows::ValidationRows(std::string name, std::shared_ptr<const ShardSet> set, LoaderOptions options, int64_t limit)
+    : name_(std::move(name)), set_(std::move(set)), options_(std::move(options)) {
   require(set_ != nullptr && set_->documents() > 0,
           "[loader] expected a validation set with documents, got none");
   require(limit >= 1, "[loader] expected at least one row for validation, got {}", limit);

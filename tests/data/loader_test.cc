@@ -88,6 +88,28 @@ TEST_F(LoaderTest, GivesEveryDocumentOncePerEpochAndCountsWhatItGave) {
   }
 }
 
+// Ten documents of a hundred rows each, every token telling which it is of.
+TEST_F(LoaderTest, NeighboursAreSeldomOfOneDocument) {
+  std::vector<std::string> texts;
+  for (char c = 'a'; c < 'k'; ++c) texts.emplace_back(1600, c);
+  const auto set = make_set(folder_ / "long", texts);
+  const auto same_document = [&](int64_t waiting_rows) {
+    LoaderOptions wanted = options(false);
+    wanted.waiting_rows = waiting_rows;
+    Loader loader(Mixture({{set, 1}}, 5), wanted);
+    int32_t last = -1;
+    int same = 0;
+    for (int row = 0; row < 900; ++row) {
+      const int32_t first = loader.next(1).tokens_N[0];
+      same += first == last ? 1 : 0;
+      last = first;
+    }
+    return same;
+  };
+  EXPECT_GT(same_document(1), 800);
+  EXPECT_LT(same_document(4096), 450);  // the pool holds 250 rows, which is two or three documents
+}
+
 TEST_F(LoaderTest, OtherSeedsGiveOtherBatches) {
   Loader a = loader(false, 1), b = loader(false, 2);
   EXPECT_NE(a.next(8).tokens_N, b.next(8).tokens_N);
@@ -108,8 +130,17 @@ TEST_F(LoaderTest, RefusesAStateOfAnotherRun) {
   bad = state;
   bad.open_rows = {{{{0, 0, 0, 1000}}, {}}};
   EXPECT_THROW(loader(false).restore(bad), Error);
+  bad = state;
+  bad.waiting_rows.pop_back();
+  EXPECT_THROW(loader(false).restore(bad), Error);
+  bad = state;
+  bad.waiting_rows[0].following = Piece{0, 1000, 0, 1};
+  EXPECT_THROW(loader(false).restore(bad), Error);
   Json json = state.to_json();
   json["pending"][0] = -1;
+  EXPECT_THROW(LoaderState::from_json(json, "state"), Error);
+  json = state.to_json();
+  json["waiting_rows"][0] = {1, 2, 3};
   EXPECT_THROW(LoaderState::from_json(json, "state"), Error);
   json["pending"] = {1, 2, 3};
   EXPECT_THROW(LoaderState::from_json(json, "state"), Error);
@@ -125,16 +156,19 @@ TEST_F(LoaderTest, RefusesBadOptions) {
   bad.bytes_of_token.pop_back();
   EXPECT_THROW(Loader(Mixture({{sets_[0], 1}}, 1), bad), Error);
   EXPECT_THROW(loader(false).next(0), Error);
+  bad = options(false);
+  bad.waiting_rows = 0;
+  EXPECT_THROW(Loader(Mixture({{sets_[0], 1}}, 1), bad), Error);
 }
 
 TEST_F(LoaderTest, ValidationIsTheSetInFileOrder) {
   const int64_t all = sets_[0]->info().tokens + sets_[0]->documents();
   for (const bool concat : {false, true}) {
-    const ValidationRows rows(sets_[0], options(concat), 1 << 20);
+    const ValidationRows rows("set", sets_[0], options(concat), 1 << 20);
     const TokenBlock whole = rows.block(0, rows.rows());
     EXPECT_EQ(whole.tokens(), all);
     if (!concat) { EXPECT_EQ(whole.target_bytes, sets_[0]->info().text_bytes); }
-    const ValidationRows few(sets_[0], options(concat), 3);
+    const ValidationRows few("set", sets_[0], options(concat), 3);
     EXPECT_EQ(few.rows(), 3);
     expect_equal(few.block(0, 3), rows.block(0, 3));
     EXPECT_EQ(few.block(1, 1).tokens_N, rows.block(1, 1).tokens_N);
@@ -145,7 +179,7 @@ TEST_F(LoaderTest, ValidationIsTheSetInFileOrder) {
     for (const int32_t token : sets_[0]->document(i).to_vector()) stream.push_back(token);
     stream.push_back(0);
   }
-  const ValidationRows rows(sets_[0], options(true), 1 << 20);
+  const ValidationRows rows("set", sets_[0], options(true), 1 << 20);
   EXPECT_EQ(rows.block(0, rows.rows()).tokens_N, stream);
 }
 
