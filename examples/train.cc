@@ -48,7 +48,7 @@ int main(int argc, char** argv) try {
   options.on_step = [](const StepMetrics& m, const std::string&) {
     std::printf("step %lld  loss %.3f\n", (long long)m.step, m.loss);
   };
-  Trainer trainer(model, default_kernels(), loader, /*validation=*/nullptr, options);
+  Trainer trainer(model, default_kernels(), loader, /*validation=*/{}, options);
   trainer.run();
 
   save_model(model, out + "/model");

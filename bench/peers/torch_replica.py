@@ -1,7 +1,6 @@
 """PyTorch trains the model that Fude trains, on the very batches that Fude took.
 
     python3 torch_replica.py --model FOLDER --config replica.json --order order.bin --log log.jsonl
-                             [--validation validation.bin]
 
 FOLDER is the Hugging Face folder that Fude saved before its first step (any decoder whose
 attention goes through transformers' attention interface, and that takes position_ids:
@@ -14,21 +13,21 @@ Qwen3, Llama).
 S sequences lie one after the other in N tokens; sequence_starts begins with 0 and ends with
 N. A target of -1 is not learnt from; the loss of a step is the mean over all others of its
 record. A token attends to the tokens before it in its own sequence, itself included.
-The validation file has the same form; its loss is the sum over all records.
+Validation files have the same form; the loss is the mean over the targets of all records.
 
 `replica.json` gives the rest; only `rates`, the learning rate of every step, has no default:
 
     {"rates": [1e-5, 2e-5, ...], "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1,
-     "clip": 1.0, "validation_bytes": 0}
+     "clip": 1.0, "validation": {"NAME": {"file": "validation-NAME.bin", "bytes": 0}}}
 
-`fude train --export FOLDER` writes all of these files: model/, order.bin, validation.bin, replica.json.
+The files of validation lie beside it; `bytes` says how many bytes of text the targets stand for.
+`fude train --export FOLDER` writes all of these files: model/, order.bin, validation-NAME.bin, replica.json.
 Weight decay is decoupled and falls on tensors of two dimensions and more, embeddings too.
 The gradients are clipped by their global norm; a clip of 0 leaves them be.
 
 Every step appends a line of JSON to the log: step, loss, lr, grad_norm, tokens (of the step
 and so far), seconds (of the step, reading included, and so far; validation left out). A
-validation appends step, validation_loss and, with validation_bytes (how many bytes of text
-the validation targets stand for), bits_per_byte.
+validation appends step and validation, {NAME: {loss, bits_per_byte}}.
 
 Sequences of a record stay packed: only attention is taken sequence by sequence, those of
 one length together, so no work goes into padding. --micro splits a record at sequence ends
@@ -39,6 +38,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import resource
 import time
 
@@ -48,7 +48,7 @@ import torch.nn.functional as F
 import transformers
 
 transformers.logging.set_verbosity_error()
-DEFAULTS = dict(betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1, clip=1.0, validation_bytes=0)
+DEFAULTS = dict(betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1, clip=1.0, validation={})
 
 
 class Record:
@@ -185,17 +185,19 @@ class Replica:
 
     @torch.no_grad()
     def validate(self):
-        total, count = 0.0, 0
+        result = {}
         self.model.eval()
-        for record in records(self.options.validation):
-            for piece in record.pieces(self.options.micro):
-                total += self.loss(piece).item()
-                count += int((piece.targets >= 0).sum())
+        for name, entry in self.settings["validation"].items():
+            total, count = 0.0, 0
+            for record in records(os.path.join(os.path.dirname(self.options.config), entry["file"])):
+                for piece in record.pieces(self.options.micro):
+                    total += self.loss(piece).item()
+                    count += int((piece.targets >= 0).sum())
+            result[name] = {"loss": total / count}
+            if entry["bytes"]:
+                result[name]["bits_per_byte"] = total / math.log(2) / entry["bytes"]
         self.model.train()
-        result = {"validation_loss": total / count, "validation_targets": count}
-        if self.settings["validation_bytes"]:
-            result["bits_per_byte"] = total / math.log(2) / self.settings["validation_bytes"]
-        return result
+        return {"validation": result}
 
 
 def main():
@@ -204,7 +206,6 @@ def main():
     parser.add_argument("--config", required=True)
     parser.add_argument("--order", required=True)
     parser.add_argument("--log", required=True)
-    parser.add_argument("--validation")
     parser.add_argument("--validate-every", type=int, default=0, help="steps; always before the first and after the last")
     parser.add_argument("--steps", type=int, help="stop after so many")
     parser.add_argument("--micro", type=int, default=16384, help="tokens to take at a time; 0 takes the record whole")
@@ -237,7 +238,7 @@ def main():
             return result
 
         done, tokens, elapsed, last = 0, 0, 0.0, None
-        if options.validation:
+        if settings["validation"]:
             last = validate(0)
         source = records(options.order)
         while done < wanted:
@@ -255,9 +256,9 @@ def main():
                 "seconds": round(seconds, 4), "seconds_so_far": round(elapsed, 3),
             })
             done += 1
-            if options.validation and (done == wanted or options.validate_every and done % options.validate_every == 0):
+            if settings["validation"] and (done == wanted or options.validate_every and done % options.validate_every == 0):
                 last = validate(done)
-        if options.validation and last["step"] != done:
+        if last and last["step"] != done:
             last = validate(done)
 
     if options.save:

@@ -80,7 +80,7 @@ void run_life(LifeOptions o, const CommonOptions& common) {
 
   TrainSettings train;
   train.data = {o.out + "/shards"};
-  train.validation = own_world ? o.out + "/validation" : "";
+  if (own_world) train.validation = {o.out + "/validation"};
   train.tokenizer = tokenizer, train.out = o.out + "/run";
   ModelConfig& shape = train.shape;
   shape.width = 160, shape.layers = 4, shape.heads = 5, shape.kv_heads = 5, shape.head_size = 32, shape.feed_forward = 448;

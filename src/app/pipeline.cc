@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 #include "app/signals.h"
 #include "backend/cpu/tier.h"
@@ -48,6 +49,16 @@ std::string machine_line(const Device& device, const Kernels& kernels) {
   ::uname(&name);
   return fmt::format("{} {}, {} threads, tier {}", name.sysname, name.machine,
                      const_cast<Device&>(device).threads().count(), kernels.name);
+}
+
+// "NAME=FOLDER", or "FOLDER", which is then named by its last part.
+std::pair<std::string, std::string> named_folder(const std::string& word) {
+  const size_t equals = word.find('=');
+  if (equals != std::string::npos && word.find('/') > equals) {
+    require(equals > 0, "[train] expected a name before the = of '{}'", word);
+    return {word.substr(0, equals), word.substr(equals + 1)};
+  }
+  return {std::filesystem::path(word + "/").parent_path().filename().string(), word};
 }
 
 }  // namespace
@@ -140,11 +151,14 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
     loading.bytes_of_token.push_back(
         tokenizer.is_special(TokenId(id)) ? 0 : uint16_t(std::min<size_t>(65535, tokenizer.bytes_of(TokenId(id)).size())));
   Loader loader(Mixture(sources, common.seed), loading);
-  std::optional<ValidationRows> validation;
-  if (!s.validation.empty()) {
-    auto set = std::make_shared<const ShardSet>(s.validation);
-    require(set->info().tokenizer_hash == tokenizer.hash(), "[train] {} was made with another tokenizer", s.validation);
-    validation.emplace(set, loading, s.validation_rows);
+  std::vector<ValidationRows> validation;
+  for (const std::string& word : s.validation) {
+    const auto [name, folder] = named_folder(word);
+    auto set = std::make_shared<const ShardSet>(folder);
+    require(set->info().tokenizer_hash == tokenizer.hash(), "[train] {} was made with another tokenizer", folder);
+    for (const ValidationRows& other : validation)
+      require(other.name() != name, "[train] two validation folders are named '{}'; name them, as in --validation ja=FOLDER", name);
+    validation.emplace_back(name, set, loading, s.validation_rows);
   }
 
   if (s.muon)
@@ -191,7 +205,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   };
 
   if (!s.export_to.empty()) {
-    export_run(s.export_to, *model, loader, validation ? &*validation : nullptr, options);
+    export_run(s.export_to, *model, loader, validation, options);
     return true;
   }
 
@@ -219,14 +233,14 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
     if (!event.empty()) std::fprintf(stderr, "\nstep %lld: %s, loss %.3f\n", (long long)m.step, event.c_str(), m.loss);
     progress.update(state, now_seconds());
     if (common.json) std::printf("%s\n", metrics_line(m).c_str()), std::fflush(stdout);
-    if (m.validation_loss) {
+    if (!m.validation.empty()) {
       for (const std::string& prompt : s.sample_prompts)
         report.samples.push_back({m.step, prompt, sample_text(*model, kernels, tokenizer, prompt)});
       report.steps = running->metrics();
       write_report(s.out + "/report.html", report);
     }
   };
-  Trainer trainer(*model, kernels, loader, validation ? &*validation : nullptr, options);
+  Trainer trainer(*model, kernels, loader, std::move(validation), options);
   running = &trainer;
   state.skipped = trainer.resume();
   if (state.skipped > 0) std::fprintf(stderr, "going on after step %lld\n", (long long)state.skipped);

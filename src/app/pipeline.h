@@ -41,7 +41,7 @@ void make_shards(const ShardSettings& settings);
 struct TrainSettings {
   std::vector<std::string> data;  // shard folders
   std::vector<double> weights;    // of the data; empty: by size
-  std::string validation;         // shard folder; empty: none
+  std::vector<std::string> validation;  // shard folders, or NAME=FOLDER
   std::string tokenizer, out;
   std::string model;  // folder to continue from; empty: random weights of the shape below
   ModelConfig shape;

@@ -53,7 +53,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->option_defaults()->group("Text");
   command->add_option("--data", s->data, "shard folders")->required();
   command->add_option("--weights", s->weights, "shares of the data folders; without: by size");
-  command->add_option("--validation", s->validation, "shard folder for validation");
+  command->add_option("--validation", s->validation, "shard folders for validation, each as FOLDER or NAME=FOLDER");
   command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json; without: the model's");
   command->option_defaults()->group("Model");
   command->add_option("--model", s->model, "folder to go on from; without: random weights of the shape below");
@@ -86,7 +86,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_flag("--muon", s->muon, "Muon for the matrices of the blocks");
   command->option_defaults()->group("Watching and saving");
   command->add_option("--validate-every", s->validate_every, "steps between validations; 0: at the end")->capture_default_str();
-  command->add_option("--validation-rows", s->validation_rows, "rows of validation")->capture_default_str();
+  command->add_option("--validation-rows", s->validation_rows, "rows of each validation folder")->capture_default_str();
   command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
   command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->capture_default_str();
   command->add_option("--export", s->export_to,

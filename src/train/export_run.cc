@@ -28,8 +28,8 @@ std::string record_of(const std::vector<TokenBlock>& blocks) {
 
 }  // namespace
 
-void export_run(const std::string& folder, const Transformer& model, Loader& loader, const ValidationRows* validation,
-                const TrainerOptions& o) {
+void export_run(const std::string& folder, const Transformer& model, Loader& loader,
+                const std::vector<ValidationRows>& validation, const TrainerOptions& o) {
   require(!o.optimizer.uses_muon, "[export] expected a run with AdamW alone");
   save_model(model, folder + "/model");
   if (o.on_save) o.on_save(folder + "/model");
@@ -42,20 +42,24 @@ void export_run(const std::string& folder, const Transformer& model, Loader& loa
       rates.push_back(float(o.schedule.at(step)));
     }
   });
-  int64_t validation_bytes = 0;
-  if (validation != nullptr)
-    write_atomically(folder + "/validation.bin", [&](const auto& put) {
-      for (int64_t row = 0; row < validation->rows(); row += o.rows_per_block) {
-        const TokenBlock block = validation->block(row, std::min(o.rows_per_block, validation->rows() - row));
-        validation_bytes += block.target_bytes;
+  Json sets = Json::object();
+  for (const ValidationRows& set : validation) {
+    const std::string file = "validation-" + set.name() + ".bin";
+    int64_t bytes = 0;
+    write_atomically(folder + "/" + file, [&](const auto& put) {
+      for (int64_t row = 0; row < set.rows(); row += o.rows_per_block) {
+        const TokenBlock block = set.block(row, std::min(o.rows_per_block, set.rows() - row));
+        bytes += block.target_bytes;
         put(record_of({block}));
       }
     });
+    sets[set.name()] = {{"file", file}, {"bytes", bytes}};
+  }
   const Json replica = {{"betas", {o.optimizer.beta1, o.optimizer.beta2}},
                         {"eps", o.optimizer.eps},
                         {"weight_decay", o.optimizer.weight_decay},
                         {"clip", o.optimizer.max_norm},
-                        {"validation_bytes", validation_bytes},
+                        {"validation", sets},
                         {"rates", rates}};
   write_file(folder + "/replica.json", replica.dump() + "\n");
 }

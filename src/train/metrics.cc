@@ -28,7 +28,11 @@ void for_each_line(std::string_view text, std::string_view where, const See& see
 
 std::string metrics_line(const StepMetrics& m) {
   Json line = {{"step", m.step}, {"loss", m.loss}};  // the library writes null for what is not finite
-  if (m.validation_loss) line["validation_loss"] = *m.validation_loss;
+  if (m.bits_per_byte) line["bits_per_byte"] = *m.bits_per_byte;
+  for (const ValidationMetrics& v : m.validation) {
+    Json& entry = line["validation"][v.name] = {{"loss", v.loss}};
+    if (v.bits_per_byte) entry["bits_per_byte"] = *v.bits_per_byte;
+  }
   line["learning_rate"] = m.learning_rate;
   line["gradient_norm"] = m.gradient_norm;
   line["tokens"] = m.tokens;
@@ -41,7 +45,15 @@ StepMetrics parse_metrics_line(std::string_view text, std::string_view where) {
   StepMetrics m;
   m.step = json_integer(line, "step", where);
   m.loss = number_or_nan(line, "loss", where);
-  if (line.contains("validation_loss")) m.validation_loss = number_or_nan(line, "validation_loss", where);
+  if (line.contains("bits_per_byte")) m.bits_per_byte = number_or_nan(line, "bits_per_byte", where);
+  if (const auto sets = line.find("validation"); sets != line.end()) {
+    require(sets->is_object(), "[{}] expected an object at 'validation'", where);
+    for (const auto& [name, entry] : sets->items()) {
+      ValidationMetrics& v = m.validation.emplace_back();
+      v.name = name, v.loss = number_or_nan(entry, "loss", where);
+      if (entry.contains("bits_per_byte")) v.bits_per_byte = number_or_nan(entry, "bits_per_byte", where);
+    }
+  }
   m.learning_rate = number_or_nan(line, "learning_rate", where);
   m.gradient_norm = number_or_nan(line, "gradient_norm", where);
   m.tokens = json_integer(line, "tokens", where, 0);

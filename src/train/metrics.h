@@ -10,11 +10,20 @@
 
 namespace fude {
 
-// What is known after a step. A loss that is not finite is written as null and read back as NaN.
+// Losses are means over targets, in nats; beside them bits per byte of the text the targets stand for, where the bytes
+// are known. A loss that is not finite is written as null and read back as NaN.
+struct ValidationMetrics {
+  std::string name;
+  double loss = 0;
+  std::optional<double> bits_per_byte = {};
+};
+
+// What is known after a step.
 struct StepMetrics {
   int64_t step = 0;
   double loss = 0;
-  std::optional<double> validation_loss = {};
+  std::optional<double> bits_per_byte = {};
+  std::vector<ValidationMetrics> validation = {};  // one per set, in steps that validate
   double learning_rate = 0;
   double gradient_norm = 0;
   int64_t tokens = 0;  // seen since the run began

@@ -13,8 +13,15 @@ namespace {
 constexpr double kWidth = 640, kHeight = 360, kLeft = 52, kRight = 12, kTop = 14, kBottom = 40;
 constexpr size_t kPoints = 600;  // of a curve; more are averaged
 
+constexpr size_t kColours = 6;    // of validation sets; more begin again
+
 struct Point {
   double x, y;
+};
+
+struct Curve {
+  std::string name, style;
+  std::vector<Point> points;
 };
 
 // Means of equal groups, so that a long run's page stays small. A group without a finite loss is a gap (NaN).
@@ -33,9 +40,36 @@ std::vector<Point> thinned(const std::vector<Point>& points) {
   return result;
 }
 
+// The training loss and that of each validation set, in bits per byte if all of them have it.
+std::vector<Curve> curves_of(const std::vector<StepMetrics>& steps, bool in_bytes) {
+  std::vector<Curve> curves = {{"training", "train", {}}};
+  for (const StepMetrics& m : steps) {
+    curves[0].points.push_back({double(m.step), in_bytes ? *m.bits_per_byte : m.loss});
+    for (const ValidationMetrics& v : m.validation) {
+      size_t at = 1;
+      while (at < curves.size() && curves[at].name != v.name) ++at;
+      if (at == curves.size()) curves.push_back({v.name, fmt::format("set{}", (at - 1) % kColours), {}});
+      curves[at].points.push_back({double(m.step), in_bytes ? *v.bits_per_byte : v.loss});
+    }
+  }
+  for (Curve& curve : curves) curve.points = thinned(curve.points);
+  return curves;
+}
+
+bool has_bytes(const std::vector<StepMetrics>& steps) {
+  return std::all_of(steps.begin(), steps.end(), [](const StepMetrics& m) {
+    return m.bits_per_byte && std::all_of(m.validation.begin(), m.validation.end(), [](const auto& v) { return v.bits_per_byte.has_value(); });
+  });
+}
+
 std::string number(double x) {
   if (!std::isfinite(x)) return "not finite";
   return std::abs(x) >= 1e-4 || x == 0 ? fmt::format("{:.4f}", x) : fmt::format("{:.2e}", x);
+}
+
+std::string text_of(double loss, std::optional<double> bits_per_byte) {
+  const std::string nats = number(loss) + " nats per token";
+  return bits_per_byte ? number(*bits_per_byte) + " bits per byte, " + nats : nats;
 }
 
 std::string short_number(double x) {
@@ -45,8 +79,8 @@ std::string short_number(double x) {
 }
 
 constexpr std::string_view kStyle = R"(<style>
-:root{color-scheme:light dark;--ink:#1c1c1c;--soft:#6b6b6b;--line:#dcdcdc;--paper:#fdfdfb;--train:#2b6cb0;--val:#c05621}
-@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--soft:#a0a0a0;--line:#3a3a3a;--paper:#161616;--train:#63b3ed;--val:#f6ad55}}
+:root{color-scheme:light dark;--ink:#1c1c1c;--soft:#6b6b6b;--line:#dcdcdc;--paper:#fdfdfb;--train:#2b6cb0;--set0:#c05621;--set1:#2f855a;--set2:#805ad5;--set3:#b7791f;--set4:#c53030;--set5:#2c7a7b}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--soft:#a0a0a0;--line:#3a3a3a;--paper:#161616;--train:#63b3ed;--set0:#f6ad55;--set1:#68d391;--set2:#b794f4;--set3:#ecc94b;--set4:#fc8181;--set5:#4fd1c5}}
 body{margin:0 auto;padding:1rem;max-width:46rem;font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
 h1{font-size:1.4rem;margin:.2rem 0}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}
 .soft{color:var(--soft);font-size:.9rem}svg{width:100%;height:auto;display:block}
@@ -55,7 +89,8 @@ td:first-child{color:var(--soft);white-space:nowrap}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;border-left:3px solid var(--line);padding:.3rem .8rem;margin:.4rem 0;font-size:.85rem}
 .prompt{color:var(--soft)}
 svg text{fill:var(--soft);font:13px system-ui,sans-serif}.grid{stroke:var(--line)}.axis{stroke:var(--soft)}
-.train{stroke:var(--train)}.val{stroke:var(--val)}path{fill:none;stroke-width:1.6}circle.val{fill:var(--val)}
+.train{stroke:var(--train)}.set0{stroke:var(--set0)}.set1{stroke:var(--set1)}.set2{stroke:var(--set2)}.set3{stroke:var(--set3)}
+.set4{stroke:var(--set4)}.set5{stroke:var(--set5)}path{fill:none;stroke-width:1.6}
 </style>
 )";
 
@@ -96,16 +131,11 @@ std::vector<double> axis_ticks(double low, double high, int wanted) {
 }
 
 std::string loss_svg(const std::vector<StepMetrics>& steps) {
-  std::vector<Point> train, validation;
-  for (const StepMetrics& m : steps) {
-    train.push_back({double(m.step), m.loss});
-    if (m.validation_loss) validation.push_back({double(m.step), *m.validation_loss});
-  }
-  train = thinned(train);
-  validation = thinned(validation);
+  const bool in_bytes = has_bytes(steps);
+  const std::vector<Curve> curves = curves_of(steps, in_bytes);
   double x0 = 0, x1 = 1, low = std::numeric_limits<double>::infinity(), high = -low;
-  for (const auto* curve : {&train, &validation})
-    for (const Point& p : *curve) {
+  for (const Curve& curve : curves)
+    for (const Point& p : curve.points) {
       x1 = std::max(x1, p.x);
       if (std::isfinite(p.y)) low = std::min(low, p.y), high = std::max(high, p.y);
     }
@@ -134,27 +164,28 @@ std::string loss_svg(const std::vector<StepMetrics>& steps) {
   svg += fmt::format("<text x=\"{:g}\" y=\"{:g}\" text-anchor=\"middle\">step</text>\n", (kLeft + kWidth - kRight) / 2,
                      kHeight - 6);
 
-  const auto curve = [&](const std::vector<Point>& points, std::string_view name) {
+  svg += fmt::format("<text x=\"{:g}\" y=\"{:g}\">{}</text>\n", kLeft + 6, kTop + 8, in_bytes ? "bits per byte" : "nats per token");
+
+  for (const Curve& curve : curves) {
     std::string path;
     bool pen_down = false;
-    for (const Point& p : points) {
+    for (const Point& p : curve.points) {
       if (std::isfinite(p.y)) path += fmt::format("{}{:.1f} {:.1f}", pen_down ? "L" : "M", place_x(p.x), place_y(p.y));
       pen_down = std::isfinite(p.y);
     }
-    if (!path.empty()) svg += fmt::format("<path class=\"{}\" d=\"{}\"/>\n", name, path);
-  };
-  curve(train, "train");
-  curve(validation, "val");
-  if (validation.size() <= 50)
-    for (const Point& p : validation)
-      if (std::isfinite(p.y))
-        svg += fmt::format("<circle class=\"val\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\"/>\n", place_x(p.x), place_y(p.y));
-  const double legend = kWidth - kRight - 110;
-  svg += fmt::format(
-      "<path class=\"train\" d=\"M{0:g} 22h22\"/><text x=\"{1:g}\" y=\"26\">training</text>\n", legend, legend + 28);
-  if (!validation.empty())
-    svg += fmt::format(
-        "<path class=\"val\" d=\"M{0:g} 40h22\"/><text x=\"{1:g}\" y=\"44\">validation</text>\n", legend, legend + 28);
+    if (!path.empty()) svg += fmt::format("<path class=\"{}\" d=\"{}\"/>\n", curve.style, path);
+    if (&curve != &curves.front() && curve.points.size() <= 50)
+      for (const Point& p : curve.points)
+        if (std::isfinite(p.y))
+          svg += fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2\"/>\n", curve.style, place_x(p.x), place_y(p.y));
+  }
+  double y = kTop + 8;
+  for (const Curve& curve : curves) {
+    const double legend = kWidth - kRight - 130;
+    svg += fmt::format("<path class=\"{}\" d=\"M{:g} {:g}h22\"/><text x=\"{:g}\" y=\"{:g}\">{}</text>\n", curve.style, legend, y - 4,
+                       legend + 28, y, escape_html(curve.name));
+    y += 18;
+  }
   return svg + "</svg>\n";
 }
 
@@ -176,12 +207,12 @@ std::string report_html(const Report& report) {
     for (const StepMetrics& m : report.steps) seconds += m.seconds;
     html += "<table>\n";
     row("step", fmt::format("{}", last.step));
-    row("training loss", number(last.loss));
-    for (auto m = report.steps.rbegin(); m != report.steps.rend(); ++m)
-      if (m->validation_loss) {
-        row("validation loss", fmt::format("{} (step {})", number(*m->validation_loss), m->step));
-        break;
-      }
+    row("training loss", text_of(last.loss, last.bits_per_byte));
+    for (auto m = report.steps.rbegin(); m != report.steps.rend(); ++m) {
+      for (const ValidationMetrics& v : m->validation)
+        row("validation: " + v.name, text_of(v.loss, v.bits_per_byte) + fmt::format(" (step {})", m->step));
+      if (!m->validation.empty()) break;
+    }
     row("tokens seen", fmt::format("{}", last.tokens));
     if (seconds > 0) row("training time", fmt::format("{:.1f} min", seconds / 60));
     if (seconds > 0) row("tokens per second", fmt::format("{:.0f}", double(last.tokens) / seconds));

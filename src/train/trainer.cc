@@ -38,14 +38,18 @@ void require_same_run(const Json& saved, const Json& now, const std::string& fol
   }
 }
 
+std::optional<double> bits_per_byte(const BatchLoss& loss) {
+  return loss.bytes > 0 ? std::optional(loss.bits_per_byte()) : std::nullopt;
+}
+
 }  // namespace
 
-Trainer::Trainer(Transformer& model, const Kernels& kernels, Loader& loader, const ValidationRows* validation,
-                 TrainerOptions options)
+Trainer::Trainer(Transformer& model, const Kernels& kernels, Loader& loader,
+                 std::vector<ValidationRows> validation, TrainerOptions options)
     : model_(model),
       kernels_(kernels),
       loader_(loader),
-      validation_(validation),
+      validation_(std::move(validation)),
       options_(std::move(options)),
       optimizer_(model.device(), kernels, model.parameters(), options_.optimizer),
       gradients_(model, kernels, options_.step) {
@@ -122,24 +126,24 @@ void Trainer::remove_old_checkpoints() const {
       fs::remove_all(checkpoint_folder(steps[i]));
 }
 
-BatchLoss Trainer::validate() const {
-  BatchLoss total;
-  if (validation_ == nullptr) return total;
-  for (int64_t row = 0; row < validation_->rows(); row += options_.rows_per_block) {
-    const TokenBlock block = validation_->block(row, std::min(options_.rows_per_block, validation_->rows() - row));
-    const BatchLoss part = evaluate(model_, kernels_, {&block, 1});
-    total.nats += part.nats, total.targets += part.targets, total.bytes += part.bytes;
+std::vector<ValidationMetrics> Trainer::validate() const {
+  std::vector<ValidationMetrics> result;
+  for (const ValidationRows& set : validation_) {
+    BatchLoss total;
+    for (int64_t row = 0; row < set.rows(); row += options_.rows_per_block) {
+      const TokenBlock block = set.block(row, std::min(options_.rows_per_block, set.rows() - row));
+      const BatchLoss part = evaluate(model_, kernels_, {&block, 1});
+      total.nats += part.nats, total.targets += part.targets, total.bytes += part.bytes;
+    }
+    result.push_back({set.name(), total.mean(), bits_per_byte(total)});
   }
-  return total;
+  return result;
 }
 
 // What follows a step and its checkpoint; resume() makes up for it if a run was killed in between.
 void Trainer::record(StepMetrics line, const std::string& event) {
   const bool is_last = line.step == options_.schedule.steps;
-  if (validation_ != nullptr && (is_last || (options_.validate_every > 0 && line.step % options_.validate_every == 0))) {
-    const BatchLoss validation = validate();
-    line.validation_loss = validation.bytes > 0 ? validation.bits_per_byte() : validation.mean();
-  }
+  if (is_last || (options_.validate_every > 0 && line.step % options_.validate_every == 0)) line.validation = validate();
   metrics_->append(line);
   if (options_.on_step) options_.on_step(line, event);
 }
@@ -152,7 +156,7 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     for (int64_t i = 0; i < options_.blocks_per_step; ++i) blocks.push_back(loader_.next(options_.rows_per_block));
     const BatchLoss loss = gradients_.run(blocks);
     StepMetrics line;
-    line.loss = loss.mean();
+    line.loss = loss.mean(), line.bits_per_byte = bits_per_byte(loss);
     line.learning_rate = options_.schedule.at(steps_done_);
     const auto verdict = spikes_.observe(line.loss);
     require(verdict != SpikeDetector::Verdict::not_finite,

@@ -40,8 +40,8 @@ struct TrainerOptions {
 
 class Trainer {
  public:
-  // All must outlive the trainer.
-  Trainer(Transformer& model, const Kernels& kernels, Loader& loader, const ValidationRows* validation,
+  // Model, kernels and loader must outlive the trainer.
+  Trainer(Transformer& model, const Kernels& kernels, Loader& loader, std::vector<ValidationRows> validation,
           TrainerOptions options);
 
   // Goes on from the newest checkpoint of the folder, if there is one; the number of steps done. Error if it belongs to
@@ -53,8 +53,8 @@ class Trainer {
 
   int64_t steps_done() const { return steps_done_; }
   const std::vector<StepMetrics>& metrics() const { return metrics_->steps(); }
-  // Bits per byte (or nats per token where bytes are unknown) over the validation rows.
-  BatchLoss validate() const;
+  // The losses over the validation sets.
+  std::vector<ValidationMetrics> validate() const;
   std::string checkpoint_folder(int64_t step) const;
 
  private:
@@ -66,7 +66,7 @@ class Trainer {
   Transformer& model_;
   const Kernels& kernels_;
   Loader& loader_;
-  const ValidationRows* validation_;
+  std::vector<ValidationRows> validation_;
   TrainerOptions options_;
   Optimizer optimizer_;
   GradientSum gradients_;

@@ -46,7 +46,7 @@ TEST(ExportRun, WritesWhatTrainingWouldTake) {
   const auto set = std::make_shared<const ShardSet>(root + "/shards");
   const LoaderOptions loading{.packing = {.row_tokens = 16, .open_rows = 4}, .end_of_text = 23,
                               .bytes_of_token = std::vector<uint16_t>(24, 1)};
-  const ValidationRows validation(set, loading, 5);
+  const std::vector<ValidationRows> validation = {{"a", set, loading, 5}, {"b", set, loading, 2}};
   ModelConfig config;
   config.vocabulary = 24, config.width = 32, config.layers = 1, config.heads = 2, config.kv_heads = 1;
   config.head_size = 16, config.feed_forward = 40, config.context = 16;
@@ -57,7 +57,7 @@ TEST(ExportRun, WritesWhatTrainingWouldTake) {
   options.schedule = {.learning_rate = 1e-2, .steps = 4, .warmup_steps = 2};
   options.blocks_per_step = 2, options.rows_per_block = 3;
   Loader loader(Mixture({{set, 1.0}}, 5), loading), again(Mixture({{set, 1.0}}, 5), loading);
-  export_run(root + "/run", model, loader, &validation, options);
+  export_run(root + "/run", model, loader, validation, options);
 
   const std::string bytes = read_file(root + "/run/order.bin", 1 << 20);
   std::vector<int32_t> words(bytes.size() / 4);
@@ -91,7 +91,12 @@ TEST(ExportRun, WritesWhatTrainingWouldTake) {
   ASSERT_EQ(replica["rates"].size(), 4u);
   for (int64_t step = 0; step < 4; ++step)
     EXPECT_EQ(replica["rates"][size_t(step)].get<float>(), float(options.schedule.at(step)));
-  EXPECT_EQ(replica["validation_bytes"].get<int64_t>(), validation.block(0, validation.rows()).target_bytes);
+  ASSERT_EQ(replica["validation"].size(), 2u);
+  for (const ValidationRows& rows : validation) {
+    const Json& entry = replica["validation"][rows.name()];
+    EXPECT_EQ(entry["bytes"].get<int64_t>(), rows.block(0, rows.rows()).target_bytes);
+    EXPECT_TRUE(file_exists(root + "/run/" + entry["file"].get<std::string>()));
+  }
   const auto copy = load_model(device, root + "/run/model");
   for (size_t i = 0; i < model.parameters().size(); ++i)
     EXPECT_EQ(std::memcmp(copy->parameters()[i]->values().raw(), model.parameters()[i]->values().raw(),
@@ -99,7 +104,7 @@ TEST(ExportRun, WritesWhatTrainingWouldTake) {
               0);
 
   options.optimizer.uses_muon = [](const Parameter&) { return true; };
-  EXPECT_THROW(export_run(root + "/muon", model, loader, nullptr, options), Error);
+  EXPECT_THROW(export_run(root + "/muon", model, loader, {}, options), Error);
 }
 
 }  // namespace

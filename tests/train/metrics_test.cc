@@ -20,11 +20,16 @@ TEST(Metrics, LinesReadBackAsWritten) {
   StepMetrics m = metrics_of(7);
   EXPECT_EQ(metrics_line(m),
             R"({"step":7,"loss":0.3875,"learning_rate":0.001,"gradient_norm":0.5,"tokens":448,"seconds":0.25})");
-  m.validation_loss = 1.0 / 3;
+  m.bits_per_byte = 0.125;
+  m.validation = {{"日本語", 1.0 / 3, 0.1}, {"no bytes", 2}};
+  EXPECT_EQ(metrics_line(m),
+            R"({"step":7,"loss":0.3875,"bits_per_byte":0.125,"validation":{"日本語":{"loss":0.3333333333333333,"bits_per_byte":0.1},)"
+            R"("no bytes":{"loss":2.0}},"learning_rate":0.001,"gradient_norm":0.5,"tokens":448,"seconds":0.25})");
   EXPECT_EQ(metrics_line(parse_metrics_line(metrics_line(m), "line")), metrics_line(m));
   m.loss = std::numeric_limits<double>::quiet_NaN();
   EXPECT_TRUE(std::isnan(parse_metrics_line(metrics_line(m), "line").loss));
   EXPECT_THROW(parse_metrics_line("{\"loss\": 3}", "line"), Error);
+  EXPECT_THROW(parse_metrics_line(R"({"step": 1, "validation": 3})", "line"), Error);
 }
 
 TEST(Metrics, ResumingDropsLaterStepsAndABrokenLine) {

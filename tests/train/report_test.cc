@@ -37,12 +37,15 @@ TEST(Report, DrawsBothCurvesAndLeavesGaps) {
   std::vector<StepMetrics> steps;
   for (int64_t step = 0; step < 100; ++step) {
     steps.push_back({.step = step, .loss = 10 / double(step + 1)});
-    if (step % 10 == 9) steps.back().validation_loss = 12 / double(step + 1);
+    if (step % 10 == 9) steps.back().validation = {{"en", 12 / double(step + 1)}, {"ja", 14 / double(step + 1)}};
   }
   steps[50].loss = std::numeric_limits<double>::quiet_NaN();
   const std::string svg = loss_svg(steps);
   EXPECT_TRUE(contains(svg, "<path class=\"train\" d=\"M52.0"));
-  EXPECT_TRUE(contains(svg, "<path class=\"val\""));
+  EXPECT_TRUE(contains(svg, "<path class=\"set0\""));
+  EXPECT_TRUE(contains(svg, "<path class=\"set1\""));
+  EXPECT_TRUE(contains(svg, ">ja<"));
+  EXPECT_TRUE(contains(svg, "nats per token"));
   EXPECT_FALSE(contains(svg, "nan"));
   const size_t begin = svg.find("<path class=\"train\""), end = svg.find("/>", begin);
   const std::string path = svg.substr(begin, end - begin);
@@ -51,11 +54,11 @@ TEST(Report, DrawsBothCurvesAndLeavesGaps) {
 
 TEST(Report, StaysSmallForLongRunsAndSurvivesShortOnes) {
   std::vector<StepMetrics> steps;
-  for (int64_t step = 0; step < 200000; ++step) steps.push_back({.step = step, .loss = 3, .validation_loss = 3});
+  for (int64_t step = 0; step < 200000; ++step) steps.push_back({.step = step, .loss = 3, .validation = {{"v", 3, 1.5}}});
   EXPECT_LT(loss_svg(steps).size(), 40000u);
   EXPECT_TRUE(contains(loss_svg({{.step = 0, .loss = 0}}), "<svg"));
   EXPECT_TRUE(contains(report_html({.title = "t", .machine = "", .settings = {}, .steps = steps, .samples = {}}),
-                       "validation loss"));
+                       "validation: v"));
 }
 
 }  // namespace

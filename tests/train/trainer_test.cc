@@ -60,7 +60,8 @@ class TrainerRun : public testing::Test {
     model.initialise(3);
     auto set = std::make_shared<const ShardSet>(root_ + "/shards");
     Loader loader(Mixture({{set, 1.0}}, 5), {.packing = {.row_tokens = 32, .open_rows = 4}, .end_of_text = 23});
-    const ValidationRows validation(set, {.packing = {.row_tokens = 32, .open_rows = 4}, .end_of_text = 23}, 4);
+    const LoaderOptions loading{.packing = {.row_tokens = 32, .open_rows = 4}, .end_of_text = 23};
+    const std::vector<ValidationRows> validation = {{"first", set, loading, 4}, {"more", set, loading, 6}};
     std::atomic<bool> stop{until == 1};
     TrainerOptions options;
     options.folder = root_ + "/" + folder;
@@ -71,7 +72,7 @@ class TrainerRun : public testing::Test {
       losses.push_back(m.loss);
       stop = m.step + 1 >= until;
     };
-    Trainer trainer(model, default_kernels(), loader, &validation, options);
+    Trainer trainer(model, default_kernels(), loader, validation, options);
     trainer.resume();
     trainer.run(&stop);
     std::vector<float> weights;
