@@ -8,6 +8,7 @@
 
 #include "app/pipeline.h"
 #include "app/signals.h"
+#include "app/training.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"

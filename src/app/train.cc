@@ -1,7 +1,9 @@
 // fude tokenizer, fude shards, fude train: the stages of pre-training as commands.
 #include <cstdio>
 
+#include "app/commands.h"
 #include "app/pipeline.h"
+#include "app/training.h"
 #include "base/error.h"
 #include "text/tokenizer_file.h"
 
