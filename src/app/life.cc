@@ -56,84 +56,120 @@ int64_t count_right(const std::string& folder, const std::vector<Question>& ques
   return right;
 }
 
-void run_life(LifeOptions o, const CommonOptions& common) {
-  make_directories(o.out);
-  const LifeCorpus corpus(common.seed);
-  const bool own_world = o.text.empty();
-  std::string input = o.text, held_out_text;
-  if (own_world) {
-    input = o.out + "/corpus.jsonl", held_out_text = o.out + "/held-out.jsonl";
-    std::printf("1. a small world: %lld documents in English and Japanese\n", (long long)o.documents);
-    write_corpus(corpus, 0, o.documents, input);
-    write_corpus(corpus, o.documents, 500, held_out_text);
-    std::printf("   %s\n", corpus.document(0).render({}).c_str());
-  } else {
-    std::printf("1. your text: %s\n", input.c_str());
+class Life {
+ public:
+  Life(LifeOptions options, const CommonOptions& common)
+      : o_(std::move(options)), common_(common), has_own_world_(o_.text.empty()), corpus_(common.seed) {
+    make_directories(o_.out);
   }
-  std::printf("2. a tokenizer of %lld entries\n", (long long)o.vocabulary);
-  std::fflush(stdout);
-  const std::string tokenizer = o.out + "/tokenizer";
-  if (!file_exists(tokenizer + "/tokenizer.json"))
-    train_tokenizer({.inputs = {input}, .out = tokenizer, .vocabulary = o.vocabulary, .pattern = "qwen2"}, common.threads);
-  make_shards({.inputs = {input}, .tokenizer = tokenizer, .out = o.out + "/shards", .special_tokens = own_world});
-  if (own_world)
-    make_shards({.inputs = {held_out_text}, .tokenizer = tokenizer, .out = o.out + "/validation", .special_tokens = true});
 
-  TrainSettings train;
-  train.data = {o.out + "/shards"};
-  if (own_world) train.validation = {o.out + "/validation"};
-  train.tokenizer = tokenizer, train.out = o.out + "/run";
-  ModelConfig& shape = train.shape;
-  shape.width = 160, shape.layers = 4, shape.heads = 5, shape.kv_heads = 5, shape.head_size = 32, shape.feed_forward = 448;
-  shape.context = 512;
-  train.row_tokens = 256, train.rows = 10;
-  train.schedule = {.learning_rate = 4e-3, .steps = o.steps, .warmup_steps = std::min<int64_t>(40, o.steps), .final_fraction = 0.05};
-  train.save_every = train.validate_every = (o.steps + 3) / 4;
-  train.keep = 0;
-  train.sample_prompts = own_world ? std::vector<std::string>{"<|user|>What is 27 + 15?<|end|><|assistant|>", "Alice lives in"}
-                                   : std::vector<std::string>{"The "};
-  const std::string newborn = o.out + "/run/untrained";
-  if (!file_exists(newborn + "/tokenizer.json")) {
-    Device device(common.threads);
-    ModelConfig config = shape;
-    const Tokenizer made = Tokenizer::load(tokenizer);
-    config.vocabulary = made.vocabulary_size();
+  void run() {
+    write_text();
+    learn_tokens();
+    write_newborn();
+    if (!train()) return;
+    if (has_own_world_ && o_.questions > 0 && !ask_every_generation()) return;
+    std::printf("the report: %s/report.html\ntalk with it: fude %s %s\n", run_folder_.c_str(), has_own_world_ ? "chat" : "generate",
+                grown_.c_str());
+    std::fflush(stdout);
+    if (has_own_world_ && o_.chat && ::isatty(STDIN_FILENO) != 0) {
+      std::printf("5. a chat (Ctrl-D ends it)\n");
+      chat_with(grown_, common_);
+    }
+  }
+
+ private:
+  void write_text() {
+    if (!has_own_world_) {
+      std::printf("1. your text: %s\n", text_.c_str());
+      return;
+    }
+    std::printf("1. a small world: %lld documents in English and Japanese\n", (long long)o_.documents);
+    write_corpus(corpus_, 0, o_.documents, text_);
+    write_corpus(corpus_, o_.documents, 500, held_out_text_);
+    std::printf("   %s\n", corpus_.document(0).render({}).c_str());
+  }
+
+  void learn_tokens() {
+    std::printf("2. a tokenizer of %lld entries\n", (long long)o_.vocabulary);
+    std::fflush(stdout);
+    if (!file_exists(tokenizer_ + "/tokenizer.json"))
+      train_tokenizer({.inputs = {text_}, .out = tokenizer_, .vocabulary = o_.vocabulary, .pattern = "qwen2"}, common_.threads);
+    make_shards({.inputs = {text_}, .tokenizer = tokenizer_, .out = shards_, .special_tokens = has_own_world_});
+    if (has_own_world_)
+      make_shards({.inputs = {held_out_text_}, .tokenizer = tokenizer_, .out = validation_, .special_tokens = true});
+  }
+
+  static ModelConfig shape() {
+    ModelConfig shape;
+    shape.width = 160, shape.layers = 4, shape.heads = 5, shape.kv_heads = 5, shape.head_size = 32, shape.feed_forward = 448;
+    shape.context = 512;
+    return shape;
+  }
+
+  // The model before its first step, the first generation.
+  void write_newborn() const {
+    if (file_exists(newborn_ + "/tokenizer.json")) return;
+    const Tokenizer tokenizer = Tokenizer::load(tokenizer_);
+    ModelConfig config = shape();
+    config.vocabulary = tokenizer.vocabulary_size();
+    Device device(common_.threads);
     Transformer model(device, config);
-    model.initialise(common.seed);
-    save_model(model, newborn);
-    save_tokenizer(newborn, made.data(), kEndOfText, chat_template());
+    model.initialise(common_.seed);
+    save_model(model, newborn_);
+    save_tokenizer(newborn_, tokenizer.data(), kEndOfText, chat_template());
   }
-  std::printf("3. a model learns to read (%lld steps)\n", (long long)o.steps);
-  std::fflush(stdout);
-  if (!train_model(train, common)) return;
 
-  if (own_world && o.questions > 0) {
-    const std::vector<Question> questions = corpus.held_out(o.questions);
+  int64_t steps_of_a_generation() const { return (o_.steps + 3) / 4; }
+
+  bool train() const {
+    std::printf("3. a model learns to read (%lld steps)\n", (long long)o_.steps);
+    std::fflush(stdout);
+    TrainSettings s;
+    s.data = {shards_}, s.tokenizer = tokenizer_, s.out = run_folder_;
+    if (has_own_world_) s.validation = {validation_};
+    s.shape = shape();
+    s.row_tokens = 256, s.rows = 10;
+    s.schedule = {.learning_rate = 4e-3,
+                  .steps = o_.steps,
+                  .warmup_steps = std::min<int64_t>(40, o_.steps),
+                  .final_fraction = 0.05};
+    s.save_every = s.validate_every = steps_of_a_generation();
+    s.keep = 0;
+    if (has_own_world_) s.sample_prompts = {"<|user|>What is 27 + 15?<|end|><|assistant|>", "Alice lives in"};
+    else s.sample_prompts = {"The "};
+    return train_model(s, common_);
+  }
+
+  bool ask_every_generation() const {
+    const std::vector<Question> questions = corpus_.held_out(o_.questions);
     std::printf("4. every generation answers the same %zu questions, none of which is asked in the corpus\n", questions.size());
     std::printf("   for example: %s\n", questions.front().prompt.c_str());
-    std::vector<std::pair<std::string, std::string>> generations = {{"untrained", newborn}};
-    for (int64_t step = train.save_every; step < o.steps; step += train.save_every)
-      generations.push_back({"step " + std::to_string(step), fmt::format("{}/run/checkpoint-{:08}", o.out, step)});
-    generations.push_back({"step " + std::to_string(o.steps), train.out + "/model"});
+    std::vector<std::pair<std::string, std::string>> generations = {{"untrained", newborn_}};
+    for (int64_t step = steps_of_a_generation(); step < o_.steps; step += steps_of_a_generation())
+      generations.push_back({"step " + std::to_string(step), fmt::format("{}/checkpoint-{:08}", run_folder_, step)});
+    generations.push_back({"step " + std::to_string(o_.steps), grown_});
     for (const auto& [name, folder] : generations) {
       std::string shown;
-      const int64_t right = count_right(folder, questions, common.threads, shown);
-      if (interrupted) return;
+      const int64_t right = count_right(folder, questions, common_.threads, shown);
+      if (interrupted) return false;
       const Interval interval = wilson_interval(right, int64_t(questions.size()));
       std::printf("   %-10s %4lld right, %5.1f %% (95 %%: %.1f to %.1f)   %s\n", name.c_str(), (long long)right,
                   100.0 * double(right) / double(questions.size()), 100 * interval.low, 100 * interval.high,
                   shown.substr(0, shown.find('\n')).c_str());
       std::fflush(stdout);
     }
+    return true;
   }
-  std::printf("the report: %s/run/report.html\ntalk with it: fude %s %s/run/model\n", o.out.c_str(), own_world ? "chat" : "generate",
-              o.out.c_str());
-  std::fflush(stdout);
-  if (own_world && o.chat && ::isatty(STDIN_FILENO) != 0) {
-    std::printf("5. a chat (Ctrl-D ends it)\n");
-    chat_with(o.out + "/run/model", common);
-  }
-}
+
+  const LifeOptions o_;
+  const CommonOptions& common_;
+  const bool has_own_world_;  // its own text, with questions about it
+  const LifeCorpus corpus_;
+  const std::string text_ = has_own_world_ ? o_.out + "/corpus.jsonl" : o_.text, held_out_text_ = o_.out + "/held-out.jsonl";
+  const std::string tokenizer_ = o_.out + "/tokenizer", shards_ = o_.out + "/shards", validation_ = o_.out + "/validation";
+  const std::string run_folder_ = o_.out + "/run", newborn_ = run_folder_ + "/untrained", grown_ = run_folder_ + "/model";
+};
 
 }  // namespace
 
@@ -147,7 +183,7 @@ void add_life(CLI::App& app, const CommonOptions& common) {
   command->add_option("--questions", options->questions, "held-out questions; 0: none")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--vocabulary", options->vocabulary, "entries of the tokenizer")->capture_default_str();
   command->add_flag("--chat,!--no-chat", options->chat, "end in a chat when at a terminal");
-  command->callback([=, &common] { run_life(*options, common); });
+  command->callback([=, &common] { Life(*options, common).run(); });
 }
 
 }  // namespace fude

@@ -48,6 +48,7 @@ std::string progress_line(const ProgressState& state, int bar_width) {
 
 void Progress::update(const ProgressState& state, double now) {
   if (has_drawn_ && now - last_ < (is_terminal_ ? 0.2 : plain_interval_)) return;
+  if (!is_terminal_ && state.total > 0 && state.done == state.total) return;  // finish() is about to say so
   has_drawn_ = true;
   last_ = now;
   draw(state, is_terminal_ ? "" : "\n");

@@ -49,5 +49,15 @@ TEST(Progress, DrawsNotTooOften) {
   EXPECT_EQ(std::count(terminal.begin(), terminal.end(), '\n'), 1);
 }
 
+TEST(Progress, LogSaysTheEndOnce) {
+  std::FILE* file = std::tmpfile();
+  Progress progress(file, /*is_terminal=*/false, 0);
+  const ProgressState end{.label = "x", .done = 2, .total = 2, .unit = "", .note = ""};
+  progress.update(end, 5);
+  progress.finish(end);
+  EXPECT_EQ(std::ftell(file), long(progress_line(end).size() + 1));
+  std::fclose(file);
+}
+
 }  // namespace
 }  // namespace fude
