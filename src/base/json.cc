@@ -1,13 +1,15 @@
 #include "base/json.h"
 
+#include <vector>
+
 #include "base/error.h"
 
 namespace fude {
 namespace {
 
-// The library parses recursively; measure the nesting first, outside strings.
-void require_depth(std::string_view text, std::string_view where, int limit) {
-  int depth = 0;
+// The library parses recursively; measure nesting and keys first, outside strings.
+void require_limits(std::string_view text, std::string_view where, const JsonLimits& limits) {
+  std::vector<int64_t> keys;  // of each object that is open, outermost first; an array has none
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -17,9 +19,13 @@ void require_depth(std::string_view text, std::string_view where, int limit) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
-      require(++depth <= limit, "[{}] JSON is nested deeper than {}", where, limit);
+      keys.push_back(0);
+      require(int(keys.size()) <= limits.depth, "[{}] JSON is nested deeper than {}", where, limits.depth);
     } else if (c == '}' || c == ']') {
-      --depth;
+      if (!keys.empty()) keys.pop_back();
+    } else if (c == ':' && !keys.empty()) {
+      require(++keys.back() <= limits.keys || int(keys.size()) - 1 == limits.dropped_at,
+              "[{}] a JSON object has more than {} keys", where, limits.keys);
     }
   }
 }
@@ -37,9 +43,10 @@ const Json& need(const Json& object, const char* key, std::string_view where) {
 }
 
 int64_t integer(const Json& value, const char* key, std::string_view where) {
-  require(value.is_number_integer(), "[{}] expected an integer at '{}', got {}", where, key, value.type_name());
-  require(!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t(INT64_MAX), "[{}] the integer at '{}' is too large",
-          where, key);
+  require(value.is_number_integer(), "[{}] expected an integer at '{}', got {}", where, key,
+          value.type_name());
+  require(!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t(INT64_MAX),
+          "[{}] the integer at '{}' is too large", where, key);
   return value.get<int64_t>();
 }
 double number(const Json& value, const char* key, std::string_view where) {
@@ -59,13 +66,12 @@ bool boolean(const Json& value, const char* key, std::string_view where) {
 
 Json parse_json(std::string_view text, std::string_view where, JsonLimits limits,
                 const Json::parser_callback_t& callback) {
-  require(text.size() <= limits.bytes, "[{}] JSON has {} bytes, the limit is {}", where, text.size(), limits.bytes);
-  require_depth(text, where, limits.depth);
+  require(text.size() <= limits.bytes, "[{}] JSON has {} bytes, the limit is {}", where, text.size(),
+          limits.bytes);
+  require_limits(text, where, limits);
   try {
     return Json::parse(text, callback);
-  } catch (const nlohmann::json::exception& error) {
-    fail("[{}] not valid JSON: {}", where, error.what());
-  }
+  } catch (const nlohmann::json::exception& error) { fail("[{}] not valid JSON: {}", where, error.what()); }
 }
 
 int64_t json_integer(const Json& object, const char* key, std::string_view where) {

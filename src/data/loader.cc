@@ -185,11 +185,23 @@ void Loader::restore(const LoaderState& state) {
                 piece.end <= mixture_.set(piece.source).document(piece.document).size() + 1,
             "[loader] the saved position names a piece that does not exist");
   };
+  for (const int64_t total : {state.totals.rows, state.totals.tokens, state.totals.targets, state.totals.padding})
+    require(total >= 0 && total <= INT64_MAX / 4, "[loader] the saved totals are no counts: {}", total);
   if (state.pending.size() != 0) check_piece(state.pending);
   for (const auto* rows : {&state.open_rows, &state.waiting_rows})
     for (const PackedRow& row : *rows) {
-      for (const Piece& piece : row.pieces) check_piece(piece);
-      if (row.following) check_piece(*row.following);
+      int64_t room = options_.packing.row_tokens;
+      for (const Piece& piece : row.pieces) {
+        check_piece(piece);
+        require(piece.size() >= 1 && piece.size() <= room, "[loader] a saved row does not fit {} tokens",
+                options_.packing.row_tokens);
+        room -= piece.size();
+      }
+      require(!row.pieces.empty(), "[loader] a saved row is empty");
+      if (!row.following) continue;
+      check_piece(*row.following);
+      require(options_.packing.concat && row.following->size() == 1, "[loader] a saved row is followed by {} tokens",
+              row.following->size());
     }
   require(state.waiting_rows.empty() || state.waiting_rows.size() == pool_size_,
           "[loader] expected {} waiting rows in the saved position, got {}", pool_size_, state.waiting_rows.size());

@@ -177,7 +177,7 @@ std::string_view Shard::language(int64_t index) const {
 
 ShardSet::ShardSet(const std::string& folder, ShardCheck check) : folder_(folder) {
   const std::string path = folder + "/shards.json";
-  const Json manifest = parse_json(read_file(path, uint64_t(1) << 30), path);
+  const Json manifest = parse_json(read_file(path, kManifestLimit), path);
   require(
       json_string(manifest, "format", path) == "fude-shards" && json_integer(manifest, "version", path) == 1,
       "[shard] {}: expected the format fude-shards, version 1", path);

@@ -91,7 +91,7 @@ Json open_manifest(const DocumentSource& documents, const ShardOptions& options,
                 {"complete", false},
                 {"shards", Json::array()}};
   if (!file_exists(path)) return fresh;
-  Json found = parse_json(read_file(path), path);
+  Json found = parse_json(read_file(path, kManifestLimit), path);
   for (const char* key : {"format", "version", "corpus", "tokenizer", "vocabulary", "shard_tokens"})
     require(found.is_object() && found.contains(key) && found[key] == fresh[key],
             "[shard] {} belongs to other work ('{}' differs): choose another folder or remove this one", path,

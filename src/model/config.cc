@@ -18,6 +18,9 @@ void check(const ModelConfig& c) {
   positive("context", c.context, 1 << 24);
   require(c.heads % c.kv_heads == 0, "[config] heads ({}) must be a multiple of kv_heads ({})", c.heads, c.kv_heads);
   require(!c.has_rope || c.head_size % 2 == 0, "[config] head_size must be even, got {}", c.head_size);
+  require(!c.has_rope || c.context * c.head_size <= int64_t(1) << 28,
+          "[config] the rotations of {} positions and a head_size of {} would take more than a gigabyte", c.context,
+          c.head_size);
   require(c.norm_eps > 0 && c.norm_eps < 1 && c.rope_base > 1, "[config] norm_eps or rope_base is out of range");
 }
 

@@ -11,6 +11,25 @@ namespace {
 
 constexpr uint64_t kConfigLimit = 16 << 20;
 
+// The files that an index names: {"weight_map": {tensor: file, …}, …}. Which tensor is where the files say
+// themselves.
+std::set<std::string> files_in_index(const std::string& path) {
+  std::set<std::string> names;
+  std::string key;
+  const auto see = [&](int depth, Json::parse_event_t event, Json& value) {
+    if (depth == 1 && event == Json::parse_event_t::key) key = value.get<std::string>();
+    if (depth != 2 || key != "weight_map" || event != Json::parse_event_t::value) return true;
+    require(value.is_string(), "[{}] expected names of files, got {}", path, value.type_name());
+    names.insert(value.get<std::string>());
+    return false;
+  };
+  const Json json = parse_json(read_file(path, kConfigLimit), path, {.dropped_at = 1}, see);
+  require(!names.empty(), "[{}] expected the key 'weight_map' with names of files", path);
+  for (const std::string& name : names)
+    require(name.find('/') == std::string::npos, "[{}] expected files beside the index, got {}", path, name);
+  return names;
+}
+
 // The tensors of a folder, wherever its index says they lie.
 class FolderTensors {
  public:
@@ -18,15 +37,7 @@ class FolderTensors {
     const std::string index = folder + "/model.safetensors.index.json";
     std::set<std::string> names;
     if (file_exists(index)) {
-      const Json json = parse_json(read_file(index, kConfigLimit), index);
-      const auto map = json.find("weight_map");
-      require(map != json.end() && map->is_object(), "[{}] expected the key 'weight_map'", index);
-      for (const auto& [tensor, file] : map->items()) {
-        require(file.is_string(), "[{}] expected a file name for {}", index, tensor);
-        const std::string name = file.get<std::string>();
-        require(name.find('/') == std::string::npos, "[{}] expected a file beside the index, got {}", index, name);
-        names.insert(name);
-      }
+      names = files_in_index(index);
     } else {
       names.insert("model.safetensors");
     }
@@ -34,6 +45,10 @@ class FolderTensors {
     for (size_t i = 0; i < files_.size(); ++i)
       for (const auto& [name, entry] : files_[i].entries()) home_[name] = i;
   }
+
+  // Error unless every tensor of the model is there in its shape, and nothing else that would change what it
+  // says.
+  void check(const Transformer& model, const std::string& folder) const;
 
   // Some files of base models leave the leading "model." or "transformer." out.
   const SafetensorsFile* find(std::string& name) const {
@@ -58,6 +73,29 @@ std::vector<int64_t> shape_in_file(const Parameter& parameter, const Segment& se
   return {segment.rows, parameter.cols()};
 }
 
+// What files carry beside the weights: buffers of older transformers, and a head that is the embedding table.
+bool is_no_weight(const std::string& name, const ModelConfig& config) {
+  for (const char* buffer : {".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias"})
+    if (name.ends_with(buffer)) return true;
+  return config.ties_head && name == "lm_head.weight";
+}
+
+void FolderTensors::check(const Transformer& model, const std::string& folder) const {
+  std::set<std::string> used;
+  for (const Parameter* parameter : model.parameters())
+    for (const Segment& segment : parameter->segments()) {
+      std::string name = segment.name;
+      const SafetensorsFile* file = find(name);
+      require(file != nullptr, "[model] {}: the tensor {} is missing", folder, segment.name);
+      require(file->entry(name).shape == shape_in_file(*parameter, segment),
+              "[model] {}: {} has another shape than config.json says", folder, name);
+      used.insert(name);
+    }
+  for (const auto& [name, file] : home_)
+    require(used.contains(name) || is_no_weight(name, model.config()),
+            "[model] {}: the tensor {} has no place in the model that config.json describes", folder, name);
+}
+
 std::vector<float> transposed(const std::vector<float>& x, int64_t rows, int64_t cols) {
   std::vector<float> y(x.size());
   for (int64_t r = 0; r < rows; ++r)
@@ -77,16 +115,17 @@ ModelConfig read_config(const std::string& folder) {
 }
 
 std::unique_ptr<Transformer> load_model(Device& device, const std::string& folder, Precision precision) {
-  auto model = std::make_unique<Transformer>(device, read_config(folder), precision);
+  const ModelConfig config = read_config(folder);
   const FolderTensors tensors(folder);
+  // Compared with a model without memory first: what config.json asks for may not exist.
+  Device counting(1, /*only_counts=*/true);
+  tensors.check(Transformer(counting, config), folder);
+  auto model = std::make_unique<Transformer>(device, config, precision);
   for (Parameter* parameter : model->parameters()) {
     int64_t row = 0;
     for (const Segment& segment : parameter->segments()) {
       std::string name = segment.name;
       const SafetensorsFile* file = tensors.find(name);
-      require(file != nullptr, "[model] {}: the tensor {} is missing", folder, segment.name);
-      const auto expected = shape_in_file(*parameter, segment);
-      require(file->entry(name).shape == expected, "[model] {}: {} has another shape than config.json says", folder, name);
       std::vector<float> values = file->read_f32(name);
       if (parameter->is_matrix() && segment.transposed_in_file)
         values = transposed(values, parameter->cols(), segment.rows);
@@ -114,7 +153,8 @@ void save_model(const Transformer& model, const std::string& folder) {
     }
   }
   write_safetensors(folder + "/model.safetensors", outputs);
-  write_file(folder + "/config.json", architecture_of(model.config().family).write(model.config()).dump(2) + "\n");
+  write_file(folder + "/config.json",
+             architecture_of(model.config().family).write(model.config()).dump(2) + "\n");
 }
 
 }  // namespace fude

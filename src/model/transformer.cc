@@ -89,7 +89,9 @@ Transformer::Transformer(Device& device, const ModelConfig& config, Precision pr
   }
   final_norm_ = build.norm(names.final_norm);
   if (!config_.ties_head) head_ = build.matrix({{names.head, config_.vocabulary}}, c);
-  if (config_.has_rope) rotation_ = make_rotation(config_.context, d, config_.rope_base);
+  if (config_.has_rope)
+    rotation_ = device_.only_counts() ? Rotation{{}, {}, config_.context}
+                                      : make_rotation(config_.context, d, config_.rope_base);
 }
 
 void Transformer::initialise(uint64_t seed) {

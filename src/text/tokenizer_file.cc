@@ -237,7 +237,7 @@ Json pre_tokenizer_json(const TokenizerData& data) {
 
 TokenizerData parse_tokenizer_json(std::string_view text, std::string_view where) {
   VocabReader vocab(where);
-  const Json file = parse_json(text, where, {.bytes = kFileLimit}, std::ref(vocab));
+  const Json file = parse_json(text, where, {.bytes = kFileLimit, .dropped_at = 2}, std::ref(vocab));
   TokenizerData data;
   if (const Json* normalizer = member(file, "normalizer", where)) read_normalizer(*normalizer, where, data);
   const Json* pre_tokenizer = member(file, "pre_tokenizer", where);

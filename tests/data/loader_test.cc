@@ -136,6 +136,18 @@ TEST_F(LoaderTest, RefusesAStateOfAnotherRun) {
   bad = state;
   bad.waiting_rows[0].following = Piece{0, 1000, 0, 1};
   EXPECT_THROW(loader(false).restore(bad), Error);
+  bad = state;
+  bad.waiting_rows[0].following = Piece{0, 0, 0, 2};  // there is room for one token
+  EXPECT_THROW(loader(false).restore(bad), Error);
+  bad = state;
+  bad.waiting_rows[0].pieces = {{0, 0, 0, 0}};
+  EXPECT_THROW(loader(false).restore(bad), Error);
+  bad = state;
+  bad.totals.tokens = INT64_MAX - 1;  // the next block would not fit
+  EXPECT_THROW(loader(false).restore(bad), Error);
+  bad = state;
+  bad.totals.rows = -1;
+  EXPECT_THROW(loader(false).restore(bad), Error);
   Json json = state.to_json();
   json["pending"][0] = -1;
   EXPECT_THROW(LoaderState::from_json(json, "state"), Error);

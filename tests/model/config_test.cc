@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "model/transformer.h"
 
 namespace fude {
@@ -9,7 +10,8 @@ namespace {
 ModelConfig small(const char* family) {
   ModelConfig c;
   c.family = family;
-  c.vocabulary = 32, c.width = 16, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 8, c.feed_forward = 24, c.context = 8;
+  c.vocabulary = 32, c.width = 16, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 8,
+  c.feed_forward = 24, c.context = 8;
   return c;
 }
 
@@ -28,6 +30,16 @@ TEST(ModelConfig, ModelThatItsFamilyCannotSaveIsRefused) {
   ModelConfig qwen3 = small("qwen3");
   qwen3.has_bias = true;
   EXPECT_THROW(Transformer(device, qwen3), Error);
+}
+
+// Numbers that no model has are refused without being reckoned with (the sanitizer would tell).
+TEST(ModelConfig, ImpossibleNumbersAreRefused) {
+  const auto read = [](const char* text) {
+    return [text] { check(architecture_of("gpt2").read(parse_json(text, "test"))); };
+  };
+  EXPECT_THROW(read(R"({"n_embd": 9223372036854775800, "n_head": 1})")(), Error);
+  EXPECT_THROW(read(R"({"n_embd": -9223372036854775800, "n_head": 1})")(), Error);
+  EXPECT_NO_THROW(read(R"({"n_embd": 16, "n_head": 2})")());
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ ModelConfig read(const Json& json) {
   c.width = json_integer(json, "n_embd", kWhere, 768);
   c.layers = json_integer(json, "n_layer", kWhere, 12);
   c.heads = c.kv_heads = json_integer(json, "n_head", kWhere, 12);
-  require(c.heads > 0 && c.width % c.heads == 0, "[config.json] n_embd must be a multiple of n_head");
+  require(c.width > 0 && c.width < 1 << 24 && c.heads > 0 && c.width % c.heads == 0,
+          "[config.json] n_embd ({}) must be a multiple of n_head ({})", c.width, c.heads);
   c.head_size = c.width / c.heads;
   c.feed_forward = json_integer(json, "n_inner", kWhere, 4 * c.width);
   c.context = json_integer(json, "n_positions", kWhere, 1024);

@@ -1,0 +1,81 @@
+#include "model/folder.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "tensor/safetensors.h"
+
+namespace fude {
+namespace {
+
+class FolderTest : public ::testing::Test {
+ protected:
+  FolderTest() : folder_(testing::TempDir() + "fude_folder_test"), device_(1) {
+    std::filesystem::remove_all(folder_);
+    ModelConfig c;
+    c.vocabulary = 32, c.width = 16, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 8,
+    c.feed_forward = 24, c.context = 8;
+    Transformer model(device_, c);
+    model.initialise(1);
+    save_model(model, folder_);
+  }
+  ~FolderTest() override { std::filesystem::remove_all(folder_); }
+
+  void configure(const char* key, const Json& value) const {
+    Json config = parse_json(read_file(folder_ + "/config.json"), "config.json");
+    config[key] = value;
+    write_file(folder_ + "/config.json", config.dump());
+  }
+  // What is wrong with the folder, or nothing.
+  std::string error() {
+    try {
+      load_model(device_, folder_);
+    } catch (const Error& error) { return error.what(); }
+    return "";
+  }
+
+  std::string folder_;
+  Device device_;
+};
+
+// The folder would need terabytes if config.json were believed.
+TEST_F(FolderTest, TensorsAreComparedBeforeThereIsMemoryForThem) {
+  configure("vocab_size", 4 << 20);
+  configure("hidden_size", 1 << 17);
+  EXPECT_NE(error().find("another shape"), std::string::npos) << error();
+  configure("hidden_size", 16);
+  configure("vocab_size", 32);
+  configure("max_position_embeddings", 1 << 20);
+  EXPECT_EQ(error(), "");
+}
+
+TEST_F(FolderTest, RotationsThatNoMemoryHoldsAreRefused) {
+  configure("max_position_embeddings", 1 << 24);
+  configure("head_dim", 1024);
+  EXPECT_THROW(read_config(folder_), Error);
+}
+
+TEST_F(FolderTest, TensorsThatTheModelHasNoUseForAreRefused) {
+  const std::string path = folder_ + "/more.safetensors";
+  std::vector<SafetensorsOutput> outputs;
+  const SafetensorsFile file(folder_ + "/model.safetensors");
+  for (const auto& [name, entry] : file.entries())
+    outputs.push_back({name, entry.shape, [&file, name = name] { return file.read_f32(name); }});
+  const auto with = [&](const std::string& name) {
+    auto more = outputs;
+    more.push_back({name, {1}, [] { return std::vector<float>{1}; }});
+    write_safetensors(path, more);
+    std::filesystem::rename(path, folder_ + "/model.safetensors");
+    return error();
+  };
+  // Buffers of older files say nothing that config.json does not; a bias does.
+  EXPECT_EQ(with("model.layers.0.self_attn.rotary_emb.inv_freq"), "");
+  EXPECT_EQ(with("lm_head.weight"), "");
+  EXPECT_NE(with("model.layers.0.self_attn.q_proj.bias").find("q_proj.bias"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fude
