@@ -1,0 +1,37 @@
+// layer: tensor
+// A safetensors file from a stranger: refused with an Error, or every tensor can be read, and what was read
+// as numbers is the same after it was written and read again.
+#include "tensor/safetensors.h"
+
+#include <cstring>
+
+#include "base/error.h"
+#include "folder.h"
+
+using namespace fude;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const FuzzFolder folder;
+  const std::string path = folder / "given", again = folder / "again";
+  write_file(path, {reinterpret_cast<const char*>(data), size});
+  try {
+    const SafetensorsFile file(path);
+    std::vector<SafetensorsOutput> outputs;
+    for (const auto& [name, entry] : file.entries()) {
+      if (entry.begin > entry.end || entry.end > size) __builtin_trap();
+      if (entry.dtype == "I32" && file.read_i32(name).size() != size_t(entry.size())) __builtin_trap();
+      if (entry.dtype == "F32" || entry.dtype == "BF16" || entry.dtype == "F16")
+        outputs.push_back({name, entry.shape, [&file, name = name] { return file.read_f32(name); }});
+    }
+    write_safetensors(again, outputs);
+    const SafetensorsFile copy(again);
+    if (copy.entries().size() != outputs.size()) __builtin_trap();
+    for (const auto& [name, shape, fill] : outputs) {
+      const std::vector<float> values = fill(), read = copy.read_f32(name);
+      if (copy.entry(name).shape != shape || values.size() != read.size()) __builtin_trap();
+      if (!values.empty() && std::memcmp(values.data(), read.data(), values.size() * 4) != 0)
+        __builtin_trap();
+    }
+  } catch (const Error&) {}
+  return 0;
+}
