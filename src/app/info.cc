@@ -9,11 +9,13 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "data/shard.h"
+#include "data/shard_format.h"
 #include "infer/generator.h"
 #include "model/folder.h"
 #include "tensor/safetensors.h"
 #include "text/chat_format.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_file.h"
 #include "train/checkpoint_file.h"
 #include "train/metrics.h"
 
@@ -23,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct InfoOptions {
-  std::string path, compute = "f32";
+  std::string path, compute = "f32", pattern;
   int64_t context = 0;
   bool tensors = false;
 };
@@ -55,12 +57,29 @@ std::vector<std::string> files_with(const std::string& folder, const std::string
   return files;
 }
 
-void add_tokenizer_facts(Json& facts, const std::string& path) {
-  const Tokenizer tokenizer = Tokenizer::load(path);
-  int64_t special = 0;
-  for (int64_t id = 0; id < tokenizer.vocabulary_size(); ++id)
-    special += tokenizer.is_special(TokenId(id)) ? 1 : 0;
+std::string name_of(const SplitStep& step) {
+  if (step.kind == SplitStep::Kind::digits) return "digits";
+  if (step.kind == SplitStep::Kind::each_digit) return "each digit";
+  for (const char* name : {"gpt2", "cl100k", "llama3", "qwen2", "o200k"})
+    if (step.pattern == named_pattern(name)) return name;
+  return step.pattern;
+}
+
+void add_tokenizer_facts(Json& facts, const std::string& path, std::string_view pattern = {}) {
+  const Tokenizer tokenizer = Tokenizer::load(path, pattern);
+  Json steps = Json::array(), special = Json::array();
+  for (const SplitStep& step : tokenizer.data().steps) steps.push_back(name_of(step));
+  int64_t longest = 0;
+  for (int64_t id = 0; id < tokenizer.vocabulary_size(); ++id) {
+    if (tokenizer.is_special(TokenId(id)))
+      special.push_back(tokenizer.bytes_of(TokenId(id)));
+    else
+      longest = std::max(longest, int64_t(tokenizer.bytes_of(TokenId(id)).size()));
+  }
   facts["tokenizer"] = {{"entries", tokenizer.vocabulary_size()},
+                        {"merges", tokenizer.data().vocabulary.merges.size()},
+                        {"longest", longest},
+                        {"split", steps},
                         {"special", special},
                         {"chat", ChatFormat::is_in(tokenizer)},
                         {"hash", tokenizer.hash()}};
@@ -91,39 +110,109 @@ void add_model(Json& facts, const std::string& folder, const InfoOptions& o) {
   if (file_exists(folder + "/tokenizer.json")) add_tokenizer_facts(facts, folder);
 }
 
-void add_shards(Json& facts, const std::string& folder) {
-  const std::string path = folder + "/shards.json";
-  const Json state = parse_json(read_file(path, uint64_t(64) << 20), path);
-  facts["complete"] = json_boolean(state, "complete", path);
-  if (state.contains("shards")) facts["shards"] = state["shards"].size();
-  if (!facts["complete"].get<bool>()) return;
-  const ShardInfo info = ShardSet(folder, ShardCheck::structure).info();
+void add_shard_facts(Json& facts, const ShardInfo& info) {
   facts["documents"] = info.documents;
   facts["tokens"] = info.tokens;
   facts["text_bytes"] = info.text_bytes;
+  if (info.tokens > 0) facts["bytes_per_token"] = double(info.text_bytes) / double(info.tokens);
   facts["vocabulary"] = info.vocabulary;
   facts["tokenizer_hash"] = info.tokenizer_hash;
   facts["text_hash"] = info.text_hash;
 }
 
+// Documents and tokens of each language that the corpus names.
+void add_languages(Json& facts, const ShardSet& set) {
+  std::map<std::string_view, std::pair<int64_t, int64_t>> languages;
+  for (int64_t i = 0; i < set.documents(); ++i) {
+    auto& [documents, tokens] = languages[set.language(i)];
+    ++documents, tokens += set.document(i).size();
+  }
+  for (const auto& [name, counts] : languages)
+    if (!name.empty() || languages.size() > 1)
+      facts["languages"][name.empty() ? "(none)" : std::string(name)] = {{"documents", counts.first}, {"tokens", counts.second}};
+}
+
+void add_shards(Json& facts, const std::string& folder) {
+  const std::string path = folder + "/shards.json";
+  const Json state = parse_json(read_file(path, kManifestLimit), path);
+  facts["complete"] = json_boolean(state, "complete", path);
+  const auto shards = state.find("shards");
+  require(shards != state.end() && shards->is_array(), "[info] {}: expected a list of shards", path);
+  facts["shards"] = shards->size();
+  if (facts["complete"].get<bool>()) {
+    const ShardSet set(folder, ShardCheck::structure);
+    add_shard_facts(facts, set.info());
+    add_languages(facts, set);
+    if (state.contains("report")) facts["corpus"] = state["report"];
+    return;
+  }
+  for (const char* key : {"documents", "tokens", "text_bytes"}) {
+    int64_t sum = 0;
+    for (const Json& shard : *shards) sum += json_integer(shard, key, path);
+    facts[key] = sum;
+  }
+}
+
+Json json_of(const ValidationMetrics& set) {
+  Json json = {{"loss", set.loss}};
+  if (set.bits_per_byte) json["bits_per_byte"] = *set.bits_per_byte;
+  return json;
+}
+
+void add_progress(Json& facts, const StepMetrics& last) {
+  facts["step"] = last.step;
+  facts["tokens"] = last.tokens;
+  facts["loss"] = last.loss;
+  if (last.bits_per_byte) facts["bits_per_byte"] = *last.bits_per_byte;
+}
+
 void add_run(Json& facts, const std::string& folder) {
   const std::string path = folder + "/metrics.jsonl";
   const std::vector<StepMetrics> steps = parse_metrics(read_file(path), path);
-  if (!steps.empty()) {
-    facts["steps"] = steps.back().step;
-    facts["tokens"] = steps.back().tokens;
-    facts["loss"] = steps.back().loss;
+  if (!steps.empty()) add_progress(facts, steps.back());
+  double seconds = 0;
+  for (const StepMetrics& step : steps) seconds += step.seconds;
+  if (seconds > 0) facts["seconds"] = seconds, facts["tokens_per_second"] = double(steps.back().tokens) / seconds;
+  const auto validated = std::find_if(steps.rbegin(), steps.rend(), [](const StepMetrics& m) { return !m.validation.empty(); });
+  if (validated != steps.rend()) {
+    facts["validation"] = {{"step", validated->step}};
+    for (const ValidationMetrics& set : validated->validation) facts["validation"][set.name] = json_of(set);
   }
-  facts["finished"] = file_exists(folder + "/model/model.safetensors");
+  const bool finished = file_exists(folder + "/model/model.safetensors");
+  facts["finished"] = finished;
+  if (finished) facts["model"] = folder + "/model";
+  if (file_exists(folder + "/report.html")) facts["report"] = folder + "/report.html";
+  facts["checkpoints"] = Json::array();
   for (const auto& entry : fs::directory_iterator(folder))
-    if (file_exists(entry.path() / kCheckpointName))
+    if (file_exists(entry.path() / kCheckpointName) && entry.path().extension() != ".partial")
       facts["checkpoints"].push_back(entry.path().filename().string());
-  if (facts.contains("checkpoints")) std::sort(facts["checkpoints"].begin(), facts["checkpoints"].end());
+  std::sort(facts["checkpoints"].begin(), facts["checkpoints"].end());
+}
+
+void add_checkpoint(Json& facts, const std::string& folder) {
+  const Checkpoint checkpoint(folder);
+  int64_t bytes = 0;
+  for (const CheckpointEntry& entry : checkpoint.entries()) bytes += int64_t(entry.bytes.size());
+  facts["state"] = {{"tensors", checkpoint.entries().size()}, {"tensor_bytes", bytes}};
+  const Json& user = checkpoint.user();
+  if (!user.is_object()) return;
+  if (user.contains("line") && user["line"].is_string())
+    add_progress(facts, parse_metrics_line(user["line"].get<std::string>(), folder));
+  for (const char* key : {"step", "tokens", "optimizer_steps", "identity"})
+    if (user.contains(key)) facts[key] = user[key];
+}
+
+// A folder is known by one of its files, and that file stands for the folder.
+std::string folder_of(const std::string& path) {
+  const fs::path file(path);
+  for (const char* name : {"config.json", "shards.json", "metrics.jsonl", "tokenizer_config.json", kCheckpointName})
+    if (file.filename() == name && !fs::is_directory(file)) return file.has_parent_path() ? file.parent_path().string() : ".";
+  return path;
 }
 
 Json facts_of(const InfoOptions& o) {
-  const std::string& path = o.path;
-  require(file_exists(path), "[info] {} does not exist", path);
+  require(file_exists(o.path), "[info] {} does not exist", o.path);
+  const std::string path = folder_of(o.path);
   const auto has = [&](const char* name) { return file_exists(path + "/" + name); };
   Json facts;
   const auto is = [&](const char* kind) { facts["kind"] = kind; };
@@ -131,21 +220,20 @@ Json facts_of(const InfoOptions& o) {
     is("token shards"), add_shards(facts, path);
   } else if (has("config.json")) {
     is(has(kCheckpointName) ? "checkpoint" : "model"), add_model(facts, path, o);
-    if (has(kCheckpointName)) {
-      const Checkpoint checkpoint(path);
-      const Json& user = checkpoint.user();
-      for (const char* key : {"step", "tokens", "identity"})
-        if (user.is_object() && user.contains(key)) facts[key] = user[key];
-    }
+    if (has(kCheckpointName)) add_checkpoint(facts, path);
+  } else if (has(kCheckpointName)) {
+    is("checkpoint"), add_checkpoint(facts, path);
   } else if (has("metrics.jsonl")) {
     is("run"), add_run(facts, path);
   } else if (path.ends_with(".safetensors")) {
     is("safetensors file"), add_tensors(facts, {path}, /*list=*/true);
+  } else if (path.ends_with(".shard")) {
+    is("token shard"), add_shard_facts(facts, Shard(path).info());
   } else if (has("tokenizer.json") || path.ends_with(".json") || path.ends_with(".tiktoken")) {
-    is("tokenizer"), add_tokenizer_facts(facts, path);
+    is("tokenizer"), add_tokenizer_facts(facts, path, o.pattern);
   } else {
     fail(
-        "[info] {}: expected a model, checkpoint, run, tokenizer or token shards, or a .safetensors or "
+        "[info] {}: expected a model, checkpoint, run, tokenizer or token shards, or a .safetensors, .shard or "
         ".tiktoken file",
         path);
   }
@@ -154,9 +242,13 @@ Json facts_of(const InfoOptions& o) {
 
 std::string text_of(const std::string& key, const Json& value) {
   if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value.is_null()) return "not a number";
+  if (value.is_number_float()) return fmt::format("{:.4g}", value.get<double>());
   if (!value.is_number_integer()) return value.dump();
   const double number = value.get<double>();
-  if (key.ends_with("_bytes")) return fmt::format("{:.1f} MiB", number / (1 << 20));
+  if (key.ends_with("_bytes"))
+    return number < (1 << 20) ? fmt::format("{:.1f} KiB", number / 1024) : fmt::format("{:.1f} MiB", number / (1 << 20));
   return number < 1e5 ? value.dump() : fmt::format("{} ({})", quantity_text(number), value.dump());
 }
 
@@ -167,13 +259,14 @@ void print(const Json& facts, const std::string& indent) {
     if (value.is_object()) {
       std::printf("%s%s\n", indent.c_str(), label.c_str());
       print(value, indent + "  ");
-    } else if (key == "tensors") {
+    } else if (key == "tensors" && value.is_array()) {
       for (const Json& tensor : value)
         std::printf("  %-5s %-16s %s\n", tensor["type"].get<std::string>().c_str(),
                     tensor["shape"].dump().c_str(), tensor["name"].get<std::string>().c_str());
     } else if (value.is_array()) {
-      for (const Json& item : value)
-        std::printf("%s%-18s %s\n", indent.c_str(), label.c_str(), text_of(key, item).c_str());
+      std::string items;
+      for (const Json& item : value) items += (items.empty() ? "" : ", ") + text_of(key, item);
+      std::printf("%s%-*s %s\n", indent.c_str(), 20 - int(indent.size()), label.c_str(), items.empty() ? "none" : items.c_str());
     } else {
       std::printf("%s%-*s %s\n", indent.c_str(), 20 - int(indent.size()), label.c_str(),
                   text_of(key, value).c_str());
@@ -187,18 +280,19 @@ void add_info(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<InfoOptions>();
   CLI::App* command =
       app.add_subcommand("info", "what a model, checkpoint, run, tokenizer or shard folder holds");
-  command->add_option("path", options->path, "folder, or a .safetensors, tokenizer.json or .tiktoken file")
+  command->add_option("path", options->path, "folder, or a .safetensors, .shard, tokenizer.json or .tiktoken file")
       ->required();
   command->add_option("--context", options->context, "models: tokens to plan memory for; 0: the model's")
       ->capture_default_str();
   command->add_option("--compute", options->compute, "models: what matrices multiply in: f32 or bf16")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
+  command->add_option("--pattern", options->pattern, "rank files: how text is split: o200k, cl100k, gpt2, qwen2, llama3");
   command->add_flag("--tensors", options->tensors, "models: list the tensors");
   command->callback([=, &common] {
     const Json facts = facts_of(*options);
     if (common.json)
-      std::printf("%s\n", facts.dump().c_str());
+      std::printf("%s\n", facts.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
     else
       print(facts, "");
   });
