@@ -24,16 +24,33 @@ inline std::array<uint32_t, 4> philox(uint64_t seed, uint64_t stream, uint64_t c
   return x;
 }
 
-// Four normals with mean 0 and variance 1 (Box-Muller, both of each pair): for filling large arrays.
+// The normal whose distribution function has the value p = (bits + 0.5) / 2^32, to about seven digits: Wichura, "Algorithm
+// AS 241: The percentage points of the normal distribution", 1988, PPND7. For 85 of 100 draws no logarithm is needed.
+inline float normal_of(uint32_t bits) {
+  const double q = (double(bits) + 0.5) * 0x1p-32 - 0.5;
+  if (std::abs(q) <= 0.425) {
+    const double r = 0.180625 - q * q;
+    return float(q * (((59.109374720 * r + 159.29113202) * r + 50.434271938) * r + 3.3871327179) /
+                 (((67.187563600 * r + 78.757757664) * r + 17.895169469) * r + 1.0));
+  }
+  const double tail = std::sqrt(-std::log(0.5 - std::abs(q)));
+  double x;
+  if (tail <= 5.0) {
+    const double r = tail - 1.6;
+    x = (((0.17023821103 * r + 1.3067284816) * r + 2.7568153900) * r + 1.4234372777) /
+        ((0.12021132975 * r + 0.73700164250) * r + 1.0);
+  } else {
+    const double r = tail - 5.0;
+    x = (((0.017337203997 * r + 0.42868294337) * r + 3.0812263860) * r + 6.6579051150) /
+        ((0.012258202635 * r + 0.24197894225) * r + 1.0);
+  }
+  return float(q < 0 ? -x : x);
+}
+
+// Four normals with mean 0 and variance 1: for filling large arrays.
 inline std::array<float, 4> four_normals(uint64_t seed, uint64_t stream, uint64_t counter) {
   const auto x = philox(seed, stream, counter);
-  std::array<float, 4> normals;
-  for (size_t i = 0; i < 4; i += 2) {
-    const double radius = std::sqrt(-2.0 * std::log((double(x[i]) + 0.5) * 0x1p-32));
-    const double angle = 6.283185307179586 * 0x1p-32 * double(x[i + 1]);
-    normals[i] = float(radius * std::cos(angle)), normals[i + 1] = float(radius * std::sin(angle));
-  }
-  return normals;
+  return {normal_of(x[0]), normal_of(x[1]), normal_of(x[2]), normal_of(x[3])};
 }
 
 // A sequence of draws from one stream. Copy it to branch; read `counter` to save it.

@@ -25,6 +25,18 @@ TEST(Random, FourNormalsAreNormalAndIndependent) {
   }
 }
 
+// Φ is the other way, from libm: Φ(x) = erfc(-x/√2) / 2. An error e of x moves Φ by φ(x)·e.
+TEST(Random, NormalIsTheInverseOfItsDistributionFunction) {
+  for (uint64_t bits = 0; bits < (uint64_t(1) << 32); bits += 99991) {
+    for (const uint32_t b : {uint32_t(bits), ~uint32_t(bits)}) {
+      const double x = double(normal_of(b)), p = (double(b) + 0.5) * 0x1p-32;
+      const double density = std::exp(-x * x / 2) / std::sqrt(2 * 3.141592653589793);
+      EXPECT_NEAR(0.5 * std::erfc(-x / std::sqrt(2.0)), p, density * 5e-7 * std::max(1.0, std::abs(x))) << b;
+    }
+  }
+  EXPECT_FLOAT_EQ(normal_of(0), -normal_of(0xFFFFFFFF));
+}
+
 TEST(Random, ADrawIsAPureFunction) {
   EXPECT_EQ(four_normals(1, 2, 3), four_normals(1, 2, 3));
   EXPECT_NE(four_normals(1, 2, 3), four_normals(1, 2, 4));
