@@ -45,7 +45,7 @@ int main(int argc, char** argv) try {
   TrainerOptions options;
   options.folder = out + "/run";
   options.schedule = {.learning_rate = 3e-3, .steps = 40, .warmup_steps = 4};
-  options.on_step = [](const StepMetrics& m, const std::string&) {
+  options.on_step = [](const StepMetrics& m) {
     std::printf("step %lld  loss %.3f\n", (long long)m.step, m.loss);
   };
   Trainer trainer(model, default_kernels(), loader, /*validation=*/{}, options);

@@ -1,6 +1,7 @@
 // fude bench generate: prefill and decode of one sequence.
 #include "app/bench.h"
 #include "app/bench_models.h"
+#include "model/flop.h"
 #include "base/random.h"
 #include "infer/generator.h"
 #include "model/folder.h"

@@ -4,6 +4,7 @@
 #include "app/bench.h"
 #include "app/bench_models.h"
 #include "base/random.h"
+#include "train/flop.h"
 #include "train/optimizer.h"
 #include "train/step.h"
 
@@ -28,12 +29,6 @@ TokenBlock random_block(const StepSize& size, int64_t vocabulary) {
   }
   block.target_count = block.tokens();
   return block;
-}
-
-// Two FLOP a multiply-add; forward once, backward twice.
-double step_flop(const ModelConfig& config, const StepSize& s) {
-  const double weights = double(block_weights(config) + classifier_weights(config));
-  return 3 * 2 * double(s.batch) * (double(s.sequence) * weights + attention_products(config, s.sequence));
 }
 
 // The largest resident memory of this process since it was last forgotten, in MiB; 0 where the system does
@@ -61,10 +56,10 @@ void measure_step(Bench& bench, const BenchTier& tier, DType type, const StepSiz
     sum.run({&block, 1});
     optimizer.step(sum.gradients(), 3e-4f);
   };
-  const double tokens = double(block.tokens()), flop = step_flop(model->config(), size);
-  const double optimizer_bytes = 32.0 * double(model->parameter_count());
+  const double tokens = double(block.tokens()), flop = step_flop(model->config(), {&block, 1});
   const auto limit = [&] {
-    return tokens / (flop / bench.peak(tier.kernels, type) + optimizer_bytes / bench.read_bandwidth());
+    const MachineLimit machine{bench.peak(tier.kernels, type), bench.read_bandwidth()};
+    return tokens / machine.step_seconds(flop, model->parameter_count());
   };
   bench.print(bench.measure(name, "tok/s", tokens, work, limit));
   const double memory = peak_resident_mebibytes() - double(bench.probe_bytes()) / (1 << 20);

@@ -174,16 +174,29 @@ std::string sample_text(const Transformer& model, const Kernels& kernels, const 
   return answer(generator, tokenizer, tokens, options).text;
 }
 
+// Nothing where there is no room for the probe; the run may well have it.
+std::optional<MachineLimit> limit_of_machine(const CommonOptions& common, const Kernels& kernels, DType compute) {
+  try {
+    return probe_machine(common.threads, kernels, compute);
+  } catch (const OutOfMemory&) {
+    return std::nullopt;
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;
+  }
+}
+
 // The run as a person sees it: a line of progress, and the report.
 class View {
  public:
   View(const TrainSettings& settings, const CommonOptions& common, const Tokenizer& tokenizer, const Transformer& model,
-       const Kernels& kernels)
+       const Kernels& kernels, const std::optional<MachineLimit>& limit)
       : settings_(settings), common_(common), tokenizer_(tokenizer), model_(model), kernels_(kernels) {
     state_.total = settings.schedule.steps;
     const ModelConfig& shape = model.config();
     report_.title = settings.out;
     report_.machine = machine_line(model.device(), kernels);
+    report_.limit = limit;
+    report_.parameters = model.parameter_count(), report_.total_steps = settings.schedule.steps;
     report_.settings = {{"parameters", quantity_text(double(model.parameter_count()))},
                         {"family", shape.family},
                         {"shape", fmt::format("{} layers, width {}, heads {}/{} of {}, MLP {}", shape.layers, shape.width, shape.heads,
@@ -200,17 +213,19 @@ class View {
     if (steps_done > 0) std::fprintf(stderr, "going on after step %lld\n", (long long)steps_done);
   }
 
-  void step(const StepMetrics& m, const std::string& event, const std::vector<StepMetrics>& all) {
-    if (tokens_before_ < 0) tokens_before_ = m.tokens;
+  void step(const StepMetrics& m, const std::vector<StepMetrics>& all) {
+    constexpr size_t kRecent = 20;
+    const Speed speed = speed_of(all, kRecent, report_.limit, report_.parameters);
     state_.done = m.step, state_.seconds = now_seconds() - began_;
-    const double rate = state_.seconds > 0 ? double(m.tokens - tokens_before_) / state_.seconds : 0;
-    state_.note = fmt::format("loss {:.3f}  {} tok/s", m.loss, quantity_text(rate));
-    if (!event.empty()) std::fprintf(stderr, "\nstep %lld: %s, loss %.3f\n", (long long)m.step, event.c_str(), m.loss);
+    state_.note = fmt::format("loss {:.3f}  {} tok/s", m.loss, quantity_text(speed.tokens_per_second));
+    if (speed.share) state_.note += fmt::format("  {:.0f}% of limit", 100 * *speed.share);
+    if (!m.event.empty()) std::fprintf(stderr, "\nstep %lld: %s (loss %.3f)\n", (long long)m.step, m.event.c_str(), m.loss);
     progress_.update(state_, now_seconds());
     if (common_.json) std::printf("%s\n", metrics_line(m).c_str()), std::fflush(stdout);
-    if (m.validation.empty()) return;
-    for (const std::string& prompt : settings_.sample_prompts)
-      report_.samples.push_back({m.step, prompt, sample_text(model_, kernels_, tokenizer_, prompt)});
+    if (m.validation.empty() && m.event.empty()) return;
+    if (!m.validation.empty())
+      for (const std::string& prompt : settings_.sample_prompts)
+        report_.samples.push_back({m.step, prompt, sample_text(model_, kernels_, tokenizer_, prompt)});
     write(all);
   }
 
@@ -235,7 +250,6 @@ class View {
   ProgressState state_{.label = "train", .unit = "steps"};
   Report report_;
   double began_ = now_seconds();
-  int64_t tokens_before_ = -1;
 };
 
 }  // namespace
@@ -260,6 +274,8 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   const Device::Usage plan = plan_training_memory(shape, options, s.row_tokens, s.compute);
   print_plan(plan);
 
+  std::optional<MachineLimit> limit;
+  if (s.export_to.empty()) limit = limit_of_machine(common, kernels, s.compute);
   Device device(common.threads);
   device.require_room(plan.peak, "training");
   const auto model = s.model.empty() ? std::make_unique<Transformer>(device, shape, Precision{s.compute})
@@ -270,9 +286,9 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
     return true;
   }
 
-  View view(s, common, tokenizer, *model, kernels);
+  View view(s, common, tokenizer, *model, kernels, limit);
   Trainer* running = nullptr;
-  options.on_step = [&](const StepMetrics& m, const std::string& event) { view.step(m, event, running->metrics()); };
+  options.on_step = [&](const StepMetrics& m) { view.step(m, running->metrics()); };
   Trainer trainer(*model, kernels, loader, std::move(validation), options);
   running = &trainer;
   view.begin(trainer.resume());

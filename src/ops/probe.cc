@@ -3,13 +3,14 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/error.h"
 
 namespace fude {
 namespace {
 
 constexpr int64_t kRounds = 10000;  // some 30 µs: many chunks, so that the threads end together
 constexpr double kSeconds = 0.02;
-constexpr int64_t kBufferBytes = int64_t(512) << 20, kChunkBytes = int64_t(1) << 20;
+constexpr int64_t kChunkBytes = int64_t(1) << 20;
 
 }  // namespace
 
@@ -30,9 +31,10 @@ double measure_peak(const Pass& pass, DType type) {
   return flop * double(chunks) / seconds_of(chunks);
 }
 
-ReadProbe::ReadProbe(Device& device) : buffer_(device, {kBufferBytes / 4}, DType::f32) {
+ReadProbe::ReadProbe(Device& device, int64_t bytes) : buffer_(device, {bytes / 4}, DType::f32) {
+  require(bytes >= kChunkBytes && bytes % kChunkBytes == 0, "[probe] expected whole MiB, got {} bytes", bytes);
   float* values = buffer_.data<float>();
-  device.threads().parallel_for(kBufferBytes / kChunkBytes, 1, [&](int64_t begin, int64_t end) {
+  device.threads().parallel_for(bytes / kChunkBytes, 1, [&](int64_t begin, int64_t end) {
     std::fill(values + begin * kChunkBytes / 4, values + end * kChunkBytes / 4, 1.0f);
   });
 }
@@ -40,10 +42,10 @@ ReadProbe::ReadProbe(Device& device) : buffer_(device, {kBufferBytes / 4}, DType
 double ReadProbe::measure(const Pass& pass) const {
   const float* values = buffer_.data<float>();
   const double began = now_seconds();
-  pass.threads().parallel_for(kBufferBytes / kChunkBytes, 1, [&](int64_t begin, int64_t end) {
+  pass.threads().parallel_for(bytes() / kChunkBytes, 1, [&](int64_t begin, int64_t end) {
     pass.kernels.probe_read(values + begin * kChunkBytes / 4, (end - begin) * kChunkBytes / 4);
   });
-  return double(kBufferBytes) / (now_seconds() - began);
+  return double(bytes()) / (now_seconds() - began);
 }
 
 }  // namespace fude

@@ -12,10 +12,11 @@ namespace fude {
 // FLOP/s of multiply-adds. bf16: of the tier's dot product; where it has none, bf16 is multiplied as f32.
 double measure_peak(const Pass& pass, DType type);
 
-// Bytes/s of reading memory.
+// Bytes/s of reading memory: a buffer of so many bytes, in whole MiB.
 class ReadProbe {
  public:
-  explicit ReadProbe(Device& device);
+  static constexpr int64_t kBytes = int64_t(512) << 20;
+  explicit ReadProbe(Device& device, int64_t bytes = kBytes);
   double measure(const Pass& pass) const;
   int64_t bytes() const { return buffer_.bytes(); }
 

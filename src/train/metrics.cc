@@ -36,7 +36,9 @@ std::string metrics_line(const StepMetrics& m) {
   line["learning_rate"] = m.learning_rate;
   line["gradient_norm"] = m.gradient_norm;
   line["tokens"] = m.tokens;
+  if (m.flop > 0) line["flop"] = m.flop;
   line["seconds"] = m.seconds;
+  if (!m.event.empty()) line["event"] = m.event;
   return line.dump();
 }
 
@@ -57,7 +59,9 @@ StepMetrics parse_metrics_line(std::string_view text, std::string_view where) {
   m.learning_rate = number_or_nan(line, "learning_rate", where);
   m.gradient_norm = number_or_nan(line, "gradient_norm", where);
   m.tokens = json_integer(line, "tokens", where, 0);
+  m.flop = json_number(line, "flop", where, 0);
   m.seconds = json_number(line, "seconds", where, 0);
+  m.event = json_string(line, "event", where, "");
   return m;
 }
 

@@ -1,11 +1,12 @@
-// report.html: one page about a run that needs nothing beside itself, for a large screen and a phone.
+// report.html: one page about a run that needs nothing beside itself, for a large screen and a phone, by day and by night.
 #pragma once
 
+#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "train/flop.h"
 #include "train/metrics.h"
 
 namespace fude {
@@ -18,17 +19,21 @@ struct ReportSample {
 struct Report {
   std::string title;
   std::string machine;  // one line: processor, threads, tier
+  std::optional<MachineLimit> limit = {};
+  int64_t parameters = 0, total_steps = 0;  // 0: not known
   std::vector<std::pair<std::string, std::string>> settings;
   std::vector<StepMetrics> steps;
   std::vector<ReportSample> samples;  // oldest first
 };
 
-// For text and attribute values.
-std::string escape_html(std::string_view text);
-// About `wanted` round numbers (1, 2 or 5 times a power of ten apart) within [low, high].
-std::vector<double> axis_ticks(double low, double high, int wanted);
-// Training and validation loss over steps as an <svg> element; what is not finite leaves a gap.
-std::string loss_svg(const std::vector<StepMetrics>& steps);
+// The speed of some steps, without saving and validation: tokens a second, and the share of what the machine could do.
+struct Speed {
+  double tokens_per_second = 0;
+  std::optional<double> share = {};
+};
+// Of the last `count` steps.
+Speed speed_of(const std::vector<StepMetrics>& steps, size_t count, const std::optional<MachineLimit>& limit, int64_t parameters);
+
 std::string report_html(const Report& report);
 void write_report(const std::string& path, const Report& report);
 

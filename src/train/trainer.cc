@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "model/folder.h"
+#include "train/flop.h"
 
 namespace fude {
 namespace {
@@ -94,7 +95,7 @@ int64_t Trainer::resume() {
   optimizer_.set_steps_done(json_integer(user, "optimizer_steps", folder));
   metrics_.emplace(options_.folder + "/metrics.jsonl", steps_done_);
   if (metrics_->steps().empty() || metrics_->steps().back().step < steps_done_)
-    record(parse_metrics_line(json_string(user, "line", folder), folder), "");
+    record(parse_metrics_line(json_string(user, "line", folder), folder));
   remove_old_checkpoints();  // a killed run may have got no further than half of one
   return steps_done_;
 }
@@ -141,11 +142,15 @@ std::vector<ValidationMetrics> Trainer::validate() const {
 }
 
 // What follows a step and its checkpoint; resume() makes up for it if a run was killed in between.
-void Trainer::record(StepMetrics line, const std::string& event) {
+void Trainer::record(StepMetrics line) {
   const bool is_last = line.step == options_.schedule.steps;
   if (is_last || (options_.validate_every > 0 && line.step % options_.validate_every == 0)) line.validation = validate();
+  tell(line);
+}
+
+void Trainer::tell(const StepMetrics& line) {
   metrics_->append(line);
-  if (options_.on_step) options_.on_step(line, event);
+  if (options_.on_step) options_.on_step(line);
 }
 
 bool Trainer::run(const std::atomic<bool>* stop) {
@@ -156,22 +161,28 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     for (int64_t i = 0; i < options_.blocks_per_step; ++i) blocks.push_back(loader_.next(options_.rows_per_block));
     const BatchLoss loss = gradients_.run(blocks);
     StepMetrics line;
+    line.step = steps_done_ + 1, line.tokens = tokens_done_ + loss.tokens;
     line.loss = loss.mean(), line.bits_per_byte = bits_per_byte(loss);
     line.learning_rate = options_.schedule.at(steps_done_);
+    line.flop = step_flop(model_.config(), blocks);
     const auto verdict = spikes_.observe(line.loss);
-    require(verdict != SpikeDetector::Verdict::not_finite,
-            "[train] the loss of step {} is not a number; resume from the last checkpoint with a lower learning rate or "
-            "stronger clipping",
-            steps_done_ + 1);
-    line.gradient_norm = optimizer_.step(gradients_.gradients(), float(line.learning_rate));
-    require(std::isfinite(line.gradient_norm), "[train] the gradient of step {} is not a number", steps_done_ + 1);
-    line.step = ++steps_done_;
-    line.tokens = tokens_done_ += loss.tokens;
+    if (verdict == SpikeDetector::Verdict::spike) line.event = "loss spike";
+    if (verdict == SpikeDetector::Verdict::not_finite) line.event = "loss is not a number";
+    if (verdict != SpikeDetector::Verdict::not_finite) {
+      line.gradient_norm = optimizer_.step(gradients_.gradients(), float(line.learning_rate));
+      if (!std::isfinite(line.gradient_norm)) line.event = "gradient is not a number";
+    }
+    line.seconds = now_seconds() - began;
+    if (!std::isfinite(line.loss) || !std::isfinite(line.gradient_norm)) {
+      tell(line);  // for the report; it is dropped when the run goes on from a checkpoint
+      fail("[train] step {}: the {}; go on from the last checkpoint with a lower learning rate or stronger clipping", line.step,
+           line.event);
+    }
+    steps_done_ = line.step, tokens_done_ = line.tokens;
     const bool is_last = steps_done_ == options_.schedule.steps;
     const bool must_stop = stop != nullptr && stop->load();
-    line.seconds = now_seconds() - began;
     if (is_last || must_stop || (options_.save_every > 0 && steps_done_ % options_.save_every == 0)) save(line);
-    record(line, verdict == SpikeDetector::Verdict::spike ? "loss spike" : "");
+    record(line);
     if (must_stop && !is_last) return false;
   }
   return true;

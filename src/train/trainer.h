@@ -34,8 +34,8 @@ struct TrainerOptions {
   Json identity = Json::object();     // what has to be equal to resume
   // Writes what else belongs into a checkpoint's model folder (the tokenizer).
   std::function<void(const std::string& folder)> on_save;
-  // After every step; `event` is empty or says what is wrong (spike, not a number).
-  std::function<void(const StepMetrics&, const std::string& event)> on_step;
+  // After every step, also after one that ends the run because its loss is not a number.
+  std::function<void(const StepMetrics&)> on_step;
 };
 
 class Trainer {
@@ -60,7 +60,8 @@ class Trainer {
  private:
   void save(const StepMetrics& line);
   void remove_old_checkpoints() const;
-  void record(StepMetrics line, const std::string& event);
+  void record(StepMetrics line);
+  void tell(const StepMetrics& line);
   NamedTensors tensors();
 
   Transformer& model_;

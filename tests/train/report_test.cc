@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
+
+#include "train/chart.h"
 
 namespace fude {
 namespace {
@@ -26,39 +26,64 @@ TEST(Report, EscapesWhatOthersWrote) {
   for (const char* outside : {"http://", "https://", "src=", "@import", "url("}) EXPECT_FALSE(contains(html, outside));
 }
 
-TEST(Report, TicksAreRound) {
-  EXPECT_EQ(axis_ticks(0, 100, 5), (std::vector<double>{0, 20, 40, 60, 80, 100}));
-  EXPECT_EQ(axis_ticks(2.9, 11.2, 4), (std::vector<double>{5, 10}));
-  EXPECT_TRUE(axis_ticks(1, 1, 5).empty());
-  EXPECT_TRUE(axis_ticks(0, std::numeric_limits<double>::infinity(), 5).empty());
+Report report_of(const std::vector<StepMetrics>& steps) {
+  return {.title = "t", .machine = "", .settings = {}, .steps = steps, .samples = {}};
 }
 
-TEST(Report, DrawsBothCurvesAndLeavesGaps) {
+TEST(Report, DrawsLossesOfAllSetsInOneUnit) {
   std::vector<StepMetrics> steps;
   for (int64_t step = 0; step < 100; ++step) {
-    steps.push_back({.step = step, .loss = 10 / double(step + 1)});
+    steps.push_back({.step = step, .loss = 10 / double(step + 1), .learning_rate = 0.1, .gradient_norm = 1, .seconds = 0.5});
     if (step % 10 == 9) steps.back().validation = {{"en", 12 / double(step + 1)}, {"ja", 14 / double(step + 1)}};
   }
-  steps[50].loss = std::numeric_limits<double>::quiet_NaN();
-  const std::string svg = loss_svg(steps);
-  EXPECT_TRUE(contains(svg, "<path class=\"train\" d=\"M52.0"));
-  EXPECT_TRUE(contains(svg, "<path class=\"set0\""));
-  EXPECT_TRUE(contains(svg, "<path class=\"set1\""));
-  EXPECT_TRUE(contains(svg, ">ja<"));
-  EXPECT_TRUE(contains(svg, "nats per token"));
-  EXPECT_FALSE(contains(svg, "nan"));
-  const size_t begin = svg.find("<path class=\"train\""), end = svg.find("/>", begin);
-  const std::string path = svg.substr(begin, end - begin);
-  EXPECT_EQ(std::count(path.begin(), path.end(), 'M'), 2);  // a gap at step 50
+  std::string html = report_html(report_of(steps));
+  for (const char* part : {"<path class=\"train\"", "<path class=\"set0\"", "<path class=\"set1\"", ">ja<", "nats per token",
+                           "learning rate", "gradient norm", "tokens per second"})
+    EXPECT_TRUE(contains(html, part)) << part;
+  EXPECT_FALSE(contains(html, "Events"));
+  for (StepMetrics& m : steps) {
+    m.bits_per_byte = m.loss / 3;
+    for (ValidationMetrics& v : m.validation) v.bits_per_byte = v.loss / 3;
+  }
+  EXPECT_TRUE(contains(report_html(report_of(steps)), "<figcaption>bits per byte"));
+}
+
+TEST(Report, TellsOfEventsAndFoldsOldSamples) {
+  std::vector<StepMetrics> steps = {{.step = 1, .loss = 3}, {.step = 2, .loss = 9, .event = "loss spike"}};
+  steps.push_back({.step = 3, .loss = std::numeric_limits<double>::quiet_NaN(), .event = "loss is not a number"});
+  Report report = report_of(steps);
+  report.total_steps = 10;
+  report.samples = {{1, "a", "the oldest"}, {2, "a", "second"}, {2, "b", "third"}};
+  const std::string html = report_html(report);
+  for (const char* part : {"<h2>Events</h2>", "step 2", "loss spike", "loss is not a number", "not finite", "3 of 10", "class=\"mark\""})
+    EXPECT_TRUE(contains(html, part)) << part;
+  const size_t fold = html.find("<details>");
+  EXPECT_LT(html.find("second"), fold);
+  EXPECT_LT(html.find("third"), fold);
+  EXPECT_GT(html.find("the oldest"), fold);
+}
+
+TEST(Report, SpeedIsHeldAgainstTheMachine) {
+  const MachineLimit limit{.flop_per_second = 100, .bytes_per_second = 320};
+  std::vector<StepMetrics> steps;
+  for (int64_t i = 1; i <= 4; ++i) steps.push_back({.step = i, .tokens = 6 * i, .flop = 100, .seconds = 4});
+  // 100 FLOP at 100 a second, and 32 bytes for each of 10 parameters at 320 a second.
+  const Speed speed = speed_of(steps, 2, limit, 10);
+  EXPECT_EQ(speed.tokens_per_second, 1.5);
+  EXPECT_EQ(speed.share, 0.5);
+  steps.back().flop = 0;
+  EXPECT_FALSE(speed_of(steps, 2, limit, 10).share.has_value());
+  EXPECT_FALSE(speed_of(steps, 2, std::nullopt, 10).share.has_value());
+  EXPECT_EQ(speed_of({}, 2, limit, 10).tokens_per_second, 0);
 }
 
 TEST(Report, StaysSmallForLongRunsAndSurvivesShortOnes) {
   std::vector<StepMetrics> steps;
-  for (int64_t step = 0; step < 200000; ++step) steps.push_back({.step = step, .loss = 3, .validation = {{"v", 3, 1.5}}});
-  EXPECT_LT(loss_svg(steps).size(), 40000u);
-  EXPECT_TRUE(contains(loss_svg({{.step = 0, .loss = 0}}), "<svg"));
-  EXPECT_TRUE(contains(report_html({.title = "t", .machine = "", .settings = {}, .steps = steps, .samples = {}}),
-                       "validation: v"));
+  for (int64_t step = 0; step < 200000; ++step) steps.push_back({.step = step, .loss = 3, .validation = {{"v", 3, 1.5}}, .event = "e"});
+  const std::string html = report_html(report_of(steps));
+  EXPECT_LT(html.size(), 100000u);
+  EXPECT_TRUE(contains(html, "validation: v"));
+  EXPECT_TRUE(contains(report_html(report_of({{.step = 0, .loss = 0}})), "<svg"));
 }
 
 }  // namespace

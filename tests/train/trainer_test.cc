@@ -51,7 +51,7 @@ class TrainerRun : public testing::Test {
 
   // Runs until `until` steps are done (the stop comes while that step runs) and gives the weights.
   std::vector<float> run(const std::string& folder, int threads, int64_t until, int64_t identity = 0,
-                         DType compute = DType::f32) {
+                         DType compute = DType::f32, double learning_rate = 1e-2) {
     ModelConfig config;
     config.vocabulary = 24, config.width = 32, config.layers = 2, config.heads = 2, config.kv_heads = 1, config.head_size = 16;
     config.feed_forward = 40, config.context = 32;
@@ -65,10 +65,10 @@ class TrainerRun : public testing::Test {
     std::atomic<bool> stop{until == 1};
     TrainerOptions options;
     options.folder = root_ + "/" + folder;
-    options.schedule = {.learning_rate = 1e-2, .steps = 12, .warmup_steps = 2};
+    options.schedule = {.learning_rate = learning_rate, .steps = 12, .warmup_steps = 2};
     options.blocks_per_step = 2, options.rows_per_block = 2, options.save_every = 0, options.validate_every = 5;
     options.identity = {{"settings", identity}};
-    options.on_step = [&](const StepMetrics& m, const std::string&) {
+    options.on_step = [&](const StepMetrics& m) {
       losses.push_back(m.loss);
       stop = m.step + 1 >= until;
     };
@@ -93,6 +93,15 @@ TEST_F(TrainerRun, ResumedEqualsUninterrupted) {
     run(folder, 1, cut);
     EXPECT_EQ(run(folder, 3, 100), whole) << "cut after step " << cut;
   }
+}
+
+TEST_F(TrainerRun, LossThatIsNotANumberEndsTheRunAndIsWrittenDown) {
+  EXPECT_THROW(run("wild", 1, 100, 0, DType::f32, 1e30), Error);
+  const std::string path = root_ + "/wild/metrics.jsonl";
+  const StepMetrics last = parse_metrics(read_file(path), path).back();
+  EXPECT_NE(last.event.find("is not a number"), std::string::npos) << last.event;
+  EXPECT_GT(last.step, 1);
+  EXPECT_GT(last.flop, 0);
 }
 
 TEST_F(TrainerRun, ResumedEqualsUninterruptedInBf16) {
