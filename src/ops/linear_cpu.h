@@ -7,9 +7,9 @@
 //     dW        columns k of x, packed       output features of dY, packed n
 //
 // so an f32 weight is never copied or turned, and a bf16 one is only widened or regrouped a block at a time.
-// Blocks: the packed operands of a work item fit into L2; a chain is cut every kChain words, where its
-// results go to memory and come back, which keeps its order. Threads take ranges of work items, large ones
-// first.
+// All threads pack a stretch of rows together, once, then take ranges of tiles of it, large ones first. A
+// block of packed rows fits into L2 and is as tall as that allows, since every block reads the weight again;
+// a chain is cut every kChain words, where its results go to memory and come back, which keeps its order.
 #include "ops/linear_tile_cpu.h"
 
 #include "ops/linear_pack_cpu.h"
@@ -17,6 +17,10 @@
 #include "ops/linear_weight_cpu.h"
 
 inline constexpr int64_t kChain = 256;
+// Rows of a block of forward: a multiple of every tier's tile.
+inline constexpr int64_t kBlockRows = 288;
+// Panels of output features that the backward kernels pack at a time.
+inline constexpr int64_t kPanelsAtOnce = 96;
 
 template <class Step>
 inline constexpr TileTable kPackedTiles = packed_tiles<Step, false>(std::make_index_sequence<kTileRows>());
@@ -54,43 +58,53 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
   const int64_t part_bytes = int64_t(sizeof(*weight.elements)) * part * Format::kPerWord * kPanel;
   // Rows are spread evenly over tiles: 8 rows are two tiles of 4 rather than 6 and 2.
   const int64_t most = is_stream ? kStreamRows : kTileRows, tile_rows = parts_of(n, parts_of(n, most));
-  const int64_t block_rows = 192 / kTileRows * tile_rows;
-  threads.parallel_ranges(parts_of(n, block_rows) * panels, 2, [&](int64_t begin, int64_t end) {
-    for_groups(begin, end, panels, [&](int64_t block, int64_t first_panel, int64_t last_panel) {
-      const int64_t first_row = block * block_rows, last_row = std::min(n, first_row + block_rows);
-      for (int64_t first = 0; first < words; first += chain) {
-        const int64_t count = std::min(chain, words - first), at = first * Format::kPerWord;
-        float* packed = scratch(ScratchUse::rows, (last_row - first_row) * count);
-        for (int64_t row = first_row; row < last_row; row += tile_rows) {
-          const int64_t rows = std::min(tile_rows, last_row - row);
-          pack_along<Format>(x + row * depth + at, depth, rows,
-                             std::min(depth - at, count * Format::kPerWord), rows,
-                             packed + (row - first_row) * count);
-        }
-        for (int64_t panel = first_panel; panel < last_panel; ++panel)
-          for (int64_t t = 0; t < count; t += part) {
-            const int64_t steps = std::min(part, count - t), all = last_row - first_row;
-            const float* lanes = weight.lanes(panel, first + t, steps);
-            const Start start = first + t > 0 ? Start::results : b ? Start::bias : Start::zero;
-            for (int64_t row = first_row; row < last_row; row += tile_rows) {
-              const int64_t rows = std::min(tile_rows, last_row - row), done = row - first_row;
-              if (!is_stream)
-                weight.prefetch(panel + 1, at, count * Format::kPerWord, done, done + rows, all);
-              float* results = y + row * outputs + panel * kPanel;
-              if (row + tile_rows < last_row)
-                prefetch_results(results + tile_rows * outputs, outputs, tile_rows);
-              run_tile(tiles,
-                       {packed + done * count + t * rows, 0, steps, lanes, b ? b + panel * kPanel : nullptr,
-                        results, outputs, start,
-                        reinterpret_cast<const char*>(weight.at(panel, at + (t + part) * Format::kPerWord)) +
-                            part_bytes * done / all,
-                        part_bytes / part / 2 * rows / all},
-                       rows, std::min(kPanel, outputs - panel * kPanel));
+  const int64_t block_rows = kBlockRows / kTileRows * tile_rows, rows_at_once = 2 * block_rows;
+  for (int64_t begin_row = 0; begin_row < n; begin_row += rows_at_once) {
+    const int64_t end_row = std::min(n, begin_row + rows_at_once), size = end_row - begin_row;
+    float* packed = scratch(ScratchUse::rows, size * words);  // [cut of the chains][tile][t][rows]
+    threads.parallel_for(
+        parts_of(size, tile_rows), parts_of(kPanel, tile_rows), [&](int64_t begin, int64_t end) {
+          for (int64_t done = begin * tile_rows; done < std::min(size, end * tile_rows); done += tile_rows)
+            for (int64_t first = 0; first < words; first += chain) {
+              const int64_t count = std::min(chain, words - first), rows = std::min(tile_rows, size - done),
+                            at = first * Format::kPerWord;
+              pack_along<Format>(x + (begin_row + done) * depth + at, depth, rows,
+                                 std::min(depth - at, count * Format::kPerWord), rows,
+                                 packed + first * size + done * count);
             }
-          }
-      }
+        });
+    threads.parallel_ranges(parts_of(size, block_rows) * panels, 2, [&](int64_t begin, int64_t end) {
+      for_groups(begin, end, panels, [&](int64_t block, int64_t first_panel, int64_t last_panel) {
+        const int64_t first_done = block * block_rows, last_done = std::min(size, first_done + block_rows),
+                      all = last_done - first_done;
+        for (int64_t first = 0; first < words; first += chain) {
+          const int64_t count = std::min(chain, words - first), at = first * Format::kPerWord;
+          for (int64_t panel = first_panel; panel < last_panel; ++panel)
+            for (int64_t t = 0; t < count; t += part) {
+              const int64_t steps = std::min(part, count - t);
+              const float* lanes = weight.lanes(panel, first + t, steps);
+              const Start start = first + t > 0 ? Start::results : b ? Start::bias : Start::zero;
+              for (int64_t done = first_done; done < last_done; done += tile_rows) {
+                const int64_t rows = std::min(tile_rows, last_done - done), share = done - first_done;
+                if (!is_stream)
+                  weight.prefetch(panel + 1, at, count * Format::kPerWord, share, share + rows, all);
+                float* results = y + (begin_row + done) * outputs + panel * kPanel;
+                if (done + tile_rows < last_done)
+                  prefetch_results(results + tile_rows * outputs, outputs, tile_rows);
+                run_tile(
+                    tiles,
+                    {packed + first * size + done * count + t * rows, 0, steps, lanes,
+                     b ? b + panel * kPanel : nullptr, results, outputs, start,
+                     reinterpret_cast<const char*>(weight.at(panel, at + (t + part) * Format::kPerWord)) +
+                         part_bytes * share / all,
+                     part_bytes / part / 2 * rows / all},
+                    rows, std::min(kPanel, outputs - panel * kPanel));
+              }
+            }
+        }
+      });
     });
-  });
+  }
 }
 
 // dx[n,k] = Σ over o of dy[n,o] · w[o,k]
@@ -99,94 +113,125 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
   using Columns = typename WeightReader<Format>::Columns;
   static constexpr TileTable kColumnTiles =
       panel_tiles<typename Format::Step, Columns>(std::make_index_sequence<kTileRows>());
-  constexpr int64_t kBlock = 4 * kPanel, kPanels = kChain * Format::kPerWord / kPanel;
+  constexpr int64_t kBlock = 8 * kPanel, kRowsAtOnce = 2 * kBlock;
+  constexpr int64_t kPanels = kChain * Format::kPerWord / kPanel;
   const int64_t n = dy_NO.rows(), depth = w.cols(), outputs = w.rows(), panels = parts_of(outputs, kPanel);
   const float* dy = dy_NO.data<float>();
   float* dx = dx_NK.tensor.data<float>();
   const WeightReader<Format> weight(w);
   const int64_t tiles = parts_of(depth, kTileRows);
-  threads.parallel_ranges(parts_of(n, kBlock) * tiles, 4, [&](int64_t begin, int64_t end) {
-    for_groups(begin, end, tiles, [&](int64_t block, int64_t first_tile, int64_t last_tile) {
-      const int64_t first_row = block * kBlock, rows = std::min(kBlock, n - first_row),
-                    width = parts_of(rows, kPanel) * kPanel;
-      const int64_t first_column = first_tile * kTileRows,
-                    columns = std::min(depth, last_tile * kTileRows) - first_column;
-      float* results_KN = scratch(ScratchUse::results, columns * width);
-      for (int64_t panel = 0; panel < panels; panel += kPanels) {
-        const int64_t count = std::min(kPanels, panels - panel), chain = count * kPanel / Format::kPerWord;
-        const int64_t first_output = panel * kPanel, size = std::min(outputs - first_output, count * kPanel);
-        float* lanes = scratch(ScratchUse::lanes, width * chain);
-        for (int64_t r = 0; r < rows; r += kPanel) {
-          float* to = lanes + r * chain;
-          pack_along<Format>(dy + (first_row + r) * outputs + first_output, outputs,
-                             std::min(kPanel, rows - r), size, kPanel, to);
-          std::fill(to + parts_of(size, Format::kPerWord) * kPanel, to + chain * kPanel, 0.0f);
+  for (int64_t begin_row = 0; begin_row < n; begin_row += kRowsAtOnce) {
+    const int64_t end_row = std::min(n, begin_row + kRowsAtOnce),
+                  runs = parts_of(end_row - begin_row, kPanel);
+    float* results_KN = scratch(ScratchUse::results, depth * runs * kPanel);  // [run][k][32]
+    for (int64_t begin_panel = 0; begin_panel < panels; begin_panel += kPanelsAtOnce) {
+      const int64_t end_panel = std::min(panels, begin_panel + kPanelsAtOnce),
+                    words = (end_panel - begin_panel) * kPanel / Format::kPerWord;
+      float* packed = scratch(ScratchUse::lanes, runs * kPanel * words);
+      // [part of the outputs][run of rows][o][32]
+      const int64_t parts = parts_of(end_panel - begin_panel, kPanels);
+      threads.parallel_for(runs * parts, 4, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t run = i / parts, row = begin_row + run * kPanel,
+                        panel = begin_panel + i % parts * kPanels;
+          const int64_t count = std::min(kPanels, end_panel - panel),
+                        size = std::min(outputs - panel * kPanel, count * kPanel);
+          float* to =
+              packed + ((panel - begin_panel) * runs + run * count) * kPanel * kPanel / Format::kPerWord;
+          pack_along<Format>(dy + row * outputs + panel * kPanel, outputs, std::min(kPanel, n - row), size,
+                             kPanel, to);
+          std::fill(to + parts_of(size, Format::kPerWord) * kPanel,
+                    to + count * kPanel / Format::kPerWord * kPanel, 0.0f);
         }
-        for (int64_t tile = first_tile; tile < last_tile; ++tile) {
-          const int64_t column = tile * kTileRows,
-                        tile_columns = std::min<int64_t>(kTileRows, depth - column);
-          int64_t run_stride;
-          const float* words = weight.columns(panel, count, column, tile_columns, run_stride);
-          for (int64_t r = 0; r < width; r += kPanel) {
-            for (int64_t p = count * r / width; p < count * (r + kPanel) / width; ++p)
-              weight.prefetch(panel + p, column + tile_columns, kTileRows, 0, 1, 1);
-            run_tile(kColumnTiles,
-                     {words, run_stride, chain, lanes + r * chain, nullptr,
-                      results_KN + (column - first_column) * width + r, width,
-                      panel > 0 ? Start::results : Start::zero},
-                     tile_columns, kPanel);
+      });
+      const int64_t blocks = parts_of(end_row - begin_row, kBlock);
+      threads.parallel_ranges(blocks * tiles, 4, [&](int64_t begin, int64_t end) {
+        for_groups(begin, end, tiles, [&](int64_t block, int64_t begin_tile, int64_t end_tile) {
+          const int64_t first_run = block * kBlock / kPanel,
+                        last_run = std::min(runs, first_run + kBlock / kPanel);
+          const int64_t first_column = begin_tile * kTileRows,
+                        last_column = std::min(depth, end_tile * kTileRows);
+          for (int64_t panel = begin_panel; panel < end_panel; panel += kPanels) {
+            const int64_t count = std::min(kPanels, end_panel - panel),
+                          chain = count * kPanel / Format::kPerWord;
+            const float* lanes = packed + (panel - begin_panel) * kPanel / Format::kPerWord * kPanel * runs;
+            for (int64_t column = first_column; column < last_column; column += kTileRows) {
+              const int64_t columns = std::min<int64_t>(kTileRows, last_column - column);
+              int64_t run_stride;
+              const float* row_words = weight.columns(panel, count, column, columns, run_stride);
+              for (int64_t run = first_run; run < last_run; ++run) {
+                const int64_t done = run - first_run, all = last_run - first_run;
+                for (int64_t p = count * done / all; p < count * (done + 1) / all; ++p)
+                  weight.prefetch(panel + p, column + columns, kTileRows, 0, 1, 1);
+                prefetch_results(results_KN + (run + 1 < last_run ? (run + 1) * depth + column
+                                                                  : first_run * depth + column + columns) *
+                                                  kPanel,
+                                 kPanel, kTileRows);
+                run_tile(kColumnTiles,
+                         {row_words, run_stride, chain, lanes + run * kPanel * chain, nullptr,
+                          results_KN + (run * depth + column) * kPanel, kPanel,
+                          panel > 0 ? Start::results : Start::zero},
+                         columns, kPanel);
+              }
+            }
           }
-        }
-      }
-      turn_out(results_KN, width, columns, rows, dx + first_row * depth + first_column, depth, dx_NK.add);
-    });
-  });
+          if (end_panel == panels)
+            for (int64_t run = first_run; run < last_run; ++run) {
+              const int64_t row = begin_row + run * kPanel;
+              turn_out(results_KN + (run * depth + first_column) * kPanel, kPanel, last_column - first_column,
+                       std::min(kPanel, n - row), dx + row * depth + first_column, depth, dx_NK.add);
+            }
+        });
+      });
+    }
+  }
 }
 
 // dw[o,k] = Σ over n of dy[n,o] · x[n,k], in w's panels.
 template <class Format>
 inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor& x_NK, GradientPlace dw) {
-  constexpr int64_t kTiles = 384 / kTileRows, kPanels = 24, kRows = kChain / 2 * Format::kPerWord;
+  constexpr int64_t kTiles = 252 / kTileRows, kRowsAtOnce = kChain * Format::kPerWord;
   const int64_t n = dy_NO.rows(), depth = x_NK.cols(), outputs = dy_NO.cols(),
                 panels = parts_of(outputs, kPanel);
   const float *dy = dy_NO.data<float>(), *x = x_NK.data<float>();
   float* result = dw.tensor.data<float>();
-  const int64_t tiles = parts_of(depth, kTileRows);
-  threads.parallel_ranges(parts_of(tiles, kTiles) * panels, 6, [&](int64_t begin, int64_t end) {
-    for_groups(begin, end, panels, [&](int64_t group, int64_t first, int64_t last) {
-      const int64_t first_tile = group * kTiles, last_tile = std::min(tiles, first_tile + kTiles);
-      for (int64_t first_panel = first; first_panel < last; first_panel += kPanels) {
-        const int64_t last_panel = std::min(last, first_panel + kPanels);
-        for (int64_t row = 0; row < n; row += kRows) {
-          const int64_t rows = std::min(kRows, n - row), chain = parts_of(rows, Format::kPerWord);
-          const int64_t row_stride = chain * kTileRows + kLanes, lane_stride = chain * kPanel + kLanes;
-          float* words = scratch(ScratchUse::rows, (last_tile - first_tile) * row_stride);
-          float* lanes = scratch(ScratchUse::lanes, (last_panel - first_panel) * lane_stride);
-          const int64_t whole =
-              std::min(last_tile, depth / kTileRows) - first_tile;  // the last tile may be narrower
-          pack_across<Format, kPartLanes>(x + row * depth, depth, rows, first_tile * kTileRows, depth, kTileRows,
-                                      whole, row_stride, words);
-          if (first_tile + whole < last_tile)
-            pack_across<Format, kPartLanes>(x + row * depth, depth, rows, (last_tile - 1) * kTileRows, depth,
-                                        depth % kTileRows, 1, row_stride, words + whole * row_stride);
-          pack_across<Format, kPanel>(dy + row * outputs, outputs, rows, first_panel * kPanel, outputs,
-                                      kPanel, last_panel - first_panel, lane_stride, lanes);
-          const Start start = row > 0 || dw.add ? Start::results : Start::zero;
-          for (int64_t panel = first_panel; panel < last_panel; ++panel)
+  const int64_t tiles = parts_of(depth, kTileRows), groups = parts_of(tiles, kTiles);
+  for (int64_t row = 0; row < n; row += kRowsAtOnce) {
+    const int64_t rows = std::min(kRowsAtOnce, n - row), chain = parts_of(rows, Format::kPerWord);
+    const int64_t row_stride = chain * kTileRows + kLanes, lane_stride = chain * kPanel + kLanes;
+    float* words = scratch(ScratchUse::rows, tiles * row_stride);
+    threads.parallel_for(tiles, 16, [&](int64_t begin, int64_t end) {
+      const int64_t whole = std::min(end, depth / kTileRows) - begin;  // the last tile may be narrower
+      pack_across<Format, kPartLanes>(x + row * depth, depth, rows, begin * kTileRows, depth, kTileRows,
+                                      whole, row_stride, words + begin * row_stride);
+      if (begin + whole < end)
+        pack_across<Format, kPartLanes>(x + row * depth, depth, rows, (end - 1) * kTileRows, depth,
+                                        depth % kTileRows, 1, row_stride, words + (end - 1) * row_stride);
+    });
+    const bool adds = row > 0 || dw.add;
+    for (int64_t begin_panel = 0; begin_panel < panels; begin_panel += kPanelsAtOnce) {
+      const int64_t count = std::min(kPanelsAtOnce, panels - begin_panel);
+      float* lanes = scratch(ScratchUse::lanes, count * lane_stride);
+      threads.parallel_for(count, 4, [&](int64_t begin, int64_t end) {
+        pack_across<Format, kPanel>(dy + row * outputs, outputs, rows, (begin_panel + begin) * kPanel,
+                                    outputs, kPanel, end - begin, lane_stride, lanes + begin * lane_stride);
+      });
+      threads.parallel_ranges(groups * count, 1, [&](int64_t begin, int64_t end) {
+        for_groups(begin, end, count, [&](int64_t group, int64_t first, int64_t last) {
+          const int64_t first_tile = group * kTiles, last_tile = std::min(tiles, first_tile + kTiles);
+          for (int64_t panel = first; panel < last; ++panel)
             for (int64_t tile = first_tile; tile < last_tile; ++tile) {
-              if (start == Start::results)
-                prefetch_results(result + (panel * depth + (tile + 1) * kTileRows) * kPanel, kPanel,
-                                 kTileRows);
+              float* results = result + ((begin_panel + panel) * depth + tile * kTileRows) * kPanel;
+              if (adds) prefetch_results(results + kTileRows * kPanel, kPanel, kTileRows);
               run_tile(kPackedTiles<typename Format::Step>,
-                       {words + (tile - first_tile) * row_stride, 0, chain,
-                        lanes + (panel - first_panel) * lane_stride, nullptr,
-                        result + (panel * depth + tile * kTileRows) * kPanel, kPanel, start},
+                       {words + tile * row_stride, 0, chain, lanes + panel * lane_stride, nullptr, results,
+                        kPanel, adds ? Start::results : Start::zero},
                        std::min<int64_t>(kTileRows, depth - tile * kTileRows), kPanel);
             }
-        }
-      }
-    });
-  });
+        });
+      });
+    }
+  }
 }
 
 inline void linear(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias,

@@ -74,17 +74,24 @@ template <class Format>
 inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64_t size, int64_t width,
                        float* to) {
   const int64_t words = (size + Format::kPerWord - 1) / Format::kPerWord;
-  for (int64_t t = 0; t < words; t += kPartLanes) {
-    const int64_t at = t * Format::kPerWord;
+  // A whole line of each row at a time: rows of a round size lie in so few sets of the cache that none waits
+  // there for its second half.
+  for (int64_t first = 0; first < words; first += 16) {
+    const int64_t last = std::min(words, first + 16);
+    // The next words' place too: a store that misses the caches holds up all that follow.
+    for (int64_t i = 0; i < width; ++i) __builtin_prefetch(to + (first + 16) * width + 16 * i, 1);
     for (int64_t r = 0; r < width; r += 4) {
-      Part four[4];
-      for (int64_t i = 0; i < 4; ++i) {
-        const float* row = rows_at + (r + i) * stride + at;
-        __builtin_prefetch(row + 2 * kLanes * Format::kPerWord);
-        four[i] = r + i < rows ? Format::along(row, size - at) : fill_part(0.0f);
+      for (int64_t i = 0; i < 4; ++i)
+        __builtin_prefetch(rows_at + (r + i) * stride + (first + 32) * Format::kPerWord);
+      for (int64_t t = first; t < last; t += kPartLanes) {
+        const int64_t at = t * Format::kPerWord;
+        Part four[4];
+        for (int64_t i = 0; i < 4; ++i)
+          four[i] =
+              r + i < rows ? Format::along(rows_at + (r + i) * stride + at, size - at) : fill_part(0.0f);
+        turn_quads(four);
+        put_columns(four, to + t * width + r, width, words - t, width - r, kQuads);
       }
-      turn_quads(four);
-      put_columns(four, to + t * width + r, width, words - t, width - r, kQuads);
     }
   }
 }
@@ -108,8 +115,8 @@ inline void pack_across(const float* rows_at, int64_t stride, int64_t rows, int6
       for (int64_t j = 0; j < kStore; j += kPartLanes) {
         const int64_t column = first + group * width + j;
         store_part(out + group * group_stride + j,
-                     Format::across(from + column, second ? second + column : nullptr,
-                                    std::max<int64_t>(0, columns - column)));
+                   Format::across(from + column, second ? second + column : nullptr,
+                                  std::max<int64_t>(0, columns - column)));
       }
   }
 }
