@@ -45,6 +45,11 @@ void parse(std::vector<std::string> words, Options& o, std::vector<CLI::ConfigIt
   if (std::isnan(o.rate)) o.rate = 0;  // would not equal itself
   for (double& weight : o.weights)
     if (std::isnan(weight)) weight = 0;
+  // The file may also set what belongs to the command that does not run.
+  if (train->parsed())
+    o.name.clear(), o.input.clear();
+  else
+    o.rate = 0, o.data.clear(), o.weights.clear();
   if (items == nullptr) return;
   std::ifstream file(program.get_config_ptr()->as<std::string>());
   *items = ConfigFile(program).from_config(file);

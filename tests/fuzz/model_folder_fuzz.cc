@@ -29,7 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::string index = [] {
     save_model(Transformer(device, tiny()), folder.path());
     Json map = Json::object();
-    for (const auto& [name, entry] : SafetensorsFile(folder / "model.safetensors").entries())
+    const SafetensorsFile file(folder / "model.safetensors");
+    for (const auto& [name, entry] : file.entries())
       map[name] = "model.safetensors";
     return Json{{"weight_map", map}}.dump();
   }();
