@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "data/documents.h"
-#include "data/utf8.h"
+#include "text/unicode.h"
 
 namespace fude {
 namespace {
@@ -60,7 +60,7 @@ class Reader : public DocumentReader {
       bad("binary data (a NUL byte)", line_of(nul), fmt::format("at byte {} of the file's text", byte + nul));
       return false;
     }
-    if (const size_t valid = utf8_valid_prefix(text); valid != text.size()) {
+    if (const size_t valid = valid_prefix(text); valid != text.size()) {
       bad("invalid UTF-8", line_of(valid), fmt::format("at byte {} of the file's text", byte + valid));
       return false;
     }

@@ -72,7 +72,6 @@ class DocumentStream : public DocumentSource {
   uint64_t bytes_total() const override { return bytes_before_.back(); }
 
   const DocumentCounts& counts() const { return counts_; }
-  const std::vector<std::string>& files() const { return files_; }
 
  private:
   bool open_file();

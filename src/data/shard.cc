@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "data/shard_format.h"
-#include "data/utf8.h"
+#include "text/unicode.h"
 
 namespace fude {
 namespace {
@@ -118,7 +118,7 @@ void Shard::open(const std::string& name, ShardCheck check) {
             "[shard] {}: the contents are corrupt (checksum)", name);
 
   std::string_view names = whole.substr(layout->languages, header.language_bytes);
-  require(utf8_valid_prefix(names) == names.size(), "[shard] {}: a language name is not UTF-8", name);
+  require(is_valid_utf8(names), "[shard] {}: a language name is not UTF-8", name);
   while (!names.empty()) {
     const size_t end = names.find('\n');
     require(end != names.npos && languages_.size() < kMaxLanguages,

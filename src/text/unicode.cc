@@ -2,7 +2,9 @@
 
 #include <utf8proc.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <cstring>
+#include <vector>
 
 #include "base/error.h"
 
@@ -43,6 +45,39 @@ Part part_at(std::string_view text, size_t at) {
   return {have, lead.length};
 }
 
+// NFC of well-formed text: decompose, order the marks behind each character by their class, compose.
+// utf8proc_map would order them by swapping neighbours, which is quadratic in a long run of marks.
+void append_nfc(std::string& out, std::string_view text) {
+  constexpr auto kOptions = utf8proc_option_t(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  constexpr utf8proc_ssize_t kLongest = 18;  // more than any character decomposes to
+  std::vector<utf8proc_int32_t> points;
+  points.reserve(text.size() + 1);
+  for (size_t at = 0; at < text.size();) {
+    const Character c = decode_character(text, at);
+    utf8proc_int32_t parts[kLongest];
+    const auto count =
+        utf8proc_decompose_char(utf8proc_int32_t(c.code_point), parts, kLongest, kOptions, nullptr);
+    require(count >= 0 && count <= kLongest, "[normalize_nfc] utf8proc cannot decompose U+{:04X}",
+            c.code_point);
+    points.insert(points.end(), parts, parts + count);
+    at += c.length;
+  }
+  const auto mark_class = [](utf8proc_int32_t point) {
+    return utf8proc_get_property(point)->combining_class;
+  };
+  const auto is_mark = [&](utf8proc_int32_t point) { return mark_class(point) != 0; };
+  for (auto mark = points.begin(); (mark = std::find_if(mark, points.end(), is_mark)) != points.end();) {
+    const auto end = std::find_if_not(mark, points.end(), is_mark);
+    std::stable_sort(mark, end, [&](auto a, auto b) { return mark_class(a) < mark_class(b); });
+    mark = end;
+  }
+  const auto length = utf8proc_ssize_t(points.size());
+  points.push_back(0);  // room for the zero that ends the bytes, which are written over the code points
+  const utf8proc_ssize_t size = utf8proc_reencode(points.data(), length, kOptions);
+  require(size >= 0, "[normalize_nfc] utf8proc failed: {}", utf8proc_errmsg(size));
+  out.append(reinterpret_cast<const char*>(points.data()), size_t(size));
+}
+
 }  // namespace
 
 Character decode_character(std::string_view text, size_t at) {
@@ -76,6 +111,14 @@ void append_utf8(std::string& out, uint32_t c) {
 size_t valid_prefix(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
+    if (uint8_t(text[at]) < 0x80) {  // most of most texts: eight bytes at a time
+      uint64_t word;
+      while (at + 8 <= text.size() &&
+             (std::memcpy(&word, text.data() + at, 8), (word & 0x8080808080808080u) == 0))
+        at += 8;
+      while (at < text.size() && uint8_t(text[at]) < 0x80) ++at;
+      continue;
+    }
     const Part part = part_at(text, at);
     if (part.have != part.need) return at;
     at += part.have;
@@ -115,13 +158,7 @@ std::string normalize_nfc(std::string_view text) {
     if (plain) {
       out += text.substr(0, valid);
     } else {
-      utf8proc_uint8_t* normal = nullptr;
-      const utf8proc_ssize_t size =
-          utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), utf8proc_ssize_t(valid),
-                       &normal, utf8proc_option_t(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-      require(size >= 0, "[normalize_nfc] utf8proc failed: {}", utf8proc_errmsg(size));
-      out.append(reinterpret_cast<const char*>(normal), size_t(size));
-      std::free(normal);
+      append_nfc(out, text.substr(0, valid));
     }
     text.remove_prefix(valid);
     while (!text.empty() && decode_character(text, 0).code_point == kInvalid) {

@@ -1,7 +1,6 @@
 #include "data/documents.h"
 
 #include "base/json.h"
-#include "data/utf8.h"
 #include "tests/data/corpus.h"
 
 namespace fude {
@@ -195,30 +194,6 @@ TEST(Documents, SeekReturnsToAnyPosition) {
   }
   DocumentStream other({folder / "a.jsonl"}, options);
   EXPECT_THROW(other.seek(positions.back()), Error);
-}
-
-TEST(Utf8, AgreesWithTheDefinition) {
-  // Every code point in its own encoding, and the classic bad forms.
-  for (uint32_t code = 0; code <= 0x10FFFF; ++code) {
-    if (code >= 0xD800 && code <= 0xDFFF) continue;
-    std::string text;
-    if (code < 0x80) {
-      text = {char(code)};
-    } else if (code < 0x800) {
-      text = {char(0xC0 | code >> 6), char(0x80 | (code & 63))};
-    } else if (code < 0x10000) {
-      text = {char(0xE0 | code >> 12), char(0x80 | (code >> 6 & 63)), char(0x80 | (code & 63))};
-    } else {
-      text = {char(0xF0 | code >> 18), char(0x80 | (code >> 12 & 63)), char(0x80 | (code >> 6 & 63)),
-              char(0x80 | (code & 63))};
-    }
-    ASSERT_EQ(utf8_valid_prefix(text), text.size()) << code;
-    if (text.size() > 1) { ASSERT_EQ(utf8_valid_prefix(text.substr(0, text.size() - 1)), 0u) << code; }
-  }
-  for (const std::string bad :
-       {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xe3\x81", "\xe3\x81x"})
-    EXPECT_EQ(utf8_valid_prefix("0123456789" + bad), 10u);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "data/documents.h"
-#include "data/utf8.h"
+#include "text/unicode.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fude;
@@ -24,8 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         if (!document) break;
         ++documents;
         text_bytes += int64_t(document->text.size());
-        if (document->text.empty() || utf8_valid_prefix(document->text) != document->text.size() ||
-            document->line < 1 || document->text.find('\0') != std::string::npos)
+        if (document->text.empty() || !is_valid_utf8(document->text) || document->line < 1 ||
+            document->text.find('\0') != std::string::npos)
           __builtin_trap();
       }
     } catch (const Error&) {}
