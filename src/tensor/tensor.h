@@ -1,5 +1,6 @@
-// A tensor: a shared handle to contiguous row-major memory with a shape and a run-time element type. No strides, no
-// views, no arithmetic. Copying a Tensor copies the handle; the memory dies with the last one.
+// A tensor: a shared handle to contiguous row-major memory with a shape and a run-time element type. No
+// strides, no arithmetic; a part of a tensor is some of its rows. Copying a Tensor copies the handle; the
+// memory dies with the last one.
 #pragma once
 
 #include <array>

@@ -67,6 +67,14 @@ TEST(Sampler, RefusesOptionsOutOfRange) {
   EXPECT_THROW(check({.temperature = std::nan("")}), Error);
 }
 
+// Sorting by them would be undefined.
+TEST(Sampler, RefusesLogProbabilitiesThatAreNotNumbers) {
+  std::vector<float> p(1000, -1.0f);
+  p[500] = std::nanf("");
+  for (const double temperature : {0.0, 1.0})
+    EXPECT_THROW(sample_token(p, {}, 0, {.temperature = temperature}, 0), Error);
+}
+
 TEST(StopMatcher, HoldsBackWhatMayBecomeAStop) {
   StopMatcher stop({"</end>", "STOP"});
   EXPECT_EQ(stop.add("hello </e"), "hello ");

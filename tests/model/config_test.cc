@@ -42,5 +42,29 @@ TEST(ModelConfig, ImpossibleNumbersAreRefused) {
   EXPECT_NO_THROW(read(R"({"n_embd": 16, "n_head": 2})")());
 }
 
+// A file that asks for other arithmetic must not be read as if it did not.
+TEST(ModelConfig, FilesThatAskForOtherArithmeticAreRefused) {
+  const auto read = [](const char* family, const std::string& changes) {
+    Json json = architecture_of(family).write([&] {
+      ModelConfig c = small(family);
+      c.kv_heads = c.heads;
+      return c;
+    }());
+    json.merge_patch(parse_json(changes, "changes"));
+    return architecture_of(family).read(json);
+  };
+  for (const char* family : {"llama", "qwen3", "gpt2"}) EXPECT_NO_THROW(read(family, "{}"));
+  for (const char* family : {"llama", "qwen3"})
+    for (const char* change : {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}})",
+                               R"({"rope_scaling": {"type": "linear", "factor": 4.0}})",
+                               R"({"rope_parameters": {"rope_type": "yarn"}})"})
+      EXPECT_THROW(read(family, change), Error) << change;
+  EXPECT_NO_THROW(read("llama", R"({"rope_scaling": {"type": "default"}})"));
+  for (const char* change :
+       {R"({"scale_attn_by_inverse_layer_idx": true})", R"({"scale_attn_weights": false})",
+        R"({"n_embd": 4611686018427387904})", R"({"n_embd": 15})", R"({"n_embd": -16, "n_head": -2})"})
+    EXPECT_THROW(read("gpt2", change), Error) << change;
+}
+
 }  // namespace
 }  // namespace fude

@@ -3,6 +3,16 @@
 #include "model/architectures/llama_like.h"
 
 namespace fude {
+namespace {
+
+// Scaled ropes would need other angles. Older files say "type" for "rope_type".
+void require_plain_rope(const Json& rope) {
+  const std::string type =
+      json_string(rope, "rope_type", "config.json", json_string(rope, "type", "config.json", "default"));
+  require(type == "default", "[config.json] the rope type '{}' is not supported; expected default", type);
+}
+
+}  // namespace
 
 ModelConfig read_llama_like(const Json& json, const char* family) {
   constexpr const char* kWhere = "config.json";
@@ -21,13 +31,10 @@ ModelConfig read_llama_like(const Json& json, const char* family) {
   c.rope_base = json_number(json, "rope_theta", kWhere, 10000);
   if (const auto rope = json.find("rope_parameters"); rope != json.end() && rope->is_object()) {
     c.rope_base = json_number(*rope, "rope_theta", kWhere, c.rope_base);
-    const std::string type = json_string(*rope, "rope_type", kWhere, "default");
-    require(type == "default", "[config.json] rope_type '{}' is not supported; expected default", type);
+    require_plain_rope(*rope);
   }
-  if (const auto scaling = json.find("rope_scaling"); scaling != json.end() && scaling->is_object()) {
-    const std::string type = json_string(*scaling, "rope_type", kWhere, "default");
-    require(type == "default", "[config.json] rope_scaling '{}' is not supported", type);
-  }
+  if (const auto scaling = json.find("rope_scaling"); scaling != json.end() && scaling->is_object())
+    require_plain_rope(*scaling);
   const std::string activation = json_string(json, "hidden_act", kWhere, "silu");
   require(activation == "silu", "[config.json] hidden_act '{}' is not supported; expected silu", activation);
   for (const char* bias : {"attention_bias", "mlp_bias"})
