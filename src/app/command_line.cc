@@ -55,6 +55,13 @@ std::string HelpPage::make_option_opts(const CLI::Option* option) const {
   return out + (option->get_required() ? " (required)" : "");
 }
 
+std::string HelpPage::make_subcommand(const CLI::App* command) const {
+  const std::string help = command->get_description();
+  std::ostringstream out;
+  CLI::detail::format_help(out, command->get_name(), help.substr(0, help.find('\n')), get_column_width());
+  return out.str();
+}
+
 std::string HelpPage::make_footer(const CLI::App* app) const {
   std::string out;
   const CLI::App* program = app;

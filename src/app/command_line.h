@@ -32,6 +32,7 @@ class HelpPage : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
   std::string make_option_opts(const CLI::Option* option) const override;
+  std::string make_subcommand(const CLI::App* command) const override;  // the first line of its help
   std::string make_footer(const CLI::App* app) const override;
 };
 

@@ -59,7 +59,11 @@ int64_t count_right(const std::string& folder, const std::vector<Question>& ques
 class Life {
  public:
   Life(LifeOptions options, const CommonOptions& common)
-      : o_(std::move(options)), common_(common), has_own_world_(o_.text.empty()), corpus_(common.seed) {
+      : o_(std::move(options)),
+        common_(common),
+        has_own_world_(o_.text.empty()),
+        corpus_(common.seed),
+        questions_(has_own_world_ ? corpus_.held_out(o_.questions) : std::vector<Question>()) {
     make_directories(o_.out);
   }
 
@@ -68,7 +72,7 @@ class Life {
     learn_tokens();
     write_newborn();
     if (!train()) return;
-    if (has_own_world_ && o_.questions > 0 && !ask_every_generation()) return;
+    if (!questions_.empty() && !ask_every_generation()) return;
     std::printf("the report: %s/report.html\ntalk with it: fude %s %s\n", run_folder_.c_str(), has_own_world_ ? "chat" : "generate",
                 grown_.c_str());
     std::fflush(stdout);
@@ -142,21 +146,21 @@ class Life {
   }
 
   bool ask_every_generation() const {
-    const std::vector<Question> questions = corpus_.held_out(o_.questions);
-    std::printf("4. every generation answers the same %zu questions, none of which is asked in the corpus\n", questions.size());
-    std::printf("   for example: %s\n", questions.front().prompt.c_str());
+    std::printf("4. every generation answers the same %zu questions, none of which is asked in the corpus\n",
+                questions_.size());
+    std::printf("   for example: %s\n", questions_.front().prompt.c_str());
     std::vector<std::pair<std::string, std::string>> generations = {{"untrained", newborn_}};
     for (int64_t step = steps_of_a_generation(); step < o_.steps; step += steps_of_a_generation())
       generations.push_back({"step " + std::to_string(step), fmt::format("{}/checkpoint-{:08}", run_folder_, step)});
     generations.push_back({"step " + std::to_string(o_.steps), grown_});
     for (const auto& [name, folder] : generations) {
       std::string shown;
-      const int64_t right = count_right(folder, questions, common_.threads, shown);
+      const int64_t right = count_right(folder, questions_, common_.threads, shown);
       if (interrupted) return false;
-      const Interval interval = wilson_interval(right, int64_t(questions.size()));
-      std::printf("   %-10s %4lld right, %5.1f %% (95 %%: %.1f to %.1f)   %s\n", name.c_str(), (long long)right,
-                  100.0 * double(right) / double(questions.size()), 100 * interval.low, 100 * interval.high,
-                  shown.substr(0, shown.find('\n')).c_str());
+      const Interval interval = wilson_interval(right, int64_t(questions_.size()));
+      std::printf("   %-10s %4lld right, %5.1f %% (95 %%: %.1f to %.1f)   %s\n", name.c_str(),
+                  (long long)right, 100.0 * double(right) / double(questions_.size()), 100 * interval.low,
+                  100 * interval.high, shown.substr(0, shown.find('\n')).c_str());
       std::fflush(stdout);
     }
     return true;
@@ -166,6 +170,7 @@ class Life {
   const CommonOptions& common_;
   const bool has_own_world_;  // its own text, with questions about it
   const LifeCorpus corpus_;
+  const std::vector<Question> questions_;
   const std::string text_ = has_own_world_ ? o_.out + "/corpus.jsonl" : o_.text, held_out_text_ = o_.out + "/held-out.jsonl";
   const std::string tokenizer_ = o_.out + "/tokenizer", shards_ = o_.out + "/shards", validation_ = o_.out + "/validation";
   const std::string run_folder_ = o_.out + "/run", newborn_ = run_folder_ + "/untrained", grown_ = run_folder_ + "/model";
@@ -182,7 +187,8 @@ void add_life(CLI::App& app, const CommonOptions& common) {
   command->add_option("--steps", options->steps, "training steps")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--questions", options->questions, "held-out questions; 0: none")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--vocabulary", options->vocabulary, "entries of the tokenizer")->capture_default_str();
-  command->add_flag("--chat,!--no-chat", options->chat, "end in a chat when at a terminal");
+  command->add_flag_callback(
+      "--no-chat", [options] { options->chat = false; }, "do not end in a chat (which a terminal gets)");
   command->callback([=, &common] { Life(*options, common).run(); });
 }
 

@@ -40,8 +40,11 @@ void train_tokenizer(const TokenizerSettings& settings, int threads) {
         state.seconds = now_seconds() - began;
         progress.update(state, now_seconds());
       });
-  state.done = state.total = settings.vocabulary, state.seconds = now_seconds() - began;
+  state.done = state.total = int64_t(result.tokenizer.vocabulary.tokens.size());
+  state.seconds = now_seconds() - began;
   progress.finish(state);
+  if (state.done < settings.vocabulary)
+    std::fprintf(stderr, "the text is too small for more than %lld entries\n", (long long)state.done);
   if (result.pruned_pieces > 0)
     std::fprintf(stderr, "the memory limit dropped %llu rare pieces (seen up to %llu times)\n",
                  (unsigned long long)result.pruned_pieces, (unsigned long long)result.pruned_below);

@@ -24,7 +24,8 @@ void add_tokenizer(CLI::App& app, const CommonOptions& common) {
   command->add_option("inputs", s->inputs, "files or folders: .txt .md .jsonl, also .gz .zst .xz")->required();
   command->add_option("--out", s->out, "folder for tokenizer.json")->required();
   command->add_option("--vocabulary", s->vocabulary, "entries, special tokens included")->capture_default_str();
-  command->add_option("--pattern", s->pattern, "how text is split first: o200k, gpt2, qwen2")->capture_default_str();
+  command->add_option("--pattern", s->pattern, "how text is split first: o200k, cl100k, llama3, qwen2, gpt2")
+      ->capture_default_str();
   add_documents(command, s->documents);
   command->callback([=, &common] { train_tokenizer(*s, common.threads); });
 }
@@ -68,16 +69,24 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--feed-forward", shape.feed_forward, "width of the MLP")->capture_default_str();
   command->add_option("--context", shape.context, "largest context of the model")->capture_default_str();
   command->option_defaults()->group("Batch");
-  command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")->capture_default_str();
-  command->add_option("--rows", s->rows, "rows in a block")->capture_default_str();
-  command->add_option("--blocks", s->blocks, "blocks in a step (gradients are summed)")->capture_default_str();
+  command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--rows", s->rows, "rows in a block")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--blocks", s->blocks, "blocks in a step (gradients are summed)")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--gradient-slots", s->step.slots, "power of two: groups of blocks whose sums meet in a pairwise tree, so "
                                                          "that as many workers may share a step and give the same bits")->capture_default_str();
   command->add_flag("--checkpoint-activations", s->step.checkpoint_blocks,
                     "keep less of the forward pass and run it again: less memory, a third more time, the same bits");
   command->add_flag("--concat", s->concat, "join documents into full rows, attention over the whole row");
   command->option_defaults()->group("Optimiser");
-  command->add_option("--steps", s->schedule.steps, "steps")->capture_default_str();
+  command->add_option("--steps", s->schedule.steps, "steps")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--learning-rate", s->schedule.learning_rate, "highest learning rate")->capture_default_str();
   command->add_option("--schedule", *schedule, "constant, cosine, linear or wsd")->capture_default_str();
   CLI::Option* warmup = command->add_option("--warmup", s->schedule.warmup_steps, "warm-up steps; at most --steps")->capture_default_str();
@@ -88,7 +97,9 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_flag("--muon", s->muon, "Muon for the matrices of the blocks");
   command->option_defaults()->group("Watching and saving");
   command->add_option("--validate-every", s->validate_every, "steps between validations; 0: at the end")->capture_default_str();
-  command->add_option("--validation-rows", s->validation_rows, "rows of each validation folder")->capture_default_str();
+  command->add_option("--validation-rows", s->validation_rows, "rows of each validation folder")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
   command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->capture_default_str();
   command->add_option("--export", s->export_to,

@@ -255,6 +255,8 @@ class View {
 }  // namespace
 
 bool train_model(TrainSettings s, const CommonOptions& common) {
+  require(!s.tokenizer.empty() || !s.model.empty(),
+          "[train] expected --tokenizer, the one that the shards were made with");
   const Tokenizer tokenizer = Tokenizer::load(s.tokenizer.empty() ? s.model : s.tokenizer);
   const Kernels& kernels = default_kernels();
   const ModelConfig shape = shape_of(s, tokenizer);

@@ -57,8 +57,10 @@ void Progress::update(const ProgressState& state, double now) {
 void Progress::finish(const ProgressState& state) { draw(state, "\n"); }
 
 void Progress::draw(const ProgressState& state, const char* end) {
-  // "\r" goes to the line's begin, "\x1b[K" clears what a longer line left behind.
-  fmt::print(file_, "{}{}{}{}", is_terminal_ ? "\r" : "", progress_line(state), is_terminal_ ? "\x1b[K" : "", end);
+  // "\r" goes to the line's begin, "\x1b[K" clears what a longer line left behind. In between, wrapping is
+  // off: a line that is longer than the terminal is wide would leave its first rows behind each time.
+  fmt::print(file_, "{}{}{}{}", is_terminal_ ? "\r\x1b[?7l" : "", progress_line(state),
+             is_terminal_ ? "\x1b[K\x1b[?7h" : "", end);
   std::fflush(file_);
 }
 

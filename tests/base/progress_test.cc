@@ -47,6 +47,7 @@ TEST(Progress, DrawsNotTooOften) {
   const std::string terminal = shown(true);
   EXPECT_EQ(std::count(terminal.begin(), terminal.end(), '\r'), 51);
   EXPECT_EQ(std::count(terminal.begin(), terminal.end(), '\n'), 1);
+  EXPECT_TRUE(terminal.ends_with("\x1b[?7h\n"));  // the terminal wraps again
 }
 
 TEST(Progress, LogSaysTheEndOnce) {

@@ -2,7 +2,7 @@
 
 import re
 
-from harness import DONE, USAGE, Case, fude, world
+from harness import DONE, FAILED, USAGE, Case, fude, world
 
 COMMANDS = re.findall(r"^  (\w+) ", fude("--help").out.split("Subcommands:")[1], re.MULTILINE)
 
@@ -16,6 +16,10 @@ class Help(Case):
                 self.assertIn(words, page, command)
             for line in page.splitlines():
                 self.assertNotRegex(line, r"^  --?\w[\w-]*( [A-Z]+)?$", f"{command}: an option without words: {line}")
+
+    def test_commands_within_a_command_have_a_line_each(self):
+        commands = self.succeeds(fude("bench", "--help")).out.split("Subcommands:")[1].split("\n\n")[0]
+        self.assertEqual(len(commands.strip().splitlines()), 4, commands)
 
     def test_version(self):
         self.assertRegex(self.succeeds(fude("--version")).out, r"^fude \d+\.\d+\.\d+\n$")
@@ -43,6 +47,13 @@ class CommandLine(Case):
         self.fails(fude("train", "--data", "x", "--out", self.folder, "--threads", 9999), USAGE, "--threads", "9999")
         self.fails(fude("info", "a", "b"), USAGE, "'b'")
         self.fails(fude("generate", "x", "--max-tokens", 0), USAGE, "--max-tokens")
+        self.fails(fude("train", "--data", "x", "--out", self.folder, "--rows", 0), USAGE, "--rows")
+        self.fails(fude("train", "--data", "x", "--out", self.folder), FAILED, "--tokenizer")
+
+    def test_what_cannot_be_is_said_before_the_work(self):
+        out = self.folder / "life"
+        self.fails(fude("life", "--out", out, "--questions", 10**6), FAILED, "held-out questions")
+        self.assertFalse(out.exists())
 
 
 class ConfigFile(Case):
