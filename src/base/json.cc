@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/error.h"
@@ -7,28 +8,74 @@
 namespace fude {
 namespace {
 
-// The library parses recursively; measure nesting and keys first, outside strings.
-void require_limits(std::string_view text, std::string_view where, const JsonLimits& limits) {
-  std::vector<int64_t> keys;  // of each object that is open, outermost first; an array has none
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      keys.push_back(0);
-      require(int(keys.size()) <= limits.depth, "[{}] JSON is nested deeper than {}", where, limits.depth);
-    } else if (c == '}' || c == ']') {
-      if (!keys.empty()) keys.pop_back();
-    } else if (c == ':' && !keys.empty()) {
-      require(++keys.back() <= limits.keys || int(keys.size()) - 1 == limits.dropped_at,
-              "[{}] a JSON object has more than {} keys", where, limits.keys);
-    }
+// Builds the value from what the library's parser reads. A member is appended without looking for its key,
+// and an object's keys are compared by sorting when it ends: the library's ordered object searches all keys
+// for each that is added, and a vocabulary of 200,000 entries would take minutes.
+class Builder : public nlohmann::json_sax<Json> {
+ public:
+  Builder(std::string_view where, int depth) : where_(where), depth_(size_t(depth)) {}
+
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(number_integer_t value) override { return put(value); }
+  bool number_unsigned(number_unsigned_t value) override { return put(value); }
+  bool number_float(number_float_t value, const string_t&) override { return put(value); }
+  bool string(string_t& value) override { return put(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // not in JSON
+  bool key(string_t& name) override {
+    name_ = std::move(name);
+    return true;
   }
-}
+  bool start_object(size_t) override { return open(Json::object()); }
+  bool start_array(size_t) override { return open(Json::array()); }
+  bool end_array() override {
+    open_.pop_back();
+    return true;
+  }
+  bool end_object() override {
+    std::vector<std::string_view> names;
+    for (const auto& [name, value] : members(*open_.back())) names.push_back(name);
+    std::sort(names.begin(), names.end());
+    const auto twice = std::adjacent_find(names.begin(), names.end());
+    require(twice == names.end(), "[{}] the key '{}' comes twice in a JSON object", where_,
+            twice == names.end() ? "" : *twice);
+    open_.pop_back();
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const Json::exception& error) override {
+    fail("[{}] not valid JSON: {}", where_, error.what());
+  }
+
+  Json take() { return std::move(root_); }
+
+ private:
+  static std::vector<Json::object_t::value_type>& members(Json& object) {
+    return object.get_ref<Json::object_t&>();
+  }
+
+  bool put(Json value) {
+    place(std::move(value));
+    return true;
+  }
+  bool open(Json value) {
+    require(open_.size() < depth_, "[{}] JSON is nested deeper than {}", where_, depth_);
+    open_.push_back(place(std::move(value)));
+    return true;
+  }
+  // Where it lies; nothing is added to what is around an open value, so that it stays there.
+  Json* place(Json value) {
+    if (open_.empty()) return &(root_ = std::move(value));
+    Json& around = *open_.back();
+    if (around.is_array()) return &around.get_ref<Json::array_t&>().emplace_back(std::move(value));
+    return &members(around).emplace_back(std::move(name_), std::move(value)).second;
+  }
+
+  std::string_view where_;
+  size_t depth_;
+  std::vector<Json*> open_;  // outermost first
+  std::string name_;         // of the member to come
+  Json root_;
+};
 
 const Json* find(const Json& object, const char* key, std::string_view where) {
   require(object.is_object(), "[{}] expected a JSON object, got {}", where, object.type_name());
@@ -64,14 +111,12 @@ bool boolean(const Json& value, const char* key, std::string_view where) {
 
 }  // namespace
 
-Json parse_json(std::string_view text, std::string_view where, JsonLimits limits,
-                const Json::parser_callback_t& callback) {
+Json parse_json(std::string_view text, std::string_view where, JsonLimits limits) {
   require(text.size() <= limits.bytes, "[{}] JSON has {} bytes, the limit is {}", where, text.size(),
           limits.bytes);
-  require_limits(text, where, limits);
-  try {
-    return Json::parse(text, callback);
-  } catch (const nlohmann::json::exception& error) { fail("[{}] not valid JSON: {}", where, error.what()); }
+  Builder builder(where, limits.depth);
+  Json::sax_parse(text, &builder);
+  return builder.take();
 }
 
 int64_t json_integer(const Json& object, const char* key, std::string_view where) {

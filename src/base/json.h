@@ -1,6 +1,6 @@
 // JSON from strangers and for them: nlohmann-json behind a door with limits.
 //
-// `parse_json` is the only way in (size and depth are bounded before the library sees the text); `Json`
+// `parse_json` is the only way in (size and depth are bounded); `Json`
 // values and `dump()` are the library's own. Object keys keep their order, so that files written by Fude read
 // as a person wrote them.
 #pragma once
@@ -17,16 +17,11 @@ namespace fude {
 struct JsonLimits {
   uint64_t bytes = uint64_t(1) << 30;
   int depth = 100;
-  // Of one object: a `Json` object searches all its keys for each one that is added.
-  int64_t keys = 4096;
-  // Objects this deep (0: the whole) may have any number of keys: the callback drops what it has seen.
-  int dropped_at = -1;
 };
 
-// `where` names the source ("config.json", "corpus.jsonl:17") in the error message.
-// `callback` sees each key and value as it is read and may drop it: for objects with very many keys.
-Json parse_json(std::string_view text, std::string_view where, JsonLimits limits = {},
-                const Json::parser_callback_t& callback = nullptr);
+// `where` names the source ("config.json", "corpus.jsonl:17") in the error message. Error also for a key that comes twice
+// in an object.
+Json parse_json(std::string_view text, std::string_view where, JsonLimits limits = {});
 
 // Typed members with errors that name the place: "[config.json] expected a number at 'hidden_size', got a
 // string".

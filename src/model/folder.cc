@@ -15,15 +15,13 @@ constexpr uint64_t kConfigLimit = 16 << 20;
 // themselves.
 std::set<std::string> files_in_index(const std::string& path) {
   std::set<std::string> names;
-  std::string key;
-  const auto see = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth == 1 && event == Json::parse_event_t::key) key = value.get<std::string>();
-    if (depth != 2 || key != "weight_map" || event != Json::parse_event_t::value) return true;
-    require(value.is_string(), "[{}] expected names of files, got {}", path, value.type_name());
-    names.insert(value.get<std::string>());
-    return false;
-  };
-  const Json json = parse_json(read_file(path, kConfigLimit), path, {.dropped_at = 1}, see);
+  const Json json = parse_json(read_file(path, kConfigLimit), path);
+  const auto map = json.find("weight_map");
+  require(map != json.end() && map->is_object(), "[{}] expected an object at 'weight_map'", path);
+  for (const auto& [tensor, file] : map->get_ref<const Json::object_t&>()) {
+    require(file.is_string(), "[{}] expected names of files, got {}", path, file.type_name());
+    names.insert(file.get<std::string>());
+  }
   require(!names.empty(), "[{}] expected the key 'weight_map' with names of files", path);
   for (const std::string& name : names)
     require(name.find('/') == std::string::npos, "[{}] expected files beside the index, got {}", path, name);

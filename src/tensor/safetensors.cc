@@ -80,19 +80,10 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path), file_(p
     require(entries_.emplace(name, std::move(entry)).second, "[safetensors] {}: the tensor {} comes twice",
             path, name);
   };
-  // Entry by entry, each dropped when it was seen: there may be a hundred thousand.
-  std::string name;
-  const auto see = [&](int depth, Json::parse_event_t event, Json& value) {
-    using Event = Json::parse_event_t;
-    if (depth == 1 && event == Event::key) name = value.get<std::string>();
-    if (depth != 1 || (event != Event::object_end && event != Event::array_end && event != Event::value))
-      return true;
-    if (name != "__metadata__") add(name, value);
-    return false;
-  };
-  const Json header =
-      parse_json({reinterpret_cast<const char*>(bytes.data()) + 8, length}, path, {.dropped_at = 0}, see);
+  const Json header = parse_json({reinterpret_cast<const char*>(bytes.data()) + 8, length}, path);
   require(header.is_object(), "[safetensors] {}: expected an object as header", path);
+  for (const auto& [name, value] : header.get_ref<const Json::object_t&>())
+    if (name != "__metadata__") add(name, value);
   std::sort(ranges.begin(), ranges.end());
   for (size_t i = 1; i < ranges.size(); ++i)
     require(ranges[i].first >= ranges[i - 1].second, "[safetensors] {}: tensors overlap", path);

@@ -111,41 +111,7 @@ void read_added(const Json& list, std::string_view where, TokenizerData& data) {
   }
 }
 
-// The entries of model.vocab as they are read; the object itself stays empty.
-class VocabReader {
- public:
-  explicit VocabReader(std::string_view where) : where_(where) {}
-
-  bool operator()(int depth, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::key) {
-      if (depth < 3) path_[depth] = value.get<std::string>();
-      in_vocab_ = depth == 3 && path_[1] == "model" && path_[2] == "vocab";
-      if (in_vocab_) name_ = value.get<std::string>();
-      return !in_vocab_;
-    }
-    if (!in_vocab_ || depth != 3) return true;
-    require(event == Json::parse_event_t::value && value.is_number_integer(),
-            "[{}] expected an integer id for '{}'", where_, name_);
-    require(value.is_number_unsigned() && value.get<uint64_t>() < kIdLimit,
-            "[{}] the id of '{}' is out of range", where_, name_);
-    require(!name_.empty() && name_.size() <= kTokenLimit,
-            "[{}] an entry of the vocabulary is empty or too long", where_);
-    entries.emplace_back(std::move(name_), value.get<TokenId>());
-    in_vocab_ = false;
-    return true;
-  }
-
-  std::vector<std::pair<std::string, TokenId>> entries;
-
- private:
-  std::string_view where_;
-  std::string path_[3], name_;
-  bool in_vocab_ = false;
-};
-
-using VocabEntries = std::vector<std::pair<std::string, TokenId>>;
-
-void read_model(const Json& model, const VocabEntries& entries, std::string_view where, TokenizerData& data) {
+void read_model(const Json& model, std::string_view where, TokenizerData& data) {
   require(json_string(model, "type", where, "BPE") == "BPE", "[{}] expected a BPE model, got '{}'", where,
           json_string(model, "type", where, "BPE"));
   require(json_number(model, "dropout", where, 0) == 0, "[{}] BPE dropout is not supported", where);
@@ -155,14 +121,21 @@ void read_model(const Json& model, const VocabEntries& entries, std::string_view
   Vocabulary& vocabulary = data.vocabulary;
   vocabulary.whole_pieces = json_boolean(model, "ignore_merges", where, false);
   vocabulary.fuse_unknown = json_boolean(model, "fuse_unk", where, false);
+  const Json* vocab = member(model, "vocab", where);
+  require(vocab != nullptr && vocab->is_object(), "[{}] expected an object at 'vocab'", where);
   std::unordered_map<std::string_view, TokenId> ids;
-  ids.reserve(entries.size());
-  for (const auto& [name, id] : entries) {
+  ids.reserve(vocab->size());
+  for (const auto& [name, value] : vocab->get_ref<const Json::object_t&>()) {
+    require(!name.empty() && name.size() <= kTokenLimit,
+            "[{}] an entry of the vocabulary is empty or too long", where);
+    require(value.is_number_unsigned() && value.get<uint64_t>() < kIdLimit,
+            "[{}] expected an id below {} for '{}', got {}", where, kIdLimit, name, value.dump());
+    const TokenId id = value.get<TokenId>();
     if (size_t(id) >= vocabulary.tokens.size()) vocabulary.tokens.resize(size_t(id) + 1);
     require(vocabulary.tokens[size_t(id)].empty(), "[{}] the id {} has two entries", where, id);
     // A name outside the byte alphabet (a special token's) stands for itself.
     vocabulary.tokens[size_t(id)] = bytes_of_name(name).value_or(name);
-    require(ids.emplace(name, id).second, "[{}] '{}' stands twice in the vocabulary", where, name);
+    ids.emplace(name, id);
   }
 
   const auto id_of = [&](std::string_view name) {
@@ -236,8 +209,7 @@ Json pre_tokenizer_json(const TokenizerData& data) {
 }  // namespace
 
 TokenizerData parse_tokenizer_json(std::string_view text, std::string_view where) {
-  VocabReader vocab(where);
-  const Json file = parse_json(text, where, {.bytes = kFileLimit, .dropped_at = 2}, std::ref(vocab));
+  const Json file = parse_json(text, where, {.bytes = kFileLimit});
   TokenizerData data;
   if (const Json* normalizer = member(file, "normalizer", where)) read_normalizer(*normalizer, where, data);
   const Json* pre_tokenizer = member(file, "pre_tokenizer", where);
@@ -249,7 +221,7 @@ TokenizerData parse_tokenizer_json(std::string_view text, std::string_view where
   if (const Json* added = member(file, "added_tokens", where)) read_added(*added, where, data);
   const Json* model = member(file, "model", where);
   require(model != nullptr, "[{}] expected the key 'model', it is missing", where);
-  read_model(*model, vocab.entries, where, data);
+  read_model(*model, where, data);
   return data;
 }
 
