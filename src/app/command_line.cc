@@ -42,6 +42,15 @@ void add_compute(CLI::App& command, DType& compute, const char* help) {
       ->default_str("f32");
 }
 
+CLI::Validator at_least(int64_t least) {
+  const auto check = [least](const std::string& text) {
+    int64_t value = 0;
+    if (CLI::detail::lexical_cast(text, value) && value >= least) return std::string();
+    return fmt::format("expected a whole number from {} on, got {}", least, text);
+  };
+  return CLI::Validator(check, "");
+}
+
 std::string HelpPage::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
   std::string page = Formatter::make_help(app, name, mode);
   for (size_t at; (at = page.find("\n\n\n")) != std::string::npos;) page.erase(at, 1);

@@ -27,6 +27,9 @@ inline constexpr const char* kShared = "Shared options";  // the group of those 
 // What an option takes, as help pages show it: "N" a whole number, "X" a number, "TEXT", or "" (a flag).
 std::string_view kind_of(const CLI::Option& option);
 
+// A whole number from `least` on.
+CLI::Validator at_least(int64_t least);
+
 // A subcommand's help ends with the options that all share; every page ends with the exit codes.
 class HelpPage : public CLI::Formatter {
  public:

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "app/command_line.h"
 #include "app/commands.h"
 #include "app/signals.h"
 #include "base/clock.h"
@@ -31,7 +32,7 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
   command->option_defaults()->group("Answer");
   command->add_option("--max-tokens", o.generation.max_tokens, "longest answer")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--stop", o.stops, "text that ends the answer (may be given again)");
   command->add_flag("--logprobs", o.logprobs,
@@ -52,6 +53,12 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")
       ->capture_default_str();
   command->option_defaults()->group("Options");
+}
+
+// Of a model folder; one that is none says so, rather than which file is missing.
+Tokenizer tokenizer_of(const std::string& folder) {
+  read_config(folder);
+  return Tokenizer::load(folder);
 }
 
 // Stops like the end of text, when the tokenizer has it.
@@ -99,7 +106,7 @@ void warn_at_end_of_context(const Answer& result) {
 
 void run_generate(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  const Tokenizer tokenizer = tokenizer_of(o.model);
   const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
   o.generation.sampling.seed = common.seed;
   add_end_of_text(tokenizer, o.generation.stop_tokens);
@@ -144,7 +151,7 @@ class Turns {
 
 void run_chat(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  const Tokenizer tokenizer = tokenizer_of(o.model);
   const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
   const ChatFormat format(tokenizer);
   o.generation.sampling.seed = common.seed;

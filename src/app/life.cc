@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "app/command_line.h"
 #include "app/pipeline.h"
 #include "app/signals.h"
 #include "app/training.h"
@@ -183,9 +184,9 @@ void add_life(CLI::App& app, const CommonOptions& common) {
   CLI::App* command = app.add_subcommand("life", "the whole line in miniature: corpus, tokenizer, training, questions, chat");
   command->add_option("text", options->text, "your own text (files or folder) instead of the small world");
   command->add_option("--out", options->out, "folder of this life; the same command goes on where it was stopped")->capture_default_str();
-  command->add_option("--documents", options->documents, "documents of the small world")->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--steps", options->steps, "training steps")->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--questions", options->questions, "held-out questions; 0: none")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--documents", options->documents, "documents of the small world")->check(at_least(1))->capture_default_str();
+  command->add_option("--steps", options->steps, "training steps")->check(at_least(1))->capture_default_str();
+  command->add_option("--questions", options->questions, "held-out questions; 0: none")->check(at_least(0))->capture_default_str();
   command->add_option("--vocabulary", options->vocabulary, "entries of the tokenizer")->capture_default_str();
   command->add_flag_callback(
       "--no-chat", [options] { options->chat = false; }, "do not end in a chat (which a terminal gets)");

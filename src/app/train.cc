@@ -1,6 +1,7 @@
 // fude tokenizer, fude shards, fude train: the stages of pre-training as commands.
 #include <cstdio>
 
+#include "app/command_line.h"
 #include "app/commands.h"
 #include "app/pipeline.h"
 #include "app/training.h"
@@ -37,7 +38,7 @@ void add_shards(CLI::App& app, const CommonOptions&) {
   command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json")->required();
   command->add_option("--out", s->out, "folder for the shards")->required();
   command->add_option("--shard-tokens", s->shard_tokens, "a shard ends with the document that reaches this many")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   command->add_flag("--special-tokens", s->special_tokens, "recognise special tokens in the text (only for text you trust)");
   add_documents(command, s->documents);
@@ -70,13 +71,13 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--context", shape.context, "largest context of the model")->capture_default_str();
   command->option_defaults()->group("Batch");
   command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--rows", s->rows, "rows in a block")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--blocks", s->blocks, "blocks in a step (gradients are summed)")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--gradient-slots", s->step.slots, "power of two: groups of blocks whose sums meet in a pairwise tree, so "
                                                          "that as many workers may share a step and give the same bits")->capture_default_str();
@@ -85,7 +86,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_flag("--concat", s->concat, "join documents into full rows, attention over the whole row");
   command->option_defaults()->group("Optimiser");
   command->add_option("--steps", s->schedule.steps, "steps")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--learning-rate", s->schedule.learning_rate, "highest learning rate")->capture_default_str();
   command->add_option("--schedule", *schedule, "constant, cosine, linear or wsd")->capture_default_str();
@@ -98,7 +99,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->option_defaults()->group("Watching and saving");
   command->add_option("--validate-every", s->validate_every, "steps between validations; 0: at the end")->capture_default_str();
   command->add_option("--validation-rows", s->validation_rows, "rows of each validation folder")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
   command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->capture_default_str();

@@ -46,9 +46,10 @@ class CommandLine(Case):
         self.fails(fude("train", "--data", "x", "--out", self.folder, "--steps", "many"), USAGE, "--steps", "many")
         self.fails(fude("train", "--data", "x", "--out", self.folder, "--threads", 9999), USAGE, "--threads", "9999")
         self.fails(fude("info", "a", "b"), USAGE, "'b'")
-        self.fails(fude("generate", "x", "--max-tokens", 0), USAGE, "--max-tokens")
+        self.fails(fude("generate", "x", "--max-tokens", 0), USAGE, "--max-tokens", "a whole number from 1 on, got 0")
         self.fails(fude("train", "--data", "x", "--out", self.folder, "--rows", 0), USAGE, "--rows")
         self.fails(fude("train", "--data", "x", "--out", self.folder), FAILED, "--tokenizer")
+        self.fails(fude("chat", self.folder / "nowhere"), FAILED, "no config.json")
 
     def test_what_cannot_be_is_said_before_the_work(self):
         out = self.folder / "life"
