@@ -122,27 +122,41 @@ struct GzipDecoder : Decoder {
   bool inside_member = true;
 };
 
+// Decodes into a buffer of its own: the library finds fault with some damaged frames only if they fit into what it is
+// given, and a file should be good or bad however it is read.
 struct ZstdDecoder : Decoder {
-  explicit ZstdDecoder(Input& source) : Decoder(source), context(ZSTD_createDCtx()) {
+  explicit ZstdDecoder(Input& source)
+      : Decoder(source), context(ZSTD_createDCtx()), decoded(ZSTD_DStreamOutSize(), '\0') {
     require(context != nullptr, "[compressed_stream] {}: cannot start zstd", input.name);
   }
   ~ZstdDecoder() override { ZSTD_freeDCtx(context); }
 
   size_t read(char* into, size_t size) override {
+    if (begin == end && !decode()) return 0;
+    size = std::min(size, end - begin);
+    std::memcpy(into, decoded.data() + begin, size);
+    begin += size;
+    return size;
+  }
+
+  bool decode() {
     while (true) {
       const bool more = input.refill();
-      if (!more && !inside_frame) return 0;
+      if (!more && !inside_frame) return false;
       ZSTD_inBuffer in{input.data, input.available, 0};
-      ZSTD_outBuffer out{into, size, 0};
+      ZSTD_outBuffer out{decoded.data(), decoded.size(), 0};
       const size_t result = ZSTD_decompressStream(context, &out, &in);
       if (ZSTD_isError(result)) corrupt("zstd", ZSTD_getErrorName(result));
       input.consume(in.pos);
       inside_frame = result != 0;
-      if (out.pos > 0) return out.pos;
+      begin = 0, end = out.pos;
+      if (end > 0) return true;
       if (!more && inside_frame) truncated("zstd");
     }
   }
   ZSTD_DCtx* context;
+  std::string decoded;
+  size_t begin = 0, end = 0;  // of it, not yet given
   bool inside_frame = true;
 };
 

@@ -83,6 +83,17 @@ TEST(CompressedStream, CorruptionNeverYieldsOtherText) {
   }
 }
 
+// A frame whose header promises another size than its (empty) last block ends with: found by fuzzing.
+TEST(CompressedStream, DamageIsFoundInAnyPieceSize) {
+  const std::string frame("\x28\xb5\x2f\xfd\x60\x00\x23\x01\x00\x00", 10);
+  const auto outcome = [&](size_t piece) {
+    std::string text;
+    const std::string error = message_of([&] { text = read_all(CompressedStream(frame, "a.zst"), piece); });
+    return error + text;
+  };
+  for (const size_t piece : {1, 61, 1 << 20}) EXPECT_EQ(outcome(piece), outcome(65536)) << piece;
+}
+
 TEST(CompressedStream, RefusesWhatIsNoFile) {
   const TemporaryFolder folder;
   EXPECT_THROW(CompressedStream(folder.path()), Error);
