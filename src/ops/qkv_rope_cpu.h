@@ -70,12 +70,12 @@ inline void norm_head_backward(const float* x, const float* norm, int64_t d, flo
   });
 }
 
-// A gradient that does not exist (an empty tensor) is zero.
+// A gradient that does not exist (an empty tensor) is zero. qkv is read for the norms only.
 inline void qkv_rope_backward(Threads& threads, const Tensor& dq_NHD, const Tensor& dk_NGD,
                               const Tensor& dv_NGD, const Tensor& qkv_NX, const QkvRope& o,
                               const std::vector<int32_t>& positions_N, GradientPlace dqkv_NX,
                               GradientPlace dq_norm_D, GradientPlace dk_norm_D) {
-  const int64_t d = o.head_size, width = qkv_NX.cols();
+  const int64_t d = o.head_size, width = (o.heads + 2 * o.kv_heads) * d;
   const float* qkv = qkv_NX.data<float>();
   float* dqkv = dqkv_NX.tensor.data<float>();
   const bool add = dqkv_NX.add;
@@ -88,7 +88,6 @@ inline void qkv_rope_backward(Threads& threads, const Tensor& dq_NHD, const Tens
   // The heads of one row that begin at column `begin` of qkv; their gradients are a row of dy.
   const auto put_heads = [&](const Tensor& dy, int64_t row, int64_t begin, int64_t heads, const float* norm,
                              bool is_turned, float* dnorm) {
-    const float* x = qkv + row * width + begin;
     float* dx = dqkv + row * width + begin;
     if (dy.is_empty()) {
       if (!add) std::fill_n(dx, heads * d, 0.0f);
@@ -98,16 +97,17 @@ inline void qkv_rope_backward(Threads& threads, const Tensor& dq_NHD, const Tens
     if (norm == nullptr && !is_turned) return put(from, heads * d, dx);
     float* g = scratch(ScratchUse::rows, d);
     const int64_t at = positions_N[size_t(row)] * (d / 2);
-    for (int64_t head = 0; head < heads; ++head, from += d, x += d, dx += d) {
+    for (int64_t head = 0; head < heads; ++head, from += d, dx += d) {
       if (is_turned)
         turn(from, d, o.cos_PD + at, o.sin_PD + at, -1.0f, g);
       else
         std::copy_n(from, d, g);
-      if (norm != nullptr) norm_head_backward(x, norm, d, o.norm_eps, g, dnorm);
+      if (norm != nullptr)
+        norm_head_backward(qkv + row * width + begin + head * d, norm, d, o.norm_eps, g, dnorm);
       put(g, d, dx);
     }
   };
-  sum_over_rows(threads, qkv_NX.rows(), 2 * d, {{dq_norm_D, 0, d}, {dk_norm_D, d, d}},
+  sum_over_rows(threads, int64_t(positions_N.size()), 2 * d, {{dq_norm_D, 0, d}, {dk_norm_D, d, d}},
                 [&](int64_t row, float* sums) {
                   const int64_t keys = o.heads * d, values = keys + o.kv_heads * d;
                   put_heads(dq_NHD, row, 0, o.heads, o.q_norm_D, o.cos_PD != nullptr, sums);
