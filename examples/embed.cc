@@ -36,8 +36,7 @@ int main(int argc, char** argv) {
     const Oddity oddity(argv[1]);
     std::vector<std::pair<double, std::string>> lines;
     for (std::string line; std::getline(std::cin, line);) lines.emplace_back(oddity.of(line), line);
-    std::stable_sort(lines.begin(), lines.end(),
-                     [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
     for (const auto& [bits, line] : lines) std::printf("%6.3f  %s\n", bits, line.c_str());
   } catch (const fude::Error& error) {
     std::fprintf(stderr, "embed: %s\n", error.what());

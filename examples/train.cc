@@ -25,11 +25,9 @@ int main(int argc, char** argv) try {
   const Tokenizer tokenizer(train_bpe(bpe, next).tokenizer);
 
   DocumentStream again({text});
-  write_shards(again,
-               [&](std::string_view from, std::vector<TokenId>& to) { tokenizer.encode_into(from, to); },
-               {.folder = out + "/shards",
-                .vocabulary = tokenizer.vocabulary_size(),
-                .tokenizer_hash = tokenizer.hash()});
+  write_shards(
+      again, [&](std::string_view from, std::vector<TokenId>& to) { tokenizer.encode_into(from, to); },
+      {.folder = out + "/shards", .vocabulary = tokenizer.vocabulary_size(), .tokenizer_hash = tokenizer.hash()});
   Mixture mixture({{std::make_shared<ShardSet>(out + "/shards"), 1.0}}, /*seed=*/1);
   Loader loader(std::move(mixture),
                 {.packing = {.row_tokens = 64}, .end_of_text = *tokenizer.find_special("<|endoftext|>")});
@@ -45,9 +43,7 @@ int main(int argc, char** argv) try {
   TrainerOptions options;
   options.folder = out + "/run";
   options.schedule = {.learning_rate = 3e-3, .steps = 40, .warmup_steps = 4};
-  options.on_step = [](const StepMetrics& m) {
-    std::printf("step %lld  loss %.3f\n", (long long)m.step, m.loss);
-  };
+  options.on_step = [](const StepMetrics& m) { std::printf("step %lld  loss %.3f\n", (long long)m.step, m.loss); };
   Trainer trainer(model, default_kernels(), loader, /*validation=*/{}, options);
   trainer.run();
 

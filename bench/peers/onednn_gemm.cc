@@ -31,15 +31,13 @@ struct Options {
   }
 };
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // results[m, n] = a[m, k] b[k, n], with b packed.
 class Product {
  public:
-  Product(const dnnl::engine& engine, dnnl::stream& stream, Type type, memory::dim m, memory::dim n,
-          memory::dim k, Tag a_tag, Tag b_tag, int copies)
+  Product(const dnnl::engine& engine, dnnl::stream& stream, Type type, memory::dim m, memory::dim n, memory::dim k,
+          Tag a_tag, Tag b_tag, int copies)
       : stream_(stream) {
     const memory::desc a({m, k}, type, a_tag), b({k, n}, type, Tag::any), c({m, n}, Type::f32, Tag::ab);
     const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a, b, c), engine);
@@ -53,8 +51,7 @@ class Product {
   }
 
   void run() {
-    for (memory& b : b_)
-      matmul_.execute(stream_, {{DNNL_ARG_SRC, a_}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c_}});
+    for (memory& b : b_) matmul_.execute(stream_, {{DNNL_ARG_SRC, a_}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c_}});
     stream_.wait();
   }
 
@@ -92,8 +89,8 @@ void print_samples(const Options& options, const std::string& name, const char* 
   std::sort(values.begin(), values.end());
   const size_t half = values.size() / 2;
   const double median = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-  std::printf("{\"name\":\"%s\",\"value\":%.5g,\"unit\":\"%s\",\"low\":%.5g,\"high\":%.5g}\n", name.c_str(),
-              median, unit, values.front(), values.back());
+  std::printf("{\"name\":\"%s\",\"value\":%.5g,\"unit\":\"%s\",\"low\":%.5g,\"high\":%.5g}\n", name.c_str(), median,
+              unit, values.front(), values.back());
   std::fflush(stdout);
 }
 
@@ -132,17 +129,16 @@ int main(int argc, char** argv) {
   const auto print_type = [&](const std::string& type_name) {
     const Type type = type_name == "bf16" ? Type::bf16 : Type::f32;
     for (const Shape& s : shapes) {
-      const std::string name = type_name + " " + s.kind + " " + std::to_string(s.m) + "x" +
-                               std::to_string(s.n) + "x" + std::to_string(s.k);
+      const std::string name =
+          type_name + " " + s.kind + " " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k);
       if (!options.wants(name)) continue;
       Product product(engine, stream, type, s.m, s.n, s.k, s.a, s.b, 1);
-      print_samples(options, name, "GFLOP/s", 2e-9 * double(s.m) * double(s.n) * double(s.k),
-                    [&] { product.run(); });
+      print_samples(options, name, "GFLOP/s", 2e-9 * double(s.m) * double(s.n) * double(s.k), [&] { product.run(); });
     }
     for (const auto& [outputs, inputs] : few)
       for (memory::dim rows : {1, 2, 4, 8, 16}) {
-        const std::string name = type_name + " rows " + std::to_string(rows) + " " + std::to_string(outputs) +
-                                 "x" + std::to_string(inputs);
+        const std::string name =
+            type_name + " rows " + std::to_string(rows) + " " + std::to_string(outputs) + "x" + std::to_string(inputs);
         if (!options.wants(name)) continue;
         const double bytes = double(outputs * inputs) * (type == Type::bf16 ? 2 : 4);
         const int copies = int(440e6 / bytes) + 1;

@@ -153,8 +153,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   CLI::App* tokenizer = command->add_subcommand("tokenizer", kTokenizerHelp);
   tokenizer->add_option("--in", t->inputs, "files or folders of text; without: a generated one");
   tokenizer->add_option("--tokenizer", t->tokenizer, "folder, tokenizer.json or .tiktoken; without: trained");
-  tokenizer
-      ->add_option("--pattern", t->pattern, "how text is split first: o200k, cl100k, llama3, qwen2, gpt2")
+  tokenizer->add_option("--pattern", t->pattern, "how text is split first: o200k, cl100k, llama3, qwen2, gpt2")
       ->capture_default_str();
   tokenizer->add_option("--vocabulary", t->vocabulary, "entries to train")->capture_default_str();
   tokenizer->callback([=, &common] {

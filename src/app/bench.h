@@ -47,8 +47,8 @@ class Bench {
 
   // Runs `work`, which does `amount` of `unit`, in rounds: the limit, then the work, often enough for a
   // sample that the clock can tell. `limit` (empty: none) is in units per second.
-  BenchRow measure(const std::string& name, const std::string& unit, double amount,
-                   const std::function<void()>& work, const std::function<double()>& limit = {});
+  BenchRow measure(const std::string& name, const std::string& unit, double amount, const std::function<void()>& work,
+                   const std::function<double()>& limit = {});
   void print(const BenchRow& row);
 
  private:

@@ -67,8 +67,7 @@ void measure_product(Bench& bench, const BenchTier& tier, DType type, const Prod
   const Kernels& kernels = tier.kernels;
   const auto measure = [&](const std::function<void()>& work) {
     const double gigaflop = 2e-9 * double(s.m) * double(s.n) * double(s.k);
-    bench.print(
-        bench.measure(name, "GFLOP/s", gigaflop, work, [&] { return bench.peak(kernels, type) / 1e9; }));
+    bench.print(bench.measure(name, "GFLOP/s", gigaflop, work, [&] { return bench.peak(kernels, type) / 1e9; }));
   };
   if (s.kind == Kind::forward) {
     const Tensor x = random_tensor(device, s.m, s.k);
@@ -109,8 +108,7 @@ void measure_few_rows(Bench& bench, const BenchTier& tier, DType type, const Few
     const auto limit = [&] {
       return std::min(bench.read_bandwidth(), 0.9 * bench.peak(tier.kernels, type) * bytes / flop) / 1e9;
     };
-    bench.print(
-        bench.measure(name_of_rows(rows), "GB/s", 1e-9 * bytes * double(weights.size()), work, limit));
+    bench.print(bench.measure(name_of_rows(rows), "GB/s", 1e-9 * bytes * double(weights.size()), work, limit));
   }
 }
 

@@ -1,9 +1,9 @@
 // fude bench generate: prefill and decode of one sequence.
 #include "app/bench.h"
 #include "app/bench_models.h"
-#include "model/flop.h"
 #include "base/random.h"
 #include "infer/generator.h"
+#include "model/flop.h"
 #include "model/folder.h"
 
 namespace fude {

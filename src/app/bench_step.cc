@@ -42,8 +42,7 @@ double peak_resident_mebibytes() {
 void forget_peak_resident() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 void measure_step(Bench& bench, const BenchTier& tier, DType type, const StepSize& size) {
-  const std::string name =
-      fmt::format("{}{} step B={} T={}", name_of(type), tier.suffix, size.batch, size.sequence);
+  const std::string name = fmt::format("{}{} step B={} T={}", name_of(type), tier.suffix, size.batch, size.sequence);
   if (!bench.wants(name)) return;
   bench.read_bandwidth();  // the probe's buffer is there from now on
   forget_peak_resident();
@@ -71,8 +70,7 @@ void measure_step(Bench& bench, const BenchTier& tier, DType type, const StepSiz
 void bench_step(Bench& bench, const StepBenchOptions& options) {
   bench.print_probes();
   std::vector<int64_t> sequences = options.sequences;
-  if (sequences.empty())
-    sequences = bench.options().quick ? std::vector<int64_t>{64} : std::vector<int64_t>{64, 512};
+  if (sequences.empty()) sequences = bench.options().quick ? std::vector<int64_t>{64} : std::vector<int64_t>{64, 512};
   for (int64_t sequence : sequences)
     for (DType type : {DType::f32, DType::bf16})
       measure_step(bench, bench.tiers().front(), type, {options.batch, sequence});

@@ -22,8 +22,7 @@ std::vector<std::string> documents_of(const TokenizerBenchOptions& options, bool
   return documents;
 }
 
-TokenizerData train(const std::vector<std::string>& documents, const TokenizerBenchOptions& options,
-                    int threads) {
+TokenizerData train(const std::vector<std::string>& documents, const TokenizerBenchOptions& options, int threads) {
   BpeTrainOptions training;
   training.vocabulary_size = options.vocabulary;
   training.steps = {{SplitStep::Kind::pattern, std::string(named_pattern(options.pattern))}};
@@ -52,9 +51,8 @@ void bench_tokenizer(Bench& bench, const TokenizerBenchOptions& options) {
 
   if (options.tokenizer.empty())
     measure(fmt::format("train {}", options.vocabulary), [&] { train(documents, options, threads.count()); });
-  const Tokenizer tokenizer = options.tokenizer.empty()
-                                  ? Tokenizer(train(documents, options, threads.count()))
-                                  : Tokenizer::load(options.tokenizer);
+  const Tokenizer tokenizer = options.tokenizer.empty() ? Tokenizer(train(documents, options, threads.count()))
+                                                        : Tokenizer::load(options.tokenizer);
   std::vector<std::vector<TokenId>> encoded(documents.size());
   const auto encode = [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {

@@ -37,7 +37,9 @@ std::string_view kind_of(const CLI::Option& option) {
 }
 
 void add_compute(CLI::App& command, DType& compute, const char* help) {
-  command.add_option_function<std::string>("--compute", [&compute](const std::string& name) { compute = compute_type_of(name); }, help)
+  command
+      .add_option_function<std::string>(
+          "--compute", [&compute](const std::string& name) { compute = compute_type_of(name); }, help)
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->default_str("f32");
 }
@@ -99,8 +101,7 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error) {
 
   if (error.get_name() == "ArgumentMismatch" && what.find("At Most 1") != std::string_view::npos)
     return fmt::format("{}{} is given more than once{}", prefix, what.substr(0, what.find(':')), help);
-  if (left.empty() && error.get_name() == "RequiredError" &&
-      what.find("subcommand") != std::string_view::npos)
+  if (left.empty() && error.get_name() == "RequiredError" && what.find("subcommand") != std::string_view::npos)
     return prefix + "expected a command" + help;
   if (left.empty()) return fmt::format("{}{}{}", prefix, what, help);
   const std::string unknown = left.front().substr(0, left.front().find('='));

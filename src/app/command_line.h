@@ -14,13 +14,7 @@ class UsageError : public Error {
   using Error::Error;
 };
 
-enum ExitCode {
-  kDone = 0,
-  kFailed = 1,
-  kUsage = 2,
-  kNoMemory = 3,
-  kStopped = 128
-};  // kStopped + the signal's number
+enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kNoMemory = 3, kStopped = 128 };  // kStopped + the signal's number
 
 inline constexpr const char* kShared = "Shared options";  // the group of those on the program itself
 

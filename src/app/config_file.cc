@@ -80,8 +80,7 @@ class Reader {
     }
   }
 
-  void add(const CLI::App& command, const std::vector<std::string>& path, std::string name,
-           const toml::node& node) {
+  void add(const CLI::App& command, const std::vector<std::string>& path, std::string name, const toml::node& node) {
     std::replace(name.begin(), name.end(), '_', '-');
     const auto known = options_of(command);
     const auto found = known.find(name);
@@ -91,8 +90,7 @@ class Reader {
     CLI::ConfigItem& item = items_.emplace_back();
     item.parents = path, item.name = name;
     if (const toml::array* array = node.as_array()) {
-      if (found->second->get_expected_max() <= 1)
-        fail(node, "'" + name + "': expected one value, got an array");
+      if (found->second->get_expected_max() <= 1) fail(node, "'" + name + "': expected one value, got an array");
       for (const toml::node& value : *array) item.inputs.push_back(text_of(name, *found->second, value));
     } else {
       item.inputs.push_back(text_of(name, *found->second, node));
@@ -100,8 +98,7 @@ class Reader {
   }
 
   // A key before the first table may belong into one.
-  std::string hint(const CLI::App& command, const std::string& name,
-                   const std::vector<std::string>& known) const {
+  std::string hint(const CLI::App& command, const std::string& name, const std::vector<std::string>& known) const {
     for (const auto& [inner, app] : commands_of(command))
       if (options_of(*app).contains(name)) return "; it belongs into a table, such as [" + inner + "]";
     return did_you_mean(name, known);

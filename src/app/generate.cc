@@ -35,23 +35,18 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
       ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--stop", o.stops, "text that ends the answer (may be given again)");
-  command->add_flag("--logprobs", o.logprobs,
-                    "print each token with its log-probabilities, as JSON, then the answer");
+  command->add_flag("--logprobs", o.logprobs, "print each token with its log-probabilities, as JSON, then the answer");
   command->option_defaults()->group("Sampling");
   SamplingOptions& s = o.generation.sampling;
-  command->add_option("--temperature", s.temperature, "0: always the most likely token")
-      ->capture_default_str();
+  command->add_option("--temperature", s.temperature, "0: always the most likely token")->capture_default_str();
   command->add_option("--top-k", s.top_k, "draw from the k most likely; 0: all")->capture_default_str();
-  command->add_option("--top-p", s.top_p, "draw from the fewest that reach this probability")
-      ->capture_default_str();
-  command->add_option("--min-p", s.min_p, "least share of the most likely token's probability")
-      ->capture_default_str();
+  command->add_option("--top-p", s.top_p, "draw from the fewest that reach this probability")->capture_default_str();
+  command->add_option("--min-p", s.min_p, "least share of the most likely token's probability")->capture_default_str();
   command->add_option("--repetition-penalty", s.repetition_penalty, "weakens every token seen; 1: off")
       ->capture_default_str();
   command->add_option("--presence-penalty", s.presence_penalty, "weakens tokens already in the answer")
       ->capture_default_str();
-  command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")
-      ->capture_default_str();
+  command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")->capture_default_str();
   command->option_defaults()->group("Options");
 }
 
@@ -72,9 +67,7 @@ void print_now(const std::string& text) {
 }
 
 // Without ill-formed UTF-8, whatever the bytes of a token are.
-void print_line(const Json& json) {
-  print_now(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
-}
+void print_line(const Json& json) { print_now(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
 
 // One answer on standard output, as it comes: text, or lines of JSON (each token if asked for, then the
 // whole).
@@ -92,16 +85,14 @@ Answer speak(Generator& generator, const Tokenizer& tokenizer, const std::vector
   if (!is_json) events.text = print_now;
   const Answer result = answer(generator, tokenizer, prompt, o.generation, events, o.stops, &interrupted);
   if (is_json)
-    print_line(
-        {{"text", result.text}, {"tokens", result.tokens.size()}, {"finish_reason", name_of(result.reason)}});
+    print_line({{"text", result.text}, {"tokens", result.tokens.size()}, {"finish_reason", name_of(result.reason)}});
   else
     print_now("\n");
   return result;
 }
 
 void warn_at_end_of_context(const Answer& result) {
-  if (result.reason == FinishReason::context)
-    std::fprintf(stderr, "fude: stopped at the end of the context\n");
+  if (result.reason == FinishReason::context) std::fprintf(stderr, "fude: stopped at the end of the context\n");
 }
 
 void run_generate(GenerateOptions o, const CommonOptions& common) {
@@ -171,9 +162,9 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
       turns.shrink_to(generator.context() - std::min(o.generation.max_tokens, generator.context() / 2));
     const std::vector<TokenId> prompt = turns.tokens();
     if (int64_t(prompt.size()) >= generator.context()) {
-      const std::string what = fmt::format(
-          "[chat] the conversation has filled the context of {} tokens; begin again, or use --drop-oldest",
-          generator.context());
+      const std::string what =
+          fmt::format("[chat] the conversation has filled the context of {} tokens; begin again, or use --drop-oldest",
+                      generator.context());
       require(is_terminal, "{}", what);
       std::fprintf(stderr, "fude: %s\n", what.c_str());
       turns.take_back();

@@ -129,7 +129,8 @@ void add_languages(Json& facts, const ShardSet& set) {
   }
   for (const auto& [name, counts] : languages)
     if (!name.empty() || languages.size() > 1)
-      facts["languages"][name.empty() ? "(none)" : std::string(name)] = {{"documents", counts.first}, {"tokens", counts.second}};
+      facts["languages"][name.empty() ? "(none)" : std::string(name)] = {{"documents", counts.first},
+                                                                         {"tokens", counts.second}};
 }
 
 void add_shards(Json& facts, const std::string& folder) {
@@ -173,7 +174,8 @@ void add_run(Json& facts, const std::string& folder) {
   double seconds = 0;
   for (const StepMetrics& step : steps) seconds += step.seconds;
   if (seconds > 0) facts["seconds"] = seconds, facts["tokens_per_second"] = double(steps.back().tokens) / seconds;
-  const auto validated = std::find_if(steps.rbegin(), steps.rend(), [](const StepMetrics& m) { return !m.validation.empty(); });
+  const auto validated =
+      std::find_if(steps.rbegin(), steps.rend(), [](const StepMetrics& m) { return !m.validation.empty(); });
   if (validated != steps.rend()) {
     facts["validation"] = {{"step", validated->step}};
     for (const ValidationMetrics& set : validated->validation) facts["validation"][set.name] = json_of(set);
@@ -206,7 +208,8 @@ void add_checkpoint(Json& facts, const std::string& folder) {
 std::string folder_of(const std::string& path) {
   const fs::path file(path);
   for (const char* name : {"config.json", "shards.json", "metrics.jsonl", "tokenizer_config.json", kCheckpointName})
-    if (file.filename() == name && !fs::is_directory(file)) return file.has_parent_path() ? file.parent_path().string() : ".";
+    if (file.filename() == name && !fs::is_directory(file))
+      return file.has_parent_path() ? file.parent_path().string() : ".";
   return path;
 }
 
@@ -248,7 +251,8 @@ std::string text_of(const std::string& key, const Json& value) {
   if (!value.is_number_integer()) return value.dump();
   const double number = value.get<double>();
   if (key.ends_with("_bytes"))
-    return number < (1 << 20) ? fmt::format("{:.1f} KiB", number / 1024) : fmt::format("{:.1f} MiB", number / (1 << 20));
+    return number < (1 << 20) ? fmt::format("{:.1f} KiB", number / 1024)
+                              : fmt::format("{:.1f} MiB", number / (1 << 20));
   return number < 1e5 ? value.dump() : fmt::format("{} ({})", quantity_text(number), value.dump());
 }
 
@@ -261,15 +265,15 @@ void print(const Json& facts, const std::string& indent) {
       print(value, indent + "  ");
     } else if (key == "tensors" && value.is_array()) {
       for (const Json& tensor : value)
-        std::printf("  %-5s %-16s %s\n", tensor["type"].get<std::string>().c_str(),
-                    tensor["shape"].dump().c_str(), tensor["name"].get<std::string>().c_str());
+        std::printf("  %-5s %-16s %s\n", tensor["type"].get<std::string>().c_str(), tensor["shape"].dump().c_str(),
+                    tensor["name"].get<std::string>().c_str());
     } else if (value.is_array()) {
       std::string items;
       for (const Json& item : value) items += (items.empty() ? "" : ", ") + text_of(key, item);
-      std::printf("%s%-*s %s\n", indent.c_str(), 20 - int(indent.size()), label.c_str(), items.empty() ? "none" : items.c_str());
-    } else {
       std::printf("%s%-*s %s\n", indent.c_str(), 20 - int(indent.size()), label.c_str(),
-                  text_of(key, value).c_str());
+                  items.empty() ? "none" : items.c_str());
+    } else {
+      std::printf("%s%-*s %s\n", indent.c_str(), 20 - int(indent.size()), label.c_str(), text_of(key, value).c_str());
     }
   }
 }
@@ -278,8 +282,7 @@ void print(const Json& facts, const std::string& indent) {
 
 void add_info(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<InfoOptions>();
-  CLI::App* command =
-      app.add_subcommand("info", "what a model, checkpoint, run, tokenizer or shard folder holds");
+  CLI::App* command = app.add_subcommand("info", "what a model, checkpoint, run, tokenizer or shard folder holds");
   command->add_option("path", options->path, "folder, or a .safetensors, .shard, tokenizer.json or .tiktoken file")
       ->required();
   command->add_option("--context", options->context, "models: tokens to plan memory for; 0: the model's")
@@ -287,7 +290,8 @@ void add_info(CLI::App& app, const CommonOptions& common) {
   command->add_option("--compute", options->compute, "models: what matrices multiply in: f32 or bf16")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
-  command->add_option("--pattern", options->pattern, "rank files: how text is split: o200k, cl100k, gpt2, qwen2, llama3");
+  command->add_option("--pattern", options->pattern,
+                      "rank files: how text is split: o200k, cl100k, gpt2, qwen2, llama3");
   command->add_flag("--tensors", options->tensors, "models: list the tensors");
   command->callback([=, &common] {
     const Json facts = facts_of(*options);

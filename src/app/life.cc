@@ -1,6 +1,6 @@
-// fude life: the whole line in miniature with no download. It writes a corpus about a small world, trains a tokenizer and
-// a model on it, keeps several generations of the model, asks each the same questions that no training text asks, and
-// ends in a chat. With a path it takes the user's own text instead, and there are no questions.
+// fude life: the whole line in miniature with no download. It writes a corpus about a small world, trains a tokenizer
+// and a model on it, keeps several generations of the model, asks each the same questions that no training text asks,
+// and ends in a chat. With a path it takes the user's own text instead, and there are no questions.
 #include <unistd.h>
 
 #include <cstdio>
@@ -40,7 +40,8 @@ void write_corpus(const LifeCorpus& corpus, int64_t first, int64_t count, const 
 }
 
 // Right answers of the model in a folder, greedy; the first answer is shown.
-int64_t count_right(const std::string& folder, const std::vector<Question>& questions, int threads, std::string& shown) {
+int64_t count_right(const std::string& folder, const std::vector<Question>& questions, int threads,
+                    std::string& shown) {
   Device device(threads);
   const Tokenizer tokenizer = Tokenizer::load(folder);
   const auto model = load_model(device, folder);
@@ -74,8 +75,8 @@ class Life {
     write_newborn();
     if (!train()) return;
     if (!questions_.empty() && !ask_every_generation()) return;
-    std::printf("the report: %s/report.html\ntalk with it: fude %s %s\n", run_folder_.c_str(), has_own_world_ ? "chat" : "generate",
-                grown_.c_str());
+    std::printf("the report: %s/report.html\ntalk with it: fude %s %s\n", run_folder_.c_str(),
+                has_own_world_ ? "chat" : "generate", grown_.c_str());
     std::fflush(stdout);
     if (has_own_world_ && o_.chat && ::isatty(STDIN_FILENO) != 0) {
       std::printf("5. a chat (Ctrl-D ends it)\n");
@@ -99,7 +100,8 @@ class Life {
     std::printf("2. a tokenizer of %lld entries\n", (long long)o_.vocabulary);
     std::fflush(stdout);
     if (!file_exists(tokenizer_ + "/tokenizer.json"))
-      train_tokenizer({.inputs = {text_}, .out = tokenizer_, .vocabulary = o_.vocabulary, .pattern = "qwen2"}, common_.threads);
+      train_tokenizer({.inputs = {text_}, .out = tokenizer_, .vocabulary = o_.vocabulary, .pattern = "qwen2"},
+                      common_.threads);
     make_shards({.inputs = {text_}, .tokenizer = tokenizer_, .out = shards_, .special_tokens = has_own_world_});
     if (has_own_world_)
       make_shards({.inputs = {held_out_text_}, .tokenizer = tokenizer_, .out = validation_, .special_tokens = true});
@@ -107,7 +109,8 @@ class Life {
 
   static ModelConfig shape() {
     ModelConfig shape;
-    shape.width = 160, shape.layers = 4, shape.heads = 5, shape.kv_heads = 5, shape.head_size = 32, shape.feed_forward = 448;
+    shape.width = 160, shape.layers = 4, shape.heads = 5, shape.kv_heads = 5, shape.head_size = 32,
+    shape.feed_forward = 448;
     shape.context = 512;
     return shape;
   }
@@ -141,8 +144,10 @@ class Life {
                   .final_fraction = 0.05};
     s.save_every = s.validate_every = steps_of_a_generation();
     s.keep = 0;
-    if (has_own_world_) s.sample_prompts = {"<|user|>What is 27 + 15?<|end|><|assistant|>", "Alice lives in"};
-    else s.sample_prompts = {"The "};
+    if (has_own_world_)
+      s.sample_prompts = {"<|user|>What is 27 + 15?<|end|><|assistant|>", "Alice lives in"};
+    else
+      s.sample_prompts = {"The "};
     return train_model(s, common_);
   }
 
@@ -159,9 +164,9 @@ class Life {
       const int64_t right = count_right(folder, questions_, common_.threads, shown);
       if (interrupted) return false;
       const Interval interval = wilson_interval(right, int64_t(questions_.size()));
-      std::printf("   %-10s %4lld right, %5.1f %% (95 %%: %.1f to %.1f)   %s\n", name.c_str(),
-                  (long long)right, 100.0 * double(right) / double(questions_.size()), 100 * interval.low,
-                  100 * interval.high, shown.substr(0, shown.find('\n')).c_str());
+      std::printf("   %-10s %4lld right, %5.1f %% (95 %%: %.1f to %.1f)   %s\n", name.c_str(), (long long)right,
+                  100.0 * double(right) / double(questions_.size()), 100 * interval.low, 100 * interval.high,
+                  shown.substr(0, shown.find('\n')).c_str());
       std::fflush(stdout);
     }
     return true;
@@ -172,21 +177,30 @@ class Life {
   const bool has_own_world_;  // its own text, with questions about it
   const LifeCorpus corpus_;
   const std::vector<Question> questions_;
-  const std::string text_ = has_own_world_ ? o_.out + "/corpus.jsonl" : o_.text, held_out_text_ = o_.out + "/held-out.jsonl";
-  const std::string tokenizer_ = o_.out + "/tokenizer", shards_ = o_.out + "/shards", validation_ = o_.out + "/validation";
-  const std::string run_folder_ = o_.out + "/run", newborn_ = run_folder_ + "/untrained", grown_ = run_folder_ + "/model";
+  const std::string text_ = has_own_world_ ? o_.out + "/corpus.jsonl" : o_.text,
+                    held_out_text_ = o_.out + "/held-out.jsonl";
+  const std::string tokenizer_ = o_.out + "/tokenizer", shards_ = o_.out + "/shards",
+                    validation_ = o_.out + "/validation";
+  const std::string run_folder_ = o_.out + "/run", newborn_ = run_folder_ + "/untrained",
+                    grown_ = run_folder_ + "/model";
 };
 
 }  // namespace
 
 void add_life(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<LifeOptions>();
-  CLI::App* command = app.add_subcommand("life", "the whole line in miniature: corpus, tokenizer, training, questions, chat");
+  CLI::App* command =
+      app.add_subcommand("life", "the whole line in miniature: corpus, tokenizer, training, questions, chat");
   command->add_option("text", options->text, "your own text (files or folder) instead of the small world");
-  command->add_option("--out", options->out, "folder of this life; the same command goes on where it was stopped")->capture_default_str();
-  command->add_option("--documents", options->documents, "documents of the small world")->check(at_least(1))->capture_default_str();
+  command->add_option("--out", options->out, "folder of this life; the same command goes on where it was stopped")
+      ->capture_default_str();
+  command->add_option("--documents", options->documents, "documents of the small world")
+      ->check(at_least(1))
+      ->capture_default_str();
   command->add_option("--steps", options->steps, "training steps")->check(at_least(1))->capture_default_str();
-  command->add_option("--questions", options->questions, "held-out questions; 0: none")->check(at_least(0))->capture_default_str();
+  command->add_option("--questions", options->questions, "held-out questions; 0: none")
+      ->check(at_least(0))
+      ->capture_default_str();
   command->add_option("--vocabulary", options->vocabulary, "entries of the tokenizer")->capture_default_str();
   command->add_flag_callback(
       "--no-chat", [options] { options->chat = false; }, "do not end in a chat (which a terminal gets)");

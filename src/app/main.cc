@@ -52,9 +52,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
     return complain(explain(program, error), kUsage);
-  } catch (const UsageError& error) {
-    return complain(error.what(), kUsage);
-  } catch (const OutOfMemory& error) {
+  } catch (const UsageError& error) { return complain(error.what(), kUsage); } catch (const OutOfMemory& error) {
     return complain(error.what(), kNoMemory);
   } catch (const std::bad_alloc&) {
     return complain("not enough memory; use a smaller model, batch or context", kNoMemory);

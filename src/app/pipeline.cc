@@ -62,12 +62,14 @@ void make_shards(const ShardSettings& settings) {
                        .tokenizer_hash = tokenizer.hash(),
                        .shard_tokens = settings.shard_tokens,
                        .progress = [&](uint64_t done, uint64_t total) {
-                         state.done = int64_t(done), state.total = int64_t(total), state.seconds = now_seconds() - began;
+                         state.done = int64_t(done), state.total = int64_t(total),
+                         state.seconds = now_seconds() - began;
                          progress.update(state, now_seconds());
                        }};
   const SpecialTokens special = settings.special_tokens ? SpecialTokens::recognised : SpecialTokens::as_text;
-  write_shards(documents, [&](std::string_view text, std::vector<int32_t>& out) { tokenizer.encode_into(text, out, special); },
-               options);
+  write_shards(
+      documents, [&](std::string_view text, std::vector<int32_t>& out) { tokenizer.encode_into(text, out, special); },
+      options);
   progress.finish(state);
   const DocumentCounts& counts = documents.counts();
   for (const auto& [reason, count] : counts.skipped)

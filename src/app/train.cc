@@ -13,8 +13,9 @@ namespace {
 
 void add_documents(CLI::App* command, DocumentOptions& o) {
   command->add_option("--text-field", o.text_field, "JSONL: the field that holds the text")->capture_default_str();
-  command->add_flag_callback("--skip-bad", [&o] { o.on_bad_input = OnBadInput::skip; },
-                             "skip and count unreadable documents instead of stopping");
+  command->add_flag_callback(
+      "--skip-bad", [&o] { o.on_bad_input = OnBadInput::skip; },
+      "skip and count unreadable documents instead of stopping");
 }
 
 }  // namespace
@@ -40,7 +41,8 @@ void add_shards(CLI::App& app, const CommonOptions&) {
   command->add_option("--shard-tokens", s->shard_tokens, "a shard ends with the document that reaches this many")
       ->check(at_least(1))
       ->capture_default_str();
-  command->add_flag("--special-tokens", s->special_tokens, "recognise special tokens in the text (only for text you trust)");
+  command->add_flag("--special-tokens", s->special_tokens,
+                    "recognise special tokens in the text (only for text you trust)");
   add_documents(command, s->documents);
   command->callback([=] { make_shards(*s); });
 }
@@ -49,7 +51,8 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   auto s = std::make_shared<TrainSettings>();
   auto schedule = std::make_shared<std::string>("cosine");
   ModelConfig& shape = s->shape;
-  shape.width = 256, shape.layers = 6, shape.heads = 4, shape.kv_heads = 2, shape.head_size = 64, shape.feed_forward = 768;
+  shape.width = 256, shape.layers = 6, shape.heads = 4, shape.kv_heads = 2, shape.head_size = 64,
+  shape.feed_forward = 768;
   shape.context = 1024;
   s->schedule.steps = 1000, s->schedule.warmup_steps = 50;
   CLI::App* command = app.add_subcommand("train", "train a model on token shards; the same command resumes it");
@@ -70,41 +73,43 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--feed-forward", shape.feed_forward, "width of the MLP")->capture_default_str();
   command->add_option("--context", shape.context, "largest context of the model")->capture_default_str();
   command->option_defaults()->group("Batch");
-  command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")
-      ->check(at_least(1))
-      ->capture_default_str();
-  command->add_option("--rows", s->rows, "rows in a block")
-      ->check(at_least(1))
-      ->capture_default_str();
+  command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")->check(at_least(1))->capture_default_str();
+  command->add_option("--rows", s->rows, "rows in a block")->check(at_least(1))->capture_default_str();
   command->add_option("--blocks", s->blocks, "blocks in a step (gradients are summed)")
       ->check(at_least(1))
       ->capture_default_str();
-  command->add_option("--gradient-slots", s->step.slots, "power of two: groups of blocks whose sums meet in a pairwise tree, so "
-                                                         "that as many workers may share a step and give the same bits")->capture_default_str();
+  command
+      ->add_option("--gradient-slots", s->step.slots,
+                   "power of two: groups of blocks whose sums meet in a pairwise tree, so "
+                   "that as many workers may share a step and give the same bits")
+      ->capture_default_str();
   command->add_flag("--checkpoint-activations", s->step.checkpoint_blocks,
                     "keep less of the forward pass and run it again: less memory, a third more time, the same bits");
   command->add_flag("--concat", s->concat, "join documents into full rows, attention over the whole row");
   command->option_defaults()->group("Optimiser");
-  command->add_option("--steps", s->schedule.steps, "steps")
-      ->check(at_least(1))
-      ->capture_default_str();
+  command->add_option("--steps", s->schedule.steps, "steps")->check(at_least(1))->capture_default_str();
   command->add_option("--learning-rate", s->schedule.learning_rate, "highest learning rate")->capture_default_str();
   command->add_option("--schedule", *schedule, "constant, cosine, linear or wsd")->capture_default_str();
-  CLI::Option* warmup = command->add_option("--warmup", s->schedule.warmup_steps, "warm-up steps; at most --steps")->capture_default_str();
-  command->add_option("--final-fraction", s->schedule.final_fraction, "last learning rate as a share of the highest")->capture_default_str();
-  command->add_option("--decay-fraction", s->schedule.decay_fraction, "wsd: share of the steps that decay")->capture_default_str();
+  CLI::Option* warmup = command->add_option("--warmup", s->schedule.warmup_steps, "warm-up steps; at most --steps")
+                            ->capture_default_str();
+  command->add_option("--final-fraction", s->schedule.final_fraction, "last learning rate as a share of the highest")
+      ->capture_default_str();
+  command->add_option("--decay-fraction", s->schedule.decay_fraction, "wsd: share of the steps that decay")
+      ->capture_default_str();
   command->add_option("--weight-decay", s->optimizer.weight_decay, "decoupled, of matrices")->capture_default_str();
   command->add_option("--clip", s->optimizer.max_norm, "largest gradient norm; 0: off")->capture_default_str();
   command->add_flag("--muon", s->muon, "Muon for the matrices of the blocks");
   command->option_defaults()->group("Watching and saving");
-  command->add_option("--validate-every", s->validate_every, "steps between validations; 0: at the end")->capture_default_str();
+  command->add_option("--validate-every", s->validate_every, "steps between validations; 0: at the end")
+      ->capture_default_str();
   command->add_option("--validation-rows", s->validation_rows, "rows of each validation folder")
       ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
   command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->capture_default_str();
-  command->add_option("--export", s->export_to,
-                      "folder: write weights, batches and rates of the run there instead of training, for another program to repeat");
+  command->add_option(
+      "--export", s->export_to,
+      "folder: write weights, batches and rates of the run there instead of training, for another program to repeat");
   command->add_option("--sample", s->sample_prompts, "prompts whose continuations go into the report");
   command->callback([=, &common] {
     s->schedule.kind = schedule_kind_of(*schedule);

@@ -67,8 +67,8 @@ class Text {
     for (const std::string& word : s.validation) {
       const auto [name, folder] = named_folder(word);
       for (const ValidationRows& other : sets)
-        require(other.name() != name, "[train] two validation folders are named '{}'; name them, as in --validation ja={}", name,
-                folder);
+        require(other.name() != name,
+                "[train] two validation folders are named '{}'; name them, as in --validation ja={}", name, folder);
       sets.emplace_back(name, open(folder), loading_, s.validation_rows);
     }
     return sets;
@@ -96,7 +96,8 @@ ModelConfig shape_of(const TrainSettings& s, const Tokenizer& tokenizer) {
     shape.context = std::max(shape.context, s.row_tokens);
   } else {
     shape = read_config(s.model);
-    require(s.row_tokens <= shape.context, "[train] --row-tokens {} exceeds the model's context of {}", s.row_tokens, shape.context);
+    require(s.row_tokens <= shape.context, "[train] --row-tokens {} exceeds the model's context of {}", s.row_tokens,
+            shape.context);
   }
   check(shape);
   return shape;
@@ -146,7 +147,8 @@ void print_plan(const Device::Usage& plan) {
   std::string parts;
   for (int i = 0; i < kPurposes; ++i)
     if (plan.at_peak[size_t(i)] > 0)
-      parts += fmt::format("{}{} {:.1f}", parts.empty() ? "" : ", ", name_of(Purpose(i)), mebibytes(plan.at_peak[size_t(i)]));
+      parts += fmt::format("{}{} {:.1f}", parts.empty() ? "" : ", ", name_of(Purpose(i)),
+                           mebibytes(plan.at_peak[size_t(i)]));
   std::fprintf(stderr, "memory plan: %.1f MiB (%s)\n", mebibytes(plan.peak), parts.c_str());
 }
 
@@ -161,11 +163,13 @@ std::string machine_line(Device& device, const Kernels& kernels) {
     }
   utsname name{};
   ::uname(&name);
-  return fmt::format("{}, {} {}, {} threads, tier {}", processor, name.sysname, name.machine, device.threads().count(), kernels.name);
+  return fmt::format("{}, {} {}, {} threads, tier {}", processor, name.sysname, name.machine, device.threads().count(),
+                     kernels.name);
 }
 
 // A few tokens of what the model says now.
-std::string sample_text(const Transformer& model, const Kernels& kernels, const Tokenizer& tokenizer, const std::string& prompt) {
+std::string sample_text(const Transformer& model, const Kernels& kernels, const Tokenizer& tokenizer,
+                        const std::string& prompt) {
   Generator generator(model, kernels);
   const std::vector<TokenId> tokens = tokenizer.encode(prompt, SpecialTokens::recognised);
   if (tokens.empty() || int64_t(tokens.size()) + 1 >= generator.context()) return "";
@@ -178,9 +182,7 @@ std::string sample_text(const Transformer& model, const Kernels& kernels, const 
 std::optional<MachineLimit> limit_of_machine(const CommonOptions& common, const Kernels& kernels, DType compute) {
   try {
     return probe_machine(common.threads, kernels, compute);
-  } catch (const OutOfMemory&) {
-    return std::nullopt;
-  } catch (const std::bad_alloc&) {
+  } catch (const OutOfMemory&) { return std::nullopt; } catch (const std::bad_alloc&) {
     return std::nullopt;
   }
 }
@@ -197,15 +199,16 @@ class View {
     report_.machine = machine_line(model.device(), kernels);
     report_.limit = limit;
     report_.parameters = model.parameter_count(), report_.total_steps = settings.schedule.steps;
-    report_.settings = {{"parameters", quantity_text(double(model.parameter_count()))},
-                        {"family", shape.family},
-                        {"shape", fmt::format("{} layers, width {}, heads {}/{} of {}, MLP {}", shape.layers, shape.width, shape.heads,
-                                              shape.kv_heads, shape.head_size, shape.feed_forward)},
-                        {"vocabulary", std::to_string(shape.vocabulary)},
-                        {"tokens per step", std::to_string(settings.rows * settings.blocks * settings.row_tokens)},
-                        {"schedule", fmt::format("{} to {} over {} steps", name_of(settings.schedule.kind),
-                                                 settings.schedule.learning_rate, settings.schedule.steps)},
-                        {"seed", std::to_string(common.seed)}};
+    report_.settings = {
+        {"parameters", quantity_text(double(model.parameter_count()))},
+        {"family", shape.family},
+        {"shape", fmt::format("{} layers, width {}, heads {}/{} of {}, MLP {}", shape.layers, shape.width, shape.heads,
+                              shape.kv_heads, shape.head_size, shape.feed_forward)},
+        {"vocabulary", std::to_string(shape.vocabulary)},
+        {"tokens per step", std::to_string(settings.rows * settings.blocks * settings.row_tokens)},
+        {"schedule", fmt::format("{} to {} over {} steps", name_of(settings.schedule.kind),
+                                 settings.schedule.learning_rate, settings.schedule.steps)},
+        {"seed", std::to_string(common.seed)}};
   }
 
   void begin(int64_t steps_done) {
@@ -219,7 +222,8 @@ class View {
     state_.done = m.step, state_.seconds = now_seconds() - began_;
     state_.note = fmt::format("loss {:.3f}  {} tok/s", m.loss, quantity_text(speed.tokens_per_second));
     if (speed.share) state_.note += fmt::format("  {:.0f}% of limit", 100 * *speed.share);
-    if (!m.event.empty()) std::fprintf(stderr, "\nstep %lld: %s (loss %.3f)\n", (long long)m.step, m.event.c_str(), m.loss);
+    if (!m.event.empty())
+      std::fprintf(stderr, "\nstep %lld: %s (loss %.3f)\n", (long long)m.step, m.event.c_str(), m.loss);
     progress_.update(state_, now_seconds());
     if (common_.json) std::printf("%s\n", metrics_line(m).c_str()), std::fflush(stdout);
     if (m.validation.empty() && m.event.empty()) return;
@@ -302,7 +306,8 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
                100.0 * double(totals.padding) / double(std::max<int64_t>(1, totals.tokens + totals.padding)),
                mebibytes(device.usage().peak));
   if (!finished) {
-    std::fprintf(stderr, "stopped at step %lld; the same command goes on from there\n", (long long)trainer.steps_done());
+    std::fprintf(stderr, "stopped at step %lld; the same command goes on from there\n",
+                 (long long)trainer.steps_done());
     return false;
   }
   save_model(*model, s.out + "/model");

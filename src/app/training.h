@@ -28,8 +28,8 @@ struct TrainSettings {
   std::string export_to;                    // write the run down here instead of training
 };
 
-// Trains to the end, or until Ctrl-C; writes metrics.jsonl, checkpoints, report.html, and the finished model to out/model.
-// Returns whether it reached the end.
+// Trains to the end, or until Ctrl-C; writes metrics.jsonl, checkpoints, report.html, and the finished model to
+// out/model. Returns whether it reached the end.
 bool train_model(TrainSettings settings, const CommonOptions& common);
 
 }  // namespace fude

@@ -18,8 +18,7 @@ class ClosureTape final : public Tape {
   }
   std::function<Tensor()> keep(const Tensor& x) const override {
     for (size_t i = steps_.size(); i-- > 0;)
-      if (steps_[i].output == x.id())
-        return [this, i] { return steps_[i].make(); };  // still there: it ran earlier
+      if (steps_[i].output == x.id()) return [this, i] { return steps_[i].make(); };  // still there: it ran earlier
     return [x] { return x; };
   }
   void replay(Gradients& gradients, const std::function<void(Tape&)>& forward) const override {

@@ -30,14 +30,11 @@ GradientPlace GradientStore::into(uint64_t id, const Shape& shape) {
   return {gradient, !is_new};
 }
 
-bool GradientStore::share(uint64_t id, const Tensor& gradient) {
-  return activations_.try_emplace(id, gradient).second;
-}
+bool GradientStore::share(uint64_t id, const Tensor& gradient) { return activations_.try_emplace(id, gradient).second; }
 
 GradientPlace GradientStore::into(const Parameter& parameter) {
   GradientPlace& place = parameters_[&parameter];
-  if (place.tensor.is_empty())
-    place.tensor = Tensor(device_, {parameter.stored()}, DType::f32, Purpose::gradients);
+  if (place.tensor.is_empty()) place.tensor = Tensor(device_, {parameter.stored()}, DType::f32, Purpose::gradients);
   const GradientPlace result = place;
   place.add = true;
   return result;

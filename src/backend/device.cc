@@ -32,7 +32,9 @@ std::string_view name_of(Purpose purpose) {
 }
 
 Device::Device(int thread_count, bool only_counts)
-    : only_counts_(only_counts), room_(usable_memory()), threads_(std::make_unique<Threads>(only_counts ? 1 : thread_count)) {}
+    : only_counts_(only_counts),
+      room_(usable_memory()),
+      threads_(std::make_unique<Threads>(only_counts ? 1 : thread_count)) {}
 
 Device::~Device() {
   for (auto& [bytes, blocks] : kept_)

@@ -39,8 +39,8 @@ class Device {
   virtual void* allocate(int64_t bytes, Purpose purpose);
   virtual void release(void* block, int64_t bytes, Purpose purpose);
 
-  // OutOfMemory unless the system had room for so much more when this device was made: better said now than found out by
-  // being killed.
+  // OutOfMemory unless the system had room for so much more when this device was made: better said now than found out
+  // by being killed.
   void require_room(int64_t bytes, std::string_view what) const;
 
   const Usage& usage() const { return usage_; }

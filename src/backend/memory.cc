@@ -27,12 +27,10 @@ int64_t number_after(const std::string& path, const std::string& word) {
   return 0;
 }
 
-int64_t room_of(const std::string& folder, const char* limit_name, const char* usage_name,
-                const char* cached) {
+int64_t room_of(const std::string& folder, const char* limit_name, const char* usage_name, const char* cached) {
   const int64_t limit = number_in(folder + "/" + limit_name, kUnlimited);
   if (limit == kUnlimited) return kUnlimited;
-  const int64_t used =
-      number_in(folder + "/" + usage_name, 0) - number_after(folder + "/memory.stat", cached);
+  const int64_t used = number_in(folder + "/" + usage_name, 0) - number_after(folder + "/memory.stat", cached);
   return std::max<int64_t>(0, limit - std::max<int64_t>(0, used));
 }
 
@@ -48,9 +46,8 @@ int64_t room_of_group() {
     if (!is_v2 && controllers != "memory") continue;
     const std::string root = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
     for (std::string path = line.substr(second + 1);; path.erase(path.rfind('/'))) {
-      room = std::min(
-          room, is_v2 ? room_of(root + path, "memory.max", "memory.current", "file")
-                      : room_of(root + path, "memory.limit_in_bytes", "memory.usage_in_bytes", "cache"));
+      room = std::min(room, is_v2 ? room_of(root + path, "memory.max", "memory.current", "file")
+                                  : room_of(root + path, "memory.limit_in_bytes", "memory.usage_in_bytes", "cache"));
       if (path.empty() || path == "/") break;
     }
   }
@@ -60,8 +57,7 @@ int64_t room_of_group() {
 }  // namespace
 
 int64_t usable_memory() {
-  const int64_t kilobytes =
-      number_after("/proc/meminfo", "MemAvailable:") + number_after("/proc/meminfo", "SwapFree:");
+  const int64_t kilobytes = number_after("/proc/meminfo", "MemAvailable:") + number_after("/proc/meminfo", "SwapFree:");
   const int64_t system = kilobytes > 0 ? kilobytes << 10 : kUnlimited;
   return std::min(system, room_of_group());
 }

@@ -24,8 +24,8 @@ void pause_briefly() {
 
 int usable_processors() {
   cpu_set_t mask;
-  int count = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask)
-                                                            : int(std::thread::hardware_concurrency());
+  int count =
+      sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : int(std::thread::hardware_concurrency());
   std::ifstream quota_file("/sys/fs/cgroup/cpu.max");
   std::string quota;
   double period = 0;

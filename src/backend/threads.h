@@ -44,9 +44,7 @@ class Threads {
     if (items <= grain || workers_.empty()) return body(int64_t(0), items);
     run(
         items, grain, shares,
-        [](const void* context, int64_t begin, int64_t end) {
-          (*static_cast<const Body*>(context))(begin, end);
-        },
+        [](const void* context, int64_t begin, int64_t end) { (*static_cast<const Body*>(context))(begin, end); },
         &body);
   }
   void run(int64_t items, int64_t grain, int64_t shares, Call call, const void* context);

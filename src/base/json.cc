@@ -49,9 +49,7 @@ class Builder : public nlohmann::json_sax<Json> {
   Json take() { return std::move(root_); }
 
  private:
-  static std::vector<Json::object_t::value_type>& members(Json& object) {
-    return object.get_ref<Json::object_t&>();
-  }
+  static std::vector<Json::object_t::value_type>& members(Json& object) { return object.get_ref<Json::object_t&>(); }
 
   bool put(Json value) {
     place(std::move(value));
@@ -90,8 +88,7 @@ const Json& need(const Json& object, const char* key, std::string_view where) {
 }
 
 int64_t integer(const Json& value, const char* key, std::string_view where) {
-  require(value.is_number_integer(), "[{}] expected an integer at '{}', got {}", where, key,
-          value.type_name());
+  require(value.is_number_integer(), "[{}] expected an integer at '{}', got {}", where, key, value.type_name());
   require(!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t(INT64_MAX),
           "[{}] the integer at '{}' is too large", where, key);
   return value.get<int64_t>();
@@ -112,8 +109,7 @@ bool boolean(const Json& value, const char* key, std::string_view where) {
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view where, JsonLimits limits) {
-  require(text.size() <= limits.bytes, "[{}] JSON has {} bytes, the limit is {}", where, text.size(),
-          limits.bytes);
+  require(text.size() <= limits.bytes, "[{}] JSON has {} bytes, the limit is {}", where, text.size(), limits.bytes);
   Builder builder(where, limits.depth);
   Json::sax_parse(text, &builder);
   return builder.take();

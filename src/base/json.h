@@ -19,8 +19,8 @@ struct JsonLimits {
   int depth = 100;
 };
 
-// `where` names the source ("config.json", "corpus.jsonl:17") in the error message. Error also for a key that comes twice
-// in an object.
+// `where` names the source ("config.json", "corpus.jsonl:17") in the error message. Error also for a key that comes
+// twice in an object.
 Json parse_json(std::string_view text, std::string_view where, JsonLimits limits = {});
 
 // Typed members with errors that name the place: "[config.json] expected a number at 'hidden_size', got a

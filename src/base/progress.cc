@@ -39,7 +39,8 @@ std::string progress_line(const ProgressState& state, int bar_width) {
   if (made > 0 && state.seconds > 0) {
     const double rate = made / state.seconds;
     line += fmt::format("  {} {}/s", quantity_text(rate), state.unit);
-    if (state.total > state.done) line += fmt::format("  {} left", duration_text(double(state.total - state.done) / rate));
+    if (state.total > state.done)
+      line += fmt::format("  {} left", duration_text(double(state.total - state.done) / rate));
     if (state.total > 0 && state.done >= state.total) line += fmt::format("  in {}", duration_text(state.seconds));
   }
   if (!state.note.empty()) line += "  " + state.note;

@@ -8,7 +8,7 @@
 namespace fude {
 
 struct ProgressState {
-  std::string label;    // "train", "tokenize"
+  std::string label;  // "train", "tokenize"
   int64_t done = 0;
   int64_t total = 0;    // 0: unknown, no bar and no time left
   double seconds = 0;   // since the job (or its resumed part) began

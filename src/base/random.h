@@ -24,8 +24,9 @@ inline std::array<uint32_t, 4> philox(uint64_t seed, uint64_t stream, uint64_t c
   return x;
 }
 
-// The normal whose distribution function has the value p = (bits + 0.5) / 2^32, to about seven digits: Wichura, "Algorithm
-// AS 241: The percentage points of the normal distribution", 1988, PPND7. For 85 of 100 draws no logarithm is needed.
+// The normal whose distribution function has the value p = (bits + 0.5) / 2^32, to about seven digits: Wichura,
+// "Algorithm AS 241: The percentage points of the normal distribution", 1988, PPND7. For 85 of 100 draws no logarithm
+// is needed.
 inline float normal_of(uint32_t bits) {
   const double q = (double(bits) + 0.5) * 0x1p-32 - 0.5;
   if (std::abs(q) <= 0.425) {

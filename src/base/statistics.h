@@ -23,8 +23,8 @@ struct Interval {
 // The interval for `successes` out of `trials` independent trials; z = 1.96 covers 95 %. No trials: [0, 1].
 //   centre = (k + z²/2) / (n + z²),   half width = z / (n + z²) · √(k(n − k)/n + z²/4)
 inline Interval wilson_interval(int64_t successes, int64_t trials, double z = 1.96) {
-  require(successes >= 0 && successes <= trials,
-          "[wilson_interval] expected 0 <= successes <= trials, got {} of {}", successes, trials);
+  require(successes >= 0 && successes <= trials, "[wilson_interval] expected 0 <= successes <= trials, got {} of {}",
+          successes, trials);
   require(z > 0, "[wilson_interval] expected z > 0, got {}", z);
   if (trials == 0) return {};
   const double k = double(successes), n = double(trials), z2 = z * z;

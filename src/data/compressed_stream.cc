@@ -217,8 +217,8 @@ std::unique_ptr<Decoder> choose_decoder(Input& input) {
   if (begins(std::string_view("\xfd\x37zXZ\0", 6))) return std::make_unique<XzDecoder>(input);
   for (const std::string_view ending : {".gz", ".zst", ".xz"}) {
     const std::string_view name = input.name;
-    require(!name.ends_with(ending), "[compressed_stream] expected {} to hold {} data as its name says, {}",
-            name, ending, input.available == 0 ? "it is empty" : "its first bytes are something else");
+    require(!name.ends_with(ending), "[compressed_stream] expected {} to hold {} data as its name says, {}", name,
+            ending, input.available == 0 ? "it is empty" : "its first bytes are something else");
   }
   return std::make_unique<PlainDecoder>(input);
 }
@@ -237,8 +237,7 @@ CompressedStream::CompressedStream(const std::string& path) : input_(std::make_u
   decoder_ = choose_decoder(*input_);
 }
 
-CompressedStream::CompressedStream(std::string_view bytes, std::string name)
-    : input_(std::make_unique<Input>()) {
+CompressedStream::CompressedStream(std::string_view bytes, std::string name) : input_(std::make_unique<Input>()) {
   input_->name = std::move(name);
   input_->data = bytes.data();
   input_->available = input_->fetched = bytes.size();

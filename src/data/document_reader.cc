@@ -47,8 +47,8 @@ class Reader : public DocumentReader {
     if (!saw_bytes_ && !corrupt_) ++counts_.empty_files;
   }
   void bad(const char* reason, int64_t line, std::string_view detail = {}) {
-    require(options_.on_bad_input == OnBadInput::skip, "[documents] {}:{}: {}{}{}", stream_.name(), line,
-            reason, detail.empty() ? "" : ": ", detail.substr(0, 300));
+    require(options_.on_bad_input == OnBadInput::skip, "[documents] {}:{}: {}{}{}", stream_.name(), line, reason,
+            detail.empty() ? "" : ": ", detail.substr(0, 300));
     ++counts_.skipped[reason];
   }
   // Whether the text may be a document; if not, it has been reported.
@@ -155,8 +155,7 @@ class JsonlReader : public Reader {
     }
     const auto text = object.is_object() ? object.find(options_.text_field) : object.end();
     if (!object.is_object() || text == object.end() || !text->is_string()) {
-      bad("no text field", line_,
-          fmt::format("expected an object with the string '{}'", options_.text_field));
+      bad("no text field", line_, fmt::format("expected an object with the string '{}'", options_.text_field));
       return std::nullopt;
     }
     auto& value = text->get_ref<std::string&>();

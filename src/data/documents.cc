@@ -91,8 +91,7 @@ DocumentStream::DocumentStream(const std::vector<std::string>& inputs, DocumentO
 bool DocumentStream::open_file() {
   documents_in_file_ = 0;
   try {
-    reader_ =
-        read_documents(CompressedStream(files_[file_]), document_kind(files_[file_]), options_, counts_);
+    reader_ = read_documents(CompressedStream(files_[file_]), document_kind(files_[file_]), options_, counts_);
   } catch (const Error&) {
     if (options_.on_bad_input == OnBadInput::fail) throw;
     ++counts_.skipped["unreadable file"];
@@ -122,10 +121,8 @@ std::optional<Document> DocumentStream::next() {
 Json DocumentStream::report() const { return counts_.to_json(); }
 
 Json DocumentStream::position() const {
-  return {{"file", file_},
-          {"document", documents_in_file_},
-          {"open", reader_ != nullptr},
-          {"counts", counts_.to_json()}};
+  return {
+      {"file", file_}, {"document", documents_in_file_}, {"open", reader_ != nullptr}, {"counts", counts_.to_json()}};
 }
 
 void DocumentStream::seek(const Json& position) {
@@ -133,8 +130,8 @@ void DocumentStream::seek(const Json& position) {
                 document = json_integer(position, "document", "position");
   const bool open = json_boolean(position, "open", "position");
   const auto counts = position.find("counts");
-  require(file >= 0 && file <= int64_t(files_.size()) && document >= 0 &&
-              (!open || file < int64_t(files_.size())) && counts != position.end(),
+  require(file >= 0 && file <= int64_t(files_.size()) && document >= 0 && (!open || file < int64_t(files_.size())) &&
+              counts != position.end(),
           "[documents] expected a position within {} files, got {}", files_.size(), position.dump());
   const DocumentCounts saved = DocumentCounts::from_json(*counts, "position");
   file_ = size_t(file);
@@ -143,9 +140,8 @@ void DocumentStream::seek(const Json& position) {
   if (open) {
     require(open_file(), "[documents] cannot return to {}: it can no longer be read", files_[file_]);
     while (documents_in_file_ < document) {
-      require(reader_->next().has_value(),
-              "[documents] cannot return to document {} of {}: it now has only {}", document, files_[file_],
-              documents_in_file_);
+      require(reader_->next().has_value(), "[documents] cannot return to document {} of {}: it now has only {}",
+              document, files_[file_], documents_in_file_);
       ++documents_in_file_;
     }
   }
@@ -154,8 +150,7 @@ void DocumentStream::seek(const Json& position) {
 
 std::string DocumentStream::identity() const {
   Json files = Json::array();
-  for (size_t i = 0; i < files_.size(); ++i)
-    files.push_back({files_[i], bytes_before_[i + 1] - bytes_before_[i]});
+  for (size_t i = 0; i < files_.size(); ++i) files.push_back({files_[i], bytes_before_[i + 1] - bytes_before_[i]});
   const Json whole = {{"files", files},
                       {"skip", options_.on_bad_input == OnBadInput::skip},
                       {"text", options_.text_field},

@@ -29,15 +29,14 @@ struct DocumentOptions {
 };
 
 struct DocumentCounts {
-  int64_t files = 0;            // opened
-  int64_t documents = 0;        // yielded
-  int64_t text_bytes = 0;       // of the documents
-  int64_t empty_files = 0;      // without a byte of text
-  int64_t empty_documents = 0;  // JSONL lines with the text ""
-  int64_t blank_lines = 0;      // JSONL lines with nothing on them
-  int64_t other_files = 0;      // files in folders whose names end in nothing known
-  std::map<std::string, int64_t>
-      skipped;  // bad input by reason: documents, or files that could not be read on
+  int64_t files = 0;                       // opened
+  int64_t documents = 0;                   // yielded
+  int64_t text_bytes = 0;                  // of the documents
+  int64_t empty_files = 0;                 // without a byte of text
+  int64_t empty_documents = 0;             // JSONL lines with the text ""
+  int64_t blank_lines = 0;                 // JSONL lines with nothing on them
+  int64_t other_files = 0;                 // files in folders whose names end in nothing known
+  std::map<std::string, int64_t> skipped;  // bad input by reason: documents, or files that could not be read on
 
   Json to_json() const;
   static DocumentCounts from_json(const Json& json, std::string_view where);

@@ -15,8 +15,7 @@ void check_options(const LoaderOptions& options, int64_t vocabulary) {
   require(options.end_of_text >= 0 && options.end_of_text < vocabulary,
           "[loader] expected an end-of-text token below {}, got {}", vocabulary, options.end_of_text);
   require(options.bytes_of_token.empty() || int64_t(options.bytes_of_token.size()) == vocabulary,
-          "[loader] expected the byte lengths of {} tokens, got {}", vocabulary,
-          options.bytes_of_token.size());
+          "[loader] expected the byte lengths of {} tokens, got {}", vocabulary, options.bytes_of_token.size());
 }
 
 // Documents with their end mark. `set_of(source)` is the set a source number stands for.
@@ -42,8 +41,8 @@ Json piece_to_json(const Piece& piece) { return {piece.source, piece.document, p
 Piece piece_from_json(const Json& json, std::string_view where) {
   require(json.is_array() && json.size() == 4, "[{}] expected a piece of four integers", where);
   for (const Json& value : json)
-    require(value.is_number_integer() && value >= 0 && value <= INT64_MAX,
-            "[{}] expected a piece of four integers", where);
+    require(value.is_number_integer() && value >= 0 && value <= INT64_MAX, "[{}] expected a piece of four integers",
+            where);
   require(json[0] <= INT32_MAX, "[{}] expected the number of a source, got {}", where, json[0].dump());
   return {json[0].get<int32_t>(), json[1].get<int64_t>(), json[2].get<int64_t>(), json[3].get<int64_t>()};
 }
@@ -86,16 +85,14 @@ size_t pool_size(const Mixture& mixture, const LoaderOptions& options) {
 }  // namespace
 
 Json LoaderState::to_json() const {
-  Json json = {{"identity", identity},
-               {"sources", Json::array()},
-               {"pending", piece_to_json(pending)},
-               {"open_rows", rows_to_json(open_rows)},
-               {"waiting_rows", rows_to_json(waiting_rows)},
-               {"totals",
-                {{"rows", totals.rows},
-                 {"tokens", totals.tokens},
-                 {"targets", totals.targets},
-                 {"padding", totals.padding}}}};
+  Json json = {
+      {"identity", identity},
+      {"sources", Json::array()},
+      {"pending", piece_to_json(pending)},
+      {"open_rows", rows_to_json(open_rows)},
+      {"waiting_rows", rows_to_json(waiting_rows)},
+      {"totals",
+       {{"rows", totals.rows}, {"tokens", totals.tokens}, {"targets", totals.targets}, {"padding", totals.padding}}}};
   for (const SourcePosition& at : sources)
     json["sources"].push_back({{"documents", at.documents}, {"tokens", at.tokens}});
   return json;
@@ -144,8 +141,7 @@ PackedRow Loader::pack_row() {
       const DocumentRef ref = mixture_.next();
       pending_ = {ref.source, ref.document, 0, mixture_.set(ref.source).document(ref.document).size() + 1};
     }
-    if (std::optional<PackedRow> row = packer_.add(cut(pending_, options_.packing.row_tokens)))
-      return std::move(*row);
+    if (std::optional<PackedRow> row = packer_.add(cut(pending_, options_.packing.row_tokens))) return std::move(*row);
   }
 }
 
@@ -176,13 +172,12 @@ LoaderState Loader::state() const {
 
 void Loader::restore(const LoaderState& state) {
   require(state.identity == identity_,
-          "[loader] the saved position belongs to other data, weights, seed or packing: expected {}, got {}",
-          identity_, state.identity);
+          "[loader] the saved position belongs to other data, weights, seed or packing: expected {}, got {}", identity_,
+          state.identity);
   const auto check_piece = [&](const Piece& piece) {
     require(piece.source >= 0 && piece.source < mixture_.sources() && piece.document >= 0 &&
                 piece.document < mixture_.set(piece.source).documents() && piece.begin >= 0 &&
-                piece.begin <= piece.end &&
-                piece.end <= mixture_.set(piece.source).document(piece.document).size() + 1,
+                piece.begin <= piece.end && piece.end <= mixture_.set(piece.source).document(piece.document).size() + 1,
             "[loader] the saved position names a piece that does not exist");
   };
   for (const int64_t total : {state.totals.rows, state.totals.tokens, state.totals.targets, state.totals.padding})
@@ -220,10 +215,10 @@ std::vector<double> Loader::epochs() const {
   return epochs;
 }
 
-ValidationRows::ValidationRows(std::string name, std::shared_ptr<const ShardSet> set, LoaderOptions options, int64_t limit)
+ValidationRows::ValidationRows(std::string name, std::shared_ptr<const ShardSet> set, LoaderOptions options,
+                               int64_t limit)
     : name_(std::move(name)), set_(std::move(set)), options_(std::move(options)) {
-  require(set_ != nullptr && set_->documents() > 0,
-          "[loader] expected a validation set with documents, got none");
+  require(set_ != nullptr && set_->documents() > 0, "[loader] expected a validation set with documents, got none");
   require(limit >= 1, "[loader] expected at least one row for validation, got {}", limit);
   check_options(options_, set_->info().vocabulary);
   Packer packer(options_.packing);
@@ -240,8 +235,8 @@ ValidationRows::ValidationRows(std::string name, std::shared_ptr<const ShardSet>
 }
 
 TokenBlock ValidationRows::block(int64_t first, int64_t count) const {
-  require(first >= 0 && count >= 1 && count <= rows() - first,
-          "[loader] expected rows within {}, got {} from {}", rows(), count, first);
+  require(first >= 0 && count >= 1 && count <= rows() - first, "[loader] expected rows within {}, got {} from {}",
+          rows(), count, first);
   const auto set_of = [this](int32_t) -> const ShardSet& { return *set_; };
   return make_block(std::span(rows_).subspan(size_t(first), size_t(count)), options_.packing,
                     tokens_of(set_of, options_.end_of_text), options_.bytes_of_token);

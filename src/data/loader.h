@@ -1,10 +1,10 @@
 // The training stream: documents of a mixture, packed into rows, with a position that is exact.
 //
-// A document longer than a row fills rows that follow each other, and a batch of them would be of one mind (one book, one
-// language). So rows wait in a pool, and each one given out is drawn from it.
-// The state is integers only: how far each set was read, the document being cut, and open and waiting rows as pieces. A
-// run that restores it continues with the very batches it would have had. There is no thread: making a batch is a copy
-// out of mapped memory, far below the cost of a step.
+// A document longer than a row fills rows that follow each other, and a batch of them would be of one mind (one book,
+// one language). So rows wait in a pool, and each one given out is drawn from it. The state is integers only: how far
+// each set was read, the document being cut, and open and waiting rows as pieces. A run that restores it continues with
+// the very batches it would have had. There is no thread: making a batch is a copy out of mapped memory, far below the
+// cost of a step.
 #pragma once
 
 #include <string>
@@ -17,11 +17,10 @@
 namespace fude {
 
 struct LoaderOptions {
-  PackingOptions packing;    // T, open rows, concat
-  int64_t waiting_rows = 4096;  // the pool; at most a quarter of what one pass over the sets gives
-  int32_t end_of_text = -1;  // the token set behind every document; required
-  std::vector<uint16_t>
-      bytes_of_token;  // byte length of each token, 0 for special ones; empty: no bits per byte
+  PackingOptions packing;                // T, open rows, concat
+  int64_t waiting_rows = 4096;           // the pool; at most a quarter of what one pass over the sets gives
+  int32_t end_of_text = -1;              // the token set behind every document; required
+  std::vector<uint16_t> bytes_of_token;  // byte length of each token, 0 for special ones; empty: no bits per byte
 };
 
 struct LoaderTotals {

@@ -7,20 +7,17 @@
 
 namespace fude {
 
-Mixture::Mixture(std::vector<MixtureSource> sources, uint64_t seed)
-    : sources_(std::move(sources)), seed_(seed) {
+Mixture::Mixture(std::vector<MixtureSource> sources, uint64_t seed) : sources_(std::move(sources)), seed_(seed) {
   require(!sources_.empty(), "[mixture] expected at least one set of shards, got none");
   double sum = 0;
   for (const MixtureSource& source : sources_) {
-    require(source.set != nullptr && source.set->documents() > 0,
-            "[mixture] expected documents in {}, it has none",
+    require(source.set != nullptr && source.set->documents() > 0, "[mixture] expected documents in {}, it has none",
             source.set == nullptr ? "a set" : source.set->folder());
-    require(std::isfinite(source.weight) && source.weight > 0,
-            "[mixture] expected a positive weight for {}, got {}", source.set->folder(), source.weight);
+    require(std::isfinite(source.weight) && source.weight > 0, "[mixture] expected a positive weight for {}, got {}",
+            source.set->folder(), source.weight);
     const ShardInfo &first = sources_[0].set->info(), &info = source.set->info();
     require(info.tokenizer_hash == first.tokenizer_hash && info.vocabulary == first.vocabulary,
-            "[mixture] {} and {} were made with different tokenizers", sources_[0].set->folder(),
-            source.set->folder());
+            "[mixture] {} and {} were made with different tokenizers", sources_[0].set->folder(), source.set->folder());
     sum += source.weight;
   }
   for (const MixtureSource& source : sources_)
@@ -51,8 +48,8 @@ DocumentRef Mixture::next() {
 }
 
 void Mixture::seek(const std::vector<SourcePosition>& position) {
-  require(position.size() == sources_.size(), "[mixture] expected the position of {} sets, got {}",
-          sources_.size(), position.size());
+  require(position.size() == sources_.size(), "[mixture] expected the position of {} sets, got {}", sources_.size(),
+          position.size());
   for (const SourcePosition& at : position)
     require(at.documents >= 0 && at.tokens >= at.documents && at.tokens <= INT64_MAX / 4,
             "[mixture] expected counts of documents and tokens, got {} and {}", at.documents, at.tokens);

@@ -9,8 +9,8 @@ namespace fude {
 Packer::Packer(PackingOptions options) : options_(options) {
   require(options_.row_tokens >= 1 && options_.row_tokens <= int64_t(1) << 30,
           "[packing] expected rows of 1..2^30 tokens, got {}", options_.row_tokens);
-  require(options_.open_rows >= 1 && options_.open_rows <= 1 << 20,
-          "[packing] expected 1..2^20 open rows, got {}", options_.open_rows);
+  require(options_.open_rows >= 1 && options_.open_rows <= 1 << 20, "[packing] expected 1..2^20 open rows, got {}",
+          options_.open_rows);
 }
 
 PackedRow Packer::take(size_t row) {
@@ -72,14 +72,12 @@ std::optional<PackedRow> Packer::flush() {
 
 void Packer::restore(std::vector<PackedRow> open) {
   require(int64_t(open.size()) <= (options_.concat ? 1 : options_.open_rows),
-          "[packing] expected at most {} open rows, got {}", options_.concat ? 1 : options_.open_rows,
-          open.size());
+          "[packing] expected at most {} open rows, got {}", options_.concat ? 1 : options_.open_rows, open.size());
   std::vector<int64_t> used;
   for (const PackedRow& row : open) {
     int64_t tokens = 0;
     for (const Piece& piece : row.pieces) {
-      require(piece.begin >= 0 && piece.begin < piece.end &&
-                  piece.end - piece.begin <= options_.row_tokens - tokens,
+      require(piece.begin >= 0 && piece.begin < piece.end && piece.end - piece.begin <= options_.row_tokens - tokens,
               "[packing] an open row does not fit {} tokens", options_.row_tokens);
       tokens += piece.size();
     }
@@ -91,8 +89,8 @@ void Packer::restore(std::vector<PackedRow> open) {
   used_ = std::move(used);
 }
 
-TokenBlock make_block(std::span<const PackedRow> rows, const PackingOptions& options,
-                      const DocumentTokens& documents, std::span<const uint16_t> bytes_of_token) {
+TokenBlock make_block(std::span<const PackedRow> rows, const PackingOptions& options, const DocumentTokens& documents,
+                      std::span<const uint16_t> bytes_of_token) {
   int64_t total = 0;
   for (const PackedRow& row : rows)
     for (const Piece& piece : row.pieces) total += piece.size();
@@ -125,8 +123,7 @@ TokenBlock make_block(std::span<const PackedRow> rows, const PackingOptions& opt
       at += piece.size();
       if (options.concat) continue;
       int32_t next = -1;
-      if (piece.end < documents.size(piece.source, piece.document))
-        read(piece, piece.end, piece.end + 1, &next);
+      if (piece.end < documents.size(piece.source, piece.document)) read(piece, piece.end, piece.end + 1, &next);
       finish_sequence(piece_begin, next);
     }
     if (!options.concat) continue;
@@ -138,9 +135,8 @@ TokenBlock make_block(std::span<const PackedRow> rows, const PackingOptions& opt
     if (target < 0) continue;
     ++block.target_count;
     if (!bytes_of_token.empty()) {
-      require(size_t(target) < bytes_of_token.size(),
-              "[packing] expected byte lengths for token {}, got a table of {}", target,
-              bytes_of_token.size());
+      require(size_t(target) < bytes_of_token.size(), "[packing] expected byte lengths for token {}, got a table of {}",
+              target, bytes_of_token.size());
       block.target_bytes += bytes_of_token[size_t(target)];
     }
   }

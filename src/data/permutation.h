@@ -32,8 +32,7 @@ class Permutation {
   }
 
  private:
-  static constexpr uint64_t kPurpose =
-      0x66656973746C;  // keeps these draws apart from others of the same seed
+  static constexpr uint64_t kPurpose = 0x66656973746C;  // keeps these draws apart from others of the same seed
   static constexpr uint64_t kRounds = 6;
 
   uint64_t encrypt(uint64_t x) const {

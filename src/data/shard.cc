@@ -69,12 +69,11 @@ void seal_shard(std::string& shard) {
 }
 
 void TokenSpan::copy(int64_t begin, int64_t end, int32_t* out) const {
-  require(0 <= begin && begin <= end && end <= size_, "[shard] expected a range within {} tokens, got {}..{}",
-          size_, begin, end);
+  require(0 <= begin && begin <= end && end <= size_, "[shard] expected a range within {} tokens, got {}..{}", size_,
+          begin, end);
   const bool valid = width_ == 2 ? widen<uint16_t>(data_ + begin * 2, end - begin, vocabulary_, out)
                                  : widen<uint32_t>(data_ + begin * 4, end - begin, vocabulary_, out);
-  require(valid || begin == end, "[shard] a token is outside the vocabulary of {}: the shard is corrupt",
-          vocabulary_);
+  require(valid || begin == end, "[shard] a token is outside the vocabulary of {}: the shard is corrupt", vocabulary_);
 }
 
 std::vector<int32_t> TokenSpan::to_vector() const {
@@ -83,9 +82,7 @@ std::vector<int32_t> TokenSpan::to_vector() const {
   return tokens;
 }
 
-Shard::Shard(const std::string& path, ShardCheck check) : file_(path), bytes_(file_.bytes()) {
-  open(path, check);
-}
+Shard::Shard(const std::string& path, ShardCheck check) : file_(path), bytes_(file_.bytes()) { open(path, check); }
 Shard::Shard(std::span<const std::byte> bytes, const std::string& name, ShardCheck check) : bytes_(bytes) {
   open(name, check);
 }
@@ -93,8 +90,7 @@ Shard::Shard(std::span<const std::byte> bytes, const std::string& name, ShardChe
 void Shard::open(const std::string& name, ShardCheck check) {
   const std::string_view whole = as_text(bytes_);
   ShardHeader header;
-  require(whole.size() >= sizeof header + 8, "[shard] {}: expected a shard, got {} bytes", name,
-          whole.size());
+  require(whole.size() >= sizeof header + 8, "[shard] {}: expected a shard, got {} bytes", name, whole.size());
   std::memcpy(&header, whole.data(), sizeof header);
   require(std::memcmp(header.magic, kShardMagic, 8) == 0, "[shard] {}: not a Fude shard", name);
   require(header.version == kShardVersion, "[shard] {}: expected version {}, got {}", name, kShardVersion,
@@ -103,8 +99,8 @@ void Shard::open(const std::string& name, ShardCheck check) {
           "[shard] {}: the header is corrupt (checksum)", name);
   const auto layout = layout_of(header, whole.size());
   require(layout.has_value(),
-          "[shard] {}: the sizes in the header do not add up to the file's {} bytes: truncated or corrupt",
-          name, whole.size());
+          "[shard] {}: the sizes in the header do not add up to the file's {} bytes: truncated or corrupt", name,
+          whole.size());
   require(header.vocabulary >= 1 && header.vocabulary <= uint64_t(INT32_MAX) &&
               header.token_width == (header.vocabulary <= 65536 ? 2u : 4u),
           "[shard] {}: a vocabulary of {} does not go with tokens of {} bytes", name, header.vocabulary,
@@ -114,15 +110,15 @@ void Shard::open(const std::string& name, ShardCheck check) {
           "[shard] {}: the document index is corrupt (checksum)", name);
   std::memcpy(&checksum_, whole.data() + layout->end, 8);
   if (check == ShardCheck::everything)
-    require(checksum_ == checksum_of(whole.substr(0, layout->end)),
-            "[shard] {}: the contents are corrupt (checksum)", name);
+    require(checksum_ == checksum_of(whole.substr(0, layout->end)), "[shard] {}: the contents are corrupt (checksum)",
+            name);
 
   std::string_view names = whole.substr(layout->languages, header.language_bytes);
   require(is_valid_utf8(names), "[shard] {}: a language name is not UTF-8", name);
   while (!names.empty()) {
     const size_t end = names.find('\n');
-    require(end != names.npos && languages_.size() < kMaxLanguages,
-            "[shard] {}: the language names are malformed", name);
+    require(end != names.npos && languages_.size() < kMaxLanguages, "[shard] {}: the language names are malformed",
+            name);
     languages_.emplace_back(names.substr(0, end));
     names.remove_prefix(end + 1);
   }
@@ -136,10 +132,10 @@ void Shard::open(const std::string& name, ShardCheck check) {
     ShardEntry found;
     std::memcpy(&found, entry(i), sizeof found);
     require(i == 0 ? found.begin == 0 : found.begin >= begin && found.begin <= header.tokens,
-            "[shard] {}: document {} begins at token {}, after {} and within {} expected", name, i,
-            found.begin, begin, header.tokens);
-    require(found.text_bytes <= header.text_bytes - text_bytes,
-            "[shard] {}: document {} has more text than the shard", name, i);
+            "[shard] {}: document {} begins at token {}, after {} and within {} expected", name, i, found.begin, begin,
+            header.tokens);
+    require(found.text_bytes <= header.text_bytes - text_bytes, "[shard] {}: document {} has more text than the shard",
+            name, i);
     require(found.language < languages_.size(), "[shard] {}: document {} has language {} of {}", name, i,
             found.language, languages_.size());
     begin = found.begin;
@@ -150,8 +146,8 @@ void Shard::open(const std::string& name, ShardCheck check) {
 }
 
 const std::byte* Shard::entry(int64_t index) const {
-  require(index >= 0 && index < info_.documents, "[shard] expected a document below {}, got {}",
-          info_.documents, index);
+  require(index >= 0 && index < info_.documents, "[shard] expected a document below {}, got {}", info_.documents,
+          index);
   return index_ + index * int64_t(sizeof(ShardEntry));
 }
 
@@ -178,22 +174,20 @@ std::string_view Shard::language(int64_t index) const {
 ShardSet::ShardSet(const std::string& folder, ShardCheck check) : folder_(folder) {
   const std::string path = folder + "/shards.json";
   const Json manifest = parse_json(read_file(path, kManifestLimit), path);
-  require(
-      json_string(manifest, "format", path) == "fude-shards" && json_integer(manifest, "version", path) == 1,
-      "[shard] {}: expected the format fude-shards, version 1", path);
+  require(json_string(manifest, "format", path) == "fude-shards" && json_integer(manifest, "version", path) == 1,
+          "[shard] {}: expected the format fude-shards, version 1", path);
   require(json_boolean(manifest, "complete", path),
           "[shard] {} is not complete: run the same command again and it goes on where it stopped", folder);
   const auto shards = manifest.find("shards");
-  require(shards != manifest.end() && shards->is_array() && !shards->empty(),
-          "[shard] {}: expected a list of shards", path);
+  require(shards != manifest.end() && shards->is_array() && !shards->empty(), "[shard] {}: expected a list of shards",
+          path);
   info_.tokenizer_hash = json_string(manifest, "tokenizer", path);
   info_.vocabulary = json_integer(manifest, "vocabulary", path);
   std::string hashes;
   first_document_.push_back(0);
   for (const Json& row : *shards) {
     const std::string file = json_string(row, "file", path);
-    require(!file.empty() && file.find('/') == file.npos, "[shard] {}: '{}' is not a file of this folder",
-            path, file);
+    require(!file.empty() && file.find('/') == file.npos, "[shard] {}: '{}' is not a file of this folder", path, file);
     const Shard& shard = shards_.emplace_back(fmt::format("{}/{}", folder, file), check);
     const ShardInfo& info = shard.info();
     require(fmt::format("{:016x}", shard.checksum()) == json_string(row, "checksum", path),
@@ -211,8 +205,8 @@ ShardSet::ShardSet(const std::string& folder, ShardCheck check) : folder_(folder
 }
 
 std::pair<const Shard*, int64_t> ShardSet::find(int64_t index) const {
-  require(index >= 0 && index < info_.documents, "[shard] expected a document below {}, got {}",
-          info_.documents, index);
+  require(index >= 0 && index < info_.documents, "[shard] expected a document below {}, got {}", info_.documents,
+          index);
   const auto after = std::upper_bound(first_document_.begin(), first_document_.end(), index);
   const size_t shard = size_t(after - first_document_.begin()) - 1;
   return {&shards_[shard], index - first_document_[shard]};

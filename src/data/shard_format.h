@@ -40,7 +40,7 @@ static_assert(sizeof(ShardEntry) == 24);
 
 inline constexpr char kShardMagic[8] = {'F', 'U', 'D', 'E', 'S', 'H', 'R', 'D'};
 inline constexpr uint32_t kShardVersion = 1;
-inline constexpr size_t kMaxLanguages = 4096;  // in one shard
+inline constexpr size_t kMaxLanguages = 4096;                   // in one shard
 inline constexpr uint64_t kManifestLimit = uint64_t(64) << 20;  // bytes of shards.json
 
 inline uint64_t padded_to_8(uint64_t size) { return (size + 7) / 8 * 8; }

@@ -37,8 +37,8 @@ class ShardBuilder {
     const ShardEntry entry{header_.tokens, document.text.size(), uint64_t(language - languages_.begin())};
     if (language == languages_.end()) {
       require(document.language.find('\n') == std::string::npos && languages_.size() < kMaxLanguages,
-              "[shard] {}:{}: '{}' cannot be a language name (or is one of more than {})", document.file,
-              document.line, document.language, kMaxLanguages);
+              "[shard] {}:{}: '{}' cannot be a language name (or is one of more than {})", document.file, document.line,
+              document.language, kMaxLanguages);
       languages_.push_back(document.language);
     }
     index_.append(reinterpret_cast<const char*>(&entry), sizeof entry);
@@ -94,11 +94,9 @@ Json open_manifest(const DocumentSource& documents, const ShardOptions& options,
   Json found = parse_json(read_file(path, kManifestLimit), path);
   for (const char* key : {"format", "version", "corpus", "tokenizer", "vocabulary", "shard_tokens"})
     require(found.is_object() && found.contains(key) && found[key] == fresh[key],
-            "[shard] {} belongs to other work ('{}' differs): choose another folder or remove this one", path,
-            key);
+            "[shard] {} belongs to other work ('{}' differs): choose another folder or remove this one", path, key);
   json_boolean(found, "complete", path);
-  require(found.contains("shards") && found["shards"].is_array(), "[shard] {}: expected a list of shards",
-          path);
+  require(found.contains("shards") && found["shards"].is_array(), "[shard] {}: expected a list of shards", path);
   for (const Json& row : found["shards"]) {
     const std::string file = options.folder + "/" + json_string(row, "file", path);
     require(fmt::format("{:016x}", Shard(file).checksum()) == json_string(row, "checksum", path),
@@ -113,8 +111,7 @@ Json open_manifest(const DocumentSource& documents, const ShardOptions& options,
 Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardOptions& options) {
   require(options.vocabulary >= 1 && options.vocabulary <= INT32_MAX,
           "[shard] expected a vocabulary of 1..2^31-1, got {}", options.vocabulary);
-  require(options.shard_tokens >= 1, "[shard] expected shards of at least one token, got {}",
-          options.shard_tokens);
+  require(options.shard_tokens >= 1, "[shard] expected shards of at least one token, got {}", options.shard_tokens);
   make_directories(options.folder);
   const std::string path = options.folder + "/shards.json";
   Json manifest = open_manifest(documents, options, path);
@@ -143,9 +140,8 @@ Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardO
     tokens.clear();
     encode(document->text, tokens);
     for (const int32_t token : tokens)
-      require(token >= 0 && token < options.vocabulary,
-              "[shard] {}:{}: expected tokens below {}, the encoder gave {}", document->file, document->line,
-              options.vocabulary, token);
+      require(token >= 0 && token < options.vocabulary, "[shard] {}:{}: expected tokens below {}, the encoder gave {}",
+              document->file, document->line, options.vocabulary, token);
     shard.add(*document, tokens);
     if (shard.tokens() >= options.shard_tokens) finish_shard();
     if (options.progress) options.progress(documents.bytes_done(), documents.bytes_total());

@@ -12,8 +12,8 @@ constexpr int64_t kPrefillChunk = 512;
 
 int64_t context_for(const Transformer& model, int64_t wanted) {
   const int64_t most = model.config().context;
-  require(wanted >= 0 && wanted <= most, "[generate] the model's context is {} tokens, {} were asked for",
-          most, wanted);
+  require(wanted >= 0 && wanted <= most, "[generate] the model's context is {} tokens, {} were asked for", most,
+          wanted);
   return wanted == 0 ? most : wanted;
 }
 
@@ -28,8 +28,7 @@ Generator::Generator(const Transformer& model, const Kernels& kernels, int64_t c
     : model_(model),
       kernels_(kernels),
       context_(context_for(model, context)),
-      cache_(model.device(), model.config().layers, model.config().kv_heads, model.config().head_size,
-             context_) {}
+      cache_(model.device(), model.config().layers, model.config().kv_heads, model.config().head_size, context_) {}
 
 std::vector<float> Generator::run(const std::vector<int32_t>& tokens) {
   // At least the last token runs again: its logits are what is asked for.
@@ -57,16 +56,14 @@ FinishReason Generator::generate(const std::vector<int32_t>& prompt, const Gener
                                  const std::atomic<bool>* cancel) {
   check(options.sampling);
   require(!prompt.empty(), "[generate] expected a prompt of at least one token");
-  require(int64_t(prompt.size()) < context_,
-          "[generate] the prompt has {} tokens, the context has room for {}", prompt.size(), context_ - 1);
+  require(int64_t(prompt.size()) < context_, "[generate] the prompt has {} tokens, the context has room for {}",
+          prompt.size(), context_ - 1);
   std::vector<int32_t> tokens = prompt;
   for (int64_t made = 0; made < options.max_tokens; ++made) {
     if (cancel != nullptr && cancel->load()) return FinishReason::cancelled;
     if (int64_t(tokens.size()) >= context_) return FinishReason::context;
-    const SampledToken next =
-        sample_token(run(tokens), tokens, made, options.sampling, int64_t(tokens.size()));
-    if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), next.token) !=
-        options.stop_tokens.end())
+    const SampledToken next = sample_token(run(tokens), tokens, made, options.sampling, int64_t(tokens.size()));
+    if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), next.token) != options.stop_tokens.end())
       return FinishReason::stop;
     tokens.push_back(next.token);
     if (!on_token(next)) return FinishReason::stop;
@@ -89,8 +86,7 @@ Device::Usage plan_generation_memory(const ModelConfig& config, int64_t context,
   return device.usage();
 }
 
-std::vector<float> score_tokens(const Transformer& model, const Kernels& kernels,
-                                const std::vector<int32_t>& tokens) {
+std::vector<float> score_tokens(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens) {
   require(tokens.size() >= 2 && int64_t(tokens.size()) <= model.config().context,
           "[score] expected 2 to {} tokens, got {}", model.config().context, tokens.size());
   const Pass pass{model.device(), kernels};

@@ -31,7 +31,8 @@ class Generator {
   // Gives out tokens one by one; `on_token` returns false to end the answer (reason stop). Error for an empty prompt or
   // one that leaves no room in the context. `cancel`, if given, is read before each token.
   FinishReason generate(const std::vector<int32_t>& prompt, const GenerationOptions& options,
-                        const std::function<bool(const SampledToken&)>& on_token, const std::atomic<bool>* cancel = nullptr);
+                        const std::function<bool(const SampledToken&)>& on_token,
+                        const std::atomic<bool>* cancel = nullptr);
 
   int64_t context() const { return context_; }
   // Forgets the cached tokens (after the weights changed).
@@ -48,7 +49,8 @@ class Generator {
   std::vector<int32_t> cached_;
 };
 
-// Bytes by purpose at the high-water mark of generating with a context of so many tokens (0: the model's), prompt included.
+// Bytes by purpose at the high-water mark of generating with a context of so many tokens (0: the model's), prompt
+// included.
 Device::Usage plan_generation_memory(const ModelConfig& config, int64_t context, DType compute = DType::f32);
 
 // The log-probability of each token after the first, given those before it (nats).

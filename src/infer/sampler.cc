@@ -47,12 +47,10 @@ void check(const SamplingOptions& o) {
 }
 
 SampledToken sample_token(std::span<const float> logprobs_V, std::span<const int32_t> seen, int64_t generated,
-                    const SamplingOptions& o, int64_t position) {
+                          const SamplingOptions& o, int64_t position) {
   require(!logprobs_V.empty(), "[sampling] expected log-probabilities");
-  const bool are_numbers =
-      std::none_of(logprobs_V.begin(), logprobs_V.end(), [](float x) { return std::isnan(x); });
-  require(are_numbers,
-          "[sampling] the model's log-probabilities are not numbers (NaN); its weights are damaged");
+  const bool are_numbers = std::none_of(logprobs_V.begin(), logprobs_V.end(), [](float x) { return std::isnan(x); });
+  require(are_numbers, "[sampling] the model's log-probabilities are not numbers (NaN); its weights are damaged");
   require(generated >= 0 && generated <= int64_t(seen.size()), "[sampling] generated exceeds what was seen");
   for (int32_t token : seen)
     require(token >= 0 && size_t(token) < logprobs_V.size(), "[sampling] token {} is not in the vocabulary", token);
@@ -82,7 +80,8 @@ SampledToken sample_token(std::span<const float> logprobs_V, std::span<const int
     total += weights[i] = std::exp((scores[size_t(order[i])] - top) / o.temperature);
   size_t kept = 0;
   double mass = 0;
-  while (kept < order.size() && (kept == 0 || (mass < o.top_p * total && weights[kept] >= o.min_p))) mass += weights[kept++];
+  while (kept < order.size() && (kept == 0 || (mass < o.top_p * total && weights[kept] >= o.min_p)))
+    mass += weights[kept++];
 
   const double draw = Random{o.seed, kSamplingStream, uint64_t(position)}.uniform() * mass;
   size_t chosen = 0;

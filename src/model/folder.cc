@@ -151,8 +151,7 @@ void save_model(const Transformer& model, const std::string& folder) {
     }
   }
   write_safetensors(folder + "/model.safetensors", outputs);
-  write_file(folder + "/config.json",
-             architecture_of(model.config().family).write(model.config()).dump(2) + "\n");
+  write_file(folder + "/config.json", architecture_of(model.config().family).write(model.config()).dump(2) + "\n");
 }
 
 }  // namespace fude

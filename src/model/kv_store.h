@@ -28,7 +28,8 @@ class KvCache : public KvStore {
  public:
   // Room for `capacity` positions of one sequence.
   KvCache(Device& device, int64_t layers, int64_t kv_heads, int64_t head_size, int64_t capacity);
-  // Batches of one sequence, positions continuing what is kept (or going back to any earlier one, which drops the rest).
+  // Batches of one sequence, positions continuing what is kept (or going back to any earlier one, which drops the
+  // rest).
   KvView put(int64_t layer, const Tensor& k_NGD, const Tensor& v_NGD, const TokenBatch& batch) override;
   int64_t capacity() const { return capacity_; }
 

@@ -18,7 +18,8 @@ using Layout = Parameter::Layout;
 
 std::string named(const std::string& pattern, int64_t layer) {
   const size_t hole = pattern.find("{}");
-  return hole == std::string::npos ? pattern : pattern.substr(0, hole) + std::to_string(layer) + pattern.substr(hole + 2);
+  return hole == std::string::npos ? pattern
+                                   : pattern.substr(0, hole) + std::to_string(layer) + pattern.substr(hole + 2);
 }
 
 // "….weight" → "….bias"
@@ -67,24 +68,26 @@ Transformer::Transformer(Device& device, const ModelConfig& config, Precision pr
   check(config_);
   const Architecture& family = architecture_of(config_.family);
   require(family.read(family.write(config_)) == config_,
-          "[model] the family '{}' has no model with these settings (norm, MLP, QK-norm, bias, head or rope)", config_.family);
+          "[model] the family '{}' has no model with these settings (norm, MLP, QK-norm, bias, head or rope)",
+          config_.family);
   const TensorNames& names = family.names;
   const int64_t c = config_.width, d = config_.head_size, f = config_.feed_forward;
   Builder build{device_, config_, names, precision};
   embedding_ = build.matrix({{names.embedding, config_.vocabulary}}, c);
-  if (!config_.has_rope)
-    positions_ = build.matrix({{names.positions, config_.context}}, c);
+  if (!config_.has_rope) positions_ = build.matrix({{names.positions, config_.context}}, c);
   for (int64_t layer = 0; layer < config_.layers; ++layer) {
     build.layer = layer;
-    auto block = std::make_unique<Block>(Block{
-        build.norm(names.attention_norm), build.norm(names.mlp_norm),
-        build.linear(names.qkv, {config_.heads * d, config_.kv_heads * d, config_.kv_heads * d}, c),
-        build.linear({names.out}, {c}, config_.heads * d),
-        config_.mlp == MlpKind::silu_gated ? build.linear(names.up, {f, f}, c) : build.linear(names.up, {f}, c),
-        build.linear({names.down}, {c}, f),
-        {},
-        {}});
-    if (config_.has_qk_norm) block->q_norm = build.vector(names.q_norm, d), block->k_norm = build.vector(names.k_norm, d);
+    auto block = std::make_unique<Block>(
+        Block{build.norm(names.attention_norm),
+              build.norm(names.mlp_norm),
+              build.linear(names.qkv, {config_.heads * d, config_.kv_heads * d, config_.kv_heads * d}, c),
+              build.linear({names.out}, {c}, config_.heads * d),
+              config_.mlp == MlpKind::silu_gated ? build.linear(names.up, {f, f}, c) : build.linear(names.up, {f}, c),
+              build.linear({names.down}, {c}, f),
+              {},
+              {}});
+    if (config_.has_qk_norm)
+      block->q_norm = build.vector(names.q_norm, d), block->k_norm = build.vector(names.k_norm, d);
     blocks_.push_back(std::move(block));
   }
   final_norm_ = build.norm(names.final_norm);

@@ -8,11 +8,10 @@ inline double sum_of_squares(Threads& threads, const Tensor& x) {
   threads.parallel_for(blocks, 16, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       Lanes squares{};
-      for_lanes(block * kBlock, std::min(size, (block + 1) * kBlock),
-                [&](int64_t i, auto n) FUDE_INLINE_BODY {
-                  const Lanes v = load_first(p + i, n);
-                  squares = fma(v, v, squares);
-                });
+      for_lanes(block * kBlock, std::min(size, (block + 1) * kBlock), [&](int64_t i, auto n) FUDE_INLINE_BODY {
+        const Lanes v = load_first(p + i, n);
+        squares = fma(v, v, squares);
+      });
       sums[block] = sum(squares);
     }
   });
@@ -40,13 +39,12 @@ inline void pack_bf16(Threads& threads, const Tensor& values, Tensor& packed) {
   });
 }
 
-inline void adamw(Threads& threads, const Tensor& gradient, const AdamWStep& step, Tensor& values,
-                  Tensor& mean, Tensor& variance, Tensor& packed) {
+inline void adamw(Threads& threads, const Tensor& gradient, const AdamWStep& step, Tensor& values, Tensor& mean,
+                  Tensor& variance, Tensor& packed) {
   const int64_t size = values.size();
   const float* g = gradient.data<float>();
   float *w = values.data<float>(), *m = mean.data<float>(), *v = variance.data<float>();
-  const float keep = 1.0f - step.learning_rate * step.weight_decay,
-              size1 = step.learning_rate / step.correction1;
+  const float keep = 1.0f - step.learning_rate * step.weight_decay, size1 = step.learning_rate / step.correction1;
   const float root2 = 1.0f / __builtin_sqrtf(step.correction2);
   BFloat16* pairs = packed.type() == DType::bf16 ? packed.data<BFloat16>() : nullptr;
   threads.parallel_for((size + kLanes - 1) / kLanes, 512, [&](int64_t begin, int64_t end) {

@@ -7,7 +7,8 @@ Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const 
   const Shape& k = kv.k_RGD.shape();
   require(q.rank() == 3 && k.rank() == 3 && q[2] == k[2] && q[1] % k[1] == 0,
           "[attention] expected heads that divide and equal head sizes, got q {} and k {}", q.text(), k.text());
-  require(kv.v_RGD.shape() == k && q[0] == batch.size(), "[attention] expected v {} and {} rows of q", k.text(), batch.size());
+  require(kv.v_RGD.shape() == k && q[0] == batch.size(), "[attention] expected v {} and {} rows of q", k.text(),
+          batch.size());
   require(int64_t(kv.first_block.size()) == batch.sequences(), "[attention] expected {} sequences of keys, got {}",
           batch.sequences(), kv.first_block.size());
   Tensor o_NHD = pass.empty(q), lse_NH = pass.empty({q[0], q[1]});

@@ -3,8 +3,8 @@
 //   o[n,h,:] = Σ over keys j ≤ position(n) of softmax_j(q[n,h]·k[j,g] / √D) · v[j,g,:],   g = h / (H/G)
 //
 // Keys form blocks of 256 absolute positions. A block's maximum, sum and output are its own, over its visible keys;
-// blocks are merged serially in position order, at every length. Scores are one chain over D per key, sums run in sixteen
-// lanes, outputs are one chain over the block's keys: chunked prefill, decode and training give the same bits.
+// blocks are merged serially in position order, at every length. Scores are one chain over D per key, sums run in
+// sixteen lanes, outputs are one chain over the block's keys: chunked prefill, decode and training give the same bits.
 // Backward needs the batch's own keys and values (training), positions from 0.
 #pragma once
 

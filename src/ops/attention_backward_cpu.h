@@ -36,8 +36,7 @@ inline void put_rows(const float* from, int64_t stride, int64_t count, int64_t d
 }
 
 // From scores and dP to P and dS, in place, for one query that sees the first `visible` of `count` keys.
-inline void weights_of_row(float* p, float* ds, int64_t visible, int64_t count, float scale, float lse,
-                           float delta) {
+inline void weights_of_row(float* p, float* ds, int64_t visible, int64_t count, float scale, float lse, float delta) {
   for (int64_t j = 0; j < count; j += kLanes) {
     const int64_t n = std::clamp<int64_t>(visible - j, 0, kLanes);
     const Lanes score = keep_first(load(p + j), n, kMinusInfinity);
@@ -56,10 +55,8 @@ inline void go_back(const AttentionShape& s, const AttentionCell& cell, const At
   float *dq = take(kSide * s.stride), *dk = take(kSide * s.stride), *dv = take(kSide * s.stride);
   float *p = take(kSide * kSideStride), *ds = take(kSide * kSideStride);
 
-  const int64_t first_key = cell.key_block * kKeyBlock,
-                last_key = std::min(cell.length, first_key + kKeyBlock);
-  const int64_t first_query = cell.query_block * kKeyBlock,
-                last_query = std::min(cell.length, first_query + kKeyBlock);
+  const int64_t first_key = cell.key_block * kKeyBlock, last_key = std::min(cell.length, first_key + kKeyBlock);
+  const int64_t first_query = cell.query_block * kKeyBlock, last_query = std::min(cell.length, first_query + kKeyBlock);
   for (int64_t key = first_key; key < last_key; key += kSide) {
     const int64_t count_k = std::min(kSide, last_key - key);
     const int64_t at_k = (cell.block_rows[cell.key_block] + key - first_key) * width + cell.kv_head * s.d;
@@ -79,30 +76,29 @@ inline void go_back(const AttentionShape& s, const AttentionCell& cell, const At
         for (int64_t row = 0; row < count_q; row += kTileRows) {
           const int64_t rows = std::min(kTileRows, count_q - row), at_p = row * kSideStride;
           for (int64_t j = 0; j < visible(row + rows - 1); j += kTileLanes) {
-            multiply({queries + row * s.stride, s.stride, 1, turned_k + j * s.d, kTileLanes, p + at_p + j,
-                      kSideStride, s.d},
-                     rows, kTileLanes);
-            multiply({douts + row * s.stride, s.stride, 1, turned_v + j * s.d, kTileLanes, ds + at_p + j,
-                      kSideStride, s.d},
-                     rows, kTileLanes);
+            multiply(
+                {queries + row * s.stride, s.stride, 1, turned_k + j * s.d, kTileLanes, p + at_p + j, kSideStride, s.d},
+                rows, kTileLanes);
+            multiply(
+                {douts + row * s.stride, s.stride, 1, turned_v + j * s.d, kTileLanes, ds + at_p + j, kSideStride, s.d},
+                rows, kTileLanes);
           }
           for (int64_t r = row; r < row + rows; ++r) {
             const int64_t at_row = (token + r) * s.heads + head;
-            weights_of_row(p + r * kSideStride, ds + r * kSideStride, visible(r), count_k, s.scale,
-                           g.lse[at_row], g.delta[at_row]);
+            weights_of_row(p + r * kSideStride, ds + r * kSideStride, visible(r), count_k, s.scale, g.lse[at_row],
+                           g.delta[at_row]);
           }
-          multiply({ds + at_p, kSideStride, 1, keys, s.stride, dq + row * s.stride, s.stride,
-                    visible(row + rows - 1)},
+          multiply({ds + at_p, kSideStride, 1, keys, s.stride, dq + row * s.stride, s.stride, visible(row + rows - 1)},
                    rows, s.padded);
         }
         put_rows(dq, s.stride, count_q, s.d, g.add_q || key > 0, g.dq + at_q, q_width);
         for (int64_t j = 0; j < count_k; j += kTileRows) {
           const int64_t rows = std::min(kTileRows, count_k - j), from = std::max<int64_t>(0, key + j - query);
-          multiply({p + from * kSideStride + j, 1, kSideStride, douts + from * s.stride, s.stride,
-                    dv + j * s.stride, s.stride, count_q - from, nullptr, add},
+          multiply({p + from * kSideStride + j, 1, kSideStride, douts + from * s.stride, s.stride, dv + j * s.stride,
+                    s.stride, count_q - from, nullptr, add},
                    rows, s.padded);
-          multiply({ds + from * kSideStride + j, 1, kSideStride, queries + from * s.stride, s.stride,
-                    dk + j * s.stride, s.stride, count_q - from, nullptr, add},
+          multiply({ds + from * kSideStride + j, 1, kSideStride, queries + from * s.stride, s.stride, dk + j * s.stride,
+                    s.stride, count_q - from, nullptr, add},
                    rows, s.padded);
         }
         add = true;
@@ -114,8 +110,8 @@ inline void go_back(const AttentionShape& s, const AttentionCell& cell, const At
 }
 
 inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Tensor& q_NHD, const KvView& kv,
-                               const TokenBatch& batch, const Tensor& o_NHD, const Tensor& lse_NH,
-                               GradientPlace dq_NHD, GradientPlace dk_NGD, GradientPlace dv_NGD) {
+                               const TokenBatch& batch, const Tensor& o_NHD, const Tensor& lse_NH, GradientPlace dq_NHD,
+                               GradientPlace dk_NGD, GradientPlace dv_NGD) {
   const AttentionShape s(q_NHD, kv);
   const float *dout = do_NHD.data<float>(), *o = o_NHD.data<float>();
   const int64_t rows = lse_NH.size();
@@ -143,8 +139,7 @@ inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Ten
                              dv_NGD.add};
   int64_t most_blocks = 0;
   for (int64_t sequence = 0; sequence < batch.sequences(); ++sequence) {
-    const int64_t length =
-        batch.sequence_starts[size_t(sequence) + 1] - batch.sequence_starts[size_t(sequence)];
+    const int64_t length = batch.sequence_starts[size_t(sequence) + 1] - batch.sequence_starts[size_t(sequence)];
     most_blocks = std::max(most_blocks, (length + kKeyBlock - 1) / kKeyBlock);
   }
   std::vector<AttentionCell> cells;
@@ -155,8 +150,7 @@ inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Ten
       const int64_t first = batch.sequence_starts[size_t(sequence)];
       const int64_t length = batch.sequence_starts[size_t(sequence) + 1] - first;
       const int64_t blocks = (length + kKeyBlock - 1) / kKeyBlock;
-      for (int64_t key_block = std::max<int64_t>(0, diagonal - blocks + 1); key_block <= diagonal / 2;
-           ++key_block)
+      for (int64_t key_block = std::max<int64_t>(0, diagonal - blocks + 1); key_block <= diagonal / 2; ++key_block)
         for (int64_t kv_head = 0; kv_head < s.kv_heads; ++kv_head) {
           cells.push_back({kv_head, first, length, kv.block_rows.data() + kv.first_block[size_t(sequence)],
                            diagonal - key_block, key_block});
@@ -164,10 +158,9 @@ inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Ten
           work += 5.0 * side * side * double(s.group * s.d);
         }
     }
-    threads.parallel_for(int64_t(cells.size()), items_per_chunk(cells.size(), work),
-                         [&](int64_t begin, int64_t end) {
-                           for (int64_t i = begin; i < end; ++i) go_back(s, cells[size_t(i)], g);
-                         });
+    threads.parallel_for(int64_t(cells.size()), items_per_chunk(cells.size(), work), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) go_back(s, cells[size_t(i)], g);
+    });
   }
 }
 

@@ -11,8 +11,7 @@
 namespace {
 
 inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-inline constexpr int64_t kItemRows =
-    192;  // a multiple of every tile's rows; turning keys for them costs little
+inline constexpr int64_t kItemRows = 192;  // a multiple of every tile's rows; turning keys for them costs little
 
 struct AttentionShape {
   int64_t heads, kv_heads, group, d;
@@ -38,8 +37,8 @@ struct Partial {
 };
 
 // Adds a later block's partial of rows [row, row + count), count ≤ kTileRows ≤ 16; the first block is copied.
-inline void merge(const Partial& all, int64_t row, const Partial& block, int64_t block_row, int64_t count,
-                  int64_t d, bool is_first) {
+inline void merge(const Partial& all, int64_t row, const Partial& block, int64_t block_row, int64_t count, int64_t d,
+                  bool is_first) {
   float *maxima = all.maxima + row, *sums = all.sums + row;
   const Lanes new_max = load_first(block.maxima + block_row, count),
               new_sum = load_first(block.sums + block_row, count);
@@ -58,8 +57,7 @@ inline void merge(const Partial& all, int64_t row, const Partial& block, int64_t
     const float* from = block.out + (block_row + r) * block.stride;
     for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
       const Lanes x = load_first(from + i, n);
-      store_first(to + i,
-                  is_first ? x : fma(load_first(to + i, n), broadcast(old_scale[r]), x * new_scale[r]), n);
+      store_first(to + i, is_first ? x : fma(load_first(to + i, n), broadcast(old_scale[r]), x * new_scale[r]), n);
     });
   }
 }
@@ -73,8 +71,7 @@ inline void softmax_of_block(float* scores, int64_t count, float scale, float* m
   });
   const float shift = largest(top) * scale;
   for_lanes(0, count, [&](int64_t j, auto n) FUDE_INLINE_BODY {
-    const Lanes e =
-        exp(fma(keep_first(load(scores + j), n, kMinusInfinity), broadcast(scale), broadcast(-shift)));
+    const Lanes e = exp(fma(keep_first(load(scores + j), n, kMinusInfinity), broadcast(scale), broadcast(-shift)));
     all = all + e;
     store(scores + j, e);
   });
@@ -102,8 +99,7 @@ struct AttentionForward {
   float *o, *lse, *slots;
 
   Partial slot(const AttentionSequence& sequence, int64_t block, int64_t kv_head) const {
-    const int64_t size = partial_size(kTileRows, shape.stride),
-                  at = sequence.slot + block * shape.kv_heads + kv_head;
+    const int64_t size = partial_size(kTileRows, shape.stride), at = sequence.slot + block * shape.kv_heads + kv_head;
     return partial_at(slots + at * size, kTileRows, shape.stride);
   }
   // Gathers rows [row, row + count) of the tokens from `first` on, and how many of a block's keys each sees.
@@ -129,8 +125,7 @@ struct AttentionForward {
     }
   }
   void attend_many(const AttentionSequence& sequence, int64_t first, int64_t last, int64_t kv_head) const;
-  void attend_few(const AttentionSequence& sequence, int64_t block, int64_t first_head,
-                  int64_t last_head) const;
+  void attend_few(const AttentionSequence& sequence, int64_t block, int64_t first_head, int64_t last_head) const;
   void merge_slots(const AttentionSequence& sequence, int64_t kv_head) const;
 };
 
@@ -139,9 +134,8 @@ inline void AttentionForward::attend_many(const AttentionSequence& sequence, int
   const AttentionShape& s = shape;
   const int64_t rows = (last - first) * s.group, width = s.kv_heads * s.d,
                 position = sequence.position + first - sequence.first;
-  float* at =
-      scratch(ScratchUse::rows, kTileRows * (kKeyBlock + s.stride) + kKeyBlock * (s.padded + s.stride) +
-                                    partial_size(kTileRows, s.stride) + partial_size(rows, s.stride));
+  float* at = scratch(ScratchUse::rows, kTileRows * (kKeyBlock + s.stride) + kKeyBlock * (s.padded + s.stride) +
+                                            partial_size(kTileRows, s.stride) + partial_size(rows, s.stride));
   const auto take = [&](int64_t size) { return std::exchange(at, at + size); };
   float *scores = take(kTileRows * kKeyBlock), *queries = take(kTileRows * s.stride);
   float *turned = take(kKeyBlock * s.padded), *values = take(kKeyBlock * s.stride);
@@ -154,8 +148,7 @@ inline void AttentionForward::attend_many(const AttentionSequence& sequence, int
       turn_keys(k + at_block + key * width, width, std::min(kTileLanes, keys - key), s.d, turned + key * s.d);
     copy_rows(v + at_block, width, keys, s.d, values, s.stride);
     // Tokens before the block see none of it.
-    for (int64_t row = std::max<int64_t>(0, block * kKeyBlock - position) * s.group; row < rows;
-         row += kTileRows) {
+    for (int64_t row = std::max<int64_t>(0, block * kKeyBlock - position) * s.group; row < rows; row += kTileRows) {
       const int64_t count = std::min(kTileRows, rows - row);
       int64_t visible[kTileRows];
       gather(first, position, kv_head, row, count, block, queries, visible);
@@ -164,8 +157,7 @@ inline void AttentionForward::attend_many(const AttentionSequence& sequence, int
                  kTileLanes);
       for (int64_t r = 0; r < count; ++r)
         softmax_of_block(scores + r * kKeyBlock, visible[r], s.scale, part.maxima + r, part.sums + r);
-      multiply({scores, kKeyBlock, 1, values, s.stride, part.out, s.stride, visible[0], visible}, count,
-               s.padded);
+      multiply({scores, kKeyBlock, 1, values, s.stride, part.out, s.stride, visible[0], visible}, count, s.padded);
       merge(all, row, part, 0, count, s.d, block == 0);
     }
   }
@@ -176,12 +168,11 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
                                          int64_t last_head) const {
   constexpr int64_t kValueRows = 32;
   const AttentionShape& s = shape;
-  const int64_t width = s.kv_heads * s.d, heads = last_head - first_head,
-                at_block = sequence.block_rows[block] * width;
+  const int64_t width = s.kv_heads * s.d, heads = last_head - first_head, at_block = sequence.block_rows[block] * width;
   const int64_t row = std::max<int64_t>(0, block * kKeyBlock - sequence.position) * s.group;
   const int64_t count = (sequence.last - sequence.first) * s.group - row;
-  float* at = scratch(ScratchUse::rows, heads * kTileRows * (kKeyBlock + s.stride) + kTileLanes * s.padded +
-                                            kValueRows * s.stride);
+  float* at = scratch(ScratchUse::rows,
+                      heads * kTileRows * (kKeyBlock + s.stride) + kTileLanes * s.padded + kValueRows * s.stride);
   const auto take = [&](int64_t size) { return std::exchange(at, at + size); };
   float *scores = take(heads * kTileRows * kKeyBlock), *queries = take(heads * kTileRows * s.stride);
   float *turned = take(kTileLanes * s.padded), *values = take(kValueRows * s.stride);
@@ -194,10 +185,9 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
   const int64_t most = visible[count - 1];
   for (int64_t key = 0; key < most; key += kTileLanes)
     for (int64_t head = first_head; head < last_head; ++head) {
-      turn_keys(k + at_block + key * width + head * s.d, width, std::min(kTileLanes, most - key), s.d,
-                turned);
-      multiply({queries_of(head), s.stride, 1, turned, kTileLanes, scores_of(head) + key, kKeyBlock, s.d},
-               count, kTileLanes);
+      turn_keys(k + at_block + key * width + head * s.d, width, std::min(kTileLanes, most - key), s.d, turned);
+      multiply({queries_of(head), s.stride, 1, turned, kTileLanes, scores_of(head) + key, kKeyBlock, s.d}, count,
+               kTileLanes);
     }
   for (int64_t head = first_head; head < last_head; ++head) {
     const Partial part = slot(sequence, block, head);
@@ -234,8 +224,8 @@ inline int64_t items_per_chunk(size_t items, double work) {
   return std::max<int64_t>(1, int64_t(65536.0 * double(items) / std::max(work, 1.0)));
 }
 
-inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch,
-                      Tensor& o_NHD, Tensor& lse_NH) {
+inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch, Tensor& o_NHD,
+                      Tensor& lse_NH) {
   AttentionForward forward{AttentionShape(q_NHD, kv),
                            q_NHD.data<float>(),
                            kv.k_RGD.data<float>(),
@@ -266,8 +256,7 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
   // All heads of a block at a time, if there are blocks enough for all threads.
   const int64_t blocks = slots / s.kv_heads,
                 shares = std::max<int64_t>(1, 2 * threads.count() / std::max<int64_t>(1, blocks));
-  const int64_t heads = std::max<int64_t>(1, s.kv_heads / shares),
-                tokens = std::max<int64_t>(1, kItemRows / s.group);
+  const int64_t heads = std::max<int64_t>(1, s.kv_heads / shares), tokens = std::max<int64_t>(1, kItemRows / s.group);
   for (const AttentionSequence& sequence : sequences) {
     if (sequence.slot >= 0) {
       for (int64_t block = 0; block < sequence.blocks(); ++block)
@@ -282,16 +271,15 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
         }
     }
   }
-  threads.parallel_for(int64_t(items.size()), items_per_chunk(items.size(), work),
-                       [&](int64_t begin, int64_t end) {
-                         for (int64_t i = begin; i < end; ++i) {
-                           const Item& item = items[size_t(i)];
-                           if (item.sequence->slot >= 0)
-                             forward.attend_few(*item.sequence, item.head, item.first, item.last);
-                           else
-                             forward.attend_many(*item.sequence, item.first, item.last, item.head);
-                         }
-                       });
+  threads.parallel_for(int64_t(items.size()), items_per_chunk(items.size(), work), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const Item& item = items[size_t(i)];
+      if (item.sequence->slot >= 0)
+        forward.attend_few(*item.sequence, item.head, item.first, item.last);
+      else
+        forward.attend_many(*item.sequence, item.first, item.last, item.head);
+    }
+  });
   threads.parallel_for(int64_t(sequences.size()) * s.kv_heads, 64, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       if (const AttentionSequence& sequence = sequences[size_t(i / s.kv_heads)]; sequence.slot >= 0)

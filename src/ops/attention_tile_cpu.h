@@ -44,8 +44,7 @@ FUDE_INLINE void run_tile(const Product& p, std::index_sequence<I...>, std::inde
   if (p.depths != nullptr)
     for (int64_t t = p.depth; t < p.depths[R - 1]; ++t) {
       const Part lanes[V] = {load_part(b + int64_t(J) * kPartLanes)...};
-      ((acc[I] = t < p.depths[I / V] ? fma(fill_part(a[int64_t(I / V) * row_stride]), lanes[I % V], acc[I])
-                                     : acc[I]),
+      ((acc[I] = t < p.depths[I / V] ? fma(fill_part(a[int64_t(I / V) * row_stride]), lanes[I % V], acc[I]) : acc[I]),
        ...);
       a += step, b += lane_stride;
     }
@@ -100,8 +99,7 @@ inline void turn_keys(const float* keys, int64_t stride, int64_t count, int64_t 
     int64_t i = 0;
     for (; i + 4 <= d; i += 4) {
       const auto pair = [&](int64_t key) FUDE_INLINE_BODY {
-        const __m128 low = _mm_loadu_ps(from + key * stride + i),
-                     high = _mm_loadu_ps(from + (key + 4) * stride + i);
+        const __m128 low = _mm_loadu_ps(from + key * stride + i), high = _mm_loadu_ps(from + (key + 4) * stride + i);
         return _mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1);
       };
       const __m256 r0 = pair(0), r1 = pair(1), r2 = pair(2), r3 = pair(3);
@@ -126,11 +124,9 @@ inline void turn_keys(const float* keys, int64_t stride, int64_t count, int64_t 
 
 // Copies rows of d elements, `stride` apart, to rows `to_stride` apart, with zeros up to a multiple of
 // kTileLanes.
-inline void copy_rows(const float* from, int64_t stride, int64_t count, int64_t d, float* to,
-                      int64_t to_stride) {
+inline void copy_rows(const float* from, int64_t stride, int64_t count, int64_t d, float* to, int64_t to_stride) {
   for (int64_t row = 0; row < count; ++row, from += stride, to += to_stride) {
-    for_lanes(0, d,
-              [&](int64_t i, auto n) FUDE_INLINE_BODY { store_first(to + i, load_first(from + i, n), n); });
+    for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY { store_first(to + i, load_first(from + i, n), n); });
     std::fill(to + d, to + rounded_up(d, kTileLanes), 0.0f);
   }
 }

@@ -25,8 +25,8 @@ class Gradients {
   virtual Tensor of(const Tensor& tensor) const = 0;
   virtual GradientPlace into(uint64_t id, const Shape& shape) = 0;
   GradientPlace into(const Tensor& tensor) { return into(tensor.id(), tensor.shape()); }
-  // Makes `gradient` that of the tensor with this id, without a copy, unless there is one already (then: false). Several
-  // tensors may share one; whoever adds to it through `into` gets a copy first.
+  // Makes `gradient` that of the tensor with this id, without a copy, unless there is one already (then: false).
+  // Several tensors may share one; whoever adds to it through `into` gets a copy first.
   virtual bool share(uint64_t id, const Tensor& gradient) = 0;
   virtual GradientPlace into(const Parameter& parameter) = 0;
 

@@ -8,8 +8,8 @@ std::vector<float> classifier_loss(const Pass& pass, const Tensor& x_NC, const P
                                    const std::vector<int32_t>& targets_N, Gradients* gradients, float scale) {
   require(x_NC.cols() == weight_VC.cols(), "[classifier_loss] expected {} columns, got {}", weight_VC.cols(),
           x_NC.cols());
-  require(int64_t(targets_N.size()) == x_NC.rows(), "[classifier_loss] expected {} targets, got {}",
-          x_NC.rows(), targets_N.size());
+  require(int64_t(targets_N.size()) == x_NC.rows(), "[classifier_loss] expected {} targets, got {}", x_NC.rows(),
+          targets_N.size());
   for (int32_t target : targets_N)
     require(target >= -1 && target < weight_VC.rows(), "[classifier_loss] expected targets below {}, got {}",
             weight_VC.rows(), target);

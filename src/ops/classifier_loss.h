@@ -3,7 +3,8 @@
 //   loss[n] = log Σ over v of e^(logits[n,v]) - logits[n, target[n]],   logits = x · weightᵀ;   0 where target is -1
 //
 // With gradients given it also adds  scale · d(Σ loss)/dx  and  …/dweight  to them, chunk by chunk.
-// log_softmax is the same arithmetic for a whole row: (maximum, sum) per 1,024 entries in sixteen lanes, merged in order.
+// log_softmax is the same arithmetic for a whole row: (maximum, sum) per 1,024 entries in sixteen lanes, merged in
+// order.
 #pragma once
 
 #include "ops/pass.h"

@@ -13,8 +13,7 @@ struct LogSumExp {
 // Calls each_exp(i, e^(x[i] - shift), n) with the block's shift where it is computed, and each_block(block,
 // shift).
 template <class EachExp, class EachBlock>
-FUDE_INLINE LogSumExp log_sum_exp(const float* x, int64_t size, const EachExp& each_exp,
-                                  const EachBlock& each_block) {
+FUDE_INLINE LogSumExp log_sum_exp(const float* x, int64_t size, const EachExp& each_exp, const EachBlock& each_block) {
   LogSumExp all;
   for (int64_t first = 0; first < size; first += kLogitBlock) {
     const int64_t last = std::min(size, first + kLogitBlock);
@@ -47,9 +46,8 @@ inline LogSumExp softmax_in_place(float* x, int64_t size, float* shifts, float s
       [&](int64_t block, float shift) FUDE_INLINE_BODY { shifts[block] = shift; });
   for (int64_t first = 0; first < size; first += kLogitBlock) {
     const float factor = exp_of(shifts[first / kLogitBlock] - all.maximum) * (scale / all.sum);
-    for_lanes(first, std::min(size, first + kLogitBlock), [&](int64_t i, auto n) FUDE_INLINE_BODY {
-      store_first(x + i, load_first(x + i, n) * factor, n);
-    });
+    for_lanes(first, std::min(size, first + kLogitBlock),
+              [&](int64_t i, auto n) FUDE_INLINE_BODY { store_first(x + i, load_first(x + i, n) * factor, n); });
   }
   return all;
 }
@@ -68,9 +66,8 @@ inline void softmax_loss(Threads& threads, Tensor& logits_NV, int64_t classes, c
         continue;
       }
       const float wanted = x[target];
-      const LogSumExp all = gradient_scale == 0.0f
-                                ? log_sum_exp(x, classes)
-                                : softmax_in_place(x, classes, shifts.data(), gradient_scale);
+      const LogSumExp all = gradient_scale == 0.0f ? log_sum_exp(x, classes)
+                                                   : softmax_in_place(x, classes, shifts.data(), gradient_scale);
       loss_N[row] = all.maximum + log_of(all.sum) - wanted;
       if (gradient_scale != 0.0f) x[target] -= gradient_scale;
     }

@@ -5,7 +5,8 @@ namespace {
 
 void check_rows(const std::vector<int32_t>& rows_N, const Parameter& table) {
   for (int32_t row : rows_N)
-    require(row >= 0 && row < table.rows(), "[embedding] {}: expected ids below {}, got {}", table.name(), table.rows(), row);
+    require(row >= 0 && row < table.rows(), "[embedding] {}: expected ids below {}, got {}", table.name(), table.rows(),
+            row);
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Kernels of embedding. A row of the table is a column of a panel, one element in every 32. Backward: a
 // thread owns columns and walks the tokens in order, so equal tokens add in order.
 
-inline void embedding(Threads& threads, const std::vector<int32_t>& rows_N, const Parameter& table,
-                      Tensor& x_NC, bool add) {
+inline void embedding(Threads& threads, const std::vector<int32_t>& rows_N, const Parameter& table, Tensor& x_NC,
+                      bool add) {
   const int64_t n = int64_t(rows_N.size()), c = table.cols();
   float* x = x_NC.data<float>();
   threads.parallel_for(n, rows_per_chunk(c), [&](int64_t begin, int64_t end) {
@@ -27,8 +27,7 @@ inline void embedding_backward(Threads& threads, const Tensor& dx_NC, const std:
   const float* dx = dx_NC.data<float>();
   float* to = dtable.tensor.data<float>();
   if (!dtable.add)
-    threads.parallel_for(size, 1 << 16,
-                         [&](int64_t begin, int64_t end) { std::fill(to + begin, to + end, 0.0f); });
+    threads.parallel_for(size, 1 << 16, [&](int64_t begin, int64_t end) { std::fill(to + begin, to + end, 0.0f); });
   threads.parallel_for(c, 32, [&](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < n; ++i) {
       const int64_t row = rows_N[size_t(i)];

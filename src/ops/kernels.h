@@ -28,7 +28,6 @@ struct AdamWStep {
   float gradient_scale;            // clipping
 };
 
-
 struct Kernels {
   const char* name = "";
   const char* bf16 = "";  // how bf16 sums: tables of the same name give the same bits
@@ -42,8 +41,8 @@ struct Kernels {
   // With `pending` not empty: sum = x + pending, and the norm is that of the sum; else `sum` is not written.
   void (*rms_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C, float eps,
                    Tensor& sum_NC, Tensor& y_NC, Tensor& r_N);
-  void (*rms_norm_backward)(Threads&, const Tensor& dy_NC, const Tensor& x_NC, const Tensor& weight_C, const Tensor& r_N,
-                            GradientPlace dx_NC, GradientPlace dweight_C);
+  void (*rms_norm_backward)(Threads&, const Tensor& dy_NC, const Tensor& x_NC, const Tensor& weight_C,
+                            const Tensor& r_N, GradientPlace dx_NC, GradientPlace dweight_C);
   void (*layer_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C,
                      const Tensor& bias_C, float eps, Tensor& sum_NC, Tensor& y_NC, Tensor& mean_N, Tensor& r_N);
   void (*layer_norm_backward)(Threads&, const Tensor& dy_NC, const Tensor& x_NC, const Tensor& weight_C,
@@ -53,8 +52,8 @@ struct Kernels {
   void (*embedding)(Threads&, const std::vector<int32_t>& rows_N, const Parameter& table, Tensor& x_NC, bool add);
   void (*embedding_backward)(Threads&, const Tensor& dx_NC, const std::vector<int32_t>& rows_N, GradientPlace dtable);
   // qkv_rope.h
-  void (*qkv_rope)(Threads&, const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N, Tensor& q_NHD,
-                   Tensor& k_NGD, Tensor& v_NGD);
+  void (*qkv_rope)(Threads&, const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N,
+                   Tensor& q_NHD, Tensor& k_NGD, Tensor& v_NGD);
   void (*qkv_rope_backward)(Threads&, const Tensor& dq_NHD, const Tensor& dk_NGD, const Tensor& dv_NGD,
                             const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N,
                             GradientPlace dqkv_NX, GradientPlace dq_norm_D, GradientPlace dk_norm_D);

@@ -10,7 +10,6 @@
 
 namespace fude {
 
-Tensor layer_norm(const Pass& pass, Residual& x, const Parameter& weight_C, const Parameter& bias_C,
-                  float eps);
+Tensor layer_norm(const Pass& pass, Residual& x, const Parameter& weight_C, const Parameter& bias_C, float eps);
 
 }  // namespace fude

@@ -6,17 +6,15 @@ Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, 
   require(weight_OK.is_matrix(), "[linear] {}: expected a matrix", weight_OK.name());
   require(x_NK.cols() == weight_OK.cols(), "[linear] {}: expected {} columns, got {}", weight_OK.name(),
           weight_OK.cols(), x_NK.cols());
-  require(bias_O == nullptr || bias_O->count() == weight_OK.rows(),
-          "[linear] {}: expected a bias of {}, got {}", weight_OK.name(), weight_OK.rows(),
-          bias_O ? bias_O->count() : 0);
+  require(bias_O == nullptr || bias_O->count() == weight_OK.rows(), "[linear] {}: expected a bias of {}, got {}",
+          weight_OK.name(), weight_OK.rows(), bias_O ? bias_O->count() : 0);
   Tensor y_NO = pass.empty({x_NK.rows(), weight_OK.rows()});
   pass.kernels.linear(pass.threads(), x_NK, weight_OK, bias_O, y_NO);
-  pass.on_backward([&pass, x_NK = pass.keep(x_NK), x = x_NK.id(), x_shape = x_NK.shape(), y = y_NO.id(),
-                    &weight_OK, bias_O](Gradients& d) {
+  pass.on_backward([&pass, x_NK = pass.keep(x_NK), x = x_NK.id(), x_shape = x_NK.shape(), y = y_NO.id(), &weight_OK,
+                    bias_O](Gradients& d) {
     const Tensor dy_NO = d.take(y);
     if (dy_NO.is_empty()) return;
-    pass.kernels.linear_backward_weight(pass.threads(), dy_NO, x_NK(), weight_OK.compute(),
-                                        d.into(weight_OK));
+    pass.kernels.linear_backward_weight(pass.threads(), dy_NO, x_NK(), weight_OK.compute(), d.into(weight_OK));
     if (bias_O != nullptr) pass.kernels.linear_backward_bias(pass.threads(), dy_NO, d.into(*bias_O));
     pass.kernels.linear_backward_input(pass.threads(), dy_NO, weight_OK, d.into(x, x_shape));
   });

@@ -41,8 +41,7 @@ FUDE_INLINE void for_groups(int64_t begin, int64_t end, int64_t units, const Bod
 }
 
 template <class Format>
-inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
-                    Tensor& y_NO) {
+inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO) {
   const int64_t n = x_NK.rows(), depth = w.cols(), outputs = w.rows(), panels = parts_of(outputs, kPanel);
   const float *x = x_NK.data<float>(), *b = bias ? bias->values().data<float>() : nullptr;
   float* y = y_NO.data<float>();
@@ -52,8 +51,7 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
   // With few rows the weight comes from memory, once: whole panels, a part that stays in L1 at a time.
   const bool is_stream = n <= kPanel;
   const int64_t chain = is_stream ? words : kChain, part = is_stream ? kChain / 2 : kChain;
-  const TileTable& tiles =
-      is_stream ? kStreamTiles<typename Format::Step> : kPackedTiles<typename Format::Step>;
+  const TileTable& tiles = is_stream ? kStreamTiles<typename Format::Step> : kPackedTiles<typename Format::Step>;
   // Each tile of a stream asks for its share of the next part (the next panel's lies behind the last).
   const int64_t part_bytes = int64_t(sizeof(*weight.elements)) * part * Format::kPerWord * kPanel;
   // Rows are spread evenly over tiles: 8 rows are two tiles of 4 rather than 6 and 2.
@@ -62,17 +60,16 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
   for (int64_t begin_row = 0; begin_row < n; begin_row += rows_at_once) {
     const int64_t end_row = std::min(n, begin_row + rows_at_once), size = end_row - begin_row;
     float* packed = scratch(ScratchUse::rows, size * words);  // [cut of the chains][tile][t][rows]
-    threads.parallel_for(
-        parts_of(size, tile_rows), parts_of(kPanel, tile_rows), [&](int64_t begin, int64_t end) {
-          for (int64_t done = begin * tile_rows; done < std::min(size, end * tile_rows); done += tile_rows)
-            for (int64_t first = 0; first < words; first += chain) {
-              const int64_t count = std::min(chain, words - first), rows = std::min(tile_rows, size - done),
-                            at = first * Format::kPerWord;
-              pack_along<Format>(x + (begin_row + done) * depth + at, depth, rows,
-                                 std::min(depth - at, count * Format::kPerWord), rows,
-                                 packed + first * size + done * count);
-            }
-        });
+    threads.parallel_for(parts_of(size, tile_rows), parts_of(kPanel, tile_rows), [&](int64_t begin, int64_t end) {
+      for (int64_t done = begin * tile_rows; done < std::min(size, end * tile_rows); done += tile_rows)
+        for (int64_t first = 0; first < words; first += chain) {
+          const int64_t count = std::min(chain, words - first), rows = std::min(tile_rows, size - done),
+                        at = first * Format::kPerWord;
+          pack_along<Format>(x + (begin_row + done) * depth + at, depth, rows,
+                             std::min(depth - at, count * Format::kPerWord), rows,
+                             packed + first * size + done * count);
+        }
+    });
     threads.parallel_ranges(parts_of(size, block_rows) * panels, 2, [&](int64_t begin, int64_t end) {
       for_groups(begin, end, panels, [&](int64_t block, int64_t first_panel, int64_t last_panel) {
         const int64_t first_done = block * block_rows, last_done = std::min(size, first_done + block_rows),
@@ -86,19 +83,16 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
               const Start start = first + t > 0 ? Start::results : b ? Start::bias : Start::zero;
               for (int64_t done = first_done; done < last_done; done += tile_rows) {
                 const int64_t rows = std::min(tile_rows, last_done - done), share = done - first_done;
-                if (!is_stream)
-                  weight.prefetch(panel + 1, at, count * Format::kPerWord, share, share + rows, all);
+                if (!is_stream) weight.prefetch(panel + 1, at, count * Format::kPerWord, share, share + rows, all);
                 float* results = y + (begin_row + done) * outputs + panel * kPanel;
-                if (done + tile_rows < last_done)
-                  prefetch_results(results + tile_rows * outputs, outputs, tile_rows);
-                run_tile(
-                    tiles,
-                    {packed + first * size + done * count + t * rows, 0, steps, lanes,
-                     b ? b + panel * kPanel : nullptr, results, outputs, start,
-                     reinterpret_cast<const char*>(weight.at(panel, at + (t + part) * Format::kPerWord)) +
-                         part_bytes * share / all,
-                     part_bytes / part / 2 * rows / all},
-                    rows, std::min(kPanel, outputs - panel * kPanel));
+                if (done + tile_rows < last_done) prefetch_results(results + tile_rows * outputs, outputs, tile_rows);
+                run_tile(tiles,
+                         {packed + first * size + done * count + t * rows, 0, steps, lanes,
+                          b ? b + panel * kPanel : nullptr, results, outputs, start,
+                          reinterpret_cast<const char*>(weight.at(panel, at + (t + part) * Format::kPerWord)) +
+                              part_bytes * share / all,
+                          part_bytes / part / 2 * rows / all},
+                         rows, std::min(kPanel, outputs - panel * kPanel));
               }
             }
         }
@@ -121,8 +115,7 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
   const WeightReader<Format> weight(w);
   const int64_t tiles = parts_of(depth, kTileRows);
   for (int64_t begin_row = 0; begin_row < n; begin_row += kRowsAtOnce) {
-    const int64_t end_row = std::min(n, begin_row + kRowsAtOnce),
-                  runs = parts_of(end_row - begin_row, kPanel);
+    const int64_t end_row = std::min(n, begin_row + kRowsAtOnce), runs = parts_of(end_row - begin_row, kPanel);
     float* results_KN = scratch(ScratchUse::results, depth * runs * kPanel);  // [run][k][32]
     for (int64_t begin_panel = 0; begin_panel < panels; begin_panel += kPanelsAtOnce) {
       const int64_t end_panel = std::min(panels, begin_panel + kPanelsAtOnce),
@@ -132,28 +125,22 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
       const int64_t parts = parts_of(end_panel - begin_panel, kPanels);
       threads.parallel_for(runs * parts, 4, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-          const int64_t run = i / parts, row = begin_row + run * kPanel,
-                        panel = begin_panel + i % parts * kPanels;
+          const int64_t run = i / parts, row = begin_row + run * kPanel, panel = begin_panel + i % parts * kPanels;
           const int64_t count = std::min(kPanels, end_panel - panel),
                         size = std::min(outputs - panel * kPanel, count * kPanel);
-          float* to =
-              packed + ((panel - begin_panel) * runs + run * count) * kPanel * kPanel / Format::kPerWord;
-          pack_along<Format>(dy + row * outputs + panel * kPanel, outputs, std::min(kPanel, n - row), size,
-                             kPanel, to);
-          std::fill(to + parts_of(size, Format::kPerWord) * kPanel,
-                    to + count * kPanel / Format::kPerWord * kPanel, 0.0f);
+          float* to = packed + ((panel - begin_panel) * runs + run * count) * kPanel * kPanel / Format::kPerWord;
+          pack_along<Format>(dy + row * outputs + panel * kPanel, outputs, std::min(kPanel, n - row), size, kPanel, to);
+          std::fill(to + parts_of(size, Format::kPerWord) * kPanel, to + count * kPanel / Format::kPerWord * kPanel,
+                    0.0f);
         }
       });
       const int64_t blocks = parts_of(end_row - begin_row, kBlock);
       threads.parallel_ranges(blocks * tiles, 4, [&](int64_t begin, int64_t end) {
         for_groups(begin, end, tiles, [&](int64_t block, int64_t begin_tile, int64_t end_tile) {
-          const int64_t first_run = block * kBlock / kPanel,
-                        last_run = std::min(runs, first_run + kBlock / kPanel);
-          const int64_t first_column = begin_tile * kTileRows,
-                        last_column = std::min(depth, end_tile * kTileRows);
+          const int64_t first_run = block * kBlock / kPanel, last_run = std::min(runs, first_run + kBlock / kPanel);
+          const int64_t first_column = begin_tile * kTileRows, last_column = std::min(depth, end_tile * kTileRows);
           for (int64_t panel = begin_panel; panel < end_panel; panel += kPanels) {
-            const int64_t count = std::min(kPanels, end_panel - panel),
-                          chain = count * kPanel / Format::kPerWord;
+            const int64_t count = std::min(kPanels, end_panel - panel), chain = count * kPanel / Format::kPerWord;
             const float* lanes = packed + (panel - begin_panel) * kPanel / Format::kPerWord * kPanel * runs;
             for (int64_t column = first_column; column < last_column; column += kTileRows) {
               const int64_t columns = std::min<int64_t>(kTileRows, last_column - column);
@@ -167,11 +154,11 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
                                                                   : first_run * depth + column + columns) *
                                                   kPanel,
                                  kPanel, kTileRows);
-                run_tile(kColumnTiles,
-                         {row_words, run_stride, chain, lanes + run * kPanel * chain, nullptr,
-                          results_KN + (run * depth + column) * kPanel, kPanel,
-                          panel > 0 ? Start::results : Start::zero},
-                         columns, kPanel);
+                run_tile(
+                    kColumnTiles,
+                    {row_words, run_stride, chain, lanes + run * kPanel * chain, nullptr,
+                     results_KN + (run * depth + column) * kPanel, kPanel, panel > 0 ? Start::results : Start::zero},
+                    columns, kPanel);
               }
             }
           }
@@ -191,8 +178,7 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
 template <class Format>
 inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor& x_NK, GradientPlace dw) {
   constexpr int64_t kTiles = 252 / kTileRows, kRowsAtOnce = kChain * Format::kPerWord;
-  const int64_t n = dy_NO.rows(), depth = x_NK.cols(), outputs = dy_NO.cols(),
-                panels = parts_of(outputs, kPanel);
+  const int64_t n = dy_NO.rows(), depth = x_NK.cols(), outputs = dy_NO.cols(), panels = parts_of(outputs, kPanel);
   const float *dy = dy_NO.data<float>(), *x = x_NK.data<float>();
   float* result = dw.tensor.data<float>();
   const int64_t tiles = parts_of(depth, kTileRows), groups = parts_of(tiles, kTiles);
@@ -202,19 +188,19 @@ inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor&
     float* words = scratch(ScratchUse::rows, tiles * row_stride);
     threads.parallel_for(tiles, 16, [&](int64_t begin, int64_t end) {
       const int64_t whole = std::min(end, depth / kTileRows) - begin;  // the last tile may be narrower
-      pack_across<Format, kPartLanes>(x + row * depth, depth, rows, begin * kTileRows, depth, kTileRows,
-                                      whole, row_stride, words + begin * row_stride);
+      pack_across<Format, kPartLanes>(x + row * depth, depth, rows, begin * kTileRows, depth, kTileRows, whole,
+                                      row_stride, words + begin * row_stride);
       if (begin + whole < end)
-        pack_across<Format, kPartLanes>(x + row * depth, depth, rows, (end - 1) * kTileRows, depth,
-                                        depth % kTileRows, 1, row_stride, words + (end - 1) * row_stride);
+        pack_across<Format, kPartLanes>(x + row * depth, depth, rows, (end - 1) * kTileRows, depth, depth % kTileRows,
+                                        1, row_stride, words + (end - 1) * row_stride);
     });
     const bool adds = row > 0 || dw.add;
     for (int64_t begin_panel = 0; begin_panel < panels; begin_panel += kPanelsAtOnce) {
       const int64_t count = std::min(kPanelsAtOnce, panels - begin_panel);
       float* lanes = scratch(ScratchUse::lanes, count * lane_stride);
       threads.parallel_for(count, 4, [&](int64_t begin, int64_t end) {
-        pack_across<Format, kPanel>(dy + row * outputs, outputs, rows, (begin_panel + begin) * kPanel,
-                                    outputs, kPanel, end - begin, lane_stride, lanes + begin * lane_stride);
+        pack_across<Format, kPanel>(dy + row * outputs, outputs, rows, (begin_panel + begin) * kPanel, outputs, kPanel,
+                                    end - begin, lane_stride, lanes + begin * lane_stride);
       });
       threads.parallel_ranges(groups * count, 1, [&](int64_t begin, int64_t end) {
         for_groups(begin, end, count, [&](int64_t group, int64_t first, int64_t last) {
@@ -224,8 +210,8 @@ inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor&
               float* results = result + ((begin_panel + panel) * depth + tile * kTileRows) * kPanel;
               if (adds) prefetch_results(results + kTileRows * kPanel, kPanel, kTileRows);
               run_tile(kPackedTiles<typename Format::Step>,
-                       {words + tile * row_stride, 0, chain, lanes + panel * lane_stride, nullptr, results,
-                        kPanel, adds ? Start::results : Start::zero},
+                       {words + tile * row_stride, 0, chain, lanes + panel * lane_stride, nullptr, results, kPanel,
+                        adds ? Start::results : Start::zero},
                        std::min<int64_t>(kTileRows, depth - tile * kTileRows), kPanel);
             }
         });
@@ -234,14 +220,12 @@ inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor&
   }
 }
 
-inline void linear(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
-                   Tensor& y_NO) {
+inline void linear(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO) {
   w.compute() == DType::bf16 ? forward<Bf16Words>(threads, x_NK, w, bias, y_NO)
                              : forward<F32Words>(threads, x_NK, w, bias, y_NO);
 }
 
-inline void linear_backward_input(Threads& threads, const Tensor& dy_NO, const Parameter& w,
-                                  GradientPlace dx_NK) {
+inline void linear_backward_input(Threads& threads, const Tensor& dy_NO, const Parameter& w, GradientPlace dx_NK) {
   w.compute() == DType::bf16 ? backward_input<Bf16Words>(threads, dy_NO, w, dx_NK)
                              : backward_input<F32Words>(threads, dy_NO, w, dx_NK);
 }

@@ -11,17 +11,13 @@ struct F32Words {
   // The next words of a row of which `left` numbers are left; zeros behind its end.
   static FUDE_INLINE Part along(const float* row, int64_t left) { return load_part_first(row, left); }
   // One word of each of n columns: from a row, and the one below it.
-  static FUDE_INLINE Part across(const float* row, const float*, int64_t n) {
-    return load_part_first(row, n);
-  }
+  static FUDE_INLINE Part across(const float* row, const float*, int64_t n) { return load_part_first(row, n); }
 };
 
 struct RoundedWords {
   using Step = MultiplyAdd;
   static constexpr int64_t kPerWord = 1;
-  static FUDE_INLINE Part along(const float* row, int64_t left) {
-    return (Part)bf16_bits(load_part_first(row, left));
-  }
+  static FUDE_INLINE Part along(const float* row, int64_t left) { return (Part)bf16_bits(load_part_first(row, left)); }
   static FUDE_INLINE Part across(const float* row, const float*, int64_t n) {
     return (Part)bf16_bits(load_part_first(row, n));
   }
@@ -71,8 +67,7 @@ inline constexpr auto kQuads = std::make_index_sequence<kPartLanes / 4>();
 // Rows of `size` numbers, `stride` apart, as words [t][width]: row r in place r of each group. Places behind
 // the last row are zero.
 template <class Format>
-inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64_t size, int64_t width,
-                       float* to) {
+inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64_t size, int64_t width, float* to) {
   const int64_t words = (size + Format::kPerWord - 1) / Format::kPerWord;
   // A whole line of each row at a time: rows of a round size lie in so few sets of the cache that none waits
   // there for its second half.
@@ -81,14 +76,12 @@ inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64
     // The next words' place too: a store that misses the caches holds up all that follow.
     for (int64_t i = 0; i < width; ++i) __builtin_prefetch(to + (first + 16) * width + 16 * i, 1);
     for (int64_t r = 0; r < width; r += 4) {
-      for (int64_t i = 0; i < 4; ++i)
-        __builtin_prefetch(rows_at + (r + i) * stride + (first + 32) * Format::kPerWord);
+      for (int64_t i = 0; i < 4; ++i) __builtin_prefetch(rows_at + (r + i) * stride + (first + 32) * Format::kPerWord);
       for (int64_t t = first; t < last; t += kPartLanes) {
         const int64_t at = t * Format::kPerWord;
         Part four[4];
         for (int64_t i = 0; i < 4; ++i)
-          four[i] =
-              r + i < rows ? Format::along(rows_at + (r + i) * stride + at, size - at) : fill_part(0.0f);
+          four[i] = r + i < rows ? Format::along(rows_at + (r + i) * stride + at, size - at) : fill_part(0.0f);
         turn_quads(four);
         put_columns(four, to + t * width + r, width, words - t, width - r, kQuads);
       }
@@ -114,9 +107,8 @@ inline void pack_across(const float* rows_at, int64_t stride, int64_t rows, int6
     for (int64_t group = 0; group < groups; ++group)
       for (int64_t j = 0; j < kStore; j += kPartLanes) {
         const int64_t column = first + group * width + j;
-        store_part(out + group * group_stride + j,
-                   Format::across(from + column, second ? second + column : nullptr,
-                                  std::max<int64_t>(0, columns - column)));
+        store_part(out + group * group_stride + j, Format::across(from + column, second ? second + column : nullptr,
+                                                                  std::max<int64_t>(0, columns - column)));
       }
   }
 }
@@ -134,18 +126,16 @@ inline void widen_panel(const BFloat16* panel, int64_t first, int64_t count, flo
 #if FUDE_TIER_LEVEL >= 3
 // The same columns with pairs along the output features: [k / 2][16 pairs][2 columns][2 features].
 inline void pair_features(const BFloat16* panel, int64_t first, int64_t count, float* to) {
-  const __m512i order =
-      _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
+  const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
   for (int64_t i = 0; i < count * kPanel / 2; i += kPartLanes)
-    _mm512_storeu_si512(to + i,
-                        _mm512_shuffle_epi8(_mm512_loadu_si512(panel + first * kPanel + 2 * i), order));
+    _mm512_storeu_si512(to + i, _mm512_shuffle_epi8(_mm512_loadu_si512(panel + first * kPanel + 2 * i), order));
 }
 #endif
 
 // Results [columns][width] turned into rows of a matrix: to[row][column], `rows` of the width; stored or
 // added.
-inline void turn_out(const float* from, int64_t width, int64_t columns, int64_t rows, float* to,
-                     int64_t stride, bool add) {
+inline void turn_out(const float* from, int64_t width, int64_t columns, int64_t rows, float* to, int64_t stride,
+                     bool add) {
   alignas(64) float turned[kPanel][16];
   for (int64_t column = 0; column < columns; column += 16) {  // a line of each row at a time
     const int64_t count = std::min<int64_t>(16, columns - column);

@@ -15,9 +15,7 @@ struct MultiplyAdd {
 };
 #if FUDE_TIER_LEVEL >= 3
 struct DotOfPairs {
-  static FUDE_INLINE Part apply(Part a, Part b, Part c) {
-    return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)b);
-  }
+  static FUDE_INLINE Part apply(Part a, Part b, Part c) { return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)b); }
 };
 #endif
 
@@ -57,8 +55,7 @@ struct TileArguments {
 };
 
 template <class Step, class Words, bool kIsStream, size_t... I, size_t... J>
-FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequence<I...>,
-                           std::index_sequence<J...>) {
+FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequence<I...>, std::index_sequence<J...>) {
   constexpr size_t V = sizeof...(J);
   float* const results = t.results + lane;
   const int64_t stride = t.result_stride;

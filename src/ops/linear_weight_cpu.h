@@ -9,16 +9,12 @@ struct WeightPanels {
   int64_t depth;
   explicit WeightPanels(const Parameter& w) : elements(w.packed().data<Element>()), depth(w.cols()) {}
 
-  const Element* at(int64_t panel, int64_t column) const {
-    return elements + (panel * depth + column) * kPanel;
-  }
+  const Element* at(int64_t panel, int64_t column) const { return elements + (panel * depth + column) * kPanel; }
   // Asks for part [begin, end) of `parts` of `columns` columns, into L2.
-  void prefetch(int64_t panel, int64_t column, int64_t columns, int64_t begin, int64_t end,
-                int64_t parts) const {
+  void prefetch(int64_t panel, int64_t column, int64_t columns, int64_t begin, int64_t end, int64_t parts) const {
     const int64_t lines = columns * kPanel * int64_t(sizeof(Element)) / 64;
     const char* from = reinterpret_cast<const char*>(at(panel, column));
-    for (int64_t i = lines * begin / parts; i < lines * end / parts; ++i)
-      __builtin_prefetch(from + i * 64, 0, 2);
+    for (int64_t i = lines * begin / parts; i < lines * end / parts; ++i) __builtin_prefetch(from + i * 64, 0, 2);
   }
 };
 
@@ -48,8 +44,7 @@ struct WeightReader<RoundedWords> : WeightPanels<BFloat16> {
     widen_panel(at(panel, 0), first, count, to);
     return to;
   }
-  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count,
-                       int64_t& run_stride) const {
+  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count, int64_t& run_stride) const {
     run_stride = count * kPanel;
     float* to = scratch(ScratchUse::rows, panels * run_stride);
     for (int64_t p = 0; p < panels; ++p) widen_panel(at(panel + p, 0), column, count, to + p * run_stride);
@@ -65,8 +60,7 @@ struct WeightReader<PairWords> : WeightPanels<BFloat16> {
   const float* lanes(int64_t panel, int64_t first, int64_t) const {
     return reinterpret_cast<const float*>(at(panel, 2 * first));
   }
-  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count,
-                       int64_t& run_stride) const {
+  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count, int64_t& run_stride) const {
     run_stride = count * kPanel / 2;
     float* to = scratch(ScratchUse::rows, panels * run_stride);
     for (int64_t p = 0; p < panels; ++p) pair_features(at(panel + p, 0), column, count, to + p * run_stride);

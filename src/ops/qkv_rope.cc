@@ -5,8 +5,7 @@
 namespace fude {
 
 Rotation make_rotation(int64_t positions, int64_t head_size, double base) {
-  require(head_size % 2 == 0 && positions > 0 && base > 0, "[rope] expected an even head size, got {}",
-          head_size);
+  require(head_size % 2 == 0 && positions > 0 && base > 0, "[rope] expected an even head size, got {}", head_size);
   Rotation rotation{{}, {}, positions};
   const int64_t half = head_size / 2;
   rotation.cos_PD.resize(size_t(positions * half));
@@ -25,10 +24,8 @@ Qkv qkv_rope(const Pass& pass, const Tensor& qkv_NX, const QkvRopeOptions& optio
              const std::vector<int32_t>& positions_N) {
   const int64_t n = qkv_NX.rows(), h = options.heads, g = options.kv_heads, d = options.head_size;
   require_shape("qkv_rope", "qkv", qkv_NX, {n, (h + 2 * g) * d});
-  require(int64_t(positions_N.size()) == n, "[qkv_rope] expected {} positions, got {}", n,
-          positions_N.size());
-  require((options.q_norm_D == nullptr) == (options.k_norm_D == nullptr),
-          "[qkv_rope] expected both norms or none");
+  require(int64_t(positions_N.size()) == n, "[qkv_rope] expected {} positions, got {}", n, positions_N.size());
+  require((options.q_norm_D == nullptr) == (options.k_norm_D == nullptr), "[qkv_rope] expected both norms or none");
   QkvRope arguments{h, g, d, nullptr, nullptr, options.norm_eps, nullptr, nullptr};
   if (options.q_norm_D != nullptr) {
     require_shape("qkv_rope", "q_norm", options.q_norm_D->values(), {d});
@@ -39,23 +36,21 @@ Qkv qkv_rope(const Pass& pass, const Tensor& qkv_NX, const QkvRopeOptions& optio
   if (options.rotation != nullptr) {
     for (int32_t position : positions_N)
       require(position >= 0 && position < options.rotation->positions,
-              "[qkv_rope] position {} is beyond the model's context of {}", position,
-              options.rotation->positions);
+              "[qkv_rope] position {} is beyond the model's context of {}", position, options.rotation->positions);
     arguments.cos_PD = options.rotation->cos_PD.data();
     arguments.sin_PD = options.rotation->sin_PD.data();
   }
   Qkv result{pass.empty({n, h, d}), pass.empty({n, g, d}), pass.empty({n, g, d})};
-  pass.kernels.qkv_rope(pass.threads(), qkv_NX, arguments, positions_N, result.q_NHD, result.k_NGD,
-                        result.v_NGD);
+  pass.kernels.qkv_rope(pass.threads(), qkv_NX, arguments, positions_N, result.q_NHD, result.k_NGD, result.v_NGD);
   // Only the norms' backward reads qkv.
-  pass.on_backward([&pass, qkv_NX = options.q_norm_D ? qkv_NX : Tensor(), qkv = qkv_NX.id(),
-                    shape = qkv_NX.shape(), options, arguments, positions_N, q = result.q_NHD.id(),
-                    k = result.k_NGD.id(), v = result.v_NGD.id()](Gradients& d) {
+  pass.on_backward([&pass, qkv_NX = options.q_norm_D ? qkv_NX : Tensor(), qkv = qkv_NX.id(), shape = qkv_NX.shape(),
+                    options, arguments, positions_N, q = result.q_NHD.id(), k = result.k_NGD.id(),
+                    v = result.v_NGD.id()](Gradients& d) {
     const Tensor dq = d.take(q), dk = d.take(k), dv = d.take(v);
     if (dq.is_empty() && dk.is_empty() && dv.is_empty()) return;
     const GradientPlace none;
-    pass.kernels.qkv_rope_backward(pass.threads(), dq, dk, dv, qkv_NX, arguments, positions_N,
-                                   d.into(qkv, shape), options.q_norm_D ? d.into(*options.q_norm_D) : none,
+    pass.kernels.qkv_rope_backward(pass.threads(), dq, dk, dv, qkv_NX, arguments, positions_N, d.into(qkv, shape),
+                                   options.q_norm_D ? d.into(*options.q_norm_D) : none,
                                    options.k_norm_D ? d.into(*options.k_norm_D) : none);
   });
   return result;

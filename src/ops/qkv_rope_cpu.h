@@ -11,8 +11,7 @@ inline float head_reciprocal_root(const float* x, int64_t d, float eps) {
 }
 
 // Turns the pairs (i, i + D/2), in place or not; backwards with direction -1.
-inline void turn(const float* x, int64_t d, const float* cosine, const float* sine, float direction,
-                 float* y) {
+inline void turn(const float* x, int64_t d, const float* cosine, const float* sine, float direction, float* y) {
   const int64_t half = d / 2;
   for_lanes(0, half, [&](int64_t i, auto n) FUDE_INLINE_BODY {
     const Lanes a = load_first(x + i, n), b = load_first(x + half + i, n);
@@ -22,13 +21,12 @@ inline void turn(const float* x, int64_t d, const float* cosine, const float* si
   });
 }
 
-inline void qkv_rope(Threads& threads, const Tensor& qkv_NX, const QkvRope& o,
-                     const std::vector<int32_t>& positions_N, Tensor& q_NHD, Tensor& k_NGD, Tensor& v_NGD) {
+inline void qkv_rope(Threads& threads, const Tensor& qkv_NX, const QkvRope& o, const std::vector<int32_t>& positions_N,
+                     Tensor& q_NHD, Tensor& k_NGD, Tensor& v_NGD) {
   const int64_t n = qkv_NX.rows(), d = o.head_size, width = qkv_NX.cols();
   const float* qkv = qkv_NX.data<float>();
   float *q = q_NHD.data<float>(), *k = k_NGD.data<float>(), *v = v_NGD.data<float>();
-  const auto put_heads = [&](const float* from, int64_t heads, const float* norm, int64_t position,
-                             float* to) {
+  const auto put_heads = [&](const float* from, int64_t heads, const float* norm, int64_t position, float* to) {
     if (norm == nullptr && o.cos_PD == nullptr) return void(std::copy_n(from, heads * d, to));
     const int64_t at = position * (d / 2);
     for (int64_t head = 0; head < heads; ++head, from += d, to += d) {
@@ -43,8 +41,7 @@ inline void qkv_rope(Threads& threads, const Tensor& qkv_NX, const QkvRope& o,
   };
   threads.parallel_for(n, rows_per_chunk(width), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const float *queries = qkv + row * width, *keys = queries + o.heads * d,
-                  *values = keys + o.kv_heads * d;
+      const float *queries = qkv + row * width, *keys = queries + o.heads * d, *values = keys + o.kv_heads * d;
       put_heads(queries, o.heads, o.q_norm_D, positions_N[size_t(row)], q + row * o.heads * d);
       put_heads(keys, o.kv_heads, o.k_norm_D, positions_N[size_t(row)], k + row * o.kv_heads * d);
       std::copy_n(values, o.kv_heads * d, v + row * o.kv_heads * d);
@@ -54,8 +51,7 @@ inline void qkv_rope(Threads& threads, const Tensor& qkv_NX, const QkvRope& o,
 
 // The gradient of a head before its norm, in place: g = dL/dy with y = x · r · norm. Adds to the norm's
 // gradient.
-inline void norm_head_backward(const float* x, const float* norm, int64_t d, float eps, float* g,
-                               float* dnorm) {
+inline void norm_head_backward(const float* x, const float* norm, int64_t d, float eps, float* g, float* dnorm) {
   const float r = head_reciprocal_root(x, d, eps);
   Lanes dot{};
   for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
@@ -71,10 +67,9 @@ inline void norm_head_backward(const float* x, const float* norm, int64_t d, flo
 }
 
 // A gradient that does not exist (an empty tensor) is zero. qkv is read for the norms only.
-inline void qkv_rope_backward(Threads& threads, const Tensor& dq_NHD, const Tensor& dk_NGD,
-                              const Tensor& dv_NGD, const Tensor& qkv_NX, const QkvRope& o,
-                              const std::vector<int32_t>& positions_N, GradientPlace dqkv_NX,
-                              GradientPlace dq_norm_D, GradientPlace dk_norm_D) {
+inline void qkv_rope_backward(Threads& threads, const Tensor& dq_NHD, const Tensor& dk_NGD, const Tensor& dv_NGD,
+                              const Tensor& qkv_NX, const QkvRope& o, const std::vector<int32_t>& positions_N,
+                              GradientPlace dqkv_NX, GradientPlace dq_norm_D, GradientPlace dk_norm_D) {
   const int64_t d = o.head_size, width = (o.heads + 2 * o.kv_heads) * d;
   const float* qkv = qkv_NX.data<float>();
   float* dqkv = dqkv_NX.tensor.data<float>();
@@ -102,8 +97,7 @@ inline void qkv_rope_backward(Threads& threads, const Tensor& dq_NHD, const Tens
         turn(from, d, o.cos_PD + at, o.sin_PD + at, -1.0f, g);
       else
         std::copy_n(from, d, g);
-      if (norm != nullptr)
-        norm_head_backward(qkv + row * width + begin + head * d, norm, d, o.norm_eps, g, dnorm);
+      if (norm != nullptr) norm_head_backward(qkv + row * width + begin + head * d, norm, d, o.norm_eps, g, dnorm);
       put(g, d, dx);
     }
   };

@@ -3,8 +3,8 @@
 
 FUDE_INLINE float reciprocal_root(float x) { return 1.0f / __builtin_sqrtf(x); }
 
-inline void rms_norm(Threads& threads, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C,
-                     float eps, Tensor& sum_NC, Tensor& y_NC, Tensor& r_N) {
+inline void rms_norm(Threads& threads, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C, float eps,
+                     Tensor& sum_NC, Tensor& y_NC, Tensor& r_N) {
   const int64_t n = x_NC.rows(), c = x_NC.cols();
   const float *x = x_NC.data<float>(), *weight = weight_C.data<float>();
   const float* pending = pending_NC.is_empty() ? nullptr : pending_NC.data<float>();
@@ -27,16 +27,14 @@ inline void rms_norm(Threads& threads, const Tensor& x_NC, const Tensor& pending
       const float scale = reciprocal_root(sum(squares) / float(c) + eps);
       r[row] = scale;
       for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
-        store_first(y + row * c + i, load_first(from + i, lanes) * scale * load_first(weight + i, lanes),
-                    lanes);
+        store_first(y + row * c + i, load_first(from + i, lanes) * scale * load_first(weight + i, lanes), lanes);
       });
     }
   });
 }
 
-inline void rms_norm_backward(Threads& threads, const Tensor& dy_NC, const Tensor& x_NC,
-                              const Tensor& weight_C, const Tensor& r_N, GradientPlace dx_NC,
-                              GradientPlace dweight_C) {
+inline void rms_norm_backward(Threads& threads, const Tensor& dy_NC, const Tensor& x_NC, const Tensor& weight_C,
+                              const Tensor& r_N, GradientPlace dx_NC, GradientPlace dweight_C) {
   const int64_t n = x_NC.rows(), c = x_NC.cols();
   const float *dy = dy_NC.data<float>(), *x = x_NC.data<float>(), *weight = weight_C.data<float>();
   const float* r = r_N.data<float>();

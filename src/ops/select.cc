@@ -7,9 +7,9 @@
 
 namespace fude {
 
-#define FUDE_OP(op, tier)   \
-  namespace tier_##tier {   \
-  void fill_##op(Kernels&); \
+#define FUDE_OP(op, tier)     \
+  namespace tier_##tier {     \
+    void fill_##op(Kernels&); \
   }
 #include "op_list.inc"
 #undef FUDE_OP
@@ -47,7 +47,8 @@ const Kernels& counting_kernels() {
   static const Kernels table = [] {
     Kernels k{};
     k.name = "counting";
-    fill_with_nothing(k.linear), fill_with_nothing(k.linear_backward_input), fill_with_nothing(k.linear_backward_weight);
+    fill_with_nothing(k.linear), fill_with_nothing(k.linear_backward_input),
+        fill_with_nothing(k.linear_backward_weight);
     fill_with_nothing(k.linear_backward_bias), fill_with_nothing(k.rms_norm), fill_with_nothing(k.rms_norm_backward);
     fill_with_nothing(k.layer_norm), fill_with_nothing(k.layer_norm_backward), fill_with_nothing(k.embedding);
     fill_with_nothing(k.embedding_backward), fill_with_nothing(k.qkv_rope), fill_with_nothing(k.qkv_rope_backward);

@@ -9,8 +9,8 @@ namespace fude {
 
 struct TokenBatch {
   std::vector<int32_t> tokens_N;
-  std::vector<int32_t> positions_N;       // of each token in its sequence; consecutive inside a sequence
-  std::vector<int32_t> sequence_starts;   // S + 1 offsets into the batch, the last is N
+  std::vector<int32_t> positions_N;      // of each token in its sequence; consecutive inside a sequence
+  std::vector<int32_t> sequence_starts;  // S + 1 offsets into the batch, the last is N
 
   int64_t size() const { return int64_t(tokens_N.size()); }
   int64_t sequences() const { return int64_t(sequence_starts.size()) - 1; }

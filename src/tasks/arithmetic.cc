@@ -15,10 +15,9 @@ constexpr uint64_t kHashStream = 0x6172697468000000, kOrderStream = 0x6172697468
 struct Thing {
   std::string_view english, japanese, counter;
 };
-constexpr Thing kThings[] = {{"apples", "りんご", "個"},    {"stamps", "切手", "枚"},
-                             {"pencils", "えんぴつ", "本"}, {"shells", "貝がら", "個"},
-                             {"cards", "カード", "枚"},     {"marbles", "ビー玉", "個"},
-                             {"books", "本", "冊"},         {"flowers", "花", "本"}};
+constexpr Thing kThings[] = {{"apples", "りんご", "個"}, {"stamps", "切手", "枚"},  {"pencils", "えんぴつ", "本"},
+                             {"shells", "貝がら", "個"}, {"cards", "カード", "枚"}, {"marbles", "ビー玉", "個"},
+                             {"books", "本", "冊"},      {"flowers", "花", "本"}};
 
 std::string digits(int value) { return std::to_string(value); }
 
@@ -26,31 +25,28 @@ std::string worked_addition(const Sum& sum, Language language) {
   const int a = sum.left % 10, b = sum.right % 10, ones = a + b, carry = ones / 10;
   const int c = sum.left / 10, d = sum.right / 10, tens = c + d + carry;
   if (language == Language::english)
-    return carry ? fmt::format("{}: {} + {} = {}, write {}, carry 1. {} + {} + 1 = {}.", sum_text(sum), a, b,
-                               ones, ones % 10, c, d, tens)
-                 : fmt::format("{}: {} + {} = {}, write {}. {} + {} = {}.", sum_text(sum), a, b, ones, ones,
-                               c, d, tens);
-  return carry
-             ? fmt::format(
-                   "{}は、一の位が{} + {} = {}で、{}を書いて1繰り上がります。十の位は{} + {} + 1 = {}です。",
-                   sum_text(sum), a, b, ones, ones % 10, c, d, tens)
-             : fmt::format("{}は、一の位が{} + {} = {}で、{}を書きます。十の位は{} + {} = {}です。",
-                           sum_text(sum), a, b, ones, ones, c, d, tens);
+    return carry
+               ? fmt::format("{}: {} + {} = {}, write {}, carry 1. {} + {} + 1 = {}.", sum_text(sum), a, b, ones,
+                             ones % 10, c, d, tens)
+               : fmt::format("{}: {} + {} = {}, write {}. {} + {} = {}.", sum_text(sum), a, b, ones, ones, c, d, tens);
+  return carry ? fmt::format("{}は、一の位が{} + {} = {}で、{}を書いて1繰り上がります。十の位は{} + {} + 1 = {}です。",
+                             sum_text(sum), a, b, ones, ones % 10, c, d, tens)
+               : fmt::format("{}は、一の位が{} + {} = {}で、{}を書きます。十の位は{} + {} = {}です。", sum_text(sum), a,
+                             b, ones, ones, c, d, tens);
 }
 
 std::string worked_subtraction(const Sum& sum, Language language) {
   const int a = sum.left % 10, b = sum.right % 10, borrow = a < b ? 1 : 0, ones = a - b + 10 * borrow;
   const int c = sum.left / 10, d = sum.right / 10, tens = c - d - borrow;
   if (language == Language::english)
-    return borrow ? fmt::format("{}: borrow 1, {} - {} = {}, write {}. {} - {} - 1 = {}.", sum_text(sum),
-                                a + 10, b, ones, ones, c, d, tens)
-                  : fmt::format("{}: {} - {} = {}, write {}. {} - {} = {}.", sum_text(sum), a, b, ones, ones,
-                                c, d, tens);
-  return borrow ? fmt::format(
-                      "{}は、十の位から1借りて{} - {} = {}で、{}を書きます。十の位は{} - {} - 1 = {}です。",
-                      sum_text(sum), a + 10, b, ones, ones, c, d, tens)
-                : fmt::format("{}は、一の位が{} - {} = {}で、{}を書きます。十の位は{} - {} = {}です。",
-                              sum_text(sum), a, b, ones, ones, c, d, tens);
+    return borrow
+               ? fmt::format("{}: borrow 1, {} - {} = {}, write {}. {} - {} - 1 = {}.", sum_text(sum), a + 10, b, ones,
+                             ones, c, d, tens)
+               : fmt::format("{}: {} - {} = {}, write {}. {} - {} = {}.", sum_text(sum), a, b, ones, ones, c, d, tens);
+  return borrow ? fmt::format("{}は、十の位から1借りて{} - {} = {}で、{}を書きます。十の位は{} - {} - 1 = {}です。",
+                              sum_text(sum), a + 10, b, ones, ones, c, d, tens)
+                : fmt::format("{}は、一の位が{} - {} = {}で、{}を書きます。十の位は{} - {} = {}です。", sum_text(sum),
+                              a, b, ones, ones, c, d, tens);
 }
 
 // One of four plain questions, or a story about someone and some things.
@@ -68,16 +64,16 @@ std::string english_prompt(const Sum& sum, uint64_t variant) {
     case 3:
       return fmt::format("Can you calculate {} for me?", text);
     case 4:
-      return sum.sign == '+' ? fmt::format("{} has {} {} and gets {} more. How many {} are there now?",
-                                           who.english, sum.left, things, sum.right, things)
-                             : fmt::format("{} has {} {} and gives away {}. How many {} are left?",
-                                           who.english, sum.left, things, sum.right, things);
+      return sum.sign == '+' ? fmt::format("{} has {} {} and gets {} more. How many {} are there now?", who.english,
+                                           sum.left, things, sum.right, things)
+                             : fmt::format("{} has {} {} and gives away {}. How many {} are left?", who.english,
+                                           sum.left, things, sum.right, things);
     default:
       return sum.sign == '+'
-                 ? fmt::format("There are {} {} in one box and {} in another. How many {} are there in all?",
-                               sum.left, things, sum.right, things)
-                 : fmt::format("There were {} {} in a box. {} took {} of them. How many {} are still there?",
-                               sum.left, things, who.english, sum.right, things);
+                 ? fmt::format("There are {} {} in one box and {} in another. How many {} are there in all?", sum.left,
+                               things, sum.right, things)
+                 : fmt::format("There were {} {} in a box. {} took {} of them. How many {} are still there?", sum.left,
+                               things, who.english, sum.right, things);
   }
 }
 
@@ -95,17 +91,15 @@ std::string japanese_prompt(const Sum& sum, uint64_t variant) {
     case 3:
       return fmt::format("{}はいくつになりますか。", text);
     case 4:
-      return sum.sign == '+'
-                 ? fmt::format("{}さんは{}を{}{}持っています。さらに{}{}もらうと、全部で何{}になりますか。",
-                               who, thing, sum.left, unit, sum.right, unit, unit)
-                 : fmt::format("{}さんは{}を{}{}持っています。{}{}あげると、残りは何{}ですか。", who, thing,
-                               sum.left, unit, sum.right, unit, unit);
+      return sum.sign == '+' ? fmt::format("{}さんは{}を{}{}持っています。さらに{}{}もらうと、全部で何{}になりますか。",
+                                           who, thing, sum.left, unit, sum.right, unit, unit)
+                             : fmt::format("{}さんは{}を{}{}持っています。{}{}あげると、残りは何{}ですか。", who, thing,
+                                           sum.left, unit, sum.right, unit, unit);
     default:
-      return sum.sign == '+'
-                 ? fmt::format("一つの箱に{}が{}{}、もう一つの箱に{}{}あります。合わせて何{}ですか。", thing,
-                               sum.left, unit, sum.right, unit, unit)
-                 : fmt::format("箱に{}が{}{}ありました。{}さんが{}{}取りました。何{}残っていますか。", thing,
-                               sum.left, unit, who, sum.right, unit, unit);
+      return sum.sign == '+' ? fmt::format("一つの箱に{}が{}{}、もう一つの箱に{}{}あります。合わせて何{}ですか。",
+                                           thing, sum.left, unit, sum.right, unit, unit)
+                             : fmt::format("箱に{}が{}{}ありました。{}さんが{}{}取りました。何{}残っていますか。",
+                                           thing, sum.left, unit, who, sum.right, unit, unit);
   }
 }
 
@@ -114,15 +108,14 @@ std::string japanese_prompt(const Sum& sum, uint64_t variant) {
 std::string sum_text(const Sum& sum) { return fmt::format("{} {} {}", sum.left, sum.sign, sum.right); }
 
 std::string worked_solution(const Sum& sum, Language language) {
-  const std::string work =
-      sum.sign == '+' ? worked_addition(sum, language) : worked_subtraction(sum, language);
+  const std::string work = sum.sign == '+' ? worked_addition(sum, language) : worked_subtraction(sum, language);
   return language == Language::english ? work + " The answer is " + digits(sum.result()) + "."
                                        : work + "答えは" + digits(sum.result()) + "です。";
 }
 
 Example arithmetic_example(const Sum& sum, Language language, uint64_t variant) {
-  return {.question = {.prompt = language == Language::english ? english_prompt(sum, variant)
-                                                               : japanese_prompt(sum, variant),
+  return {.question = {.prompt =
+                           language == Language::english ? english_prompt(sum, variant) : japanese_prompt(sum, variant),
                        .answer = digits(sum.result()),
                        .kind = sum.sign == '+' ? "addition" : "subtraction",
                        .language = std::string(language_code(language)),
@@ -145,8 +138,7 @@ bool Arithmetic::held_out(const Sum& sum) const {
   const bool plus = sum.sign == '+';
   const int left = plus ? std::min(sum.left, sum.right) : sum.left;
   const int right = plus ? std::max(sum.left, sum.right) : sum.right;
-  return philox(seed_, kHashStream, uint64_t(left) << 32 | uint64_t(right) << 1 | uint64_t(plus))[0] % 10 ==
-         0;
+  return philox(seed_, kHashStream, uint64_t(left) << 32 | uint64_t(right) << 1 | uint64_t(plus))[0] % 10 == 0;
 }
 
 Sum Arithmetic::practice_sum(Random& random) const {
@@ -170,8 +162,7 @@ Example Arithmetic::held_out(int64_t index) const {
   require(index >= 0 && index < held_out_count(), "[arithmetic] expected a held-out index below {}, got {}",
           held_out_count(), index);
   const uint64_t variant = Random{seed_, kOrderStream, uint64_t(index) + (uint64_t(1) << 32)}.bits() >> 1;
-  return arithmetic_example(held_out_[size_t(index)], index % 2 == 0 ? Language::english : Language::japanese,
-                            variant);
+  return arithmetic_example(held_out_[size_t(index)], index % 2 == 0 ? Language::english : Language::japanese, variant);
 }
 
 }  // namespace fude

@@ -16,13 +16,9 @@ Random document_random(uint64_t seed, Stream stream, int64_t index) {
   return {seed, uint64_t(stream) << 56 | uint64_t(index)};
 }
 
-Language draw_language(Random& random) {
-  return random.below(2) == 0 ? Language::english : Language::japanese;
-}
+Language draw_language(Random& random) { return random.below(2) == 0 ? Language::english : Language::japanese; }
 
-std::string_view pick(Random& random, const Patterns& patterns) {
-  return patterns[random.below(patterns.size())];
-}
+std::string_view pick(Random& random, const Patterns& patterns) { return patterns[random.below(patterns.size())]; }
 
 // Sentences of one document, joined as the language does.
 class Paragraph {
@@ -192,8 +188,8 @@ int64_t LifeCorpus::held_out_limit() const {
 }
 
 std::vector<Question> LifeCorpus::held_out(int64_t count) const {
-  require(count >= 0 && count <= held_out_limit(),
-          "[life_corpus] expected at most {} held-out questions, got {}", held_out_limit(), count);
+  require(count >= 0 && count <= held_out_limit(), "[life_corpus] expected at most {} held-out questions, got {}",
+          held_out_limit(), count);
   std::vector<Question> questions;
   for (int64_t i = 0; i < count; ++i)
     questions.push_back((i % 2 == 0 ? arithmetic_.held_out(i / 2) : facts_.held_out(i / 2)).question);

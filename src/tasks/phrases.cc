@@ -22,9 +22,7 @@ std::string fill_in(std::string_view pattern, const Lookup& lookup) {
   return text;
 }
 
-std::string with_article(const Word& word) {
-  return std::string(word.article) + " " + std::string(word.english);
-}
+std::string with_article(const Word& word) { return std::string(word.article) + " " + std::string(word.english); }
 
 std::string english_key(std::string_view key, const Person& person, const Word& value, bool known) {
   const bool she = person.female;
@@ -65,8 +63,7 @@ std::string_view in_language(const Person& person, Language language) {
   return language == Language::english ? person.english : person.japanese;
 }
 
-std::string say(Language language, std::string_view pattern, const Person& person, const Word& value,
-                bool known) {
+std::string say(Language language, std::string_view pattern, const Person& person, const Word& value, bool known) {
   return fill_in(pattern, [&](std::string_view key) {
     return language == Language::english ? english_key(key, person, value, known)
                                          : japanese_key(key, person, value, known);

@@ -38,8 +38,7 @@ std::string_view in_language(const Word& word, Language language);
 std::string_view in_language(const Person& person, Language language);
 
 // A pattern about a person; `known` lets the sentence say "she" or drop the topic.
-std::string say(Language language, std::string_view pattern, const Person& person, const Word& value,
-                bool known);
+std::string say(Language language, std::string_view pattern, const Person& person, const Word& value, bool known);
 // A pattern about a town and what it lies near.
 std::string say_town(Language language, std::string_view pattern, const Word& town, const Word& place);
 // The worked answer where a person's town lies.

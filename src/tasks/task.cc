@@ -156,8 +156,7 @@ std::string normalize_answer(std::string_view text) {
 }
 
 bool verify(const Question& question, std::string_view model_answer) {
-  require(!question.answer.empty(), "[verify] expected a question with an answer, got none for '{}'",
-          question.prompt);
+  require(!question.answer.empty(), "[verify] expected a question with an answer, got none for '{}'", question.prompt);
   if (model_answer.size() > kLongestAnswer) return false;
   const std::string text = normalize_answer(model_answer);
   if (question.wrong.empty()) return verify_number(text, question.answer);

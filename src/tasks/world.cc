@@ -67,10 +67,9 @@ constexpr Word kAnimals[] = {{"cat", "猫"},
                              {"sheep", "羊"},
                              {"hedgehog", "ハリネズミ"},
                              {"canary", "カナリア"}};
-constexpr Word kColours[] = {
-    {"red", "赤"},      {"blue", "青"},    {"green", "緑"},    {"yellow", "黄色"},
-    {"purple", "紫"},   {"white", "白"},   {"black", "黒"},    {"orange", "オレンジ色", "an"},
-    {"pink", "ピンク"}, {"brown", "茶色"}, {"silver", "銀色"}, {"gold", "金色"}};
+constexpr Word kColours[] = {{"red", "赤"},      {"blue", "青"},    {"green", "緑"},    {"yellow", "黄色"},
+                             {"purple", "紫"},   {"white", "白"},   {"black", "黒"},    {"orange", "オレンジ色", "an"},
+                             {"pink", "ピンク"}, {"brown", "茶色"}, {"silver", "銀色"}, {"gold", "金色"}};
 constexpr Word kInstruments[] = {{"piano", "ピアノ"},
                                  {"violin", "バイオリン"},
                                  {"flute", "フルート"},
@@ -136,8 +135,7 @@ World::World(uint64_t seed) {
     const auto seats = shuffled(kPeople, deal);
     for (int p = 0; p < kPeople; ++p) {
       values_[size_t(p)][size_t(a)] = seats[size_t(p)] % count;
-      held_out_[size_t(p)][size_t(a)] =
-          (ranks[size_t(p)] + a * kPeople / kAttributes) % kPeople < kPeople / 4;
+      held_out_[size_t(p)][size_t(a)] = (ranks[size_t(p)] + a * kPeople / kAttributes) % kPeople < kPeople / 4;
     }
   }
   for (auto& values : values_) values[size_t(Attribute::place)] = town_place(values[size_t(Attribute::town)]);

@@ -52,9 +52,7 @@ class World {
   // The people who live in the town.
   std::vector<int> residents(int town) const;
   // Whether this pair is never asked about in training.
-  bool held_out(int person, Attribute attribute) const {
-    return held_out_[size_t(person)][size_t(attribute)];
-  }
+  bool held_out(int person, Attribute attribute) const { return held_out_[size_t(person)][size_t(attribute)]; }
 
  private:
   static constexpr int kPeople = 40;

@@ -4,18 +4,17 @@
 
 namespace fude {
 
-Parameter::Parameter(Device& device, std::string name, Layout layout, std::vector<Segment> segments,
-                     int64_t cols, Precision precision)
+Parameter::Parameter(Device& device, std::string name, Layout layout, std::vector<Segment> segments, int64_t cols,
+                     Precision precision)
     : name_(std::move(name)), layout_(layout), segments_(std::move(segments)), cols_(cols) {
   for (const Segment& segment : segments_) {
     require(segment.rows > 0, "[parameter] {}: segment {} is empty", name_, segment.name);
     rows_ += segment.rows;
   }
-  require(rows_ > 0 && cols_ > 0, "[parameter] {}: expected rows and columns, got {} x {}", name_, rows_,
-          cols_);
+  require(rows_ > 0 && cols_ > 0, "[parameter] {}: expected rows and columns, got {} x {}", name_, rows_, cols_);
   const bool is_bf16 = is_matrix() && precision.compute == DType::bf16;
-  require(!is_bf16 || cols_ % 2 == 0, "[parameter] {}: expected an even number of columns for bf16, got {}",
-          name_, cols_);
+  require(!is_bf16 || cols_ % 2 == 0, "[parameter] {}: expected an even number of columns for bf16, got {}", name_,
+          cols_);
   const int64_t stored_rows = is_matrix() ? (rows_ + kPanel - 1) / kPanel * kPanel : rows_;
   if (!is_bf16 || precision.keeps_master) {
     values_ = Tensor(device, {stored_rows * cols_}, DType::f32, Purpose::weights);
@@ -52,12 +51,11 @@ void Parameter::get_rows(int64_t begin, int64_t count, float* row_major) const {
 }
 
 void Parameter::get_rows_of(const Tensor& same_order, int64_t begin, int64_t count, float* row_major) const {
-  require(begin >= 0 && begin + count <= rows_ && same_order.size() == stored(),
-          "[parameter] {}: rows out of range", name_);
+  require(begin >= 0 && begin + count <= rows_ && same_order.size() == stored(), "[parameter] {}: rows out of range",
+          name_);
   const float* stored = same_order.data<float>();
   for (int64_t row = 0; row < count; ++row)
-    for (int64_t col = 0; col < cols_; ++col)
-      row_major[row * cols_ + col] = stored[position(begin + row, col)];
+    for (int64_t col = 0; col < cols_; ++col) row_major[row * cols_ + col] = stored[position(begin + row, col)];
 }
 
 }  // namespace fude

@@ -43,10 +43,9 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path), file_(p
   require(bytes.size() >= 8, "[safetensors] {}: expected at least 8 bytes, got {}", path, bytes.size());
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
-  require(
-      length <= kHeaderLimit && length <= bytes.size() - 8,
-      "[safetensors] {}: the header says {} bytes, the file has {}; it is truncated or no safetensors file",
-      path, length, bytes.size() - 8);
+  require(length <= kHeaderLimit && length <= bytes.size() - 8,
+          "[safetensors] {}: the header says {} bytes, the file has {}; it is truncated or no safetensors file", path,
+          length, bytes.size() - 8);
   const uint64_t start = 8 + length, room = bytes.size() - start;
   std::vector<std::pair<uint64_t, uint64_t>> ranges;
   const auto add = [&](const std::string& name, const Json& value) {
@@ -55,15 +54,14 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path), file_(p
     const int64_t width = element_bytes(entry.dtype);
     require(width > 0, "[safetensors] {}: tensor {} has the unknown type {}", path, name, entry.dtype);
     const auto shape = value.find("shape"), offsets = value.find("data_offsets");
-    require(shape != value.end() && shape->is_array() && shape->size() <= 8,
-            "[safetensors] {}: tensor {} has no shape", path, name);
+    require(shape != value.end() && shape->is_array() && shape->size() <= 8, "[safetensors] {}: tensor {} has no shape",
+            path, name);
     uint64_t size = uint64_t(width);
     for (const Json& extent : *shape) {
       require(extent.is_number_unsigned() && extent.get<uint64_t>() <= room,
               "[safetensors] {}: tensor {} has an impossible shape", path, name);
       const uint64_t count = extent.get<uint64_t>();
-      require(count == 0 || size <= room / count, "[safetensors] {}: tensor {} is larger than the file", path,
-              name);
+      require(count == 0 || size <= room / count, "[safetensors] {}: tensor {} is larger than the file", path, name);
       size *= count;
       entry.shape.push_back(int64_t(count));
     }
@@ -77,8 +75,7 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path), file_(p
             path, name, begin, end, room, size);
     entry.begin = start + begin, entry.end = start + end;
     ranges.emplace_back(begin, end);
-    require(entries_.emplace(name, std::move(entry)).second, "[safetensors] {}: the tensor {} comes twice",
-            path, name);
+    require(entries_.emplace(name, std::move(entry)).second, "[safetensors] {}: the tensor {} comes twice", path, name);
   };
   const Json header = parse_json({reinterpret_cast<const char*>(bytes.data()) + 8, length}, path);
   require(header.is_object(), "[safetensors] {}: expected an object as header", path);
@@ -102,8 +99,8 @@ std::vector<float> SafetensorsFile::read_f32(const std::string& name) const {
   if (e.dtype == "F32") {
     if (!values.empty()) std::memcpy(values.data(), from, values.size() * 4);
   } else {
-    require(e.dtype == "BF16" || e.dtype == "F16", "[safetensors] {}: {}: expected F32, BF16 or F16, got {}",
-            path_, name, e.dtype);
+    require(e.dtype == "BF16" || e.dtype == "F16", "[safetensors] {}: {}: expected F32, BF16 or F16, got {}", path_,
+            name, e.dtype);
     for (size_t i = 0; i < values.size(); ++i) {
       uint16_t bits;
       std::memcpy(&bits, from + 2 * i, 2);
@@ -129,8 +126,7 @@ void write_safetensors(const std::string& path, const std::vector<SafetensorsOut
   for (const auto& tensor : tensors) {
     uint64_t size = 4;
     for (int64_t extent : tensor.shape) size *= uint64_t(extent);
-    header[tensor.name] = {
-        {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + size}}};
+    header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + size}}};
     offset += size;
   }
   std::string text = header.dump();
@@ -143,8 +139,7 @@ void write_safetensors(const std::string& path, const std::vector<SafetensorsOut
       const std::vector<float> values = tensor.fill();
       uint64_t size = 1;
       for (int64_t extent : tensor.shape) size *= uint64_t(extent);
-      require(values.size() == size, "[safetensors] {}: expected {} values, got {}", tensor.name, size,
-              values.size());
+      require(values.size() == size, "[safetensors] {}: expected {} values, got {}", tensor.name, size, values.size());
       put({reinterpret_cast<const char*>(values.data()), values.size() * 4});
     }
   });

@@ -42,8 +42,7 @@ const AddedToken* AddedTokenFinder::longest_at(std::string_view text, size_t at)
     const auto first = sorted_.begin();
     const auto from = std::partition_point(first + ptrdiff_t(low), first + ptrdiff_t(high),
                                            [&](auto* t) { return byte(t) < wanted; });
-    const auto to =
-        std::partition_point(from, first + ptrdiff_t(high), [&](auto* t) { return byte(t) == wanted; });
+    const auto to = std::partition_point(from, first + ptrdiff_t(high), [&](auto* t) { return byte(t) == wanted; });
     low = size_t(from - first);
     high = size_t(to - first);
   }

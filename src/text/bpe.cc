@@ -49,17 +49,14 @@ size_t merge_long(const PairTable& pairs, TokenId* symbols, size_t count) {
   std::vector<uint64_t> initial;
   initial.reserve(count);
   for (uint32_t i = 0; i < count; ++i) {
-    const PairTable::Found found =
-        i + 1 < count ? pairs.find(symbols[i], symbols[i + 1]) : PairTable::Found{};
+    const PairTable::Found found = i + 1 < count ? pairs.find(symbols[i], symbols[i + 1]) : PairTable::Found{};
     nodes[i] = {i == 0 ? kNone : i - 1, i + 1 < count ? i + 1 : kNone, found.rank, found.result};
     if (found.rank != kNone) initial.push_back(uint64_t(found.rank) << 32 | i);
   }
-  std::priority_queue<uint64_t, std::vector<uint64_t>, std::greater<>> heap(std::greater<>(),
-                                                                            std::move(initial));
+  std::priority_queue<uint64_t, std::vector<uint64_t>, std::greater<>> heap(std::greater<>(), std::move(initial));
   const auto refresh = [&](uint32_t i) {
     Node& node = nodes[i];
-    const PairTable::Found found =
-        node.next == kNone ? PairTable::Found{} : pairs.find(symbols[i], symbols[node.next]);
+    const PairTable::Found found = node.next == kNone ? PairTable::Found{} : pairs.find(symbols[i], symbols[node.next]);
     node.rank = found.rank;
     node.result = found.result;
     if (found.rank != kNone) heap.push(uint64_t(found.rank) << 32 | i);
@@ -118,8 +115,7 @@ void PairTable::grow() {
   PairTable larger(slots_.size());
   for (const Slot& slot : slots_)
     if (slot.key != kEmpty)
-      larger.insert(
-          {TokenId(slot.key >> 32), TokenId(uint32_t(slot.key)), slot.value.result, slot.value.rank});
+      larger.insert({TokenId(slot.key >> 32), TokenId(uint32_t(slot.key)), slot.value.result, slot.value.rank});
   *this = std::move(larger);
 }
 
@@ -137,8 +133,7 @@ Vocabulary vocabulary_from_ranks(std::vector<std::string> tokens) {
   std::vector<std::pair<std::string_view, TokenId>> sorted;
   const auto find = [&](std::string_view part) {
     if (sorted.empty()) {
-      for (size_t id = 0; id < vocabulary.tokens.size(); ++id)
-        sorted.push_back({vocabulary.tokens[id], TokenId(id)});
+      for (size_t id = 0; id < vocabulary.tokens.size(); ++id) sorted.push_back({vocabulary.tokens[id], TokenId(id)});
       std::sort(sorted.begin(), sorted.end());
     }
     const auto at = std::lower_bound(sorted.begin(), sorted.end(), std::pair(part, TokenId(0)));
@@ -169,18 +164,15 @@ Vocabulary vocabulary_from_ranks(std::vector<std::string> tokens) {
 
 Bpe::Bpe(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)), pairs_(vocabulary_.merges.size()) {
   const auto& tokens = vocabulary_.tokens;
-  const auto known = [&](TokenId id) {
-    return id >= 0 && size_t(id) < tokens.size() && !tokens[size_t(id)].empty();
-  };
+  const auto known = [&](TokenId id) { return id >= 0 && size_t(id) < tokens.size() && !tokens[size_t(id)].empty(); };
   require(tokens.size() < (1u << 30), "[bpe] expected at most 2^30 ids, got {}", tokens.size());
   for (const Merge& m : vocabulary_.merges) {
     require(known(m.left) && known(m.right) && known(m.result),
             "[bpe] merge {} + {} -> {} names an id without an entry", m.left, m.right, m.result);
     const std::string_view left = tokens[size_t(m.left)], right = tokens[size_t(m.right)],
                            result = tokens[size_t(m.result)];
-    require(
-        result.size() == left.size() + right.size() && result.starts_with(left) && result.ends_with(right),
-        "[bpe] the entry {} is not the bytes of {} and {}", m.result, m.left, m.right);
+    require(result.size() == left.size() + right.size() && result.starts_with(left) && result.ends_with(right),
+            "[bpe] the entry {} is not the bytes of {} and {}", m.result, m.left, m.right);
     require(m.rank != PairTable::kNoRank, "[bpe] the rank {} is out of range", m.rank);
     pairs_.insert(m);
   }
@@ -198,8 +190,7 @@ Bpe::Bpe(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)), pairs_(voc
               entries_[slot].id, id);
     merged.clear();
     if (!vocabulary_.whole_pieces) encode_by_merging(token, merged);
-    entries_[slot] = {hash, TokenId(id),
-                      vocabulary_.whole_pieces || (merged.size() == 1 && merged[0] == TokenId(id))};
+    entries_[slot] = {hash, TokenId(id), vocabulary_.whole_pieces || (merged.size() == 1 && merged[0] == TokenId(id))};
   }
 }
 

@@ -28,10 +28,9 @@ struct Merge {
 struct Vocabulary {
   std::vector<std::string> tokens;  // bytes by id; an empty string means that the id has no entry
   std::vector<Merge> merges;        // by rising rank; of two merges of one pair the later holds
-  bool whole_pieces =
-      false;  // a piece that is an entry is that entry, whatever the merges say ("ignore_merges")
-  TokenId unknown = kNoToken;  // for bytes that have no entry; without it they are left out
-  bool fuse_unknown = false;   // neighbouring unknown bytes become one token
+  bool whole_pieces = false;        // a piece that is an entry is that entry, whatever the merges say ("ignore_merges")
+  TokenId unknown = kNoToken;       // for bytes that have no entry; without it they are left out
+  bool fuse_unknown = false;        // neighbouring unknown bytes become one token
 };
 
 // The vocabulary of a rank file: ids are ranks, and any neighbours merge whose bytes together are an entry.
@@ -63,9 +62,7 @@ class PairTable {
     uint64_t key = kEmpty;
     Found value;
   };
-  static uint64_t key_of(TokenId left, TokenId right) {
-    return uint64_t(uint32_t(left)) << 32 | uint32_t(right);
-  }
+  static uint64_t key_of(TokenId left, TokenId right) { return uint64_t(uint32_t(left)) << 32 | uint32_t(right); }
   size_t slot_of(uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
   void grow();
 

@@ -14,9 +14,8 @@
 namespace fude {
 namespace {
 
-constexpr uint64_t kBatchBytes =
-    8 << 20;                           // text read before it is counted; a constant, so that pruning is too
-constexpr size_t kLongestWord = 1024;  // longer pieces are counted in parts: a merge visits whole words
+constexpr uint64_t kBatchBytes = 8 << 20;  // text read before it is counted; a constant, so that pruning is too
+constexpr size_t kLongestWord = 1024;      // longer pieces are counted in parts: a merge visits whole words
 
 void count_document(const PreTokenizer& pre_tokenizer, std::string_view text, std::vector<size_t>& ends,
                     PieceCounts& counts) {
@@ -72,8 +71,8 @@ struct Pair {
 // pair comes up.
 class Merger {
  public:
-  Merger(const PieceCounts& counts, const std::array<TokenId, 256>& byte_ids,
-         std::vector<std::string>& tokens, size_t longest)
+  Merger(const PieceCounts& counts, const std::array<TokenId, 256>& byte_ids, std::vector<std::string>& tokens,
+         size_t longest)
       : tokens_(tokens), longest_(longest) {
     words_.reserve(counts.distinct());
     for (size_t i = 0; i < counts.distinct(); ++i) {
@@ -144,9 +143,7 @@ class Merger {
     return index;
   }
 
-  void add(TokenId left, TokenId right, uint32_t word, int64_t count) {
-    add_at(index_of(left, right), word, count);
-  }
+  void add(TokenId left, TokenId right, uint32_t word, int64_t count) { add_at(index_of(left, right), word, count); }
   void add_at(uint32_t index, uint32_t word, int64_t count) {
     Pair& pair = pairs_[index];
     pair.count += count;
@@ -232,8 +229,8 @@ BpeTrainResult train_bpe(const BpeTrainOptions& options, const std::function<boo
                          const std::function<void(const BpeTrainProgress&)>& progress) {
   const int64_t first_entries = int64_t(options.special_tokens.size()) + 256;
   require(options.vocabulary_size >= first_entries && options.vocabulary_size < (1 << 24),
-          "[train_bpe] expected a vocabulary of {} (special tokens and bytes) to 2^24 entries, got {}",
-          first_entries, options.vocabulary_size);
+          "[train_bpe] expected a vocabulary of {} (special tokens and bytes) to 2^24 entries, got {}", first_entries,
+          options.vocabulary_size);
   require(options.threads >= 1 && options.threads <= 1024, "[train_bpe] expected 1 to 1024 threads, got {}",
           options.threads);
   const PreTokenizer pre_tokenizer(options.steps);
@@ -266,9 +263,8 @@ BpeTrainResult train_bpe(const BpeTrainOptions& options, const std::function<boo
   auto& tokens = vocabulary.tokens;
   std::unordered_map<std::string, TokenId> ids;
   for (const std::string& content : options.special_tokens) {
-    require(
-        content.size() > 1 && is_valid_utf8(content) && ids.emplace(content, TokenId(tokens.size())).second,
-        "[train_bpe] expected different special tokens of two or more bytes of UTF-8, got '{}'", content);
+    require(content.size() > 1 && is_valid_utf8(content) && ids.emplace(content, TokenId(tokens.size())).second,
+            "[train_bpe] expected different special tokens of two or more bytes of UTF-8, got '{}'", content);
     result.tokenizer.added.push_back({.id = TokenId(tokens.size()), .content = content});
     tokens.push_back(content);
   }

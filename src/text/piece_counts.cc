@@ -45,8 +45,7 @@ PieceCounts::Pruned PieceCounts::prune(uint64_t target) {
   if (cost() <= target) return {};
   std::vector<size_t> order(pieces_.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(),
-            [&](size_t a, size_t b) { return pieces_[a].count < pieces_[b].count; });
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return pieces_[a].count < pieces_[b].count; });
   Pruned pruned;
   uint64_t left = cost();
   for (const size_t i : order) {

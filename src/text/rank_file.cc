@@ -60,11 +60,10 @@ std::vector<std::string> parse_ranks(std::string_view text, std::string_view whe
     if (row.ends_with('\r')) row.remove_suffix(1);
     if (row.empty()) continue;
     const size_t blank = row.find(' ');
-    require(blank != std::string_view::npos && blank > 0, "[{}:{}] expected base64, a blank and a rank",
-            where, line);
+    require(blank != std::string_view::npos && blank > 0, "[{}:{}] expected base64, a blank and a rank", where, line);
     size_t rank = 0;
-    require(blank + 1 < row.size() && row.size() - blank <= 8, "[{}:{}] expected a rank below {}", where,
-            line, kEntries);
+    require(blank + 1 < row.size() && row.size() - blank <= 8, "[{}:{}] expected a rank below {}", where, line,
+            kEntries);
     for (const char c : row.substr(blank + 1)) {
       require(c >= '0' && c <= '9', "[{}:{}] expected a rank of decimal digits", where, line);
       rank = rank * 10 + size_t(c - '0');

@@ -60,12 +60,11 @@ class RegexSplitter : public Splitter {
     PCRE2_SIZE where = 0;
     pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
     pcre2_set_parens_nest_limit(context, 100);
-    code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                          PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &error,
-                          &where, context);
+    code_ =
+        pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &error, &where, context);
     pcre2_compile_context_free(context);
-    require(code_ != nullptr, "[pretokenize] the pattern does not compile, at byte {}: {}", where,
-            message(error));
+    require(code_ != nullptr, "[pretokenize] the pattern does not compile, at byte {}: {}", where, message(error));
     pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);
   }
   RegexSplitter(const RegexSplitter&) = delete;
@@ -101,8 +100,7 @@ class RegexSplitter : public Splitter {
       const int result = pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
                                      PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, state.data, state.context);
       if (result == PCRE2_ERROR_NOMATCH) return ends.push_back(text.size());
-      require(result >= 0, "[pretokenize] the pattern failed at byte {} of the text: {}", at,
-              message(result));
+      require(result >= 0, "[pretokenize] the pattern failed at byte {} of the text: {}", at, message(result));
       const PCRE2_SIZE* match = pcre2_get_ovector_pointer(state.data);
       // \K in a look-around can move the match; such patterns have no pieces.
       require(match[0] >= at && match[1] > match[0], "[pretokenize] the pattern moves its own match");

@@ -43,17 +43,15 @@ void append_text(std::string& out, std::string_view text) {
 }  // namespace
 
 struct Tokenizer::State {
-  explicit State(TokenizerData given)
-      : data(std::move(given)), bpe(plain_vocabulary(data)), pre_tokenizer(data.steps) {
+  explicit State(TokenizerData given) : data(std::move(given)), bpe(plain_vocabulary(data)), pre_tokenizer(data.steps) {
     size = int64_t(data.vocabulary.tokens.size());
     for (const AddedToken& token : data.added) {
       require(token.id >= 0 && !token.content.empty(), "[tokenizer] an added token has no id or no content");
-      require(by_id.emplace(token.id, &token).second, "[tokenizer] the added token id {} stands twice",
-              token.id);
+      require(by_id.emplace(token.id, &token).second, "[tokenizer] the added token id {} stands twice", token.id);
       size = std::max(size, int64_t(token.id) + 1);
       if (token.special)
-        require(specials.emplace(token.content, token.id).second,
-                "[tokenizer] the special token '{}' stands twice", token.content);
+        require(specials.emplace(token.content, token.id).second, "[tokenizer] the special token '{}' stands twice",
+                token.content);
     }
     for (const bool normalized : {false, true})
       for (const bool special : {false, true}) {
@@ -129,8 +127,8 @@ std::string Tokenizer::decode(std::span<const TokenId> tokens) const {
 }
 
 std::string_view Tokenizer::bytes_of(TokenId token) const {
-  require(token >= 0 && token < state_->size, "[tokenizer] expected a token id in [0, {}), got {}",
-          state_->size, token);
+  require(token >= 0 && token < state_->size, "[tokenizer] expected a token id in [0, {}), got {}", state_->size,
+          token);
   const auto added = state_->by_id.find(token);
   if (added != state_->by_id.end()) return added->second->content;
   const auto& tokens = state_->data.vocabulary.tokens;
@@ -159,15 +157,15 @@ std::string Tokenizer::hash() const {
   for (const Merge& merge : data.vocabulary.merges)
     for (const uint64_t part : {uint64_t(merge.left), uint64_t(merge.right), uint64_t(merge.result)})
       append_number(all, part);
-  append_number(all, data.vocabulary.whole_pieces | data.vocabulary.fuse_unknown << 1 |
-                         data.prefix_space << 2 | data.nfc << 3);
+  append_number(
+      all, data.vocabulary.whole_pieces | data.vocabulary.fuse_unknown << 1 | data.prefix_space << 2 | data.nfc << 3);
   append_number(all, uint64_t(int64_t(data.vocabulary.unknown)));
   append_number(all, data.added.size());
   for (const AddedToken& token : data.added) {
     append_number(all, uint64_t(token.id));
     append_text(all, token.content);
-    append_number(all, token.special | token.single_word << 1 | token.lstrip << 2 | token.rstrip << 3 |
-                           token.normalized << 4);
+    append_number(
+        all, token.special | token.single_word << 1 | token.lstrip << 2 | token.rstrip << 3 | token.normalized << 4);
   }
   append_number(all, data.steps.size());
   for (const SplitStep& step : data.steps) {

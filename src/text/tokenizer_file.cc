@@ -36,8 +36,7 @@ void read_normalizer(const Json& normalizer, std::string_view where, TokenizerDa
   if (type == "NFC") {
     data.nfc = true;
   } else if (type == "Sequence") {
-    for (const Json& part : array_member(normalizer, "normalizers", where))
-      read_normalizer(part, where, data);
+    for (const Json& part : array_member(normalizer, "normalizers", where)) read_normalizer(part, where, data);
   } else {
     fail("[{}] expected no normalizer or NFC, got '{}'", where, type);
   }
@@ -126,8 +125,7 @@ void read_model(const Json& model, std::string_view where, TokenizerData& data) 
   std::unordered_map<std::string_view, TokenId> ids;
   ids.reserve(vocab->size());
   for (const auto& [name, value] : vocab->get_ref<const Json::object_t&>()) {
-    require(!name.empty() && name.size() <= kTokenLimit,
-            "[{}] an entry of the vocabulary is empty or too long", where);
+    require(!name.empty() && name.size() <= kTokenLimit, "[{}] an entry of the vocabulary is empty or too long", where);
     require(value.is_number_unsigned() && value.get<uint64_t>() < kIdLimit,
             "[{}] expected an id below {} for '{}', got {}", where, kIdLimit, name, value.dump());
     const TokenId id = value.get<TokenId>();
@@ -161,8 +159,7 @@ void read_model(const Json& model, std::string_view where, TokenizerData& data) 
       right = item[1].get_ref<const std::string&>();
     }
     joined.assign(left).append(right);
-    vocabulary.merges.push_back(
-        {id_of(left), id_of(right), id_of(joined), uint32_t(vocabulary.merges.size())});
+    vocabulary.merges.push_back({id_of(left), id_of(right), id_of(joined), uint32_t(vocabulary.merges.size())});
   }
 
   const std::string unknown = json_string(model, "unk_token", where, "");
@@ -182,21 +179,17 @@ void read_model(const Json& model, std::string_view where, TokenizerData& data) 
 Json step_json(const SplitStep& step) {
   if (step.kind != SplitStep::Kind::pattern)
     return {{"type", "Digits"}, {"individual_digits", step.kind == SplitStep::Kind::each_digit}};
-  return {
-      {"type", "Split"}, {"pattern", {{"Regex", step.pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
+  return {{"type", "Split"}, {"pattern", {{"Regex", step.pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
 }
 
 Json byte_level(bool prefix_space, bool use_regex) {
-  return {{"type", "ByteLevel"},
-          {"add_prefix_space", prefix_space},
-          {"trim_offsets", true},
-          {"use_regex", use_regex}};
+  return {{"type", "ByteLevel"}, {"add_prefix_space", prefix_space}, {"trim_offsets", true}, {"use_regex", use_regex}};
 }
 
 Json pre_tokenizer_json(const TokenizerData& data) {
   std::vector<SplitStep> steps = data.steps;
-  const bool gpt2_last = !steps.empty() && steps.back() == SplitStep{SplitStep::Kind::pattern,
-                                                                     std::string(named_pattern("gpt2"))};
+  const bool gpt2_last =
+      !steps.empty() && steps.back() == SplitStep{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))};
   if (gpt2_last) steps.pop_back();
   const Json last = byte_level(data.prefix_space, gpt2_last);
   if (steps.empty()) return last;
@@ -247,8 +240,7 @@ std::string tokenizer_json(const TokenizerData& data) {
   auto& entries = vocab.get_ref<Json::object_t&>();
   entries.reserve(names.size());
   for (size_t id = 0; id < names.size(); ++id)
-    if (!names[id].empty())
-      static_cast<std::vector<Json::object_t::value_type>&>(entries).emplace_back(names[id], id);
+    if (!names[id].empty()) static_cast<std::vector<Json::object_t::value_type>&>(entries).emplace_back(names[id], id);
   Json merges = Json::array();
   for (const Merge& merge : data.vocabulary.merges)
     merges.push_back(Json::array({names[size_t(merge.left)], names[size_t(merge.right)]}));
@@ -279,9 +271,9 @@ std::string tokenizer_json(const TokenizerData& data) {
 
 void save_tokenizer(const std::string& folder, const TokenizerData& data, const std::string& end_of_text,
                     const std::string& chat_template) {
-  const bool known = end_of_text.empty() ||
-                     std::any_of(data.added.begin(), data.added.end(),
-                                 [&](const AddedToken& token) { return token.content == end_of_text; });
+  const bool known =
+      end_of_text.empty() || std::any_of(data.added.begin(), data.added.end(),
+                                         [&](const AddedToken& token) { return token.content == end_of_text; });
   require(known, "[save_tokenizer] the end-of-text token '{}' is not among the added tokens", end_of_text);
   require(is_valid_utf8(chat_template), "[save_tokenizer] the chat template is not valid UTF-8");
   Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
@@ -323,10 +315,8 @@ TokenizerData read_tokenizer(const std::string& path, std::string_view pattern) 
     chosen = known.pattern;
     for (const auto& [id, content] : known.special) data.added.push_back({.id = id, .content = content});
   }
-  require(
-      !chosen.empty(),
-      "[{}] a rank file does not say how text is cut: give a pattern (gpt2, cl100k, llama3, qwen2, o200k)",
-      path);
+  require(!chosen.empty(),
+          "[{}] a rank file does not say how text is cut: give a pattern (gpt2, cl100k, llama3, qwen2, o200k)", path);
   data.steps = {{SplitStep::Kind::pattern,
                  is_pattern_name(chosen) ? std::string(named_pattern(chosen)) : canonical_pattern(chosen)}};
   return data;

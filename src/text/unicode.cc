@@ -55,16 +55,12 @@ void append_nfc(std::string& out, std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const Character c = decode_character(text, at);
     utf8proc_int32_t parts[kLongest];
-    const auto count =
-        utf8proc_decompose_char(utf8proc_int32_t(c.code_point), parts, kLongest, kOptions, nullptr);
-    require(count >= 0 && count <= kLongest, "[normalize_nfc] utf8proc cannot decompose U+{:04X}",
-            c.code_point);
+    const auto count = utf8proc_decompose_char(utf8proc_int32_t(c.code_point), parts, kLongest, kOptions, nullptr);
+    require(count >= 0 && count <= kLongest, "[normalize_nfc] utf8proc cannot decompose U+{:04X}", c.code_point);
     points.insert(points.end(), parts, parts + count);
     at += c.length;
   }
-  const auto mark_class = [](utf8proc_int32_t point) {
-    return utf8proc_get_property(point)->combining_class;
-  };
+  const auto mark_class = [](utf8proc_int32_t point) { return utf8proc_get_property(point)->combining_class; };
   const auto is_mark = [&](utf8proc_int32_t point) { return mark_class(point) != 0; };
   for (auto mark = points.begin(); (mark = std::find_if(mark, points.end(), is_mark)) != points.end();) {
     const auto end = std::find_if_not(mark, points.end(), is_mark);
@@ -103,8 +99,7 @@ void append_utf8(std::string& out, uint32_t c) {
   } else if (c < 0x10000) {
     out += {char(0xE0 | c >> 12), char(0x80 | (c >> 6 & 0x3F)), char(0x80 | (c & 0x3F))};
   } else {
-    out += {char(0xF0 | c >> 18), char(0x80 | (c >> 12 & 0x3F)), char(0x80 | (c >> 6 & 0x3F)),
-            char(0x80 | (c & 0x3F))};
+    out += {char(0xF0 | c >> 18), char(0x80 | (c >> 12 & 0x3F)), char(0x80 | (c >> 6 & 0x3F)), char(0x80 | (c & 0x3F))};
   }
 }
 
@@ -113,8 +108,7 @@ size_t valid_prefix(std::string_view text) {
   while (at < text.size()) {
     if (uint8_t(text[at]) < 0x80) {  // most of most texts: eight bytes at a time
       uint64_t word;
-      while (at + 8 <= text.size() &&
-             (std::memcpy(&word, text.data() + at, 8), (word & 0x8080808080808080u) == 0))
+      while (at + 8 <= text.size() && (std::memcpy(&word, text.data() + at, 8), (word & 0x8080808080808080u) == 0))
         at += 8;
       while (at < text.size() && uint8_t(text[at]) < 0x80) ++at;
       continue;

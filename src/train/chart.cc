@@ -69,8 +69,8 @@ std::string axes(const Frame& frame, const ChartOptions& o) {
         "<line class=\"axis\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:g}\" y2=\"{2:g}\"/><text x=\"{0:.1f}\" y=\"{2:g}\" "
         "dy=\"1em\" text-anchor=\"{3}\">{4}</text>\n",
         frame.x(x), frame.bottom, frame.bottom + 4, frame.x(x) > frame.right - 16 ? "end" : "middle", short_number(x));
-  return svg + fmt::format("<line class=\"axis\" x1=\"{0:g}\" x2=\"{1:g}\" y1=\"{2:g}\" y2=\"{2:g}\"/>\n", kLeft, frame.right,
-                           frame.bottom);
+  return svg + fmt::format("<line class=\"axis\" x1=\"{0:g}\" x2=\"{1:g}\" y1=\"{2:g}\" y2=\"{2:g}\"/>\n", kLeft,
+                           frame.right, frame.bottom);
 }
 
 }  // namespace
@@ -80,11 +80,21 @@ std::string escape_html(std::string_view text) {
   result.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      case '\'': result += "&#39;"; break;
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      case '\'':
+        result += "&#39;";
+        break;
       default:
         // Control characters have no place in HTML, except tab and newline.
         if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t')
@@ -119,8 +129,8 @@ std::string chart_svg(std::vector<Curve> curves, const ChartOptions& o) {
                                 escape_html(o.label));
   svg += axes(frame, o);
   for (const double mark : o.marks)
-    svg += fmt::format("<line class=\"mark\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:g}\" y2=\"{2:g}\"/>\n", frame.x(mark), kTop,
-                       frame.bottom);
+    svg += fmt::format("<line class=\"mark\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:g}\" y2=\"{2:g}\"/>\n",
+                       frame.x(mark), kTop, frame.bottom);
   for (const Curve& curve : curves) {
     std::string path;
     bool pen_down = false;
@@ -132,7 +142,8 @@ std::string chart_svg(std::vector<Curve> curves, const ChartOptions& o) {
     if (curve.points.size() > kDots) continue;
     for (const ChartPoint& p : curve.points)
       if (std::isfinite(p.y))
-        svg += fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2\"/>\n", curve.style, frame.x(p.x), frame.y(p.y));
+        svg += fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2\"/>\n", curve.style, frame.x(p.x),
+                           frame.y(p.y));
   }
   return svg + "</svg>\n";
 }

@@ -17,7 +17,7 @@ struct Curve {
 };
 
 struct ChartOptions {
-  std::string label;          // for those who cannot see it
+  std::string label;  // for those who cannot see it
   double width = 640, height = 320;
   bool from_zero = false;     // the axis of y begins at 0
   std::vector<double> marks;  // steps at which something happened

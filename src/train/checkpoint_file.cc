@@ -43,14 +43,16 @@ std::string_view chars(const void* data, uint64_t size) { return {static_cast<co
 CheckpointContents parse_checkpoint(std::span<const std::byte> bytes, std::string_view where, bool verify_checksum) {
   const uint64_t size = bytes.size();
   require(size >= aligned(kPrefix) + kChecksum, "[{}] not a checkpoint, or cut short: only {} bytes", where, size);
-  require(chars(bytes.data(), kMagic.size()) == kMagic, "[{}] not a checkpoint: it does not begin with {}", where, kMagic);
+  require(chars(bytes.data(), kMagic.size()) == kMagic, "[{}] not a checkpoint: it does not begin with {}", where,
+          kMagic);
   const uint32_t version = load<uint32_t>(bytes, 8);
   require(version == kVersion, "[{}] checkpoint version {}, this program reads {}", where, version, kVersion);
   require(load<uint32_t>(bytes, 12) == 0, "[{}] the checkpoint is damaged: reserved bytes are set", where);
   const uint64_t header_size = load<uint64_t>(bytes, 16);
   // Both operands are small here, so nothing overflows.
   require(header_size <= kLargestHeader && aligned(kPrefix + header_size) <= size - kChecksum,
-          "[{}] the checkpoint is cut short or damaged: a header of {} bytes in a file of {}", where, header_size, size);
+          "[{}] the checkpoint is cut short or damaged: a header of {} bytes in a file of {}", where, header_size,
+          size);
   if (verify_checksum) {
     XXH128_canonical_t written;
     std::memcpy(&written, bytes.data() + (size - kChecksum), kChecksum);

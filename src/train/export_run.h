@@ -11,8 +11,8 @@
 namespace fude {
 
 // Writes folder/{model/, order.bin, validation-NAME.bin for each set, replica.json}. order.bin has one record per step,
-// little-endian int32: N, S, tokens[N], targets[N], positions[N], sequence_starts[S + 1]; validation files likewise. The
-// loader is read from where it stands. Error if the run uses what the other side has not: Muon.
+// little-endian int32: N, S, tokens[N], targets[N], positions[N], sequence_starts[S + 1]; validation files likewise.
+// The loader is read from where it stands. Error if the run uses what the other side has not: Muon.
 void export_run(const std::string& folder, const Transformer& model, Loader& loader,
                 const std::vector<ValidationRows>& validation, const TrainerOptions& options);
 

@@ -10,7 +10,8 @@ double step_flop(const ModelConfig& config, std::span<const TokenBlock> blocks) 
   for (const TokenBlock& block : blocks) {
     products += weights * double(block.tokens());
     for (int64_t s = 0; s < block.sequences(); ++s)
-      products += attention_products(config, block.sequence_starts_S1[size_t(s + 1)] - block.sequence_starts_S1[size_t(s)]);
+      products +=
+          attention_products(config, block.sequence_starts_S1[size_t(s + 1)] - block.sequence_starts_S1[size_t(s)]);
   }
   return 3 * 2 * products;
 }

@@ -15,8 +15,8 @@ double step_flop(const ModelConfig& config, std::span<const TokenBlock> blocks);
 struct MachineLimit {
   double flop_per_second = 0, bytes_per_second = 0;  // the arithmetic peak, the read bandwidth
 
-  // The arithmetic at its peak, then AdamW's pass over memory: weights, gradients and two moments come and go, 32 bytes a
-  // parameter.
+  // The arithmetic at its peak, then AdamW's pass over memory: weights, gradients and two moments come and go, 32 bytes
+  // a parameter.
   double step_seconds(double flop, int64_t parameters) const {
     return flop / flop_per_second + 32 * double(parameters) / bytes_per_second;
   }

@@ -18,15 +18,14 @@ TokenBlock full_block(int64_t rows, int64_t row_tokens) {
 
 }  // namespace
 
-Device::Usage plan_training_memory(const ModelConfig& config, const TrainerOptions& options,
-                                   int64_t row_tokens, DType compute) {
+Device::Usage plan_training_memory(const ModelConfig& config, const TrainerOptions& options, int64_t row_tokens,
+                                   DType compute) {
   Device device(1, /*only_counts=*/true);
   Transformer model(device, config, {compute});
   Optimizer optimizer(device, counting_kernels(), model.parameters(), options.optimizer);
   GradientSum gradients(model, counting_kernels(), options.step);
   // One leaf for each slot: the others find the memory as the first left it.
-  const std::vector<TokenBlock> blocks(size_t(options.step.slots),
-                                       full_block(options.rows_per_block, row_tokens));
+  const std::vector<TokenBlock> blocks(size_t(options.step.slots), full_block(options.rows_per_block, row_tokens));
   // Twice: only the second step begins with gradients in memory.
   for (int step = 0; step < 2; ++step) {
     gradients.run(blocks);

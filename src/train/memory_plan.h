@@ -7,7 +7,7 @@
 namespace fude {
 
 // Bytes by purpose at the high-water mark, for rows of `row_tokens` tokens without padding.
-Device::Usage plan_training_memory(const ModelConfig& config, const TrainerOptions& options,
-                                   int64_t row_tokens, DType compute = DType::f32);
+Device::Usage plan_training_memory(const ModelConfig& config, const TrainerOptions& options, int64_t row_tokens,
+                                   DType compute = DType::f32);
 
 }  // namespace fude

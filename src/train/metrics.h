@@ -26,9 +26,9 @@ struct StepMetrics {
   std::vector<ValidationMetrics> validation = {};  // one per set, in steps that validate
   double learning_rate = 0;
   double gradient_norm = 0;
-  int64_t tokens = 0;  // seen since the run began
-  double flop = 0;     // of this step, as train/flop.h counts it; 0: not known
-  double seconds = 0;  // of this step, without saving and validation
+  int64_t tokens = 0;      // seen since the run began
+  double flop = 0;         // of this step, as train/flop.h counts it; 0: not known
+  double seconds = 0;      // of this step, without saving and validation
   std::string event = {};  // what was wrong with it, or nothing
 };
 

@@ -39,12 +39,12 @@ void orthogonalize_tall(const Pass& pass, Tensor& x_NM) {
       for (int64_t i = begin * m; i < end * m; ++i) x[i] *= scale;
     });
   for (int step = 0; step < kSteps; ++step) {
-    pass.kernels.linear_backward_weight(pass.threads(), x_NM, x_NM, DType::f32, {gram_panels, false});  // A = XᵀX, in panels
+    pass.kernels.linear_backward_weight(pass.threads(), x_NM, x_NM, DType::f32,
+                                        {gram_panels, false});  // A = XᵀX, in panels
     float *a = gram_MM.data<float>(), *panels = gram_panels.data<float>();
     if (is_real)
-      pass.threads().parallel_for(m, kGrain, [&](int64_t begin, int64_t end) {
-        gram.get_rows(begin, end - begin, a + begin * m);
-      });
+      pass.threads().parallel_for(
+          m, kGrain, [&](int64_t begin, int64_t end) { gram.get_rows(begin, end - begin, a + begin * m); });
     pass.kernels.linear(pass.threads(), gram_MM, gram, nullptr, square_MM);  // A Aᵀ = A²
     const float* square = square_MM.data<float>();
     if (is_real)
@@ -104,8 +104,7 @@ void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, c
     if (is_real) {
       const float* d = direction.data<float>();
       const float keep = 1 - step.learning_rate * step.weight_decay;
-      const float rate =
-          step.learning_rate * float(std::sqrt(std::max(1.0, double(segment.rows) / double(cols))));
+      const float rate = step.learning_rate * float(std::sqrt(std::max(1.0, double(segment.rows) / double(cols))));
       pass.threads().parallel_for(segment.rows, kGrain, [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row)
           for (int64_t col = 0; col < cols; ++col) {

@@ -7,7 +7,8 @@
 
 namespace fude {
 
-Optimizer::Optimizer(Device& device, const Kernels& kernels, std::vector<Parameter*> parameters, OptimizerOptions options)
+Optimizer::Optimizer(Device& device, const Kernels& kernels, std::vector<Parameter*> parameters,
+                     OptimizerOptions options)
     : device_(device), kernels_(kernels), parameters_(std::move(parameters)), options_(std::move(options)) {
   require(options_.beta1 >= 0 && options_.beta1 < 1 && options_.beta2 >= 0 && options_.beta2 < 1,
           "[optimizer] expected betas from 0 to below 1, got {} and {}", options_.beta1, options_.beta2);
@@ -48,7 +49,8 @@ double Optimizer::step(const GradientStore& gradients, float learning_rate) {
   if (!std::isfinite(norm)) return norm;
 
   ++steps_done_;
-  const float gradient_scale = options_.max_norm > 0 && norm > options_.max_norm ? float(options_.max_norm / norm) : 1.0f;
+  const float gradient_scale =
+      options_.max_norm > 0 && norm > options_.max_norm ? float(options_.max_norm / norm) : 1.0f;
   AdamWStep adamw{};
   adamw.learning_rate = learning_rate;
   adamw.beta1 = options_.beta1, adamw.beta2 = options_.beta2, adamw.eps = options_.eps;

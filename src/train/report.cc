@@ -17,8 +17,8 @@ constexpr size_t kEvents = 50;  // told in full
 // In bits per byte if all losses have it.
 bool has_bytes(const std::vector<StepMetrics>& steps) {
   return std::all_of(steps.begin(), steps.end(), [](const StepMetrics& m) {
-    return m.bits_per_byte &&
-           std::all_of(m.validation.begin(), m.validation.end(), [](const auto& v) { return v.bits_per_byte.has_value(); });
+    return m.bits_per_byte && std::all_of(m.validation.begin(), m.validation.end(),
+                                          [](const auto& v) { return v.bits_per_byte.has_value(); });
   });
 }
 
@@ -85,8 +85,9 @@ class Page {
 
  private:
   void head() {
-    html_ = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n";
+    html_ =
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n";
     html_ += fmt::format("<title>{}</title>\n", escape_html(report_.title));
     html_ += kStyle;
     html_ += fmt::format("</head>\n<body>\n<h1>{}</h1>\n", escape_html(report_.title));
@@ -111,8 +112,9 @@ class Page {
     }
     html_ += fmt::format("<figure class=\"wide\"><figcaption>{}", in_bytes ? "bits per byte" : "nats per token");
     for (const Curve& curve : curves)
-      html_ += fmt::format("<span class=\"key\"><svg viewBox=\"0 0 22 10\"><path class=\"{}\" d=\"M0 5h22\"/></svg>{}</span>\n",
-                           curve.style, escape_html(curve.name));
+      html_ += fmt::format(
+          "<span class=\"key\"><svg viewBox=\"0 0 22 10\"><path class=\"{}\" d=\"M0 5h22\"/></svg>{}</span>\n",
+          curve.style, escape_html(curve.name));
     html_ += "</figcaption>\n" + svg + "</figure>\n";
   }
 
@@ -121,9 +123,11 @@ class Page {
     double seconds = 0;
     for (const StepMetrics& m : steps_) seconds += m.seconds;
     html_ += "<table>\n";
-    row("step", report_.total_steps > 0 ? fmt::format("{} of {}", last.step, report_.total_steps) : std::to_string(last.step));
+    row("step",
+        report_.total_steps > 0 ? fmt::format("{} of {}", last.step, report_.total_steps) : std::to_string(last.step));
     row("training loss", text_of(last.loss, last.bits_per_byte));
-    const auto validated = std::find_if(steps_.rbegin(), steps_.rend(), [](const auto& m) { return !m.validation.empty(); });
+    const auto validated =
+        std::find_if(steps_.rbegin(), steps_.rend(), [](const auto& m) { return !m.validation.empty(); });
     if (validated != steps_.rend())
       for (const ValidationMetrics& v : validated->validation)
         row("validation: " + v.name, text_of(v.loss, v.bits_per_byte) + fmt::format(" (step {})", validated->step));
@@ -147,8 +151,8 @@ class Page {
     if (found.empty()) return;
     html_ += "<h2>Events</h2>\n<table>\n";
     for (size_t i = 0; i < std::min(found.size(), kEvents); ++i)
-      html_ += fmt::format("<tr><td>step {}</td><td><span class=\"alarm\">{}</span> (loss {})</td></tr>\n", found[i]->step,
-                           escape_html(found[i]->event), number(found[i]->loss));
+      html_ += fmt::format("<tr><td>step {}</td><td><span class=\"alarm\">{}</span> (loss {})</td></tr>\n",
+                           found[i]->step, escape_html(found[i]->event), number(found[i]->loss));
     if (found.size() > kEvents) row("", fmt::format("and {} more, in metrics.jsonl", found.size() - kEvents));
     html_ += "</table>\n";
   }
@@ -161,11 +165,14 @@ class Page {
       const double step = double(m.step);
       rate.points.push_back({step, m.learning_rate});
       norm.points.push_back({step, m.gradient_norm});
-      if (m.seconds > 0) speed.points.push_back({step, double(m.tokens - (i > 0 ? steps_[i - 1].tokens : 0)) / m.seconds});
+      if (m.seconds > 0)
+        speed.points.push_back({step, double(m.tokens - (i > 0 ? steps_[i - 1].tokens : 0)) / m.seconds});
     }
     std::string charts;
-    for (const auto& [label, curve] : {std::pair("learning rate", &rate), {"gradient norm", &norm}, {"tokens per second", &speed}}) {
-      const std::string svg = chart_svg({*curve}, {.label = label, .width = 320, .height = 150, .from_zero = true, .marks = {}});
+    for (const auto& [label, curve] :
+         {std::pair("learning rate", &rate), {"gradient norm", &norm}, {"tokens per second", &speed}}) {
+      const std::string svg =
+          chart_svg({*curve}, {.label = label, .width = 320, .height = 150, .from_zero = true, .marks = {}});
       if (!svg.empty()) charts += fmt::format("<figure><figcaption>{}</figcaption>\n{}</figure>\n", label, svg);
     }
     if (!charts.empty()) html_ += "<h2>Course</h2>\n<div class=\"small\">\n" + charts + "</div>\n";
@@ -181,7 +188,8 @@ class Page {
     for (auto sample = report_.samples.rbegin(); sample != report_.samples.rend(); ++sample) {
       if (sample->step != newest && !folded) html_ += "<details><summary>earlier samples</summary>\n", folded = true;
       if (sample->step != told) html_ += fmt::format("<p class=\"soft\">step {}</p>\n", told = sample->step);
-      html_ += fmt::format("<pre><span class=\"prompt\">{}</span>{}</pre>\n", escape_html(sample->prompt), escape_html(sample->text));
+      html_ += fmt::format("<pre><span class=\"prompt\">{}</span>{}</pre>\n", escape_html(sample->prompt),
+                           escape_html(sample->text));
     }
     if (folded) html_ += "</details>\n";
   }
@@ -200,7 +208,8 @@ class Page {
 
 }  // namespace
 
-Speed speed_of(const std::vector<StepMetrics>& steps, size_t count, const std::optional<MachineLimit>& limit, int64_t parameters) {
+Speed speed_of(const std::vector<StepMetrics>& steps, size_t count, const std::optional<MachineLimit>& limit,
+               int64_t parameters) {
   const size_t first = steps.size() - std::min(count, steps.size());
   double seconds = 0, least = 0;
   bool is_known = limit.has_value() && first < steps.size();

@@ -1,4 +1,5 @@
-// report.html: one page about a run that needs nothing beside itself, for a large screen and a phone, by day and by night.
+// report.html: one page about a run that needs nothing beside itself, for a large screen and a phone, by day and by
+// night.
 #pragma once
 
 #include <optional>
@@ -32,7 +33,8 @@ struct Speed {
   std::optional<double> share = {};
 };
 // Of the last `count` steps.
-Speed speed_of(const std::vector<StepMetrics>& steps, size_t count, const std::optional<MachineLimit>& limit, int64_t parameters);
+Speed speed_of(const std::vector<StepMetrics>& steps, size_t count, const std::optional<MachineLimit>& limit,
+               int64_t parameters);
 
 std::string report_html(const Report& report);
 void write_report(const std::string& path, const Report& report);

@@ -26,15 +26,15 @@ inline ScheduleKind schedule_kind_of(std::string_view name) {
 
 struct Schedule {
   ScheduleKind kind = ScheduleKind::cosine;
-  double learning_rate = 1e-3;    // at its highest
-  int64_t steps = 1;              // of the whole run
-  int64_t warmup_steps = 0;       // rises linearly; the first step is not 0
-  double final_fraction = 0.1;    // of learning_rate, reached by the last step (constant: ignored)
-  double decay_fraction = 0.2;    // of the steps, at the end (wsd only)
+  double learning_rate = 1e-3;  // at its highest
+  int64_t steps = 1;            // of the whole run
+  int64_t warmup_steps = 0;     // rises linearly; the first step is not 0
+  double final_fraction = 0.1;  // of learning_rate, reached by the last step (constant: ignored)
+  double decay_fraction = 0.2;  // of the steps, at the end (wsd only)
 
   void check() const {
-    require(std::isfinite(learning_rate) && learning_rate >= 0, "[schedule] expected a learning rate of at least 0, got {}",
-            learning_rate);
+    require(std::isfinite(learning_rate) && learning_rate >= 0,
+            "[schedule] expected a learning rate of at least 0, got {}", learning_rate);
     require(steps >= 1, "[schedule] expected at least one step, got {}", steps);
     require(warmup_steps >= 0 && warmup_steps <= steps, "[schedule] expected 0 to {} warm-up steps, got {}", steps,
             warmup_steps);
@@ -50,7 +50,8 @@ struct Schedule {
     if (step < warmup_steps) return learning_rate * double(step + 1) / double(warmup_steps);
     if (kind == ScheduleKind::constant) return learning_rate;
     int64_t begin = warmup_steps;  // the last step at full rate, unless warm-up ended there
-    if (kind == ScheduleKind::wsd) begin = std::max(begin, steps - 1 - int64_t(std::llround(decay_fraction * double(steps))));
+    if (kind == ScheduleKind::wsd)
+      begin = std::max(begin, steps - 1 - int64_t(std::llround(decay_fraction * double(steps))));
     if (step <= begin) return learning_rate;
     const double t = double(step - begin) / double(steps - 1 - begin);  // in (0, 1]
     double share = 1 - t;

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <vector>
 
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 
 namespace fude {
 

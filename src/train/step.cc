@@ -87,8 +87,7 @@ void GradientSum::add(const GradientStore& other) { add(0, other); }
 void GradientSum::add(size_t level, const GradientStore& other) {
   for (const Parameter* parameter : model_.parameters()) {
     const Tensor gradient = other.of(*parameter);
-    if (!gradient.is_empty())
-      kernels_.accumulate(model_.device().threads(), gradient, levels_[level].into(*parameter));
+    if (!gradient.is_empty()) kernels_.accumulate(model_.device().threads(), gradient, levels_[level].into(*parameter));
   }
 }
 

@@ -33,9 +33,10 @@ std::vector<int64_t> checkpoints_in(const std::string& folder) {
 void require_same_run(const Json& saved, const Json& now, const std::string& folder) {
   for (const auto& [key, value] : now.items()) {
     const auto found = saved.find(key);
-    require(found != saved.end() && *found == value,
-            "[train] {} belongs to another run: '{}' was {}, now it is {}; use another --out folder, or the old settings", folder,
-            key, found == saved.end() ? "absent" : found->dump(), value.dump());
+    require(
+        found != saved.end() && *found == value,
+        "[train] {} belongs to another run: '{}' was {}, now it is {}; use another --out folder, or the old settings",
+        folder, key, found == saved.end() ? "absent" : found->dump(), value.dump());
   }
 }
 
@@ -45,8 +46,8 @@ std::optional<double> bits_per_byte(const BatchLoss& loss) {
 
 }  // namespace
 
-Trainer::Trainer(Transformer& model, const Kernels& kernels, Loader& loader,
-                 std::vector<ValidationRows> validation, TrainerOptions options)
+Trainer::Trainer(Transformer& model, const Kernels& kernels, Loader& loader, std::vector<ValidationRows> validation,
+                 TrainerOptions options)
     : model_(model),
       kernels_(kernels),
       loader_(loader),
@@ -62,7 +63,9 @@ Trainer::Trainer(Transformer& model, const Kernels& kernels, Loader& loader,
   make_directories(options_.folder);
 }
 
-std::string Trainer::checkpoint_folder(int64_t step) const { return fmt::format("{}/{}{:08}", options_.folder, kPrefix, step); }
+std::string Trainer::checkpoint_folder(int64_t step) const {
+  return fmt::format("{}/{}{:08}", options_.folder, kPrefix, step);
+}
 
 NamedTensors Trainer::tensors() {
   NamedTensors all;
@@ -80,7 +83,8 @@ int64_t Trainer::resume() {
   const std::string folder = checkpoint_folder(steps.back());
   const Checkpoint checkpoint(folder);
   const Json& user = checkpoint.user();
-  require(user.is_object() && user.contains("identity") && user.contains("loader") && user.contains("spikes") && user.contains("line"),
+  require(user.is_object() && user.contains("identity") && user.contains("loader") && user.contains("spikes") &&
+              user.contains("line"),
           "[train] {}: the state of the run is not complete", folder);
   require_same_run(user["identity"], options_.identity, folder);
   checkpoint.restore(tensors());
@@ -144,7 +148,8 @@ std::vector<ValidationMetrics> Trainer::validate() const {
 // What follows a step and its checkpoint; resume() makes up for it if a run was killed in between.
 void Trainer::record(StepMetrics line) {
   const bool is_last = line.step == options_.schedule.steps;
-  if (is_last || (options_.validate_every > 0 && line.step % options_.validate_every == 0)) line.validation = validate();
+  if (is_last || (options_.validate_every > 0 && line.step % options_.validate_every == 0))
+    line.validation = validate();
   tell(line);
 }
 
@@ -175,8 +180,8 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     line.seconds = now_seconds() - began;
     if (!std::isfinite(line.loss) || !std::isfinite(line.gradient_norm)) {
       tell(line);  // for the report; it is dropped when the run goes on from a checkpoint
-      fail("[train] step {}: the {}; go on from the last checkpoint with a lower learning rate or stronger clipping", line.step,
-           line.event);
+      fail("[train] step {}: the {}; go on from the last checkpoint with a lower learning rate or stronger clipping",
+           line.step, line.event);
     }
     steps_done_ = line.step, tokens_done_ = line.tokens;
     const bool is_last = steps_done_ == options_.schedule.steps;

@@ -22,16 +22,16 @@
 namespace fude {
 
 struct TrainerOptions {
-  std::string folder;                 // checkpoints, metrics.jsonl
-  Schedule schedule;                  // schedule.steps is the length of the run
+  std::string folder;  // checkpoints, metrics.jsonl
+  Schedule schedule;   // schedule.steps is the length of the run
   OptimizerOptions optimizer;
   StepOptions step;
-  int64_t blocks_per_step = 1;        // leaves of the gradient sum; step.slots divides it
+  int64_t blocks_per_step = 1;  // leaves of the gradient sum; step.slots divides it
   int64_t rows_per_block = 8;
-  int64_t validate_every = 100;       // steps; 0: only at the end
+  int64_t validate_every = 100;  // steps; 0: only at the end
   int64_t save_every = 100;
-  int64_t keep_checkpoints = 2;       // the newest ones; 0: all
-  Json identity = Json::object();     // what has to be equal to resume
+  int64_t keep_checkpoints = 2;    // the newest ones; 0: all
+  Json identity = Json::object();  // what has to be equal to resume
   // Writes what else belongs into a checkpoint's model folder (the tokenizer).
   std::function<void(const std::string& folder)> on_save;
   // After every step, also after one that ends the run because its loss is not a number.
@@ -47,8 +47,8 @@ class Trainer {
   // Goes on from the newest checkpoint of the folder, if there is one; the number of steps done. Error if it belongs to
   // another run.
   int64_t resume();
-  // Trains to the end of the schedule, or until `stop` is set (then saves and returns false). Error if the loss is not a
-  // number; the last checkpoint stays.
+  // Trains to the end of the schedule, or until `stop` is set (then saves and returns false). Error if the loss is not
+  // a number; the last checkpoint stays.
   bool run(const std::atomic<bool>* stop = nullptr);
 
   int64_t steps_done() const { return steps_done_; }

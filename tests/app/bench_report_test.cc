@@ -17,8 +17,7 @@ TEST(BenchReport, JsonHasLimitAndFractionOnlyWithALimit) {
 
 TEST(BenchReport, TableColumnsStandUnderTheirHeads) {
   const std::string head = bench_table_head();
-  const std::string line =
-      bench_table_line({"f32 forward 2048x2304x768", "GFLOP/s", {470.4, 9.876, 15234}, 500});
+  const std::string line = bench_table_line({"f32 forward 2048x2304x768", "GFLOP/s", {470.4, 9.876, 15234}, 500});
   EXPECT_EQ(line.size(), head.size());
   EXPECT_NE(line.find("470 GFLOP/s"), std::string::npos) << line;
   EXPECT_NE(line.find("9.88"), std::string::npos) << line;

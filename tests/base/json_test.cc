@@ -45,9 +45,8 @@ TEST(Json, RefusesAKeyThatComesTwice) {
 }
 
 TEST(Json, IsWhatTheLibraryReads) {
-  for (const char* text :
-       {"{}", "[]", "null", " true ", "-3", "18446744073709551615", "1e3", "\"\\u00e9\\n\"", "[[],{},[{}]]",
-        R"({"b":[1,-2,0.5,"x",null,true,{"c":[]}],"a":{"d":{"e":{}}}})"}) {
+  for (const char* text : {"{}", "[]", "null", " true ", "-3", "18446744073709551615", "1e3", "\"\\u00e9\\n\"",
+                           "[[],{},[{}]]", R"({"b":[1,-2,0.5,"x",null,true,{"c":[]}],"a":{"d":{"e":{}}}})"}) {
     EXPECT_EQ(parse_json(text, "text"), Json::parse(text)) << text;
     EXPECT_EQ(parse_json(text, "text").dump(), Json::parse(text).dump()) << text;
   }

@@ -8,7 +8,8 @@ namespace fude {
 namespace {
 
 TEST(Progress, Line) {
-  ProgressState state{.label = "train", .done = 60, .total = 100, .seconds = 30, .skipped = 0, .unit = "steps", .note = "loss 3.14"};
+  ProgressState state{
+      .label = "train", .done = 60, .total = 100, .seconds = 30, .skipped = 0, .unit = "steps", .note = "loss 3.14"};
   EXPECT_EQ(progress_line(state, 10), "train  [######----]  60/100  60%  2 steps/s  0:20 left  loss 3.14");
   state.skipped = 30;  // resumed: half the rate
   EXPECT_EQ(progress_line(state, 10), "train  [######----]  60/100  60%  1 steps/s  0:40 left  loss 3.14");

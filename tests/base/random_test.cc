@@ -19,7 +19,7 @@ TEST(Random, FourNormalsAreNormalAndIndependent) {
   const double error = 5 / std::sqrt(double(kDraws));
   for (int i = 0; i < 4; ++i) {
     EXPECT_NEAR(sum[i] / kDraws, 0, error);
-    EXPECT_NEAR(squares[i] / kDraws, 1, error * std::sqrt(2.0));   // var x² = 2
+    EXPECT_NEAR(squares[i] / kDraws, 1, error * std::sqrt(2.0));  // var x² = 2
     EXPECT_NEAR(fourth[i] / kDraws, 3, error * std::sqrt(96.0));  // var x⁴ = 105 - 9
     EXPECT_NEAR(products[i] / kDraws, 0, error);
   }

@@ -11,8 +11,7 @@ TEST(Wilson, MatchesPublishedValues) {
   const struct {
     int64_t successes, trials;
     double low, high;
-  } cases[] = {
-      {81, 263, 0.2553, 0.3662}, {15, 148, 0.0624, 0.1605}, {0, 20, 0.0, 0.1611}, {1, 29, 0.0061, 0.1718}};
+  } cases[] = {{81, 263, 0.2553, 0.3662}, {15, 148, 0.0624, 0.1605}, {0, 20, 0.0, 0.1611}, {1, 29, 0.0061, 0.1718}};
   for (const auto& c : cases) {
     const Interval interval = wilson_interval(c.successes, c.trials, 1.959964);
     EXPECT_NEAR(interval.low, c.low, 5e-5) << c.successes << "/" << c.trials;

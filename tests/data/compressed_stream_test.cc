@@ -31,9 +31,7 @@ TEST(CompressedStream, ReadsEveryFormatInAnyPieceSize) {
       const std::string path = folder / ("text" + ending);
       write_file(path, compress(text));
       for (const size_t piece : {7, 4096, 1 << 20})
-        if (size < 100000 || piece > 7) {
-          EXPECT_EQ(read_all(CompressedStream(path), piece), text) << ending << size;
-        }
+        if (size < 100000 || piece > 7) { EXPECT_EQ(read_all(CompressedStream(path), piece), text) << ending << size; }
     }
   }
 }
@@ -60,10 +58,9 @@ TEST(CompressedStream, EveryTruncationIsAnErrorThatNamesTheFile) {
   for (const auto& [ending, compress] : kFormats) {
     const std::string whole = compress(text);
     for (size_t size = 0; size < whole.size(); ++size) {
-      const std::string message = message_of(
-          [&] { read_all(CompressedStream(std::string_view(whole).substr(0, size), "cut" + ending)); });
-      EXPECT_NE(message.find("cut" + ending), std::string::npos)
-          << ending << " at " << size << ": " << message;
+      const std::string message =
+          message_of([&] { read_all(CompressedStream(std::string_view(whole).substr(0, size), "cut" + ending)); });
+      EXPECT_NE(message.find("cut" + ending), std::string::npos) << ending << " at " << size << ": " << message;
     }
   }
 }

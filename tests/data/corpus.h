@@ -63,8 +63,8 @@ inline std::string zstd(const std::string& text) {
 inline std::string xz(const std::string& text) {
   std::string out(lzma_stream_buffer_bound(text.size()), '\0');
   size_t size = 0;
-  lzma_easy_buffer_encode(1, LZMA_CHECK_CRC64, nullptr, reinterpret_cast<const uint8_t*>(text.data()),
-                          text.size(), reinterpret_cast<uint8_t*>(out.data()), &size, out.size());
+  lzma_easy_buffer_encode(1, LZMA_CHECK_CRC64, nullptr, reinterpret_cast<const uint8_t*>(text.data()), text.size(),
+                          reinterpret_cast<uint8_t*>(out.data()), &size, out.size());
   out.resize(size);
   return out;
 }
@@ -89,8 +89,7 @@ inline std::string message_of(const std::function<void()>& action) {
 }
 
 // Shards of the given texts in `folder`.
-inline std::shared_ptr<const ShardSet> make_set(const std::string& folder,
-                                                const std::vector<std::string>& texts,
+inline std::shared_ptr<const ShardSet> make_set(const std::string& folder, const std::vector<std::string>& texts,
                                                 int64_t shard_tokens = 100) {
   std::string lines;
   for (const std::string& text : texts) lines += Json{{"text", text}}.dump() + "\n";

@@ -46,8 +46,7 @@ TEST(Documents, ReadsFoldersInTheOrderOfTheirPaths) {
 
 TEST(Documents, TakesTheFieldThatIsAskedFor) {
   const TemporaryFolder folder;
-  write_file(folder / "a.jsonl",
-             "\xEF\xBB\xBF{\"content\": \"x\\u00e9\", \"text\": \"no\", \"language\": \"fr\"}\r\n");
+  write_file(folder / "a.jsonl", "\xEF\xBB\xBF{\"content\": \"x\\u00e9\", \"text\": \"no\", \"language\": \"fr\"}\r\n");
   DocumentStream stream({folder / "a.jsonl"}, {.text_field = "content", .language_field = "language"});
   const auto documents = read_all(stream);
   ASSERT_EQ(documents.size(), 1u);
@@ -98,8 +97,7 @@ TEST(Documents, BadTextFilesNameTheByte) {
   write_file(folder / "b.txt", std::string("PK\0\1", 4));
   write_file(folder / "c.txt", "good");
   DocumentStream strict({folder / "a.txt"});
-  EXPECT_NE(message_of([&] { read_all(strict); }).find("a.txt:2: invalid UTF-8: at byte 6"),
-            std::string::npos);
+  EXPECT_NE(message_of([&] { read_all(strict); }).find("a.txt:2: invalid UTF-8: at byte 6"), std::string::npos);
   DocumentStream lenient({folder.path()}, {.on_bad_input = OnBadInput::skip});
   EXPECT_EQ(texts_of(read_all(lenient)), Texts{"good"});
   EXPECT_EQ(lenient.counts().skipped.at("invalid UTF-8"), 1);
@@ -121,16 +119,14 @@ TEST(Documents, CorruptFilesFailOrAreCounted) {
   const auto documents = read_all(lenient);
   EXPECT_GT(documents.size(), 1000u);
   EXPECT_EQ(documents.back().text, "good");
-  EXPECT_EQ(lenient.counts().skipped,
-            (std::map<std::string, int64_t>{{"corrupt file", 1}, {"unreadable file", 1}}));
+  EXPECT_EQ(lenient.counts().skipped, (std::map<std::string, int64_t>{{"corrupt file", 1}, {"unreadable file", 1}}));
 }
 
 TEST(Documents, SplitsLargeTextsWithoutLosingAByte) {
   const TemporaryFolder folder;
   Random random{.seed = 9};
   for (int round = 0; round < 60; ++round) {
-    const std::vector<std::string> parts = {"word ", "\n", "\n\n", "\r\n\r\n",
-                                            "é",     "筆", "😀",    "long-word-without-end"};
+    const std::vector<std::string> parts = {"word ", "\n", "\n\n", "\r\n\r\n", "é", "筆", "😀", "long-word-without-end"};
     std::string text;
     const uint64_t kinds = 1 + random.below(parts.size());
     while (text.size() < 2000) text += parts[random.below(round % 2 ? parts.size() : kinds)];
@@ -148,8 +144,7 @@ TEST(Documents, SplitsLargeTextsWithoutLosingAByte) {
   }
   write_file(folder / "b.md", "first paragraph\n\nsecond one\nwith a line\n\nthird");
   DocumentStream stream({folder / "b.md"}, {.split_bytes = 25});
-  EXPECT_EQ(texts_of(read_all(stream)),
-            (Texts{"first paragraph\n\n", "second one\nwith a line\n\n", "third"}));
+  EXPECT_EQ(texts_of(read_all(stream)), (Texts{"first paragraph\n\n", "second one\nwith a line\n\n", "third"}));
   DocumentStream unsplit({folder / "b.md"}, {.split_bytes = 0, .document_limit = 20});
   EXPECT_THROW(read_all(unsplit), Error);
 }
@@ -188,8 +183,7 @@ TEST(Documents, SeekReturnsToAnyPosition) {
   for (size_t i = 0; i < positions.size(); ++i) {
     DocumentStream stream({folder.path()}, options);
     stream.seek(positions[i]);
-    EXPECT_EQ(texts_of(read_all(stream)),
-              Texts(texts.begin() + long(std::min(i, texts.size())), texts.end()));
+    EXPECT_EQ(texts_of(read_all(stream)), Texts(texts.begin() + long(std::min(i, texts.size())), texts.end()));
     EXPECT_EQ(stream.report(), whole.report());
   }
   DocumentStream other({folder / "a.jsonl"}, options);

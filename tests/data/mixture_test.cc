@@ -52,8 +52,7 @@ std::vector<std::string> random_texts(uint64_t seed, int count, uint64_t longest
 
 TEST(Mixture, EachEpochIsAPermutationAndSharesFollowTheWeights) {
   const TemporaryFolder folder;
-  const auto a = make_set(folder / "a", random_texts(1, 50, 40)),
-             b = make_set(folder / "b", random_texts(2, 7, 200)),
+  const auto a = make_set(folder / "a", random_texts(1, 50, 40)), b = make_set(folder / "b", random_texts(2, 7, 200)),
              c = make_set(folder / "c", random_texts(3, 1, 10));
   Mixture mixture({{a, 0.5}, {b, 0.3}, {c, 0.2}}, 99);
   std::map<std::pair<int, int64_t>, std::multiset<int64_t>> seen;
@@ -80,8 +79,7 @@ TEST(Mixture, EachEpochIsAPermutationAndSharesFollowTheWeights) {
 
 TEST(Mixture, SeekContinuesAndSeedsDiffer) {
   const TemporaryFolder folder;
-  const auto a = make_set(folder / "a", random_texts(1, 30, 40)),
-             b = make_set(folder / "b", random_texts(2, 20, 40));
+  const auto a = make_set(folder / "a", random_texts(1, 30, 40)), b = make_set(folder / "b", random_texts(2, 20, 40));
   Mixture mixture({{a, 1}, {b, 2}}, 5);
   for (int i = 0; i < 77; ++i) mixture.next();
   Mixture other({{a, 1}, {b, 2}}, 5), different({{a, 1}, {b, 2}}, 6);

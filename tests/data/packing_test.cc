@@ -43,8 +43,7 @@ TEST(Packing, FirstFitKeepsEveryTokenAndTarget) {
   Random random{.seed = 21};
   for (int round = 0; round < 500; ++round) {
     const auto documents = random_documents(random);
-    const PackingOptions options{.row_tokens = 1 + int64_t(random.below(32)),
-                                 .open_rows = 1 + int(random.below(6))};
+    const PackingOptions options{.row_tokens = 1 + int64_t(random.below(32)), .open_rows = 1 + int(random.below(6))};
     const auto rows = pack(documents, options);
     std::map<int32_t, int32_t> next_of;  // the reference: what follows each token in its document
     for (const Document& document : documents)
@@ -62,8 +61,7 @@ TEST(Packing, FirstFitKeepsEveryTokenAndTarget) {
     ASSERT_EQ(block.sequence_starts_S1.front(), 0);
     ASSERT_EQ(block.sequence_starts_S1.back(), block.tokens());
     for (int64_t s = 0; s < block.sequences(); ++s) {
-      const int32_t begin = block.sequence_starts_S1[size_t(s)],
-                    end = block.sequence_starts_S1[size_t(s) + 1];
+      const int32_t begin = block.sequence_starts_S1[size_t(s)], end = block.sequence_starts_S1[size_t(s) + 1];
       ASSERT_LT(begin, end);
       for (int32_t i = begin; i < end; ++i) {
         ASSERT_EQ(block.positions_N[size_t(i)], i - begin);
@@ -86,8 +84,7 @@ TEST(Packing, AgreesWithNaiveFirstFit) {
   Random random{.seed = 23};
   for (int round = 0; round < 500; ++round) {
     const auto documents = random_documents(random);
-    const PackingOptions options{.row_tokens = 8 + int64_t(random.below(32)),
-                                 .open_rows = 1 + int(random.below(6))};
+    const PackingOptions options{.row_tokens = 8 + int64_t(random.below(32)), .open_rows = 1 + int(random.below(6))};
     const auto used = [](const PackedRow& row) {
       int64_t sum = 0;
       for (const Piece& piece : row.pieces) sum += piece.size();
@@ -96,8 +93,7 @@ TEST(Packing, AgreesWithNaiveFirstFit) {
     std::vector<PackedRow> expected, open;
     for (size_t d = 0; d < documents.size(); ++d)
       for (int64_t begin = 0; begin < int64_t(documents[d].size()); begin += options.row_tokens) {
-        const Piece piece{0, int64_t(d), begin,
-                          std::min(begin + options.row_tokens, int64_t(documents[d].size()))};
+        const Piece piece{0, int64_t(d), begin, std::min(begin + options.row_tokens, int64_t(documents[d].size()))};
         const auto fit = std::find_if(open.begin(), open.end(), [&](const PackedRow& row) {
           return used(row) + piece.size() <= options.row_tokens;
         });
@@ -105,9 +101,8 @@ TEST(Packing, AgreesWithNaiveFirstFit) {
           fit->pieces.push_back(piece);
         } else {
           if (int(open.size()) == options.open_rows && piece.size() < options.row_tokens) {
-            const auto fullest =
-                std::max_element(open.begin(), open.end(),
-                                 [&](const PackedRow& a, const PackedRow& b) { return used(a) < used(b); });
+            const auto fullest = std::max_element(
+                open.begin(), open.end(), [&](const PackedRow& a, const PackedRow& b) { return used(a) < used(b); });
             expected.push_back(*fullest);
             open.erase(fullest);
           }

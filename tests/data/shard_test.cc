@@ -16,8 +16,7 @@ std::string write_corpus(const TemporaryFolder& folder, int documents) {
   Random random{.seed = 11};
   std::string lines;
   for (int i = 0; i < documents; ++i)
-    lines += Json{{"text", random_text(random, 40)}, {"lang", i % 3 ? "en" : "ja"}}.dump() +
-             (i % 7 ? "\n" : "\nbad\n");
+    lines += Json{{"text", random_text(random, 40)}, {"lang", i % 3 ? "en" : "ja"}}.dump() + (i % 7 ? "\n" : "\nbad\n");
   write_file(folder / "corpus.jsonl.xz", xz(lines));
   return folder / "corpus.jsonl.xz";
 }
@@ -101,8 +100,7 @@ TEST(Shard, AnyChangedByteAndAnyLengthIsRefused) {
       damaged[at] = char(damaged[at] ^ flip);
       EXPECT_THROW(Shard(bytes_of(damaged), "damaged"), Error) << at;
     }
-  for (size_t size = 0; size < whole.size(); ++size)
-    EXPECT_THROW(Shard(bytes_of(whole.substr(0, size)), "cut"), Error);
+  for (size_t size = 0; size < whole.size(); ++size) EXPECT_THROW(Shard(bytes_of(whole.substr(0, size)), "cut"), Error);
   EXPECT_THROW(Shard(bytes_of(whole + "12345678"), "longer"), Error);
 }
 
@@ -164,9 +162,8 @@ TEST(Shard, KilledAnywhereAndRunAgainGivesTheSameBytes) {
         // What a kill -9 leaves besides: a half-written file, and a shard that the list does not have yet.
         write_file(target + "/shards.json.partial", "{\"for");
         if (kills % 2) {
-          const Json list = file_exists(target + "/shards.json")
-                                ? parse_json(read_file(target + "/shards.json"), "list")
-                                : Json();
+          const Json list =
+              file_exists(target + "/shards.json") ? parse_json(read_file(target + "/shards.json"), "list") : Json();
           const size_t next = list.is_null() ? 0 : list["shards"].size();
           write_file(target + fmt::format("/{:05}.shard", next), "half");
         }
@@ -216,8 +213,7 @@ struct NoDocuments : DocumentSource {
 TEST(Shard, NoDocumentsAreAnError) {
   const TemporaryFolder folder;
   NoDocuments none;
-  const std::string message =
-      message_of([&] { write_shards(none, encode_bytes, options_for(folder / "set")); });
+  const std::string message = message_of([&] { write_shards(none, encode_bytes, options_for(folder / "set")); });
   EXPECT_NE(message.find("\"filtered\":7"), std::string::npos) << message;
 }
 

@@ -14,7 +14,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const auto& entry : fude::parse_checkpoint(bytes, "fuzz", false).entries)
       for (const std::byte byte : entry.bytes) sum += unsigned(byte);
     if (sum == 0xFFFFFFFFu) return -1;
-  } catch (const fude::Error&) {
-  }
+  } catch (const fude::Error&) {}
   return 0;
 }

@@ -16,8 +16,7 @@ class FuzzFolder {
   FuzzFolder() {
     std::error_code none;
     const auto shared = std::filesystem::path("/dev/shm");
-    const auto home =
-        std::filesystem::is_directory(shared, none) ? shared : std::filesystem::temp_directory_path();
+    const auto home = std::filesystem::is_directory(shared, none) ? shared : std::filesystem::temp_directory_path();
     path_ = (home / "fude-fuzz-XXXXXX").string();
     if (::mkdtemp(path_.data()) == nullptr) std::abort();
   }

@@ -16,8 +16,8 @@ namespace {
 
 ModelConfig tiny() {
   ModelConfig c;
-  c.vocabulary = 8, c.width = 4, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 2,
-  c.feed_forward = 4, c.context = 8;
+  c.vocabulary = 8, c.width = 4, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 2, c.feed_forward = 4,
+  c.context = 8;
   return c;
 }
 
@@ -30,8 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     save_model(Transformer(device, tiny()), folder.path());
     Json map = Json::object();
     const SafetensorsFile file(folder / "model.safetensors");
-    for (const auto& [name, entry] : file.entries())
-      map[name] = "model.safetensors";
+    for (const auto& [name, entry] : file.entries()) map[name] = "model.safetensors";
     return Json{{"weight_map", map}}.dump();
   }();
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

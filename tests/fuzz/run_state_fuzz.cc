@@ -17,19 +17,16 @@ constexpr int64_t kVocabulary = 257, kRowTokens = 16;
 
 std::shared_ptr<const ShardSet> make_set(const FuzzFolder& folder) {
   std::string lines;
-  for (const char* text :
-       {"a", "some words", "a document that is longer than a row of tokens", "12345678901234567"})
+  for (const char* text : {"a", "some words", "a document that is longer than a row of tokens", "12345678901234567"})
     lines += Json{{"text", text}}.dump() + "\n";
   write_file(folder / "text.jsonl", lines);
   DocumentStream documents({folder / "text.jsonl"});
   const auto encode = [](std::string_view text, std::vector<int32_t>& out) {
     for (const char c : text) out.push_back(int32_t(uint8_t(c)) + 1);
   };
-  write_shards(documents, encode,
-               {.folder = folder / "set",
-                .vocabulary = kVocabulary,
-                .tokenizer_hash = hash_hex("bytes"),
-                .progress = {}});
+  write_shards(
+      documents, encode,
+      {.folder = folder / "set", .vocabulary = kVocabulary, .tokenizer_hash = hash_hex("bytes"), .progress = {}});
   return std::make_shared<ShardSet>(folder / "set");
 }
 
@@ -44,8 +41,7 @@ Loader make_loader(bool concat) {
 
 void check_block(const TokenBlock& block) {
   if (block.tokens() + block.padding != block.rows * kRowTokens || block.padding < 0) __builtin_trap();
-  if (block.sequence_starts_S1.front() != 0 || block.sequence_starts_S1.back() != block.tokens())
-    __builtin_trap();
+  if (block.sequence_starts_S1.front() != 0 || block.sequence_starts_S1.back() != block.tokens()) __builtin_trap();
   for (const int32_t token : block.tokens_N)
     if (token < 0 || token >= kVocabulary) __builtin_trap();
   for (const int32_t position : block.positions_N)

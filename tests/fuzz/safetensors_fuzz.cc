@@ -29,8 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const auto& [name, shape, fill] : outputs) {
       const std::vector<float> values = fill(), read = copy.read_f32(name);
       if (copy.entry(name).shape != shape || values.size() != read.size()) __builtin_trap();
-      if (!values.empty() && std::memcmp(values.data(), read.data(), values.size() * 4) != 0)
-        __builtin_trap();
+      if (!values.empty() && std::memcmp(values.data(), read.data(), values.size() * 4) != 0) __builtin_trap();
     }
   } catch (const Error&) {}
   return 0;

@@ -45,8 +45,10 @@ TEST(Sampler, DrawsDependOnSeedAndPositionAlone) {
   const std::vector<int32_t> seen = {1, 2};
   bool differs = false;
   for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .seed = 5}, i).token, sample_token(p, seen, 1, SamplingOptions{.temperature = 1.0, .seed = 5}, i).token);
-    differs |= sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .seed = 5}, i).token != sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .seed = 6}, i).token;
+    EXPECT_EQ(sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .seed = 5}, i).token,
+              sample_token(p, seen, 1, SamplingOptions{.temperature = 1.0, .seed = 5}, i).token);
+    differs |= sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .seed = 5}, i).token !=
+               sample_token(p, {}, 0, SamplingOptions{.temperature = 1.0, .seed = 6}, i).token;
   }
   EXPECT_TRUE(differs);
 }
@@ -57,7 +59,8 @@ TEST(Sampler, PenaltiesLowerWhatWasSeen) {
   EXPECT_EQ(sample_token(p, seen, 3, SamplingOptions{.temperature = 0, .frequency_penalty = 0.5}, 3).token, 1);
   EXPECT_EQ(sample_token(p, seen, 0, SamplingOptions{.temperature = 0, .frequency_penalty = 0.5}, 3).token, 0);
   EXPECT_EQ(sample_token(p, seen, 0, SamplingOptions{.temperature = 0, .repetition_penalty = 3.0}, 3).token, 1);
-  EXPECT_FLOAT_EQ(sample_token(p, seen, 3, SamplingOptions{.temperature = 0, .frequency_penalty = 0.5}, 3).logprob, std::log(0.4f));
+  EXPECT_FLOAT_EQ(sample_token(p, seen, 3, SamplingOptions{.temperature = 0, .frequency_penalty = 0.5}, 3).logprob,
+                  std::log(0.4f));
 }
 
 TEST(Sampler, RefusesOptionsOutOfRange) {

@@ -10,8 +10,8 @@ namespace {
 ModelConfig small(const char* family) {
   ModelConfig c;
   c.family = family;
-  c.vocabulary = 32, c.width = 16, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 8,
-  c.feed_forward = 24, c.context = 8;
+  c.vocabulary = 32, c.width = 16, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 8, c.feed_forward = 24,
+  c.context = 8;
   return c;
 }
 
@@ -55,9 +55,9 @@ TEST(ModelConfig, FilesThatAskForOtherArithmeticAreRefused) {
   };
   for (const char* family : {"llama", "qwen3", "gpt2"}) EXPECT_NO_THROW(read(family, "{}"));
   for (const char* family : {"llama", "qwen3"})
-    for (const char* change : {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}})",
-                               R"({"rope_scaling": {"type": "linear", "factor": 4.0}})",
-                               R"({"rope_parameters": {"rope_type": "yarn"}})"})
+    for (const char* change :
+         {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}})",
+          R"({"rope_scaling": {"type": "linear", "factor": 4.0}})", R"({"rope_parameters": {"rope_type": "yarn"}})"})
       EXPECT_THROW(read(family, change), Error) << change;
   EXPECT_NO_THROW(read("llama", R"({"rope_scaling": {"type": "default"}})"));
   for (const char* change :

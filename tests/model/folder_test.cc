@@ -16,8 +16,8 @@ class FolderTest : public ::testing::Test {
   FolderTest() : folder_(testing::TempDir() + "fude_folder_test"), device_(1) {
     std::filesystem::remove_all(folder_);
     ModelConfig c;
-    c.vocabulary = 32, c.width = 16, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 8,
-    c.feed_forward = 24, c.context = 8;
+    c.vocabulary = 32, c.width = 16, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 8, c.feed_forward = 24,
+    c.context = 8;
     Transformer model(device_, c);
     model.initialise(1);
     save_model(model, folder_);

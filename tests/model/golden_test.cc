@@ -96,7 +96,8 @@ TEST_P(Golden, LossAndGradientsEqualPyTorch) {
       if (p->is_matrix() && segment.transposed_in_file) {
         std::vector<float> turned(exact.size());
         for (int64_t k = 0; k < p->cols(); ++k)
-          for (int64_t o = 0; o < segment.rows; ++o) turned[size_t(o * p->cols() + k)] = exact[size_t(k * segment.rows + o)];
+          for (int64_t o = 0; o < segment.rows; ++o)
+            turned[size_t(o * p->cols() + k)] = exact[size_t(k * segment.rows + o)];
         exact = turned;
       }
       EXPECT_LE(largest_difference(ours, exact), 2 * forward_error() * largest(exact)) << segment.name;

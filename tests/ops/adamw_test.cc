@@ -32,8 +32,7 @@ State run(Tier tier, int threads, int64_t size) {
   Tensor mean(device, {size}, DType::f32), variance(device, {size}, DType::f32), packed = values;
   fill_zero(mean), fill_zero(variance);
   for (int step = 1; step <= kSteps; ++step)
-    kernels_of(int(tier)).adamw(device.threads(),
-                                tensor_of(device, {size}, random_floats(size, uint64_t(10 + step))),
+    kernels_of(int(tier)).adamw(device.threads(), tensor_of(device, {size}, random_floats(size, uint64_t(10 + step))),
                                 step_of(step), values, mean, variance, packed);
   return {floats_of(values), floats_of(mean), floats_of(variance)};
 }
@@ -59,8 +58,8 @@ TEST(AdamW, WritesBf16Panels) {
       const auto before = bits_of(packed);
       kernels.pack_bf16(device.threads(), values, again);
       EXPECT_EQ(bits_of(again), before);
-      kernels.adamw(device.threads(), tensor_of(device, {p.stored()}, random_floats(p.stored(), 2)),
-                    step_of(1), values, mean, variance, packed);
+      kernels.adamw(device.threads(), tensor_of(device, {p.stored()}, random_floats(p.stored(), 2)), step_of(1), values,
+                    mean, variance, packed);
       EXPECT_NE(bits_of(packed), before);
       kernels.pack_bf16(device.threads(), values, again);
       EXPECT_EQ(bits_of(packed), bits_of(again));
@@ -108,8 +107,7 @@ TEST(SumOfSquares, AllTiersAndThreads) {
     for (Tier tier : supported_tiers())
       for (int threads : {1, 3}) {
         GuardedDevice device(threads);
-        const double got =
-            kernels_of(int(tier)).sum_of_squares(device.threads(), tensor_of(device, {size}, x));
+        const double got = kernels_of(int(tier)).sum_of_squares(device.threads(), tensor_of(device, {size}, x));
         if (first == 0) first = got;
         ASSERT_EQ(got, first);
       }

@@ -30,8 +30,7 @@ std::shared_ptr<Lengths> pack(const std::vector<int64_t>& lengths) {
   return all;
 }
 
-OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_t kv_heads, int64_t d,
-                      int probes) {
+OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_t kv_heads, int64_t d, int probes) {
   const auto all = pack(lengths);
   const int64_t rows = all->batch.size();
   OpCase op{.name = fmt::format("attention {} tokens, {}/{} heads of {}", rows, heads, kv_heads, d),
@@ -55,8 +54,7 @@ OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_
           double top = -INFINITY;
           for (int64_t j = first; j <= n; ++j) {
             Complex score = 0;
-            for (int64_t i = 0; i < d; ++i)
-              score += x[0][size_t((n * heads + h) * d + i)] * x[1][at(j) + size_t(i)];
+            for (int64_t i = 0; i < d; ++i) score += x[0][size_t((n * heads + h) * d + i)] * x[1][at(j) + size_t(i)];
             scores.push_back(score / std::sqrt(double(d)));
             top = std::max(top, scores.back().real());
           }
@@ -64,8 +62,7 @@ OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_
           for (Complex& score : scores) total += score = std::exp(score - top);
           for (int64_t j = first; j <= n; ++j)
             for (int64_t i = 0; i < d; ++i)
-              o[size_t((n * heads + h) * d + i)] +=
-                  scores[size_t(j - first)] / total * x[2][at(j) + size_t(i)];
+              o[size_t((n * heads + h) * d + i)] += scores[size_t(j - first)] / total * x[2][at(j) + size_t(i)];
         }
     return std::vector<Array>{o};
   };
@@ -135,8 +132,8 @@ TEST(Attention, IgnoresTheFuture) {
     auto k = random_floats(rows * heads * d, 2), v = random_floats(rows * heads * d, 3);
     const auto run = [&] {
       return floats_of(attention(pass, q,
-                                 {tensor_of(device, {rows, heads, d}, k),
-                                  tensor_of(device, {rows, heads, d}, v), all->block_rows, all->first_block},
+                                 {tensor_of(device, {rows, heads, d}, k), tensor_of(device, {rows, heads, d}, v),
+                                  all->block_rows, all->first_block},
                                  all->batch));
     };
     const auto before = run();
@@ -166,8 +163,7 @@ TEST(Attention, PrefillIsDecode) {
                  v = random_floats(rows * kv_heads * d, 3);
       const KvView whole{tensor_of(device, {rows, kv_heads, d}, k), tensor_of(device, {rows, kv_heads, d}, v),
                          all->block_rows, all->first_block};
-      const auto wanted =
-          floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch));
+      const auto wanted = floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch));
 
       // The cache: pages are handed out from the back, so that no sequence's blocks lie in order.
       KvView cache{Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32),
@@ -192,10 +188,8 @@ TEST(Attention, PrefillIsDecode) {
             const int64_t row = all->batch.sequence_starts[s] + done[s];
             const int64_t to =
                 cache.block_rows[size_t(cache.first_block[s] + done[s] / kKeyBlock)] + done[s] % kKeyBlock;
-            std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d,
-                        cache.k_RGD.data<float>() + to * kv_heads * d);
-            std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d,
-                        cache.v_RGD.data<float>() + to * kv_heads * d);
+            std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d, cache.k_RGD.data<float>() + to * kv_heads * d);
+            std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d, cache.v_RGD.data<float>() + to * kv_heads * d);
             step_q.insert(step_q.end(), q.begin() + row * heads * d, q.begin() + (row + 1) * heads * d);
             source.push_back(row);
             batch.tokens_N.push_back(0);
@@ -204,12 +198,10 @@ TEST(Attention, PrefillIsDecode) {
           batch.sequence_starts.push_back(int32_t(batch.size()));
         }
         const int64_t count = batch.size();
-        const auto got =
-            floats_of(attention(pass, tensor_of(device, {count, heads, d}, step_q), cache, batch));
+        const auto got = floats_of(attention(pass, tensor_of(device, {count, heads, d}, step_q), cache, batch));
         for (int64_t i = 0; i < count; ++i) {
           const auto from = wanted.begin() + source[size_t(i)] * heads * d;
-          expect_same_bits({got.begin() + i * heads * d, got.begin() + (i + 1) * heads * d},
-                           {from, from + heads * d},
+          expect_same_bits({got.begin() + i * heads * d, got.begin() + (i + 1) * heads * d}, {from, from + heads * d},
                            fmt::format("{}, head size {}, row {}", name_of(tier), d, source[size_t(i)]));
           if (HasFailure()) return;
         }

@@ -40,8 +40,7 @@ struct Case {
     const Tensor input = tensor_of(device, {rows, cols}, x);
     GradientStore gradients(device);
     Result result;
-    for (int i = 0; i < passes; ++i)
-      result.loss = classifier_loss(pass, input, w, targets, &gradients, scale);
+    for (int i = 0; i < passes; ++i) result.loss = classifier_loss(pass, input, w, targets, &gradients, scale);
     expect_same_bits(classifier_loss(pass, input, w, targets, nullptr, 0.0f), result.loss, "loss alone");
     result.dx = floats_of(gradients.take(input.id()));
     result.stored = floats_of(gradients.of(w));
@@ -60,8 +59,7 @@ struct Case {
       Array logits(static_cast<size_t>(classes));
       double top = -INFINITY;
       for (int64_t v = 0; v < classes; ++v) {
-        for (int64_t c = 0; c < cols; ++c)
-          logits[size_t(v)] += x_NC[size_t(n * cols + c)] * w_VC[size_t(v * cols + c)];
+        for (int64_t c = 0; c < cols; ++c) logits[size_t(v)] += x_NC[size_t(n * cols + c)] * w_VC[size_t(v * cols + c)];
         top = std::max(top, logits[size_t(v)].real());
       }
       Complex total = 0;
@@ -161,8 +159,7 @@ TEST(LogSoftmax, IsTheLossBitForBit) {
       w.set_rows(0, c.classes, c.weight.data());
       for (int64_t n = 0; n < c.rows; ++n) {
         if (c.targets[size_t(n)] < 0) continue;
-        const Tensor x =
-            tensor_of(device, {1, c.cols}, {c.x.begin() + n * c.cols, c.x.begin() + (n + 1) * c.cols});
+        const Tensor x = tensor_of(device, {1, c.cols}, {c.x.begin() + n * c.cols, c.x.begin() + (n + 1) * c.cols});
         const float got = floats_of(log_softmax(pass, linear(pass, x, w)))[size_t(c.targets[size_t(n)])];
         ASSERT_EQ(got, -all.loss[size_t(n)]) << name_of(tier) << ", row " << n;
       }
@@ -208,8 +205,7 @@ TEST(LogSoftmax, MasksAndExtremes) {
     EXPECT_NEAR(y[2500], -std::log(2.0), 1e4 * 4 * kUnit);
     EXPECT_EQ(y[2500], y[2501]);
     logits[2999] = NAN;
-    for (float v : floats_of(log_softmax(pass, tensor_of(device, {1, classes}, logits))))
-      ASSERT_TRUE(std::isnan(v));
+    for (float v : floats_of(log_softmax(pass, tensor_of(device, {1, classes}, logits)))) ASSERT_TRUE(std::isnan(v));
   }
 }
 

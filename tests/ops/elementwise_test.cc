@@ -49,8 +49,7 @@ OpCase silu_gated_case(int64_t rows, int64_t cols) {
                 Array y;
                 for (int64_t n = 0; n < rows; ++n)
                   for (int64_t f = 0; f < cols; ++f) {
-                    const Complex g = x[0][size_t(n * 2 * cols + f)],
-                                  u = x[0][size_t(n * 2 * cols + cols + f)];
+                    const Complex g = x[0][size_t(n * 2 * cols + f)], u = x[0][size_t(n * 2 * cols + cols + f)];
                     y.push_back(g / (1.0 + std::exp(-g)) * u);
                   }
                 return std::vector<Array>{y};

@@ -13,12 +13,9 @@ std::vector<int32_t> pick(const std::vector<int32_t>& ids, const std::vector<int
 }
 
 TEST(Embedding, RepeatedIdsAndTwoTables) {
-  const std::vector<int32_t> ids = {3, 0, 32, 3, 69, 31, 3, 33, 64, 3},
-                             positions = {0, 1, 2, 3, 0, 1, 2, 3, 4, 5};
+  const std::vector<int32_t> ids = {3, 0, 32, 3, 69, 31, 3, 33, 64, 3}, positions = {0, 1, 2, 3, 0, 1, 2, 3, 4, 5};
   for (int64_t cols : {1, 5, 33, 100}) {
-    OpCase op{.name = fmt::format("embedding {}", cols),
-              .rows = int64_t(ids.size()),
-              .parameters = {matrix(70, cols)}};
+    OpCase op{.name = fmt::format("embedding {}", cols), .rows = int64_t(ids.size()), .parameters = {matrix(70, cols)}};
     op.run = [=](const Pass& pass, const auto&, const auto& p, const auto& rows) {
       return std::vector<Tensor>{embedding(pass, pick(ids, rows), p[0])};
     };
@@ -44,8 +41,7 @@ TEST(Embedding, RepeatedIdsAndTwoTables) {
     };
     op.reference = [=, tokens = op.reference](const auto& x, const auto& p) {
       Array y = tokens(x, p)[0];
-      for (size_t i = 0; i < y.size(); ++i)
-        y[i] += p[1][size_t(positions[i / size_t(cols)] * cols) + i % size_t(cols)];
+      for (size_t i = 0; i < y.size(); ++i) y[i] += p[1][size_t(positions[i / size_t(cols)] * cols) + i % size_t(cols)];
       return std::vector<Array>{y};
     };
     check_op(op);

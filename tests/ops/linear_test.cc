@@ -19,8 +19,7 @@ OpCase linear_case(int64_t rows, int64_t depth, int64_t outputs, bool with_bias)
     for (int64_t n = 0; n < rows; ++n)
       for (int64_t o = 0; o < outputs; ++o) {
         Complex total = with_bias ? p[1][size_t(o)] : 0.0;
-        for (int64_t k = 0; k < depth; ++k)
-          total += x[0][size_t(n * depth + k)] * p[0][size_t(o * depth + k)];
+        for (int64_t k = 0; k < depth; ++k) total += x[0][size_t(n * depth + k)] * p[0][size_t(o * depth + k)];
         y[size_t(n * outputs + o)] = total;
       }
     return std::vector<Array>{y};
@@ -31,22 +30,19 @@ OpCase linear_case(int64_t rows, int64_t depth, int64_t outputs, bool with_bias)
 
 TEST(Linear, OddSizes) {
   for (int64_t rows : {1, 2, 12, 13, 65})
-    for (const auto& [depth, outputs] :
-         {std::pair<int64_t, int64_t>{1, 1}, {17, 33}, {50, 31}, {33, 100}, {64, 64}})
+    for (const auto& [depth, outputs] : {std::pair<int64_t, int64_t>{1, 1}, {17, 33}, {50, 31}, {33, 100}, {64, 64}})
       for (bool with_bias : {false, true}) check_op(linear_case(rows, depth, outputs, with_bias));
 }
 
 // Numbers of eight bits: their products are exact, so that bf16 is as near to the reference as f32.
 TEST(Linear, Bf16) {
   for (int64_t rows : {1, 2, 12, 13, 65})
-    for (const auto& [depth, outputs] :
-         {std::pair<int64_t, int64_t>{2, 1}, {18, 33}, {50, 31}, {34, 100}, {64, 64}}) {
+    for (const auto& [depth, outputs] : {std::pair<int64_t, int64_t>{2, 1}, {18, 33}, {50, 31}, {34, 100}, {64, 64}}) {
       OpCase op = linear_case(rows, depth, outputs, rows % 2 == 0);
       op.compute = DType::bf16;
       check_op(op);
     }
-  for (OpCase op :
-       {linear_case(3, 40, 1100, true), linear_case(500, 70, 40, false), linear_case(2, 1500, 290, true)}) {
+  for (OpCase op : {linear_case(3, 40, 1100, true), linear_case(500, 70, 40, false), linear_case(2, 1500, 290, true)}) {
     op.probes = 4, op.compute = DType::bf16;
     check_op(op);
   }
@@ -72,8 +68,7 @@ TEST(Linear, Bf16RoundsItsOperands) {
 
 // More outputs than the 512 that backward turns at once, more rows than a block, several groups of panels.
 TEST(Linear, CrossesEveryBlock) {
-  for (OpCase op :
-       {linear_case(3, 40, 1100, true), linear_case(500, 70, 40, false), linear_case(2, 1500, 290, true)}) {
+  for (OpCase op : {linear_case(3, 40, 1100, true), linear_case(500, 70, 40, false), linear_case(2, 1500, 290, true)}) {
     op.probes = 4;
     check_op(op);
   }

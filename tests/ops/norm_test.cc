@@ -98,8 +98,7 @@ TEST(Norm, TermsOfASumThatAreUsedElsewhere) {
   };
   op.reference = [](const auto& x, const auto& p) {
     const auto gelu_of = [](Array values) {
-      for (Complex& v : values)
-        v = v * 0.5 * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (v + 0.044715 * v * v * v)));
+      for (Complex& v : values) v = v * 0.5 * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (v + 0.044715 * v * v * v)));
       return values;
     };
     const Array sum = sum_of(x[0], x[1]);

@@ -9,10 +9,9 @@ namespace {
 
 constexpr float kEps = 1e-6f;
 
-OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool with_norm,
-                bool with_rotation) {
-  OpCase op{.name = fmt::format("qkv_rope {} rows, {}/{} heads of {}, norm {}, rotation {}", rows, heads,
-                                kv_heads, d, with_norm, with_rotation),
+OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool with_norm, bool with_rotation) {
+  OpCase op{.name = fmt::format("qkv_rope {} rows, {}/{} heads of {}, norm {}, rotation {}", rows, heads, kv_heads, d,
+                                with_norm, with_rotation),
             .rows = rows,
             .input_cols = {(heads + 2 * kv_heads) * d}};
   if (with_norm) op.parameters = {vector_of(d), vector_of(d)};
@@ -23,8 +22,8 @@ OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool w
     std::vector<int32_t> chosen;
     for (int64_t row : which) chosen.push_back(positions[size_t(row)]);
     const Qkv all = qkv_rope(pass, x[0],
-                             {heads, kv_heads, d, with_norm ? &p[0] : nullptr, with_norm ? &p[1] : nullptr,
-                              kEps, with_rotation ? rotation.get() : nullptr},
+                             {heads, kv_heads, d, with_norm ? &p[0] : nullptr, with_norm ? &p[1] : nullptr, kEps,
+                              with_rotation ? rotation.get() : nullptr},
                              chosen);
     return std::vector<Tensor>{all.q_NHD, all.k_NGD, all.v_NGD};
   };
@@ -44,8 +43,7 @@ OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool w
         Array to = from;
         if (with_rotation && kind < 2)
           for (int64_t i = 0; i < d / 2; ++i) {
-            const size_t at = size_t(positions[size_t(n)] * (d / 2) + i), low = size_t(i),
-                         high = size_t(i + d / 2);
+            const size_t at = size_t(positions[size_t(n)] * (d / 2) + i), low = size_t(i), high = size_t(i + d / 2);
             const double c = rotation->cos_PD[at], s = rotation->sin_PD[at];
             to[low] = from[low] * c - from[high] * s;
             to[high] = from[high] * c + from[low] * s;
@@ -79,8 +77,8 @@ TEST(QkvRope, GoesBackFromSomeOfItsOutputs) {
     GradientStore gradients(device);
     const Pass pass{device, default_kernels(), &tape};
     const Tensor qkv = tensor_of(device, {rows, width}, random_floats(rows * width, 1));
-    const Qkv all = qkv_rope(
-        pass, qkv, {.heads = heads, .kv_heads = kv_heads, .head_size = d, .rotation = &rotation}, {0, 1, 2});
+    const Qkv all =
+        qkv_rope(pass, qkv, {.heads = heads, .kv_heads = kv_heads, .head_size = d, .rotation = &rotation}, {0, 1, 2});
     const Tensor output = only == 0 ? all.q_NHD : only == 1 ? all.k_NGD : all.v_NGD;
     Tensor gradient = gradients.into(output).tensor;
     std::fill_n(gradient.data<float>(), gradient.size(), 1.0f);

@@ -31,8 +31,7 @@ class Remade : public testing::Test {
     Tensor y = op(pass);
     std::vector<Parameter> weights;
     for (uint64_t seed : {3, 4}) {
-      weights.emplace_back(device, "w", Parameter::Layout::panels, std::vector<Segment>{{"w", kOut}},
-                           y.cols());
+      weights.emplace_back(device, "w", Parameter::Layout::panels, std::vector<Segment>{{"w", kOut}}, y.cols());
       weights.back().set_rows(0, kOut, random_floats(kOut * y.cols(), seed).data());
     }
     GradientStore gradients(device), wanted(device);
@@ -46,8 +45,7 @@ class Remade : public testing::Test {
     y = {};
     EXPECT_EQ(before - device.usage().total, bytes) << "somebody keeps y";
     tape.backward(gradients);
-    for (const Parameter& w : weights)
-      expect_same_bits(floats_of(gradients.of(w)), floats_of(wanted.of(w)), "dW");
+    for (const Parameter& w : weights) expect_same_bits(floats_of(gradients.of(w)), floats_of(wanted.of(w)), "dW");
     EXPECT_FALSE(gradients.of(x).is_empty());
   }
 

@@ -2,21 +2,27 @@
 #include "ops/cpu_prelude.h"
 #define FUDE_TIER_NAME portable
 #include "backend/cpu/tier_begin.h"
+
 #include "backend/cpu/simd.h"
 #include "tests/ops/simd_functions.h"
+
 #include "backend/cpu/tier_end.h"
 #if defined(__x86_64__)
 #undef FUDE_TIER_NAME
 #define FUDE_TIER_NAME avx2
 #include "backend/cpu/tier_begin.h"
+
 #include "backend/cpu/simd.h"
 #include "tests/ops/simd_functions.h"
+
 #include "backend/cpu/tier_end.h"
 #undef FUDE_TIER_NAME
 #define FUDE_TIER_NAME avx512
 #include "backend/cpu/tier_begin.h"
+
 #include "backend/cpu/simd.h"
 #include "tests/ops/simd_functions.h"
+
 #include "backend/cpu/tier_end.h"
 #endif
 
@@ -35,12 +41,15 @@ struct Functions {
 };
 
 std::vector<Functions> functions_of_tiers() {
-  std::vector<Functions> all = {{tier_portable::exp_of_lanes, tier_portable::sigmoid_of_lanes, tier_portable::round_lanes, tier_portable::log_of_one}};
+  std::vector<Functions> all = {{tier_portable::exp_of_lanes, tier_portable::sigmoid_of_lanes,
+                                 tier_portable::round_lanes, tier_portable::log_of_one}};
 #if defined(__x86_64__)
   if (is_supported(Tier::avx2))
-    all.push_back({tier_avx2::exp_of_lanes, tier_avx2::sigmoid_of_lanes, tier_avx2::round_lanes, tier_avx2::log_of_one});
+    all.push_back(
+        {tier_avx2::exp_of_lanes, tier_avx2::sigmoid_of_lanes, tier_avx2::round_lanes, tier_avx2::log_of_one});
   if (is_supported(Tier::avx512))
-    all.push_back({tier_avx512::exp_of_lanes, tier_avx512::sigmoid_of_lanes, tier_avx512::round_lanes, tier_avx512::log_of_one});
+    all.push_back(
+        {tier_avx512::exp_of_lanes, tier_avx512::sigmoid_of_lanes, tier_avx512::round_lanes, tier_avx512::log_of_one});
 #endif
   return all;
 }
@@ -50,7 +59,8 @@ template <class Body>
 void sweep(double low, double high, int64_t count, const Body& body) {
   for (int64_t i = 0; i < count; i += 16) {
     float x[16];
-    for (int64_t lane = 0; lane < 16; ++lane) x[lane] = float(low + (high - low) * double(i + lane) / double(count - 1));
+    for (int64_t lane = 0; lane < 16; ++lane)
+      x[lane] = float(low + (high - low) * double(i + lane) / double(count - 1));
     body(x);
     if (testing::Test::HasFailure()) return;
   }

@@ -112,15 +112,18 @@ TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
                             {all.positions_N.begin() + from, all.positions_N.begin() + to},
                             {0, to - from}};
       const auto logits = run(model, default_kernels(), part, cache);
-      ASSERT_TRUE(std::equal(logits.begin(), logits.end(), expected.begin() + from * 300)) << "chunk " << chunk << " at " << from;
+      ASSERT_TRUE(std::equal(logits.begin(), logits.end(), expected.begin() + from * 300))
+          << "chunk " << chunk << " at " << from;
     }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, Forward,
-                         testing::Combine(testing::Values("qwen3", "llama", "gpt2"), testing::Values(DType::f32, DType::bf16)),
+                         testing::Combine(testing::Values("qwen3", "llama", "gpt2"),
+                                          testing::Values(DType::f32, DType::bf16)),
                          [](const auto& info) {
-                           return std::string(std::get<0>(info.param)) + "_" + std::string(name_of(std::get<1>(info.param)));
+                           return std::string(std::get<0>(info.param)) + "_" +
+                                  std::string(name_of(std::get<1>(info.param)));
                          });
 
 }  // namespace

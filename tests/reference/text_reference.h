@@ -24,8 +24,7 @@ inline std::vector<TokenId> encode_piece(const Vocabulary& vocabulary, std::stri
   for (size_t i = 0; i < piece.size(); ++i) {
     const auto found = ids.find(piece.substr(i, 1));
     const TokenId id = found == ids.end() ? vocabulary.unknown : found->second;
-    const bool fused =
-        found == ids.end() && vocabulary.fuse_unknown && !symbols.empty() && symbols.back() == id;
+    const bool fused = found == ids.end() && vocabulary.fuse_unknown && !symbols.empty() && symbols.back() == id;
     if (id != kNoToken && !fused) symbols.push_back(id);
   }
   while (true) {
@@ -44,8 +43,7 @@ inline std::vector<TokenId> encode_piece(const Vocabulary& vocabulary, std::stri
 }
 
 // The same from ranks alone, as tiktoken states it: neighbours merge if their bytes together are an entry.
-inline std::vector<TokenId> encode_piece_by_ranks(const std::vector<std::string>& tokens,
-                                                  std::string_view piece) {
+inline std::vector<TokenId> encode_piece_by_ranks(const std::vector<std::string>& tokens, std::string_view piece) {
   std::map<std::string, TokenId> ids;
   for (size_t id = 0; id < tokens.size(); ++id) ids[tokens[id]] = TokenId(id);
   if (const auto whole = ids.find(std::string(piece)); whole != ids.end()) return {whole->second};
@@ -100,8 +98,8 @@ inline std::vector<std::pair<std::string, std::string>> train(const std::map<std
         pair.first += count;
         pair.second = {parts[i], parts[i + 1]};
       }
-    const auto best = std::max_element(pairs.begin(), pairs.end(),
-                                       [](auto& a, auto& b) { return a.second.first < b.second.first; });
+    const auto best =
+        std::max_element(pairs.begin(), pairs.end(), [](auto& a, auto& b) { return a.second.first < b.second.first; });
     if (best == pairs.end() || best->second.first < min_frequency) break;
     const auto [left, right] = best->second.second;
     out.push_back({left, right});

@@ -4,8 +4,8 @@
 #include <time.h>
 
 #include <cmath>
-#include <map>
 #include <cstdlib>
+#include <map>
 #include <numeric>
 
 #include "autograd/closure_tape.h"
@@ -39,15 +39,13 @@ std::vector<Parameter> make_parameters(const OpCase& op, const Data& data, Devic
   return parameters;
 }
 
-std::vector<Tensor> make_inputs(const OpCase& op, const Data& data, Device& device,
-                                const std::vector<int64_t>& rows) {
+std::vector<Tensor> make_inputs(const OpCase& op, const Data& data, Device& device, const std::vector<int64_t>& rows) {
   std::vector<Tensor> inputs;
   for (size_t i = 0; i < op.input_cols.size(); ++i) {
     const int64_t cols = op.input_cols[i];
     std::vector<float> chosen;
     for (int64_t row : rows)
-      chosen.insert(chosen.end(), data.inputs[i].begin() + row * cols,
-                    data.inputs[i].begin() + (row + 1) * cols);
+      chosen.insert(chosen.end(), data.inputs[i].begin() + row * cols, data.inputs[i].begin() + (row + 1) * cols);
     inputs.push_back(tensor_of(device, {int64_t(rows.size()), cols}, chosen));
   }
   return inputs;
@@ -67,8 +65,7 @@ Outcome run_op(const OpCase& op, const Data& data, const Kernels& kernels, int t
     outcome.values.clear();
     for (size_t o = 0; o < outputs.size(); ++o) {
       outcome.values.push_back(floats_of(outputs[o]));
-      std::copy(data.cotangents[o].begin(), data.cotangents[o].end(),
-                gradients.into(outputs[o]).tensor.data<float>());
+      std::copy(data.cotangents[o].begin(), data.cotangents[o].end(), gradients.into(outputs[o]).tensor.data<float>());
     }
     tape.backward(gradients);
   }
@@ -97,8 +94,7 @@ std::vector<std::vector<float>> infer(const OpCase& op, const Data& data, const 
   GuardedDevice device(1);
   const std::vector<Parameter> parameters = make_parameters(op, data, device);
   std::vector<std::vector<float>> values;
-  for (const Tensor& output :
-       op.run(Pass{device, kernels}, make_inputs(op, data, device, rows), parameters, rows))
+  for (const Tensor& output : op.run(Pass{device, kernels}, make_inputs(op, data, device, rows), parameters, rows))
     values.push_back(floats_of(output));
   return values;
 }
@@ -123,16 +119,15 @@ void expect_near(const std::vector<float>& got, const Array& wanted, double term
 void expect_same(const Outcome& a, const Outcome& b, const std::string& what) {
   for (size_t i = 0; i < a.values.size(); ++i) expect_same_bits(a.values[i], b.values[i], what + ", values");
   for (size_t i = 0; i < a.input_gradients.size(); ++i)
-    expect_same_bits(a.input_gradients[i], b.input_gradients[i],
-                     what + ", gradient of input " + std::to_string(i));
+    expect_same_bits(a.input_gradients[i], b.input_gradients[i], what + ", gradient of input " + std::to_string(i));
   for (size_t i = 0; i < a.stored_gradients.size(); ++i)
     expect_same_bits(a.stored_gradients[i], b.stored_gradients[i],
                      what + ", gradient of parameter " + std::to_string(i));
 }
 
 // Single elements and two random directions of one tensor's gradient.
-void check_gradient(const OpCase& op, const Data& data, const std::vector<float>& gradient, bool is_input,
-                    size_t index, const std::string& what) {
+void check_gradient(const OpCase& op, const Data& data, const std::vector<float>& gradient, bool is_input, size_t index,
+                    const std::string& what) {
   std::vector<Array> inputs, parameters;
   for (const auto& x : data.inputs) inputs.push_back(complex_of(x));
   for (const auto& x : data.parameters) parameters.push_back(complex_of(x));
@@ -200,8 +195,7 @@ void check_op(const OpCase& op) {
     return values;
   };
   for (int64_t cols : op.input_cols) data.inputs.push_back(random(op.rows * cols));
-  for (const ParameterShape& shape : op.parameters)
-    data.parameters.push_back(random(shape.rows * shape.cols));
+  for (const ParameterShape& shape : op.parameters) data.parameters.push_back(random(shape.rows * shape.cols));
   std::vector<Array> inputs, parameters;
   for (const auto& x : data.inputs) inputs.push_back(complex_of(x));
   for (const auto& x : data.parameters) parameters.push_back(complex_of(x));
@@ -234,16 +228,14 @@ void check_op(const OpCase& op) {
       for (float x : once) doubled.push_back(2.0 * double(x));
       expect_near(two, doubled, op.rounding_terms, name + ": two backward passes");
     };
-    for (size_t i = 0; i < inputs.size(); ++i)
-      expect_doubled(twice.input_gradients[i], one.input_gradients[i]);
+    for (size_t i = 0; i < inputs.size(); ++i) expect_doubled(twice.input_gradients[i], one.input_gradients[i]);
     for (size_t i = 0; i < parameters.size(); ++i)
       expect_doubled(twice.parameter_gradients[i], one.parameter_gradients[i]);
     const std::string numerics = op.compute == DType::bf16 ? kernels.bf16 : "f32";
     if (!first_of.contains(numerics)) {
       first_of[numerics] = one;
       for (size_t i = 0; i < inputs.size(); ++i)
-        check_gradient(op, data, one.input_gradients[i], true, i,
-                       name + ", gradient of input " + std::to_string(i));
+        check_gradient(op, data, one.input_gradients[i], true, i, name + ", gradient of input " + std::to_string(i));
       for (size_t i = 0; i < parameters.size(); ++i)
         check_gradient(op, data, one.parameter_gradients[i], false, i,
                        name + ", gradient of parameter " + std::to_string(i));
@@ -277,8 +269,8 @@ void time_call(const std::string& name, double elements, double bytes, const std
     call();
     best = std::min(best, seconds() - begin);
   }
-  fmt::print("{:<64} {:>9.3f} ms {:>8.3f} ns/element {:>7.1f} GB/s\n", name, 1e3 * best,
-             1e9 * best / elements, 1e-9 * bytes / best);
+  fmt::print("{:<64} {:>9.3f} ms {:>8.3f} ns/element {:>7.1f} GB/s\n", name, 1e3 * best, 1e9 * best / elements,
+             1e-9 * bytes / best);
 }
 
 void time_op(const OpCase& op) {
@@ -319,8 +311,7 @@ void time_op(const OpCase& op) {
           gradients.restart();
           const std::vector<Tensor> outputs = op.run(pass, inputs, parameters, rows);
           for (size_t o = 0; o < outputs.size(); ++o)
-            std::copy(cotangents[o].begin(), cotangents[o].end(),
-                      gradients.into(outputs[o]).tensor.data<float>());
+            std::copy(cotangents[o].begin(), cotangents[o].end(), gradients.into(outputs[o]).tensor.data<float>());
         });
   }
 }

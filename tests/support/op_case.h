@@ -40,12 +40,12 @@ struct OpCase {
   std::vector<int64_t> input_cols = {};  // one input per entry: [rows, cols]
   std::vector<ParameterShape> parameters = {};
   // `rows` names the rows of the case that the inputs hold: all, or one.
-  std::function<std::vector<Tensor>(const Pass&, const std::vector<Tensor>& inputs,
-                                    const std::vector<Parameter>&, const std::vector<int64_t>& rows)>
+  std::function<std::vector<Tensor>(const Pass&, const std::vector<Tensor>& inputs, const std::vector<Parameter>&,
+                                    const std::vector<int64_t>& rows)>
       run = {};
   // Written naively and analytically; where it compares, by real part. One array per output, over all rows.
-  std::function<std::vector<Array>(const std::vector<Array>& inputs, const std::vector<Array>& parameters)>
-      reference = {};
+  std::function<std::vector<Array>(const std::vector<Array>& inputs, const std::vector<Array>& parameters)> reference =
+      {};
   // Roundings in the longest chain of the values and of the gradients, each at most 2^-24 of the largest
   // entry.
   double rounding_terms = 0;

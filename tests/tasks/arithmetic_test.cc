@@ -48,9 +48,8 @@ TEST(Arithmetic, WritesTheStepsAsOnPaper) {
             "27 + 15: 7 + 5 = 12, write 2, carry 1. 2 + 1 + 1 = 4. The answer is 42.");
   EXPECT_EQ(worked_solution({42, '-', 15}, Language::english),
             "42 - 15: borrow 1, 12 - 5 = 7, write 7. 4 - 1 - 1 = 2. The answer is 27.");
-  EXPECT_EQ(
-      worked_solution({27, '+', 15}, Language::japanese),
-      "27 + 15は、一の位が7 + 5 = 12で、2を書いて1繰り上がります。十の位は2 + 1 + 1 = 4です。答えは42です。");
+  EXPECT_EQ(worked_solution({27, '+', 15}, Language::japanese),
+            "27 + 15は、一の位が7 + 5 = 12で、2を書いて1繰り上がります。十の位は2 + 1 + 1 = 4です。答えは42です。");
 }
 
 TEST(Arithmetic, HoldsOutOnePairInTenBothWaysRound) {

@@ -60,9 +60,7 @@ TEST(LifeCorpus, DocumentsAreValidAndOfOneSize) {
       const Turn& segment = document.segments[s];
       EXPECT_FALSE(segment.text.empty());
       EXPECT_EQ(segment.text.find_first_of("{}<>|"), std::string::npos) << segment.text;
-      if (document.segments.size() > 1) {
-        EXPECT_EQ(segment.role, s % 2 == 0 ? Role::user : Role::assistant);
-      }
+      if (document.segments.size() > 1) { EXPECT_EQ(segment.role, s % 2 == 0 ? Role::user : Role::assistant); }
     }
     chats += document.segments[0].role == Role::user;
     japanese += text.find("。") != std::string::npos;
@@ -112,9 +110,8 @@ std::vector<Sum> sums_in(const std::string& text) {
   std::vector<Sum> found;
   for (size_t i = 0; i < text.size(); ++i) {
     Sum sum;
-    if (std::isdigit(uint8_t(text[i])) &&
-        std::sscanf(&text[i], "%2d %c %2d", &sum.left, &sum.sign, &sum.right) == 3 && sum.left > 9 &&
-        sum.right > 9 && (sum.sign == '+' || sum.sign == '-'))
+    if (std::isdigit(uint8_t(text[i])) && std::sscanf(&text[i], "%2d %c %2d", &sum.left, &sum.sign, &sum.right) == 3 &&
+        sum.left > 9 && sum.right > 9 && (sum.sign == '+' || sum.sign == '-'))
       found.push_back(sum);
   }
   return found;
@@ -164,9 +161,8 @@ TEST(LifeCorpus, ProseTellsEveryFact) {
   for (int p = 0; p < int(people().size()); ++p)
     for (int a = 0; a < kToldAttributes; ++a)
       for (std::string_view pattern : phrases(Language::english).statements[size_t(a)])
-        EXPECT_GT(told[say(Language::english, pattern, people()[size_t(p)],
-                           corpus.world().word(p, Attribute(a)), false)],
-                  0);
+        EXPECT_GT(
+            told[say(Language::english, pattern, people()[size_t(p)], corpus.world().word(p, Attribute(a)), false)], 0);
 }
 
 TEST(LifeCorpus, HeldOutQuestionsAreDistinctMixedAndSolvable) {

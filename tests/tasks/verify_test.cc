@@ -8,9 +8,7 @@ namespace fude {
 namespace {
 
 Question number(std::string answer) { return {"27 + 15?", std::move(answer), "addition", "en", {}}; }
-Question english_town() {
-  return {"Where does Hana live?", "Hamano", "town", "en", {"Isobe", "Shiomi", "Ken"}};
-}
+Question english_town() { return {"Where does Hana live?", "Hamano", "town", "en", {"Isobe", "Shiomi", "Ken"}}; }
 Question japanese_food() {
   return {"ハナさんの好きな食べ物は何ですか。", "餃子", "food", "ja", {"寿司", "カレー", "健太"}};
 }
@@ -26,8 +24,8 @@ TEST(VerifyNumber, TakesTheStatedAnswer) {
   for (const char* answer :
        {"42", " 42. ", "４２", "The answer is 42.",
         "27 + 15: 7 + 5 = 12, write 2, carry 1. 2 + 1 + 1 = 4. The answer is 42.", "27 + 15 = 42",
-        "27 + 15 = ４２です。", "Answer: 42", "答えは42です。", "答えは４２です。", "答え：42", "042",
-        "**Answer:** 42", "It is 42 apples.", "42個です。", "The answer is 42. So: answer 42!"})
+        "27 + 15 = ４２です。", "Answer: 42", "答えは42です。", "答えは４２です。", "答え：42", "042", "**Answer:** 42",
+        "It is 42 apples.", "42個です。", "The answer is 42. So: answer 42!"})
     EXPECT_TRUE(verify(number("42"), answer)) << answer;
   EXPECT_TRUE(verify(number("1234"), "The answer is 1,234."));
   EXPECT_TRUE(verify(number("-5"), "The answer is −5."));
@@ -70,8 +68,7 @@ TEST(VerifyNumber, RefusesListsHedgesAndNearMisses) {
 }
 
 TEST(VerifyWord, TakesTheNamedWord) {
-  for (const char* answer :
-       {"Hamano", "hamano.", "Hana lives in Hamano.", "Ｈａｍａｎｏ", "In Hamano, I believe."})
+  for (const char* answer : {"Hamano", "hamano.", "Hana lives in Hamano.", "Ｈａｍａｎｏ", "In Hamano, I believe."})
     EXPECT_TRUE(verify(english_town(), answer)) << answer;
   for (const char* answer : {"餃子", "餃子です。", "ハナさんの好きな食べ物は餃子です。", "「餃子」"})
     EXPECT_TRUE(verify(japanese_food(), answer)) << answer;
@@ -81,13 +78,12 @@ TEST(VerifyWord, TakesTheNamedWord) {
 }
 
 TEST(VerifyWord, RefusesListsDenialsAndOtherPeople) {
-  for (const char* answer : {"", "Isobe", "Hamano or Isobe", "Isobe, Shiomi, Hamano",
-                             "Hana does not live in Hamano.", "Hana doesn't live in Hamano.", "Never Hamano.",
-                             "Ken lives in Hamano.", "Hamanoville", "NewHamano", "ISOBE / HAMANO"})
+  for (const char* answer : {"", "Isobe", "Hamano or Isobe", "Isobe, Shiomi, Hamano", "Hana does not live in Hamano.",
+                             "Hana doesn't live in Hamano.", "Never Hamano.", "Ken lives in Hamano.", "Hamanoville",
+                             "NewHamano", "ISOBE / HAMANO"})
     EXPECT_FALSE(verify(english_town(), answer)) << answer;
-  for (const char* answer :
-       {"寿司", "餃子か寿司です。", "寿司、餃子、カレー", "餃子ではありません。", "餃子は好きではない。",
-        "健太さんの好きな食べ物は餃子です。", "餃子かもしれません。"})
+  for (const char* answer : {"寿司", "餃子か寿司です。", "寿司、餃子、カレー", "餃子ではありません。",
+                             "餃子は好きではない。", "健太さんの好きな食べ物は餃子です。", "餃子かもしれません。"})
     EXPECT_FALSE(verify(japanese_food(), answer)) << answer;
 }
 

@@ -54,8 +54,7 @@ TEST(World, NoWordHidesInAnother) {
     for (const Word& word : attribute_values(Attribute(a))) words.emplace_back(word.japanese);
     for (size_t i = 0; i < words.size(); ++i)
       for (size_t j = 0; j < words.size(); ++j)
-        EXPECT_TRUE(i == j || words[i].find(words[j]) == std::string::npos)
-            << words[i] << " holds " << words[j];
+        EXPECT_TRUE(i == j || words[i].find(words[j]) == std::string::npos) << words[i] << " holds " << words[j];
   }
   for (const Word& town : attribute_values(Attribute::town))
     for (const Word& place : attribute_values(Attribute::place))
@@ -92,10 +91,8 @@ TEST(Phrases, EveryPatternFillsInAndEveryFactHasManyForms) {
 TEST(Phrases, UseTheArticleAndThePronoun) {
   const Word& owl = attribute_values(Attribute::animal)[9];
   EXPECT_EQ(say(Language::english, "{Who} has {a value}.", people()[1], owl, false), "Kenta has an owl.");
-  EXPECT_EQ(say(Language::english, "{Whose} {value} likes {whom}.", people()[0], owl, true),
-            "Her owl likes her.");
-  EXPECT_EQ(say(Language::japanese, "{は}{値}を飼っています。", people()[0], owl, true),
-            "フクロウを飼っています。");
+  EXPECT_EQ(say(Language::english, "{Whose} {value} likes {whom}.", people()[0], owl, true), "Her owl likes her.");
+  EXPECT_EQ(say(Language::japanese, "{は}{値}を飼っています。", people()[0], owl, true), "フクロウを飼っています。");
 }
 
 }  // namespace

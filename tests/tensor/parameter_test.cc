@@ -31,7 +31,8 @@ TEST(Parameter, PanelsKeepEveryElementAtItsPlace) {
         places.insert(place);
       }
     ASSERT_EQ(int64_t(places.size()), rows * cols);
-    for (int64_t place = 0; place < parameter.stored(); ++place) ASSERT_TRUE(places.contains(place) || stored[place] == 0.0f);
+    for (int64_t place = 0; place < parameter.stored(); ++place)
+      ASSERT_TRUE(places.contains(place) || stored[place] == 0.0f);
   }
 }
 

@@ -13,14 +13,13 @@ namespace {
 std::string written(const std::string& header, size_t bytes) {
   const std::string path = testing::TempDir() + "fude_safetensors_test.safetensors";
   const uint64_t length = header.size();
-  write_file(path,
-             std::string(reinterpret_cast<const char*>(&length), 8) + header + std::string(bytes, '\0'));
+  write_file(path, std::string(reinterpret_cast<const char*>(&length), 8) + header + std::string(bytes, '\0'));
   return path;
 }
 
 std::string tensor(const std::string& name, int64_t begin, int64_t end) {
-  return "\"" + name + "\":{\"dtype\":\"U8\",\"shape\":[" + std::to_string(end - begin) +
-         "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
+  return "\"" + name + "\":{\"dtype\":\"U8\",\"shape\":[" + std::to_string(end - begin) + "],\"data_offsets\":[" +
+         std::to_string(begin) + "," + std::to_string(end) + "]}";
 }
 
 TEST(Safetensors, RefusesTensorsThatOverlapOrLeaveTheFile) {
@@ -38,8 +37,7 @@ TEST(Safetensors, RefusesANameThatComesTwice) {
 
 TEST(Safetensors, ReadsManyTensors) {
   std::string header = "{\"__metadata__\":{\"format\":\"pt\"}";
-  for (int i = 0; i < 100000; ++i)
-    header += "," + tensor("layers." + std::to_string(i) + ".weight", i, i + 1);
+  for (int i = 0; i < 100000; ++i) header += "," + tensor("layers." + std::to_string(i) + ".weight", i, i + 1);
   EXPECT_EQ(SafetensorsFile(written(header + "}", 100000)).entries().size(), 100000u);
 }
 

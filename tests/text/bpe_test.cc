@@ -30,8 +30,7 @@ Vocabulary random_vocabulary(Random& random) {
   // Earlier files list merges in any order; ranks need not follow ids.
   for (size_t i = vocabulary.merges.size(); i > 1; --i)
     std::swap(vocabulary.merges[i - 1].rank, vocabulary.merges[random.below(i)].rank);
-  std::sort(vocabulary.merges.begin(), vocabulary.merges.end(),
-            [](auto& a, auto& b) { return a.rank < b.rank; });
+  std::sort(vocabulary.merges.begin(), vocabulary.merges.end(), [](auto& a, auto& b) { return a.rank < b.rank; });
   vocabulary.whole_pieces = random.below(3) == 0;
   if (random.below(3) == 0) {
     vocabulary.unknown = TokenId(vocabulary.tokens.size());
@@ -65,8 +64,7 @@ TEST(Bpe, EqualsTheDefinition) {
       ASSERT_EQ(encode(bpe, piece), reference::encode_piece(vocabulary, piece)) << piece;
     }
     for (size_t id = 0; id < vocabulary.tokens.size(); ++id)
-      ASSERT_EQ(encode(bpe, vocabulary.tokens[id]),
-                reference::encode_piece(vocabulary, vocabulary.tokens[id]));
+      ASSERT_EQ(encode(bpe, vocabulary.tokens[id]), reference::encode_piece(vocabulary, vocabulary.tokens[id]));
   }
 }
 

@@ -30,9 +30,7 @@ std::vector<std::pair<std::string, std::string>> merged_strings(const BpeTrainRe
   return out;
 }
 
-std::vector<SplitStep> gpt2_steps() {
-  return {{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))}};
-}
+std::vector<SplitStep> gpt2_steps() { return {{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))}}; }
 
 std::string random_letters(Random& random, size_t length, size_t alphabet) {
   std::string text;
@@ -142,9 +140,7 @@ TEST(BpeTrain, ReportsProgress) {
   size_t at = 0;
   train_bpe(
       options,
-      [&](std::string& document) {
-        return at < documents.size() ? (document = documents[at++], true) : false;
-      },
+      [&](std::string& document) { return at < documents.size() ? (document = documents[at++], true) : false; },
       [&](const BpeTrainProgress& progress) { bytes = progress.text_bytes; });
   EXPECT_EQ(bytes, 320u);
 }

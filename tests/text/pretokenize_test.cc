@@ -34,8 +34,7 @@ TEST(Pretokenize, O200k) {
 }
 
 TEST(Pretokenize, Qwen2) {
-  EXPECT_EQ(known("qwen2", "it'RE 12 \tx\r\n\n y"),
-            (Pieces{"it", "'RE", " ", "1", "2", " ", "\tx", "\r\n\n", " y"}));
+  EXPECT_EQ(known("qwen2", "it'RE 12 \tx\r\n\n y"), (Pieces{"it", "'RE", " ", "1", "2", " ", "\tx", "\r\n\n", " y"}));
   EXPECT_EQ(known("cl100k", "12345"), (Pieces{"123", "45"}));
 }
 
@@ -51,8 +50,7 @@ TEST(Pretokenize, EveryKnownPatternEqualsTheRegularExpression) {
     Random random{1, 2};
     for (int n = 0; n < 10000; ++n) {
       const std::string text = reference::random_text(random, 1 + random.below(n % 100 == 0 ? 400 : 14));
-      ASSERT_EQ(pieces_of(*fast, text), pieces_of(*oracle, text))
-          << name << ": " << testing::PrintToString(text);
+      ASSERT_EQ(pieces_of(*fast, text), pieces_of(*oracle, text)) << name << ": " << testing::PrintToString(text);
     }
   }
 }

@@ -31,8 +31,7 @@ TEST(TokenizerFile, ReadsBothWaysToWriteMerges) {
 TEST(TokenizerFile, ReadsPreTokenizers) {
   Json file = small();
   const auto step = [](const char* text) { return parse_json(text, "step"); };
-  file["pre_tokenizer"] =
-      step(R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
+  file["pre_tokenizer"] = step(R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
       {"type":"ByteLevel","add_prefix_space":false,"use_regex":true}]})");
   const SplitStep gpt2{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))};
   EXPECT_EQ(parse(file).steps, (std::vector<SplitStep>{{SplitStep::Kind::each_digit, {}}, gpt2}));
@@ -120,14 +119,12 @@ TEST(RankFile, RoundTrips) {
 }
 
 TEST(RankFile, RefusesBadLines) {
-  for (const char* text : {"", "\n", "YQ==", "YQ== ", " 0", "YQ== x", "YQ== -1", "YQ== 99999999999",
-                           "YQ== 0\nYg== 0", "Y 0", "Y*== 0", "==== 0", "YQ==  0"})
+  for (const char* text : {"", "\n", "YQ==", "YQ== ", " 0", "YQ== x", "YQ== -1", "YQ== 99999999999", "YQ== 0\nYg== 0",
+                           "Y 0", "Y*== 0", "==== 0", "YQ==  0"})
     EXPECT_THROW(parse_ranks(text, "ranks"), Error) << text;
 }
 
-TEST(RankFile, NeedsAPattern) {
-  EXPECT_THROW(read_tokenizer(std::string(FUDE_SOURCE_DIR) + "/none.tiktoken"), Error);
-}
+TEST(RankFile, NeedsAPattern) { EXPECT_THROW(read_tokenizer(std::string(FUDE_SOURCE_DIR) + "/none.tiktoken"), Error); }
 
 TEST(ByteNames, AreHuggingFaces) {
   EXPECT_EQ(name_of_bytes(" a\n\xC2"),

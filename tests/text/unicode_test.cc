@@ -25,9 +25,8 @@ TEST(Unicode, DecodesEveryScalarValue) {
 }
 
 TEST(Unicode, IllFormedBytesAreSingleCharacters) {
-  for (const std::string text :
-       {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
-        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE3\x81", "\xFF"}) {
+  for (const std::string text : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
+                                 "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE3\x81", "\xFF"}) {
     EXPECT_EQ(decode_character(text, 0).code_point, kInvalid);
     EXPECT_EQ(decode_character(text, 0).length, 1u);
     for (const std::string before : {"ab", "0123456789", "\xE6\xBC\xA2", "12345678\xE6\xBC\xA2"})
@@ -79,9 +78,8 @@ TEST(Unicode, NormalizesWellFormedParts) {
 
 std::string by_utf8proc(const std::string& text) {
   utf8proc_uint8_t* normal = nullptr;
-  const auto size =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), utf8proc_ssize_t(text.size()),
-                   &normal, utf8proc_option_t(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), utf8proc_ssize_t(text.size()),
+                                 &normal, utf8proc_option_t(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   std::string result(reinterpret_cast<const char*>(normal), size_t(size));
   std::free(normal);
   return result;

@@ -20,8 +20,7 @@ int main(int argc, char** argv) {
     fude::BpeTrainOptions options;
     options.vocabulary_size = std::atoll(argv[2]);
     options.threads = argc > 4 ? std::atoi(argv[4]) : 1;
-    options.steps = {
-        {fude::SplitStep::Kind::pattern, std::string(fude::named_pattern(argc > 5 ? argv[5] : "gpt2"))}};
+    options.steps = {{fude::SplitStep::Kind::pattern, std::string(fude::named_pattern(argc > 5 ? argv[5] : "gpt2"))}};
     if (argc > 6) options.memory_limit = std::strtoull(argv[6], nullptr, 10);
     options.special_tokens = {"<|endoftext|>"};
     size_t at = 0;
@@ -41,8 +40,7 @@ int main(int argc, char** argv) {
           if (progress.entries == 0) counted = fude::now_seconds();
         });
     const double end = fude::now_seconds();
-    std::fprintf(stderr,
-                 "%.1f MB, %llu pieces, %llu distinct, pruned %llu; counted in %.2f s, merged in %.2f s\n",
+    std::fprintf(stderr, "%.1f MB, %llu pieces, %llu distinct, pruned %llu; counted in %.2f s, merged in %.2f s\n",
                  double(result.text_bytes) / 1e6, static_cast<unsigned long long>(result.pieces),
                  static_cast<unsigned long long>(result.distinct_pieces),
                  static_cast<unsigned long long>(result.pruned_pieces), counted - start, end - counted);

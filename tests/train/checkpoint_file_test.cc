@@ -53,9 +53,7 @@ std::string message_of(const std::string& bytes) {
   try {
     parse_checkpoint(bytes_of(bytes), "state.fude");
     return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
+  } catch (const Error& error) { return error.what(); }
 }
 
 TEST(CheckpointFile, RestoresWhatWasSaved) {
@@ -65,7 +63,8 @@ TEST(CheckpointFile, RestoresWhatWasSaved) {
   EXPECT_TRUE(checkpoint.has("b"));
   EXPECT_FALSE(checkpoint.has("d"));
   NamedTensors copies;
-  for (const auto& [name, tensor] : saved.tensors) copies.emplace_back(name, Tensor(saved.device, tensor.shape(), tensor.type()));
+  for (const auto& [name, tensor] : saved.tensors)
+    copies.emplace_back(name, Tensor(saved.device, tensor.shape(), tensor.type()));
   checkpoint.restore(copies);
   for (size_t i = 0; i < copies.size(); ++i) {
     const Tensor &a = saved.tensors[i].second, &b = copies[i].second;
@@ -104,18 +103,19 @@ TEST(CheckpointFile, RefusesAChangeOfEveryByte) {
 
 TEST(CheckpointFile, RefusesForgedHeaders) {
   EXPECT_EQ(message_of(forged(R"({"tensors":[{"name":"a","dtype":"f32","count":3,"offset":0}],"user":{}})", 64)), "");
-  for (const char* header :
-       {R"([])", R"({"tensors":[]})", R"({"tensors":3,"user":{}})", R"({"tensors":[3],"user":{}})", "not json",
-        R"({"tensors":[{"name":"a","dtype":"f64","count":3,"offset":0}],"user":{}})",
-        R"({"tensors":[{"name":"a","dtype":"f32","count":-1,"offset":0}],"user":{}})",
-        R"({"tensors":[{"name":"a","dtype":"f32","count":17,"offset":0}],"user":{}})",
-        R"({"tensors":[{"name":"a","dtype":"f32","count":4611686018427387905,"offset":0}],"user":{}})",
-        R"({"tensors":[{"name":"a","dtype":"f32","count":9223372036854775807,"offset":0}],"user":{}})",
-        R"({"tensors":[{"name":"a","dtype":"f32","count":18446744073709551615,"offset":0}],"user":{}})",
-        R"({"tensors":[{"name":"a","dtype":"f32","count":3,"offset":64}],"user":{}})",
-        R"({"tensors":[{"name":"a","dtype":"f32","count":3,"offset":-64}],"user":{}})",
-        R"({"tensors":[{"name":"a","dtype":"f32","count":0,"offset":0}],"user":{}})",
-        R"({"tensors":[{"name":"a","dtype":"f32","count":3,"offset":0},{"name":"a","dtype":"f32","count":3,"offset":64}],"user":{}})"})
+  for (
+      const char* header :
+      {R"([])", R"({"tensors":[]})", R"({"tensors":3,"user":{}})", R"({"tensors":[3],"user":{}})", "not json",
+       R"({"tensors":[{"name":"a","dtype":"f64","count":3,"offset":0}],"user":{}})",
+       R"({"tensors":[{"name":"a","dtype":"f32","count":-1,"offset":0}],"user":{}})",
+       R"({"tensors":[{"name":"a","dtype":"f32","count":17,"offset":0}],"user":{}})",
+       R"({"tensors":[{"name":"a","dtype":"f32","count":4611686018427387905,"offset":0}],"user":{}})",
+       R"({"tensors":[{"name":"a","dtype":"f32","count":9223372036854775807,"offset":0}],"user":{}})",
+       R"({"tensors":[{"name":"a","dtype":"f32","count":18446744073709551615,"offset":0}],"user":{}})",
+       R"({"tensors":[{"name":"a","dtype":"f32","count":3,"offset":64}],"user":{}})",
+       R"({"tensors":[{"name":"a","dtype":"f32","count":3,"offset":-64}],"user":{}})",
+       R"({"tensors":[{"name":"a","dtype":"f32","count":0,"offset":0}],"user":{}})",
+       R"({"tensors":[{"name":"a","dtype":"f32","count":3,"offset":0},{"name":"a","dtype":"f32","count":3,"offset":64}],"user":{}})"})
     EXPECT_NE(message_of(forged(header, 64)), "") << header;
   std::string bytes = forged("{}", 0);
   const uint64_t huge = std::numeric_limits<uint64_t>::max() - 20;

@@ -44,8 +44,8 @@ TEST(ExportRun, WritesWhatTrainingWouldTake) {
                },
                {.folder = root + "/shards", .vocabulary = 24, .tokenizer_hash = std::string(32, '0')});
   const auto set = std::make_shared<const ShardSet>(root + "/shards");
-  const LoaderOptions loading{.packing = {.row_tokens = 16, .open_rows = 4}, .end_of_text = 23,
-                              .bytes_of_token = std::vector<uint16_t>(24, 1)};
+  const LoaderOptions loading{
+      .packing = {.row_tokens = 16, .open_rows = 4}, .end_of_text = 23, .bytes_of_token = std::vector<uint16_t>(24, 1)};
   const std::vector<ValidationRows> validation = {{"a", set, loading, 5}, {"b", set, loading, 2}};
   ModelConfig config;
   config.vocabulary = 24, config.width = 32, config.layers = 1, config.heads = 2, config.kv_heads = 1;

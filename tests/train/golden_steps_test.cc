@@ -23,7 +23,8 @@ void follow(const std::string& family, const char* steps_file, OptimizerOptions 
   block.tokens_N = golden.read_i32("tokens"), block.targets_N = golden.read_i32("targets");
   block.sequence_starts_S1 = golden.read_i32("sequence_starts");
   for (size_t s = 0; s + 1 < block.sequence_starts_S1.size(); ++s)
-    for (int32_t p = 0; p < block.sequence_starts_S1[s + 1] - block.sequence_starts_S1[s]; ++p) block.positions_N.push_back(p);
+    for (int32_t p = 0; p < block.sequence_starts_S1[s + 1] - block.sequence_starts_S1[s]; ++p)
+      block.positions_N.push_back(p);
   for (int32_t target : block.targets_N) block.target_count += target >= 0;
 
   Optimizer optimizer(device, default_kernels(), model->parameters(), options);
@@ -31,15 +32,15 @@ void follow(const std::string& family, const char* steps_file, OptimizerOptions 
   const auto losses = steps.read_f32("loss"), norms = steps.read_f32("grad_norm");
   ASSERT_EQ(losses.size(), 10u);
   for (size_t step = 0; step < losses.size(); ++step) {
-    EXPECT_NEAR(gradients.run({&block, 1}).mean(), losses[step], kLossBound)
-        << family << " step " << step;
+    EXPECT_NEAR(gradients.run({&block, 1}).mean(), losses[step], kLossBound) << family << " step " << step;
     EXPECT_NEAR(optimizer.step(gradients.gradients(), 1e-2f), norms[step], kNormBound) << family << " step " << step;
   }
 }
 
 TEST(GoldenSteps, AdamWFollowsPyTorch) {
   for (const char* family : {"qwen3", "llama", "gpt2"})
-    follow(family, "steps.safetensors", {.beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .weight_decay = 0.1f, .max_norm = 1.0});
+    follow(family, "steps.safetensors",
+           {.beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .weight_decay = 0.1f, .max_norm = 1.0});
 }
 
 TEST(GoldenSteps, MuonFollowsPyTorch) {

@@ -12,7 +12,11 @@ namespace fude {
 namespace {
 
 StepMetrics metrics_of(int64_t step) {
-  return {.step = step, .loss = 3.1 / double(step + 1), .learning_rate = 1e-3, .gradient_norm = 0.5, .tokens = 64 * step,
+  return {.step = step,
+          .loss = 3.1 / double(step + 1),
+          .learning_rate = 1e-3,
+          .gradient_norm = 0.5,
+          .tokens = 64 * step,
           .seconds = 0.25};
 }
 
@@ -22,9 +26,10 @@ TEST(Metrics, LinesReadBackAsWritten) {
             R"({"step":7,"loss":0.3875,"learning_rate":0.001,"gradient_norm":0.5,"tokens":448,"seconds":0.25})");
   m.bits_per_byte = 0.125;
   m.validation = {{"日本語", 1.0 / 3, 0.1}, {"no bytes", 2}};
-  EXPECT_EQ(metrics_line(m),
-            R"({"step":7,"loss":0.3875,"bits_per_byte":0.125,"validation":{"日本語":{"loss":0.3333333333333333,"bits_per_byte":0.1},)"
-            R"("no bytes":{"loss":2.0}},"learning_rate":0.001,"gradient_norm":0.5,"tokens":448,"seconds":0.25})");
+  EXPECT_EQ(
+      metrics_line(m),
+      R"({"step":7,"loss":0.3875,"bits_per_byte":0.125,"validation":{"日本語":{"loss":0.3333333333333333,"bits_per_byte":0.1},)"
+      R"("no bytes":{"loss":2.0}},"learning_rate":0.001,"gradient_norm":0.5,"tokens":448,"seconds":0.25})");
   EXPECT_EQ(metrics_line(parse_metrics_line(metrics_line(m), "line")), metrics_line(m));
   m.flop = 1.5e12, m.event = "loss spike";
   const StepMetrics again = parse_metrics_line(metrics_line(m), "line");

@@ -176,7 +176,9 @@ TEST(Optimizer, RunsOnADeviceThatOnlyCounts) {
 // The eigenvalues of XXᵀ (or XᵀX, the smaller one), by Jacobi's rotations.
 std::vector<double> singular_values(const std::vector<float>& x, int64_t rows, int64_t cols) {
   const int64_t n = std::min(rows, cols), other = std::max(rows, cols);
-  const auto at = [&](int64_t i, int64_t j) { return double(rows <= cols ? x[size_t(i * cols + j)] : x[size_t(j * cols + i)]); };
+  const auto at = [&](int64_t i, int64_t j) {
+    return double(rows <= cols ? x[size_t(i * cols + j)] : x[size_t(j * cols + i)]);
+  };
   std::vector<std::vector<double>> a(static_cast<size_t>(n), std::vector<double>(static_cast<size_t>(n)));
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = 0; j < n; ++j)
@@ -216,9 +218,11 @@ TEST(Muon, SingularValuesComeNearOne) {
     // The polynomial lifts every value of at least about a hundredth of the norm beyond 0.6 in five steps; smaller ones
     // may stay below. They are few: the order of singular values is kept near 0.
     const auto after = singular_values(stored(x), rows, cols);
-    const auto small = std::count_if(before.begin(), before.end(), [&](double s) { return s < 0.02 * std::sqrt(frobenius); });
+    const auto small =
+        std::count_if(before.begin(), before.end(), [&](double s) { return s < 0.02 * std::sqrt(frobenius); });
     EXPECT_LT(*std::max_element(after.begin(), after.end()), 1.25) << rows << " x " << cols;
-    EXPECT_LE(std::count_if(after.begin(), after.end(), [](double s) { return s < 0.6; }), small) << rows << " x " << cols;
+    EXPECT_LE(std::count_if(after.begin(), after.end(), [](double s) { return s < 0.6; }), small)
+        << rows << " x " << cols;
     EXPECT_LE(small, 4) << rows << " x " << cols;
   }
   Tensor zero(device, {4, 6}, DType::f32);

@@ -33,12 +33,13 @@ Report report_of(const std::vector<StepMetrics>& steps) {
 TEST(Report, DrawsLossesOfAllSetsInOneUnit) {
   std::vector<StepMetrics> steps;
   for (int64_t step = 0; step < 100; ++step) {
-    steps.push_back({.step = step, .loss = 10 / double(step + 1), .learning_rate = 0.1, .gradient_norm = 1, .seconds = 0.5});
+    steps.push_back(
+        {.step = step, .loss = 10 / double(step + 1), .learning_rate = 0.1, .gradient_norm = 1, .seconds = 0.5});
     if (step % 10 == 9) steps.back().validation = {{"en", 12 / double(step + 1)}, {"ja", 14 / double(step + 1)}};
   }
   std::string html = report_html(report_of(steps));
-  for (const char* part : {"<path class=\"train\"", "<path class=\"set0\"", "<path class=\"set1\"", ">ja<", "nats per token",
-                           "learning rate", "gradient norm", "tokens per second"})
+  for (const char* part : {"<path class=\"train\"", "<path class=\"set0\"", "<path class=\"set1\"", ">ja<",
+                           "nats per token", "learning rate", "gradient norm", "tokens per second"})
     EXPECT_TRUE(contains(html, part)) << part;
   EXPECT_FALSE(contains(html, "Events"));
   for (StepMetrics& m : steps) {
@@ -55,7 +56,8 @@ TEST(Report, TellsOfEventsAndFoldsOldSamples) {
   report.total_steps = 10;
   report.samples = {{1, "a", "the oldest"}, {2, "a", "second"}, {2, "b", "third"}};
   const std::string html = report_html(report);
-  for (const char* part : {"<h2>Events</h2>", "step 2", "loss spike", "loss is not a number", "not finite", "3 of 10", "class=\"mark\""})
+  for (const char* part :
+       {"<h2>Events</h2>", "step 2", "loss spike", "loss is not a number", "not finite", "3 of 10", "class=\"mark\""})
     EXPECT_TRUE(contains(html, part)) << part;
   const size_t fold = html.find("<details>");
   EXPECT_LT(html.find("second"), fold);
@@ -79,7 +81,8 @@ TEST(Report, SpeedIsHeldAgainstTheMachine) {
 
 TEST(Report, StaysSmallForLongRunsAndSurvivesShortOnes) {
   std::vector<StepMetrics> steps;
-  for (int64_t step = 0; step < 200000; ++step) steps.push_back({.step = step, .loss = 3, .validation = {{"v", 3, 1.5}}, .event = "e"});
+  for (int64_t step = 0; step < 200000; ++step)
+    steps.push_back({.step = step, .loss = 3, .validation = {{"v", 3, 1.5}}, .event = "e"});
   const std::string html = report_html(report_of(steps));
   EXPECT_LT(html.size(), 100000u);
   EXPECT_TRUE(contains(html, "validation: v"));

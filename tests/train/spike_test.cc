@@ -1,5 +1,5 @@
-#include "base/json.h"
 #include "train/spike.h"
+#include "base/json.h"
 
 #include <gtest/gtest.h>
 

@@ -14,8 +14,7 @@ namespace {
 ModelConfig small(const std::string& family) {
   ModelConfig c;
   c.family = family;
-  c.vocabulary = 50, c.width = 32, c.layers = 3, c.heads = 2, c.kv_heads = 1, c.head_size = 16,
-  c.feed_forward = 40;
+  c.vocabulary = 50, c.width = 32, c.layers = 3, c.heads = 2, c.kv_heads = 1, c.head_size = 16, c.feed_forward = 40;
   c.context = 64;
   c.has_qk_norm = family == "qwen3";
   if (family == "gpt2") {
@@ -73,8 +72,7 @@ Step run(const Transformer& model, std::span<const TokenBlock> blocks, StepOptio
 }
 
 // One slot: its blocks serially. More: the two halves, added.
-Values naive_tree(const Transformer& model, std::span<const TokenBlock> blocks, int64_t slots,
-                  int64_t targets) {
+Values naive_tree(const Transformer& model, std::span<const TokenBlock> blocks, int64_t slots, int64_t targets) {
   if (slots == 1) {
     GradientSum sum(model, default_kernels(), {});
     sum.run_subtree(blocks, targets);
@@ -97,8 +95,7 @@ class GradientSlots : public testing::Test {
 
 TEST_F(GradientSlots, MeetInAPairwiseTree) {
   for (int64_t slots : {1, 2, 4, 8})
-    EXPECT_EQ(run(model, blocks, {.slots = slots}).gradients,
-              naive_tree(model, blocks, slots, targets_of(blocks)))
+    EXPECT_EQ(run(model, blocks, {.slots = slots}).gradients, naive_tree(model, blocks, slots, targets_of(blocks)))
         << slots << " slots";
   EXPECT_NE(run(model, blocks, {.slots = 4}).gradients, run(model, blocks, {.slots = 1}).gradients);
 }

@@ -53,7 +53,8 @@ class TrainerRun : public testing::Test {
   std::vector<float> run(const std::string& folder, int threads, int64_t until, int64_t identity = 0,
                          DType compute = DType::f32, double learning_rate = 1e-2) {
     ModelConfig config;
-    config.vocabulary = 24, config.width = 32, config.layers = 2, config.heads = 2, config.kv_heads = 1, config.head_size = 16;
+    config.vocabulary = 24, config.width = 32, config.layers = 2, config.heads = 2, config.kv_heads = 1,
+    config.head_size = 16;
     config.feed_forward = 40, config.context = 32;
     Device device(threads);
     Transformer model(device, config, {compute});

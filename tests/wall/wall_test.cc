@@ -12,11 +12,11 @@ TEST(Wall, GeneratesWithoutAutograd) {
   const auto model = load_model(device, std::string(FUDE_SOURCE_DIR) + "/tests/goldens/qwen3");
   Generator generator(*model, default_kernels());
   std::vector<int32_t> answer;
-  const auto reason = generator.generate({1, 2, 3}, {.sampling = {.temperature = 0}, .max_tokens = 4},
-                                         [&](const SampledToken& token) {
-                                           answer.push_back(token.token);
-                                           return true;
-                                         });
+  const auto reason =
+      generator.generate({1, 2, 3}, {.sampling = {.temperature = 0}, .max_tokens = 4}, [&](const SampledToken& token) {
+        answer.push_back(token.token);
+        return true;
+      });
   EXPECT_EQ(reason, FinishReason::length);
   EXPECT_EQ(answer.size(), 4u);
 }

@@ -95,8 +95,7 @@ FUDE_INLINE Lanes broadcast(float x) {
 }
 
 FUDE_INLINE Lanes load(const float* p) {
-  return make_lanes([&](auto i)
-                        FUDE_INLINE_BODY { return Part(*(const UnalignedPart*)(p + i * kPartLanes)); });
+  return make_lanes([&](auto i) FUDE_INLINE_BODY { return Part(*(const UnalignedPart*)(p + i * kPartLanes)); });
 }
 FUDE_INLINE void store(float* p, const Lanes& x) {
   make_lanes([&](auto i) FUDE_INLINE_BODY { return *(UnalignedPart*)(p + i * kPartLanes) = x.part[i]; });
@@ -144,8 +143,7 @@ FUDE_INLINE IntPart lane_numbers(int32_t first, std::index_sequence<I...>) {
 FUDE_INLINE Lanes keep_first(const Lanes& x, int64_t n, float value) {
   if (n >= kLanes) return x;
   return make_lanes([&](auto i) FUDE_INLINE_BODY {
-    const IntPart lane =
-        lane_numbers(int32_t(i * kPartLanes), std::make_index_sequence<size_t(kPartLanes)>());
+    const IntPart lane = lane_numbers(int32_t(i * kPartLanes), std::make_index_sequence<size_t(kPartLanes)>());
     return lane < int32_t(n) ? x.part[i] : fill_part(value);
   });
 }
@@ -196,8 +194,8 @@ FUDE_INLINE float reduce(const Lanes& x, const Meet& meet) {
   const auto eight = meet(x.part[0], x.part[1]);
 #endif
 #if FUDE_TIER_LEVEL >= 1
-  const auto four = meet(__builtin_shufflevector(eight, eight, 0, 1, 2, 3),
-                         __builtin_shufflevector(eight, eight, 4, 5, 6, 7));
+  const auto four =
+      meet(__builtin_shufflevector(eight, eight, 0, 1, 2, 3), __builtin_shufflevector(eight, eight, 4, 5, 6, 7));
 #else
   const auto four = meet(meet(x.part[0], x.part[2]), meet(x.part[1], x.part[3]));
 #endif

@@ -9,10 +9,14 @@ namespace fude {
 
 std::string_view name_of(Tier tier) {
   switch (tier) {
-    case Tier::portable: return "portable";
-    case Tier::avx2: return "avx2";
-    case Tier::avx512: return "avx512";
-    case Tier::avx512_bf16: return "avx512_bf16";
+    case Tier::portable:
+      return "portable";
+    case Tier::avx2:
+      return "avx2";
+    case Tier::avx512:
+      return "avx512";
+    case Tier::avx512_bf16:
+      return "avx512_bf16";
   }
   return "unknown";
 }
@@ -24,9 +28,12 @@ bool is_supported(Tier tier) {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   switch (tier) {
-    case Tier::portable: return true;
-    case Tier::avx2: return avx2;
-    case Tier::avx512: return avx512;
+    case Tier::portable:
+      return true;
+    case Tier::avx2:
+      return avx2;
+    case Tier::avx512:
+      return avx512;
     case Tier::avx512_bf16:
       return avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
   }

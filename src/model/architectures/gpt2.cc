@@ -21,11 +21,12 @@ ModelConfig read(const Json& json) {
   c.context = json_integer(json, "n_positions", kWhere, 1024);
   c.norm_eps = json_number(json, "layer_norm_epsilon", kWhere, 1e-5);
   const std::string activation = json_string(json, "activation_function", kWhere, "gelu_new");
-  require(activation == "gelu_new", "[config.json] activation_function '{}' is not supported; expected gelu_new", activation);
+  require(activation == "gelu_new", "[config.json] activation_function '{}' is not supported; expected gelu_new",
+          activation);
   for (const auto& [key, expected] :
        {std::pair{"scale_attn_weights", true}, std::pair{"scale_attn_by_inverse_layer_idx", false}})
-    require(json_boolean(json, key, kWhere, expected) == expected,
-            "[config.json] {} is not supported; expected {}", key, expected);
+    require(json_boolean(json, key, kWhere, expected) == expected, "[config.json] {} is not supported; expected {}",
+            key, expected);
   require(json_boolean(json, "tie_word_embeddings", kWhere, true), "[config.json] GPT-2 is expected with a tied head");
   c.norm = NormKind::layer;
   c.mlp = MlpKind::gelu;
