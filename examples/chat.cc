@@ -1,6 +1,5 @@
-// A conversation on standard input and output: chat MODEL. Each line is answered as it streams; earlier turns
-// stay in the key/value cache, so only what is new runs. Models without turn markers simply continue the
-// text.
+// A conversation on standard input and output: chat MODEL. Each line is answered as it streams; earlier turns stay in
+// the key/value cache, so only what is new runs. Models without turn markers simply continue the text.
 #include <fude/generate.h>
 #include <fude/text.h>
 

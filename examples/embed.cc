@@ -13,8 +13,7 @@ class Oddity {
   explicit Oddity(const std::string& folder)
       : tokenizer_(fude::Tokenizer::load(folder)), model_(fude::load_model(device_, folder)) {}
 
-  // Bits per byte of a line: how much the model is surprised by it. 0 for lines of one token, which have no
-  // past.
+  // Bits per byte of a line: how much the model is surprised by it. 0 for lines of one token, which have no past.
   double of(const std::string& line) const {
     std::vector<fude::TokenId> tokens = tokenizer_.encode(line);
     tokens.resize(std::min(tokens.size(), size_t(model_->config().context)));

@@ -31,8 +31,7 @@ TokenBlock random_block(const StepSize& size, int64_t vocabulary) {
   return block;
 }
 
-// The largest resident memory of this process since it was last forgotten, in MiB; 0 where the system does
-// not tell.
+// The largest resident memory of this process since it was last forgotten, in MiB; 0 where the system does not tell.
 double peak_resident_mebibytes() {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;)

@@ -1,5 +1,4 @@
-// What is the same for every subcommand: the help page, exit codes, and what to say of a command line that is
-// wrong.
+// What is the same for every subcommand: the help page, exit codes, and what to say of a command line that is wrong.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -69,8 +69,7 @@ void print_now(const std::string& text) {
 // Without ill-formed UTF-8, whatever the bytes of a token are.
 void print_line(const Json& json) { print_now(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
 
-// One answer on standard output, as it comes: text, or lines of JSON (each token if asked for, then the
-// whole).
+// One answer on standard output, as it comes: text, or lines of JSON (each token if asked for, then the whole).
 Answer speak(Generator& generator, const Tokenizer& tokenizer, const std::vector<TokenId>& prompt,
              const GenerateOptions& o, const CommonOptions& common) {
   const bool is_json = common.json || o.logprobs;

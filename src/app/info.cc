@@ -30,8 +30,7 @@ struct InfoOptions {
   bool tensors = false;
 };
 
-// Types of the tensors of a safetensors file and how many elements there are of each; with `list`, every
-// tensor.
+// Types of the tensors of a safetensors file and how many elements there are of each; with `list`, every tensor.
 void add_tensors(Json& facts, const std::vector<std::string>& files, bool list) {
   std::map<std::string, int64_t> elements;
   Json tensors = Json::array();

@@ -80,8 +80,7 @@ void Threads::work() {
         pause_briefly();
       } else {
         ++sleepers_;
-        // The state is read again after the sleeper is counted: run() either sees the sleeper or is seen by
-        // it.
+        // The state is read again after the sleeper is counted: run() either sees the sleeper or is seen by it.
         const uint64_t current = state_.load();
         if (current / kGeneration == seen) state_.wait(current);
         --sleepers_;

@@ -23,8 +23,7 @@ struct JsonLimits {
 // twice in an object.
 Json parse_json(std::string_view text, std::string_view where, JsonLimits limits = {});
 
-// Typed members with errors that name the place: "[config.json] expected a number at 'hidden_size', got a
-// string".
+// Typed members with errors that name the place: "[config.json] expected a number at 'hidden_size', got a string".
 int64_t json_integer(const Json& object, const char* key, std::string_view where);
 double json_number(const Json& object, const char* key, std::string_view where);
 std::string json_string(const Json& object, const char* key, std::string_view where);

@@ -11,8 +11,7 @@ namespace fude {
 // edited once: optimal string alignment).
 size_t edit_distance(std::string_view a, std::string_view b);
 
-// The nearest of the names, the first of equals; empty if none is near enough to be meant (a third of the
-// letters).
+// The nearest of the names, the first of equals; empty if none is near enough to be meant (a third of the letters).
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known);
 
 // "; did you mean 'width'?", or nothing.

@@ -1,9 +1,8 @@
 // What a count of successes says about the rate behind it, and what repeated measurements say.
 //
-// Wilson's score interval (E. B. Wilson, "Probable inference, the law of succession, and statistical
-// inference", JASA 22, 1927): the rates p that a z-test would not reject. Unlike p ± z·√(p(1−p)/n) it stays
-// inside [0, 1] and is honest at 0 successes and at few trials (Brown, Cai and DasGupta, Statistical Science
-// 16, 2001).
+// Wilson's score interval (E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA
+// 22, 1927): the rates p that a z-test would not reject. Unlike p ± z·√(p(1−p)/n) it stays inside [0, 1] and is honest
+// at 0 successes and at few trials (Brown, Cai and DasGupta, Statistical Science 16, 2001).
 #pragma once
 
 #include <algorithm>

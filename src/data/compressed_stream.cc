@@ -82,8 +82,7 @@ struct PlainDecoder : Decoder {
   }
 };
 
-// Each decoder below asks for input first, then lets the library run even without any: it may still hold
-// output.
+// Each decoder below asks for input first, then lets the library run even without any: it may still hold output.
 
 struct GzipDecoder : Decoder {
   explicit GzipDecoder(Input& source) : Decoder(source) {

@@ -15,8 +15,7 @@ namespace fude {
 
 class CompressedStream {
  public:
-  // Opens a regular file. A name that ends in .gz, .zst or .xz promises compressed contents and is held to
-  // it.
+  // Opens a regular file. A name that ends in .gz, .zst or .xz promises compressed contents and is held to it.
   explicit CompressedStream(const std::string& path);
   // Reads from memory that outlives the stream; `name` is for messages and the promise of its ending.
   CompressedStream(std::string_view bytes, std::string name);

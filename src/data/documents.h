@@ -1,11 +1,10 @@
 // Documents out of files and folders: .txt, .md and .jsonl, each also .gz, .zst or .xz, read as streams.
 //
-// .jsonl: one object per line; the text is in "text" (or the field of the options), the language in "lang" if
-// it is there. .txt and .md: one file is one document, but a file above `split_bytes` becomes several, cut
-// after a blank line where the second half of the piece has one, else after a line, else between two
-// characters; together the pieces are the file. A UTF-8 byte order mark is dropped. Folders are read
-// recursively in the byte order of the paths. Bad input is an error that names file and line, or is skipped
-// and counted by reason: never a silent loss.
+// .jsonl: one object per line; the text is in "text" (or the field of the options), the language in "lang" if it is
+// there. .txt and .md: one file is one document, but a file above `split_bytes` becomes several, cut after a blank
+// line where the second half of the piece has one, else after a line, else between two characters; together the pieces
+// are the file. A UTF-8 byte order mark is dropped. Folders are read recursively in the byte order of the paths. Bad
+// input is an error that names file and line, or is skipped and counted by reason: never a silent loss.
 #pragma once
 
 #include <map>

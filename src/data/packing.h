@@ -1,10 +1,9 @@
 // Pieces of documents packed into rows of T tokens, and rows made into a batch.
 //
-// A document with its end mark is cut at T; each piece goes into the first open row that has room
-// (first-fit), positions restart and attention ends with the piece, so nothing crosses documents. Rows are
-// descriptions until the last moment: a piece is four integers, which is what makes the loader's state small
-// and exact. `concat` is the older way: documents one after the other, cut every T tokens, one sequence per
-// row, attention over all of it, no padding.
+// A document with its end mark is cut at T; each piece goes into the first open row that has room (first-fit),
+// positions restart and attention ends with the piece, so nothing crosses documents. Rows are descriptions until the
+// last moment: a piece is four integers, which is what makes the loader's state small and exact. `concat` is the older
+// way: documents one after the other, cut every T tokens, one sequence per row, attention over all of it, no padding.
 #pragma once
 
 #include <cstdint>
@@ -79,9 +78,8 @@ struct DocumentTokens {
   std::function<void(int32_t source, int64_t document, int64_t begin, int64_t end, int32_t* out)> read;
 };
 
-// Each piece is a sequence (with `concat`, each row is). A target is the next token of the document, also
-// across a cut, so cutting loses none; only the end mark has no target. `bytes_of_token`: empty, or a length
-// for every token.
+// Each piece is a sequence (with `concat`, each row is). A target is the next token of the document, also across a
+// cut, so cutting loses none; only the end mark has no target. `bytes_of_token`: empty, or a length for every token.
 TokenBlock make_block(std::span<const PackedRow> rows, const PackingOptions& options, const DocumentTokens& documents,
                       std::span<const uint16_t> bytes_of_token);
 

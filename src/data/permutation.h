@@ -1,5 +1,4 @@
-// A permutation of 0..n-1 that is computed, not stored: any position at once, in no memory, for a corpus of
-// any size.
+// A permutation of 0..n-1 that is computed, not stored: any position at once, in no memory, for a corpus of any size.
 //
 // A Feistel network on the smallest square of two powers that holds n, keyed by Philox; what falls outside n
 // walks on along its cycle until it is inside (Black and Rogaway, "Ciphers with arbitrary finite domains",

@@ -1,10 +1,9 @@
 // Sharded token files, read: a folder with shards.json and numbered shards, each one mapped into memory.
 //
-// A shard is a header, the tokens of whole documents one after the other, and an index of the documents; the
-// bytes are drawn in docs/formats.md. Nothing a file says about itself is believed before it is checked:
-// sizes against the size of the file without overflow, the index entry by entry, the checksums, and every
-// token against the vocabulary when it is read. Tokens carry no begin or end marks; those belong to how a run
-// packs its rows.
+// A shard is a header, the tokens of whole documents one after the other, and an index of the documents; the bytes are
+// drawn in docs/formats.md. Nothing a file says about itself is believed before it is checked: sizes against the size
+// of the file without overflow, the index entry by entry, the checksums, and every token against the vocabulary when
+// it is read. Tokens carry no begin or end marks; those belong to how a run packs its rows.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +43,7 @@ struct ShardInfo {
   int64_t text_bytes = 0;  // of the raw text: what bits per byte divides by
 };
 
-// everything: one pass over the whole file. structure: all but the checksum over the tokens, for very large
-// sets.
+// everything: one pass over the whole file. structure: all but the checksum over the tokens, for very large sets.
 enum class ShardCheck { everything, structure };
 
 class Shard {

@@ -1,8 +1,7 @@
 // The layout of a shard file, shared by its reader and its writer (docs/formats.md draws it).
 //
-// header (104 bytes) · tokens, padded with zeros to 8 bytes · index, 24 bytes per document · language names,
-// each ended by a newline, padded · file checksum. The header's own checksum lets sizes be trusted before the
-// rest is read.
+// header (104 bytes) · tokens, padded with zeros to 8 bytes · index, 24 bytes per document · language names, each
+// ended by a newline, padded · file checksum. The header's own checksum lets sizes be trusted before the rest is read.
 #pragma once
 
 #include <bit>

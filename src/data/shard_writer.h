@@ -27,8 +27,7 @@ struct ShardOptions {
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
 
-// Returns the finished set's shards.json. Error if the folder holds shards of another corpus, tokenizer or
-// size.
+// Returns the finished set's shards.json. Error if the folder holds shards of another corpus, tokenizer or size.
 Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardOptions& options);
 
 }  // namespace fude

@@ -11,8 +11,7 @@ namespace {
 
 constexpr uint64_t kConfigLimit = 16 << 20;
 
-// The files that an index names: {"weight_map": {tensor: file, …}, …}. Which tensor is where the files say
-// themselves.
+// The files that an index names: {"weight_map": {tensor: file, …}, …}. Which tensor is where the files say themselves.
 std::set<std::string> files_in_index(const std::string& path) {
   std::set<std::string> names;
   const Json json = parse_json(read_file(path, kConfigLimit), path);
@@ -44,8 +43,7 @@ class FolderTensors {
       for (const auto& [name, entry] : files_[i].entries()) home_[name] = i;
   }
 
-  // Error unless every tensor of the model is there in its shape, and nothing else that would change what it
-  // says.
+  // Error unless every tensor of the model is there in its shape, and nothing else that would change what it says.
   void check(const Transformer& model, const std::string& folder) const;
 
   // Some files of base models leave the leading "model." or "transformer." out.

@@ -1,11 +1,10 @@
 // Kernels of attention: forward. (attention_backward_cpu.h goes back.)
 //
-// A block of keys is turned so that keys are lanes, and tiles of query rows run over it: scores, their
-// softmax, outputs. Rows are the queries of some positions by the heads of one key/value head, position by
-// position. With many rows an item is one key/value head and some positions: it turns each block once and
-// merges blocks as it goes. With few rows (decoding) an item is one block of all heads, read as it lies in
-// memory, so that threads share a long cache; its results wait in slots and are merged afterwards, by the
-// same code in the same order.
+// A block of keys is turned so that keys are lanes, and tiles of query rows run over it: scores, their softmax,
+// outputs. Rows are the queries of some positions by the heads of one key/value head, position by position. With many
+// rows an item is one key/value head and some positions: it turns each block once and merges blocks as it goes. With
+// few rows (decoding) an item is one block of all heads, read as it lies in memory, so that threads share a long
+// cache; its results wait in slots and are merged afterwards, by the same code in the same order.
 #include "ops/attention_tile_cpu.h"
 
 namespace {
@@ -62,8 +61,7 @@ inline void merge(const Partial& all, int64_t row, const Partial& block, int64_t
   }
 }
 
-// Replaces the first `count` scores of a row, with the lanes up to a multiple of 16, by e^(scale · score -
-// maximum).
+// Replaces the first `count` scores of a row, with the lanes up to a multiple of 16, by e^(scale · score - maximum).
 inline void softmax_of_block(float* scores, int64_t count, float scale, float* maximum, float* total) {
   Lanes top = broadcast(kMinusInfinity), all{};
   for_lanes(0, count, [&](int64_t j, auto n) FUDE_INLINE_BODY {

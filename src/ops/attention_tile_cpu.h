@@ -1,5 +1,4 @@
-// The register tile of attention, and the layouts it reads. Scores, outputs and all three gradients are
-// products
+// The register tile of attention, and the layouts it reads. Scores, outputs and all three gradients are products
 //
 //     result[r][lane] = Σ over t of rows[r · row_stride + t · step] · lanes[t · lane_stride + lane]
 //
@@ -87,15 +86,13 @@ inline void multiply(Product p, int64_t rows, int64_t count) {
   }
 }
 
-// Turns up to kTileLanes keys of d elements so that keys are lanes: to[i][key]; lanes behind the last key are
-// zero.
+// Turns up to kTileLanes keys of d elements so that keys are lanes: to[i][key]; lanes behind the last key are zero.
 inline void turn_keys(const float* keys, int64_t stride, int64_t count, int64_t d, float* to) {
   int64_t done = 0;
 #if FUDE_TIER_LEVEL >= 1
   for (; done + 8 <= count; done += 8) {
     const float* from = keys + done * stride;
-    // Rows 0 to 3 in the lower halves, 4 to 7 in the upper: then four columns at a time are turned within
-    // halves.
+    // Rows 0 to 3 in the lower halves, 4 to 7 in the upper: then four columns at a time are turned within halves.
     int64_t i = 0;
     for (; i + 4 <= d; i += 4) {
       const auto pair = [&](int64_t key) FUDE_INLINE_BODY {
@@ -122,8 +119,7 @@ inline void turn_keys(const float* keys, int64_t stride, int64_t count, int64_t 
   }
 }
 
-// Copies rows of d elements, `stride` apart, to rows `to_stride` apart, with zeros up to a multiple of
-// kTileLanes.
+// Copies rows of d elements, `stride` apart, to rows `to_stride` apart, with zeros up to a multiple of kTileLanes.
 inline void copy_rows(const float* from, int64_t stride, int64_t count, int64_t d, float* to, int64_t to_stride) {
   for (int64_t row = 0; row < count; ++row, from += stride, to += to_stride) {
     for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY { store_first(to + i, load_first(from + i, n), n); });

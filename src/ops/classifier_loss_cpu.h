@@ -10,8 +10,7 @@ struct LogSumExp {
   float maximum = kMinusInfinity, sum = 0.0f;
 };
 
-// Calls each_exp(i, e^(x[i] - shift), n) with the block's shift where it is computed, and each_block(block,
-// shift).
+// Calls each_exp(i, e^(x[i] - shift), n) with the block's shift where it is computed, and each_block(block, shift).
 template <class EachExp, class EachBlock>
 FUDE_INLINE LogSumExp log_sum_exp(const float* x, int64_t size, const EachExp& each_exp, const EachBlock& each_block) {
   LogSumExp all;

@@ -92,9 +92,8 @@ inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64
 inline constexpr int64_t kRowsAhead = 8;  // of a strided read, which no hardware foresees
 
 // `groups` runs of `width` columns, from column `first` on, of rows of numbers, each run as words [t][width],
-// `group_stride` apart: word t from row t (or rows 2t and 2t+1). Columns behind the last of `columns` are
-// zero. Words are stored a register at a time: what is too much is overwritten by the next, and `to` has room
-// for it.
+// `group_stride` apart: word t from row t (or rows 2t and 2t+1). Columns behind the last of `columns` are zero. Words
+// are stored a register at a time: what is too much is overwritten by the next, and `to` has room for it.
 template <class Format, int64_t kStore>
 inline void pack_across(const float* rows_at, int64_t stride, int64_t rows, int64_t first, int64_t columns,
                         int64_t width, int64_t groups, int64_t group_stride, float* to) {
@@ -132,8 +131,7 @@ inline void pair_features(const BFloat16* panel, int64_t first, int64_t count, f
 }
 #endif
 
-// Results [columns][width] turned into rows of a matrix: to[row][column], `rows` of the width; stored or
-// added.
+// Results [columns][width] turned into rows of a matrix: to[row][column], `rows` of the width; stored or added.
 inline void turn_out(const float* from, int64_t width, int64_t columns, int64_t rows, float* to, int64_t stride,
                      bool add) {
   alignas(64) float turned[kPanel][16];

@@ -88,9 +88,8 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
   ((store_part(results + int64_t(I / V) * stride + int64_t(I % V) * kPartLanes, acc[I])), ...);
 }
 
-// All 32 lanes of R rows, as many vectors at a time as fit into the registers beside each other: wide for few
-// rows, whose chains would otherwise wait for themselves. A stream's panel comes from memory, whole lines at
-// a time.
+// All 32 lanes of R rows, as many vectors at a time as fit into the registers beside each other: wide for few rows,
+// whose chains would otherwise wait for themselves. A stream's panel comes from memory, whole lines at a time.
 template <class Step, class Words, int R, bool kIsStream = false>
 void tile_of(const TileArguments& t) {
   constexpr int kAll = int(kPanel) / kPartLanes, kMost = kTileRows * 2 / R;

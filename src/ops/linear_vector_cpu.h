@@ -51,8 +51,7 @@ FUDE_INLINE Part load_part_first(const float* p, int64_t n) {
   return load_part(all);
 }
 
-// Four registers, rows of four words in each quarter, become columns: quarter q of a[i] holds word 4q+i of
-// all four.
+// Four registers, rows of four words in each quarter, become columns: quarter q of a[i] holds word 4q+i of all four.
 FUDE_INLINE void turn_quads(Part (&a)[4]) {
   const Part low01 = weave_low(a[0], a[1]), high01 = weave_high(a[0], a[1]);
   const Part low23 = weave_low(a[2], a[3]), high23 = weave_high(a[2], a[3]);

@@ -19,8 +19,7 @@ struct WeightPanels {
 };
 
 // lanes: words [count][32] of a panel, from word `first` of its chains on.
-// columns: `count` columns of `panels` panels as words of rows (Columns), the panels' runs `run_stride`
-// apart.
+// columns: `count` columns of `panels` panels as words of rows (Columns), the panels' runs `run_stride` apart.
 template <class Format>
 struct WeightReader;
 

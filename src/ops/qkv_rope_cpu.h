@@ -49,8 +49,7 @@ inline void qkv_rope(Threads& threads, const Tensor& qkv_NX, const QkvRope& o, c
   });
 }
 
-// The gradient of a head before its norm, in place: g = dL/dy with y = x · r · norm. Adds to the norm's
-// gradient.
+// The gradient of a head before its norm, in place: g = dL/dy with y = x · r · norm. Adds to the norm's gradient.
 inline void norm_head_backward(const float* x, const float* norm, int64_t d, float eps, float* g, float* dnorm) {
   const float r = head_reciprocal_root(x, d, eps);
   Lanes dot{};

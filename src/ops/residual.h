@@ -1,6 +1,5 @@
-// The residual stream between the layers of a model: what has been added up, and the last layer's output,
-// which the next norm adds while it reads both. One pass over memory where an addition and a norm would take
-// two.
+// The residual stream between the layers of a model: what has been added up, and the last layer's output, which the
+// next norm adds while it reads both. One pass over memory where an addition and a norm would take two.
 #pragma once
 
 #include "ops/pass.h"

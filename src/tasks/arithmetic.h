@@ -1,5 +1,4 @@
-// The task of adding and subtracting two-digit numbers, with the steps written out digit by digit as on
-// paper.
+// The task of adding and subtracting two-digit numbers, with the steps written out digit by digit as on paper.
 //
 // A small model cannot add in its head but can follow steps: each line of work is one table look-up. One
 // operand pair in ten, chosen by hash, is held out; "a + b" and "b + a" share their fate.

@@ -1,10 +1,9 @@
 // The corpus of `fude life`: any number of short documents about a small world, in English and Japanese,
 // written by a seed, so that a whole life fits in ten minutes and nothing is downloaded.
 //
-// About half is prose (portraits, gatherings, towns) that tells every fact; the rest is chat: questions about
-// facts that are not held out, and sums with their steps. Document i is a pure function of (seed, i): readers
-// can start anywhere, in any number, and a longer corpus begins with the shorter one. A document says 40 to
-// 600 characters.
+// About half is prose (portraits, gatherings, towns) that tells every fact; the rest is chat: questions about facts
+// that are not held out, and sums with their steps. Document i is a pure function of (seed, i): readers can start
+// anywhere, in any number, and a longer corpus begins with the shorter one. A document says 40 to 600 characters.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +29,7 @@ class LifeCorpus {
   Passage fact_chat(int64_t index) const;
   Passage sum_chat(int64_t index) const;
 
-  // The first `count` held-out questions: arithmetic and facts in turn, both languages in turn, all
-  // different.
+  // The first `count` held-out questions: arithmetic and facts in turn, both languages in turn, all different.
   std::vector<Question> held_out(int64_t count) const;
   int64_t held_out_limit() const;
 

@@ -1,6 +1,5 @@
-// The judge. Numbers: what follows "answer" / 答え counts, else what follows the last "=", else the only
-// number of the text. Words: the right one must be named as a whole word, and no wrong one. Anything denied
-// or hedged is refused.
+// The judge. Numbers: what follows "answer" / 答え counts, else what follows the last "=", else the only number of the
+// text. Words: the right one must be named as a whole word, and no wrong one. Anything denied or hedged is refused.
 #include "tasks/task.h"
 
 #include <algorithm>

@@ -1,9 +1,8 @@
 // A task: questions with exact answers, and the judge of an answer.
 //
-// A task is the same thing to everyone who uses it: practice questions with a worked solution for the corpus,
-// SFT and RL; held-out questions for evals. The two sets never meet, and `verify` decides without a model. A
-// verifier is attacked by whoever is paid by it, so it takes what the answer *commits* to and refuses lists,
-// hedges and denials.
+// A task is the same thing to everyone who uses it: practice questions with a worked solution for the corpus, SFT and
+// RL; held-out questions for evals. The two sets never meet, and `verify` decides without a model. A verifier is
+// attacked by whoever is paid by it, so it takes what the answer *commits* to and refuses lists, hedges and denials.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +24,7 @@ struct Question {
   std::string answer;    // a number in decimal digits, or a word
   std::string kind;      // "addition", "town", …: reports are broken down by it
   std::string language;  // "en" or "ja"
-  // For a word: what may not be named beside it (the other values of its kind, other people). Empty for a
-  // number.
+  // For a word: what may not be named beside it (the other values of its kind, other people). Empty for a number.
   std::vector<std::string> wrong;
 };
 

@@ -28,8 +28,7 @@ struct Person {
   bool female;
 };
 
-// `place` (what lies near a person's town) is never told of a person: it follows from town and from where
-// that lies.
+// `place` (what lies near a person's town) is never told of a person: it follows from town and from where that lies.
 enum class Attribute { town, job, food, animal, colour, instrument, place };
 inline constexpr int kToldAttributes = 6;
 inline constexpr int kAttributes = 7;

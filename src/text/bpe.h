@@ -1,9 +1,8 @@
 // Byte-pair encoding of one piece of text: start from its bytes, again and again merge the neighbours whose
 // merge has the lowest rank (the leftmost of equals), until no merge applies.
 //
-// Short pieces are merged in a small array, long ones with a heap over a linked list, so that a megabyte of
-// one letter costs n log n. A piece that is itself an entry is looked up whole, where that is known to give
-// what merging gives.
+// Short pieces are merged in a small array, long ones with a heap over a linked list, so that a megabyte of one letter
+// costs n log n. A piece that is itself an entry is looked up whole, where that is known to give what merging gives.
 #pragma once
 
 #include <array>

@@ -205,8 +205,7 @@ class Merger {
     word.length = out;
   }
 
-  // The pairs of a neighbour of the current merge before and after it, so that each is looked up once a
-  // merge.
+  // The pairs of a neighbour of the current merge before and after it, so that each is looked up once a merge.
   struct Neighbour {
     uint32_t epoch = 0, old_pair = 0, new_pair = 0;
   };

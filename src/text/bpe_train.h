@@ -41,8 +41,7 @@ struct BpeTrainResult {
   uint64_t pruned_pieces = 0, pruned_below = 0;
 };
 
-// `next` puts the next document into its argument, or returns false at the end. Special tokens in documents
-// are text.
+// `next` puts the next document into its argument, or returns false at the end. Special tokens in documents are text.
 BpeTrainResult train_bpe(const BpeTrainOptions& options, const std::function<bool(std::string&)>& next,
                          const std::function<void(const BpeTrainProgress&)>& progress = {});
 

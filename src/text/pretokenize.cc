@@ -72,8 +72,7 @@ struct Scan {
     return i;
   }
 
-  // End of 's 't 're 've 'm 'll 'd at i, or i. Without case, ſ (U+017F) is an s, as regular expressions fold
-  // it.
+  // End of 's 't 're 've 'm 'll 'd at i, or i. Without case, ſ (U+017F) is an s, as regular expressions fold it.
   size_t contraction(size_t i, bool any_case) const {
     if (i + 1 >= text.size() || text[i] != '\'') return i;
     const auto letter = [&](size_t j) {
@@ -133,8 +132,7 @@ class Gpt2Splitter : public Splitter {
   }
 };
 
-// Qwen2, Llama 3 and cl100k: they differ in how many digits a piece holds and in white space at the end of
-// the text.
+// Qwen2, Llama 3 and cl100k: they differ in how many digits a piece holds and in white space at the end of the text.
 class Qwen2Splitter : public Splitter {
  public:
   explicit Qwen2Splitter(int digits, bool whole_end = false) : digits_(digits), whole_end_(whole_end) {}

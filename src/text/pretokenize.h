@@ -1,10 +1,9 @@
 // Pre-tokenizers: where a text is cut before byte pairs are merged.
 //
-// A pre-tokenizer is a short list of splitters; each cuts the pieces of the one before. Every splitter's
-// pieces cover the text, so nothing is ever lost. The patterns that matter are written by hand (a regular
-// expression engine costs more than the merging itself); every other pattern runs through PCRE2 with limits,
-// and that path is also the oracle of the hand-written ones. Bytes outside well-formed UTF-8 are split as
-// U+FFFD would be (unicode.h).
+// A pre-tokenizer is a short list of splitters; each cuts the pieces of the one before. Every splitter's pieces cover
+// the text, so nothing is ever lost. The patterns that matter are written by hand (a regular expression engine costs
+// more than the merging itself); every other pattern runs through PCRE2 with limits, and that path is also the oracle
+// of the hand-written ones. Bytes outside well-formed UTF-8 are split as U+FFFD would be (unicode.h).
 #pragma once
 
 #include <memory>
@@ -22,13 +21,11 @@ class Splitter {
   virtual void split(std::string_view text, std::vector<size_t>& ends) const = 0;
 };
 
-// The patterns with a name: gpt2 (r50k, p50k), cl100k, llama3, qwen2 (Qwen2, Qwen3), o200k.
-// Error for another name.
+// The patterns with a name: gpt2 (r50k, p50k), cl100k, llama3, qwen2 (Qwen2, Qwen3), o200k. Error for another name.
 std::string_view named_pattern(std::string_view name);
 
 bool is_pattern_name(std::string_view name);
-// A known pattern in Hugging Face's spelling (tiktoken writes the same with possessive repeats), another as
-// it is.
+// A known pattern in Hugging Face's spelling (tiktoken writes the same with possessive repeats), another as it is.
 std::string canonical_pattern(std::string_view pattern);
 // A pattern that matches `text` and nothing else.
 std::string literal_pattern(std::string_view text);

@@ -1,8 +1,7 @@
 // Foreign pre-tokenizer patterns through PCRE2, compiled to machine code where that is available.
 //
-// PCRE2 demands well-formed UTF-8, so other bytes are shown to it as U+FFFD and offsets are mapped back.
-// Steps, memory and the size of the machine stack are limited: a pattern that backtracks without end is an
-// error, not a hang.
+// PCRE2 demands well-formed UTF-8, so other bytes are shown to it as U+FFFD and offsets are mapped back. Steps, memory
+// and the size of the machine stack are limited: a pattern that backtracks without end is an error, not a hang.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 

@@ -1,10 +1,9 @@
 // A tokenizer: text to token ids and back, exactly.
 //
-// Text from users is plain text: a special token spelled in it is cut like anything else, unless the caller
-// asks for SpecialTokens::recognised. Only special tokens are kept out; added tokens that the file does not
-// mark as special are ordinary vocabulary and are found always, as Hugging Face does it. Decoding gives the
-// bytes that were encoded, with two exceptions that the file decides: NFC normalisation, and bytes that its
-// vocabulary has no entry for.
+// Text from users is plain text: a special token spelled in it is cut like anything else, unless the caller asks for
+// SpecialTokens::recognised. Only special tokens are kept out; added tokens that the file does not mark as special are
+// ordinary vocabulary and are found always, as Hugging Face does it. Decoding gives the bytes that were encoded, with
+// two exceptions that the file decides: NFC normalisation, and bytes that its vocabulary has no entry for.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +36,7 @@ class Tokenizer {
                    SpecialTokens special = SpecialTokens::as_text) const;
   std::string decode(std::span<const TokenId> tokens) const;
 
-  // Bytes of one token; of an added token its text; nothing for an id without an entry. Error if out of
-  // range.
+  // Bytes of one token; of an added token its text; nothing for an id without an entry. Error if out of range.
   std::string_view bytes_of(TokenId token) const;
   bool is_special(TokenId token) const;
   std::optional<TokenId> find_special(std::string_view content) const;

@@ -53,8 +53,7 @@ void read_split(const Json& split, std::string_view where, TokenizerData& data) 
   }
   const std::string behavior = json_string(split, "behavior", where, "Isolated");
   const bool invert = json_boolean(split, "invert", where, false);
-  // Removing what lies outside the matches changes nothing if the matches cover every text, as the known
-  // patterns' do.
+  // Removing what lies outside the matches changes nothing if the matches cover every text, as the known patterns' do.
   const bool keeps_all =
       behavior == "Isolated" || (behavior == "Removed" && invert && make_known_splitter(step.pattern));
   require(keeps_all, "[{}] expected a Split with behavior 'Isolated', got '{}'", where, behavior);

@@ -1,9 +1,8 @@
 // Tokenizers as files: Hugging Face's tokenizer.json (byte-level BPE) and .tiktoken rank files, both ways.
 //
-// The files come from strangers: sizes are bounded, every id is checked, and a file that asks for something
-// Fude does not do (another model type, a normaliser that changes text, a pre-tokenizer that drops text) is
-// refused with its name. A post-processor is not applied: tokens that begin a conversation are the chat
-// template's work.
+// The files come from strangers: sizes are bounded, every id is checked, and a file that asks for something Fude does
+// not do (another model type, a normaliser that changes text, a pre-tokenizer that drops text) is refused with its
+// name. A post-processor is not applied: tokens that begin a conversation are the chat template's work.
 #pragma once
 
 #include <string>

@@ -13,8 +13,7 @@ namespace {
 
 #include "text/unicode_tables.inc"
 
-// What the sequence that starts with `lead` needs: its length and the bounds of its second byte (Unicode
-// table 3-7).
+// What the sequence that starts with `lead` needs: its length and the bounds of its second byte (Unicode table 3-7).
 struct Lead {
   uint32_t length;
   uint8_t low, high;

@@ -44,8 +44,7 @@ size_t valid_prefix(std::string_view text);
 inline bool is_valid_utf8(std::string_view text) { return valid_prefix(text) == text.size(); }
 // How many bytes at the end of `text` are the beginning of a character that is not complete yet: 0 to 3.
 size_t incomplete_suffix(std::string_view text);
-// Well-formed text: each maximal ill-formed part becomes one U+FFFD, as WHATWG and Python's errors="replace"
-// do it.
+// Well-formed text: each maximal ill-formed part becomes one U+FFFD, as WHATWG and Python's errors="replace" do it.
 std::string replace_invalid(std::string_view text);
 
 // Unicode normalisation form C of the well-formed parts; other bytes stay as they are. By utf8proc's tables

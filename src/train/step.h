@@ -1,6 +1,5 @@
-// A step's loss and gradients: forward, loss and backward of its blocks, which are the leaves of a sum of
-// fixed order (docs/numerics.md). A step has R slots; the blocks of a slot are added serially, slots in a
-// pairwise tree:
+// A step's loss and gradients: forward, loss and backward of its blocks, which are the leaves of a sum of fixed order
+// (docs/numerics.md). A step has R slots; the blocks of a slot are added serially, slots in a pairwise tree:
 //
 //   (s0 + s1) + (s2 + s3)     s0 = block 0 + block 1 + …
 //
@@ -42,8 +41,7 @@ class GradientSum {
   // Forgets the last sum and makes that of these blocks: the gradients of the mean loss over their targets.
   // The slots must divide the number of blocks.
   BatchLoss run(std::span<const TokenBlock> blocks);
-  // The same for a worker's subtree of a step with this many targets in all; `slots` are those of the
-  // subtree.
+  // The same for a worker's subtree of a step with this many targets in all; `slots` are those of the subtree.
   BatchLoss run_subtree(std::span<const TokenBlock> blocks, int64_t targets_of_step);
   // Where two subtrees meet.
   void add(const GradientStore& other);

@@ -1,5 +1,4 @@
-// Small corpora for the tests: a folder that cleans up after itself, compressors, and an encoder of one token
-// a byte.
+// Small corpora for the tests: a folder that cleans up after itself, compressors, and an encoder of one token a byte.
 #pragma once
 
 #include <gtest/gtest.h>

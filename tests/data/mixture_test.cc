@@ -24,8 +24,7 @@ TEST(Permutation, HitsEveryElementOnce) {
 }
 
 TEST(Permutation, DependsOnSeedAndStreamAndLooksUniform) {
-  // Each element of each of six positions, over 6000 permutations: 1000 times, with a standard deviation
-  // of 29.
+  // Each element of each of six positions, over 6000 permutations: 1000 times, with a standard deviation of 29.
   int counts[6][6] = {};
   std::set<std::vector<uint64_t>> orders;
   for (uint64_t stream = 0; stream < 6000; ++stream) {

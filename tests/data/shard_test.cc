@@ -104,8 +104,7 @@ TEST(Shard, AnyChangedByteAndAnyLengthIsRefused) {
   EXPECT_THROW(Shard(bytes_of(whole + "12345678"), "longer"), Error);
 }
 
-// With checksums made right again, what is left must be refused for its structure, or be readable without
-// harm.
+// With checksums made right again, what is left must be refused for its structure, or be readable without harm.
 TEST(Shard, SealedDamageIsRefusedOrHarmless) {
   const TemporaryFolder folder;
   make_set(folder / "set", {"some", "short", "documents"}, 1000);
@@ -119,8 +118,7 @@ TEST(Shard, SealedDamageIsRefusedOrHarmless) {
       refused += message_of([&] { read_everything(Shard(bytes_of(damaged), "damaged")); }) != "(no error)";
     }
   EXPECT_GT(refused, 500);
-  // A checksum of the tokens is not checked where only the structure is; a token outside the vocabulary still
-  // is.
+  // A checksum of the tokens is not checked where only the structure is; a token outside the vocabulary still is.
   std::string damaged = whole;
   damaged[sizeof(ShardHeader) + 1] = char(0xff);
   EXPECT_THROW(Shard(bytes_of(damaged), "damaged"), Error);

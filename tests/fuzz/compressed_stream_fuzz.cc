@@ -1,6 +1,5 @@
 // layer: data
-// Compressed bytes from a stranger: they end, or they are an Error; and the size of the pieces read changes
-// nothing.
+// Compressed bytes from a stranger: they end, or they are an Error; and the size of the pieces read changes nothing.
 #include <string>
 
 #include "base/error.h"

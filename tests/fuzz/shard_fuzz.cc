@@ -1,6 +1,5 @@
 // layer: data
-// A shard from a stranger: as it is, and with its checksums made right so that the structure behind them is
-// reached.
+// A shard from a stranger: as it is, and with its checksums made right so that the structure behind them is reached.
 #include <string>
 
 #include "base/error.h"

@@ -37,8 +37,7 @@ State run(Tier tier, int threads, int64_t size) {
   return {floats_of(values), floats_of(mean), floats_of(variance)};
 }
 
-// The bf16 panels written in the pass are those of the values it leaves, and those that pack_bf16 and
-// set_rows make.
+// The bf16 panels written in the pass are those of the values it leaves, and those that pack_bf16 and set_rows make.
 TEST(AdamW, WritesBf16Panels) {
   const int64_t rows = 70, cols = 300;
   for (Tier tier : supported_tiers())
@@ -89,8 +88,7 @@ TEST(AdamW, FollowsTheDefinition) {
                 (m[i] / s.correction1 / (std::sqrt(v[i] / s.correction2) + s.eps) + s.weight_decay * w[i]);
       }
     }
-    // Per step: 2 roundings of a moment's terms, 3 of the value on top of its update's 10 (an update is below
-    // 0.1).
+    // Per step: 2 roundings of a moment's terms, 3 of the value on top of its update's 10 (an update is below 0.1).
     for (size_t i = 0; i < w.size(); ++i) {
       ASSERT_LE(std::fabs(first.mean[i] - m[i]), 3 * kSteps * kUnit * 2.0);
       ASSERT_LE(std::fabs(first.variance[i] - v[i]), 4 * kSteps * kUnit * 4.0);

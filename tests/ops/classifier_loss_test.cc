@@ -147,8 +147,7 @@ TEST(ClassifierLoss, RefusesUnknownTargets) {
   EXPECT_THROW(classifier_loss(pass, x, w, {-2}, nullptr, 1), Error);
 }
 
-// Sampler and trainer: the log-probability of a row alone is minus the loss of that row among many, bit for
-// bit.
+// Sampler and trainer: the log-probability of a row alone is minus the loss of that row among many, bit for bit.
 TEST(LogSoftmax, IsTheLossBitForBit) {
   for (Tier tier : supported_tiers())
     for (const Case& c : {Case(70, 24, 100), Case(6, 16, 3001)}) {

@@ -46,8 +46,7 @@ struct OpCase {
   // Written naively and analytically; where it compares, by real part. One array per output, over all rows.
   std::function<std::vector<Array>(const std::vector<Array>& inputs, const std::vector<Array>& parameters)> reference =
       {};
-  // Roundings in the longest chain of the values and of the gradients, each at most 2^-24 of the largest
-  // entry.
+  // Roundings in the longest chain of the values and of the gradients, each at most 2^-24 of the largest entry.
   double rounding_terms = 0;
   bool row_wise = true;
   // In bf16 all numbers given are exact in it, so that products are exact and f32's tolerance holds.

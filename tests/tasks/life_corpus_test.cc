@@ -1,5 +1,4 @@
-// The corpus is a pure function of seed and number, natural text of the promised size, and keeps its held-out
-// promise.
+// The corpus is a pure function of seed and number, natural text of the promised size, and keeps its held-out promise.
 #include "tasks/life_corpus.h"
 
 #include <gtest/gtest.h>

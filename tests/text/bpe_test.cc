@@ -10,8 +10,7 @@
 namespace fude {
 namespace {
 
-// A vocabulary of single letters and random merges, some of which spell the same bytes or can never be
-// reached.
+// A vocabulary of single letters and random merges, some of which spell the same bytes or can never be reached.
 Vocabulary random_vocabulary(Random& random) {
   Vocabulary vocabulary;
   const std::string alphabet = "abcd";

@@ -58,8 +58,7 @@ TEST(Tokenizer, SpecialTokens) {
   EXPECT_EQ(out, Ids{5});
 }
 
-// Bytes without an entry: the unknown token stands for them unless it is special, for plain text never gives
-// specials.
+// Bytes without an entry: the unknown token stands for them unless it is special, for plain text never gives specials.
 TEST(Tokenizer, UnknownTokenIsOnlyUsedIfItIsNotSpecial) {
   TokenizerData data;
   data.vocabulary.tokens = {"<unk>", "a"};

@@ -1,5 +1,4 @@
-// Sixteen f32 lanes: the vocabulary in which element-wise kernels and reductions are written, the same for
-// every tier.
+// Sixteen f32 lanes: the vocabulary in which element-wise kernels and reductions are written, the same for every tier.
 //
 // Included between tier_begin.h and tier_end.h. Lanes are one, two or four vectors of the tier's own width,
 // because a GCC vector wider than the hardware's is compared and selected element by element. Sixteen logical
@@ -36,8 +35,7 @@ FUDE_INLINE Lanes make_lanes(const Function& f) {
   return make_lanes(f, std::make_index_sequence<size_t(kLanes / kPartLanes)>());
 }
 
-// --- one part. (AVX-512 with a full mask: g++ 12 warns of the undefined operand in its own plain
-// intrinsics.)
+// --- one part. (AVX-512 with a full mask: g++ 12 warns of the undefined operand in its own plain intrinsics.)
 
 template <size_t... I>
 FUDE_INLINE Part fill_part(float x, std::index_sequence<I...>) {
