@@ -1,37 +1,51 @@
-# add_op(name...): compiles src/ops/<name>_cpu.h once per CPU tier, into the layer `ops`, and lists the op for src/ops/select.cc.
-# Several names share a translation unit per tier, for kernels that compile faster than the headers they need.
-# The header defines `void fill_<name>(Kernels&)`; it is included inside an open tier (backend/cpu/tier_begin.h).
+# An op X is src/ops/X.h with its kernels in X_cpu.h, where `void fill_X(Kernels&)` is defined. add_ops(ALONE name...)
+# finds them all, compiles their kernels once per CPU tier, into the layer `ops`, inside an open tier
+# (backend/cpu/tier_begin.h), and lists them for src/ops/select.cc. The named ones have a translation unit of their own;
+# the others, which compile faster than the headers they need, share one.
 set(FUDE_TIERS portable)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND FUDE_TIERS avx2 avx512 avx512_bf16)
 endif()
-set_property(GLOBAL PROPERTY FUDE_OPS "")
 
-function(add_op first)
+function(add_unit unit)
   set(includes "")
-  foreach(name ${ARGV})
-    set_property(GLOBAL APPEND PROPERTY FUDE_OPS ${name})
+  foreach(name ${ARGN})
     string(APPEND includes "#include \"ops/${name}_cpu.h\"\n")
   endforeach()
   foreach(tier ${FUDE_TIERS})
-    set(unit ${CMAKE_BINARY_DIR}/ops/${first}_${tier}.cc)
-    file(CONFIGURE OUTPUT ${unit} CONTENT [[
+    set(file ${CMAKE_BINARY_DIR}/ops/${unit}_${tier}.cc)
+    file(CONFIGURE OUTPUT ${file} CONTENT [[
 #include "ops/cpu_prelude.h"
 #define FUDE_TIER_NAME @tier@
 #include "backend/cpu/tier_begin.h"
 #include "backend/cpu/simd.h"
 @includes@#include "backend/cpu/tier_end.h"
 ]] @ONLY)
-    target_sources(fude_ops PRIVATE ${unit})
+    target_sources(fude_ops PRIVATE ${file})
     if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # g++ 12 sees its own AVX-512 intrinsics that way (GCC bug 105593)
-      set_source_files_properties(${unit} PROPERTIES COMPILE_OPTIONS -Wno-maybe-uninitialized)
+      set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS -Wno-maybe-uninitialized)
     endif()
   endforeach()
 endfunction()
 
-# Writes the list that select.cc reads: FUDE_OP(name, tier) for every pair.
-function(write_op_list)
-  get_property(ops GLOBAL PROPERTY FUDE_OPS)
+function(add_ops)
+  cmake_parse_arguments(OPS "" "" "ALONE" ${ARGN})
+  file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/ops/*_cpu.h)
+  set(ops "")
+  foreach(file ${kernels})
+    string(REGEX REPLACE "^.*/(.+)_cpu\\.h$" "\\1" name ${file})
+    if(EXISTS ${CMAKE_SOURCE_DIR}/src/ops/${name}.h)
+      list(APPEND ops ${name})
+    endif()
+  endforeach()
+  set(together ${ops})
+  list(REMOVE_ITEM together ${OPS_ALONE})
+  foreach(name ${OPS_ALONE})
+    add_unit(${name} ${name})
+  endforeach()
+  add_unit(together ${together})
+
+  # FUDE_OP(name, tier) for every pair.
   set(lines "")
   foreach(tier ${FUDE_TIERS})
     foreach(op ${ops})

@@ -28,66 +28,83 @@ struct AdamWStep {
   float gradient_scale;            // clipping
 };
 
+// What a slot holds until an op fills it: a function of its type that does nothing.
+template <class Result, class... Arguments>
+using Kernel = Result (*)(Arguments...);
+struct Nothing {
+  template <class Result, class... Arguments>
+  operator Kernel<Result, Arguments...>() const {
+    return [](Arguments...) -> Result { return Result(); };
+  }
+};
+inline constexpr Nothing nothing;
+
 struct Kernels {
   const char* name = "";
   const char* bf16 = "";  // how bf16 sums: tables of the same name give the same bits
 
   // linear.h
-  void (*linear)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO);
-  void (*linear_backward_input)(Threads&, const Tensor& dy_NO, const Parameter& w, GradientPlace dx_NK);
-  void (*linear_backward_weight)(Threads&, const Tensor& dy_NO, const Tensor& x_NK, DType compute, GradientPlace dw);
-  void (*linear_backward_bias)(Threads&, const Tensor& dy_NO, GradientPlace db);
+  void (*linear)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO) = nothing;
+  void (*linear_backward_input)(Threads&, const Tensor& dy_NO, const Parameter& w, GradientPlace dx_NK) = nothing;
+  void (*linear_backward_weight)(Threads&, const Tensor& dy_NO, const Tensor& x_NK, DType compute,
+                                 GradientPlace dw) = nothing;
+  void (*linear_backward_bias)(Threads&, const Tensor& dy_NO, GradientPlace db) = nothing;
   // rms_norm.h, layer_norm.h
   // With `pending` not empty: sum = x + pending, and the norm is that of the sum; else `sum` is not written.
   void (*rms_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C, float eps,
-                   Tensor& sum_NC, Tensor& y_NC, Tensor& r_N);
+                   Tensor& sum_NC, Tensor& y_NC, Tensor& r_N) = nothing;
   void (*rms_norm_backward)(Threads&, const Tensor& dy_NC, const Tensor& x_NC, const Tensor& weight_C,
-                            const Tensor& r_N, GradientPlace dx_NC, GradientPlace dweight_C);
+                            const Tensor& r_N, GradientPlace dx_NC, GradientPlace dweight_C) = nothing;
   void (*layer_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C,
-                     const Tensor& bias_C, float eps, Tensor& sum_NC, Tensor& y_NC, Tensor& mean_N, Tensor& r_N);
+                     const Tensor& bias_C, float eps, Tensor& sum_NC, Tensor& y_NC, Tensor& mean_N,
+                     Tensor& r_N) = nothing;
   void (*layer_norm_backward)(Threads&, const Tensor& dy_NC, const Tensor& x_NC, const Tensor& weight_C,
                               const Tensor& mean_N, const Tensor& r_N, GradientPlace dx_NC, GradientPlace dweight_C,
-                              GradientPlace dbias_C);
+                              GradientPlace dbias_C) = nothing;
   // embedding.h
-  void (*embedding)(Threads&, const std::vector<int32_t>& rows_N, const Parameter& table, Tensor& x_NC, bool add);
-  void (*embedding_backward)(Threads&, const Tensor& dx_NC, const std::vector<int32_t>& rows_N, GradientPlace dtable);
+  void (*embedding)(Threads&, const std::vector<int32_t>& rows_N, const Parameter& table, Tensor& x_NC,
+                    bool add) = nothing;
+  void (*embedding_backward)(Threads&, const Tensor& dx_NC, const std::vector<int32_t>& rows_N,
+                             GradientPlace dtable) = nothing;
   // qkv_rope.h
   void (*qkv_rope)(Threads&, const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N,
-                   Tensor& q_NHD, Tensor& k_NGD, Tensor& v_NGD);
+                   Tensor& q_NHD, Tensor& k_NGD, Tensor& v_NGD) = nothing;
   void (*qkv_rope_backward)(Threads&, const Tensor& dq_NHD, const Tensor& dk_NGD, const Tensor& dv_NGD,
                             const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N,
-                            GradientPlace dqkv_NX, GradientPlace dq_norm_D, GradientPlace dk_norm_D);
+                            GradientPlace dqkv_NX, GradientPlace dq_norm_D, GradientPlace dk_norm_D) = nothing;
   // attention.h
-  void (*attention)(Threads&, const Tensor& q_NHD, const KvView&, const TokenBatch&, Tensor& o_NHD, Tensor& lse_NH);
+  void (*attention)(Threads&, const Tensor& q_NHD, const KvView&, const TokenBatch&, Tensor& o_NHD,
+                    Tensor& lse_NH) = nothing;
   void (*attention_backward)(Threads&, const Tensor& do_NHD, const Tensor& q_NHD, const KvView&, const TokenBatch&,
                              const Tensor& o_NHD, const Tensor& lse_NH, GradientPlace dq_NHD, GradientPlace dk_NGD,
-                             GradientPlace dv_NGD);
+                             GradientPlace dv_NGD) = nothing;
   // gated.h, elementwise.h
-  void (*silu_gated)(Threads&, const Tensor& gate_up_N2F, Tensor& y_NF);
-  void (*silu_gated_backward)(Threads&, const Tensor& dy_NF, const Tensor& gate_up_N2F, GradientPlace dgate_up_N2F);
-  void (*add)(Threads&, const Tensor& a, const Tensor& b, Tensor& y);
-  void (*accumulate)(Threads&, const Tensor& x, GradientPlace y);
-  void (*gelu)(Threads&, const Tensor& x, Tensor& y);
-  void (*gelu_backward)(Threads&, const Tensor& dy, const Tensor& x, GradientPlace dx);
+  void (*silu_gated)(Threads&, const Tensor& gate_up_N2F, Tensor& y_NF) = nothing;
+  void (*silu_gated_backward)(Threads&, const Tensor& dy_NF, const Tensor& gate_up_N2F,
+                              GradientPlace dgate_up_N2F) = nothing;
+  void (*add)(Threads&, const Tensor& a, const Tensor& b, Tensor& y) = nothing;
+  void (*accumulate)(Threads&, const Tensor& x, GradientPlace y) = nothing;
+  void (*gelu)(Threads&, const Tensor& x, Tensor& y) = nothing;
+  void (*gelu_backward)(Threads&, const Tensor& dy, const Tensor& x, GradientPlace dx) = nothing;
   // classifier_loss.h
   void (*softmax_loss)(Threads&, Tensor& logits_NV, int64_t classes, const int32_t* targets_N, float gradient_scale,
-                       float* loss_N);
-  void (*log_softmax)(Threads&, const Tensor& logits_NV, Tensor& y_NV);
+                       float* loss_N) = nothing;
+  void (*log_softmax)(Threads&, const Tensor& logits_NV, Tensor& y_NV) = nothing;
   // adamw.h
-  double (*sum_of_squares)(Threads&, const Tensor& x);
+  double (*sum_of_squares)(Threads&, const Tensor& x) = nothing;
   void (*adamw)(Threads&, const Tensor& gradient, const AdamWStep&, Tensor& values, Tensor& mean, Tensor& variance,
-                Tensor& packed);
-  void (*pack_bf16)(Threads&, const Tensor& values, Tensor& packed);
-  // probe.h, on the calling thread: the FLOP done in so many rounds (bf16: empty without the instruction); reading
-  double (*probe_f32)(int64_t rounds);
-  double (*probe_bf16)(int64_t rounds);
-  void (*probe_read)(const float* values, int64_t count);  // a multiple of 4096
+                Tensor& packed) = nothing;
+  void (*pack_bf16)(Threads&, const Tensor& values, Tensor& packed) = nothing;
+  // probe.h, on the calling thread: the FLOP done in so many rounds (bf16: null without the instruction); reading
+  double (*probe_f32)(int64_t rounds) = nothing;
+  double (*probe_bf16)(int64_t rounds) = nullptr;
+  void (*probe_read)(const float* values, int64_t count) = nothing;  // a multiple of 4096
 };
 
 // The table of a tier (backend/cpu/tier.h); Error if this build has no such tier. The default is choose_tier()'s.
 const Kernels& kernels_of(int tier);
 const Kernels& default_kernels();
-// Every slot does nothing: for a Device that only counts.
+// The table that no op has filled: for a Device that only counts.
 const Kernels& counting_kernels();
 
 }  // namespace fude

@@ -1,1 +1,0 @@
-#include "ops/adamw.h"
