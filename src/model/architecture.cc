@@ -4,9 +4,15 @@
 
 namespace fude {
 
+const std::vector<const Architecture*>& architectures() {
+  static const std::vector<const Architecture*> all = {&qwen3_architecture(), &llama_architecture(),
+                                                       &gpt2_architecture()};
+  return all;
+}
+
 const Architecture& architecture_of(const std::string& family) {
   std::string known;
-  for (const Architecture* a : {&qwen3_architecture(), &llama_architecture(), &gpt2_architecture()}) {
+  for (const Architecture* a : architectures()) {
     if (family == a->family) return *a;
     known += (known.empty() ? "" : ", ") + std::string(a->family);
   }

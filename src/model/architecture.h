@@ -19,7 +19,8 @@ struct TensorNames {
   std::string out;
   std::vector<std::string> up;  // one tensor, or gate and up
   std::string down;
-  bool weights_are_transposed = false;  // [in, out], as GPT-2's Conv1D
+  bool weights_are_transposed = false;                  // [in, out], as GPT-2's Conv1D
+  bool qkv_has_bias = false, others_have_bias = false;  // out, up and down; "….weight" has "….bias" beside it
 };
 
 struct Architecture {
@@ -29,6 +30,7 @@ struct Architecture {
   TensorNames names;
 };
 
+const std::vector<const Architecture*>& architectures();
 // Error naming the known families if there is no such one.
 const Architecture& architecture_of(const std::string& family);
 

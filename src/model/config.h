@@ -26,7 +26,6 @@ struct ModelConfig {
   double rope_base = 10000;  // unused with learned positions
   bool has_rope = true;      // otherwise positions are learned
   bool has_qk_norm = true;
-  bool has_bias = false;  // of every linear and norm
   bool ties_head = true;  // the classifier is the embedding table
 
   bool operator==(const ModelConfig&) const = default;

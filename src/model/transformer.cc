@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
@@ -45,18 +46,17 @@ struct Builder {
     if (config.norm == NormKind::layer) norm.bias = vector(bias_of(pattern), config.width);
     return norm;
   }
-  Linear linear(const std::vector<std::string>& patterns, const std::vector<int64_t>& rows, int64_t cols) const {
-    std::vector<Segment> segments;
-    int64_t total = 0;
-    for (int64_t count : rows) total += count;
-    if (patterns.size() == rows.size()) {
-      for (size_t i = 0; i < rows.size(); ++i)
-        segments.push_back({named(patterns[i], layer), rows[i], names.weights_are_transposed});
-    } else {
-      segments.push_back({named(patterns[0], layer), total, names.weights_are_transposed});
+  // The parts stacked, each under its own name, or all under one.
+  Linear linear(const std::vector<std::string>& patterns, std::vector<int64_t> rows, int64_t cols,
+                bool has_bias) const {
+    if (patterns.size() == 1) rows = {std::accumulate(rows.begin(), rows.end(), int64_t(0))};
+    std::vector<Segment> weights, biases;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      weights.push_back({named(patterns[i], layer), rows[i], names.weights_are_transposed});
+      biases.push_back({bias_of(weights.back().name), rows[i]});
     }
-    Linear linear{matrix(segments, cols), {}};
-    if (config.has_bias) linear.bias = vector(bias_of(patterns[0]), total);
+    Linear linear{matrix(weights, cols), {}};
+    if (has_bias) linear.bias = Parameter(device, biases.front().name, Layout::vector, biases, 1);
     return linear;
   }
 };
@@ -68,7 +68,7 @@ Transformer::Transformer(Device& device, const ModelConfig& config, Precision pr
   check(config_);
   const Architecture& family = architecture_of(config_.family);
   require(family.read(family.write(config_)) == config_,
-          "[model] the family '{}' has no model with these settings (norm, MLP, QK-norm, bias, head or rope)",
+          "[model] the family '{}' has no model with these settings (norm, MLP, QK-norm, head or rope)",
           config_.family);
   const TensorNames& names = family.names;
   const int64_t c = config_.width, d = config_.head_size, f = config_.feed_forward;
@@ -77,15 +77,16 @@ Transformer::Transformer(Device& device, const ModelConfig& config, Precision pr
   if (!config_.has_rope) positions_ = build.matrix({{names.positions, config_.context}}, c);
   for (int64_t layer = 0; layer < config_.layers; ++layer) {
     build.layer = layer;
-    auto block = std::make_unique<Block>(
-        Block{build.norm(names.attention_norm),
-              build.norm(names.mlp_norm),
-              build.linear(names.qkv, {config_.heads * d, config_.kv_heads * d, config_.kv_heads * d}, c),
-              build.linear({names.out}, {c}, config_.heads * d),
-              config_.mlp == MlpKind::silu_gated ? build.linear(names.up, {f, f}, c) : build.linear(names.up, {f}, c),
-              build.linear({names.down}, {c}, f),
-              {},
-              {}});
+    auto block = std::make_unique<Block>(Block{
+        build.norm(names.attention_norm),
+        build.norm(names.mlp_norm),
+        build.linear(names.qkv, {config_.heads * d, config_.kv_heads * d, config_.kv_heads * d}, c, names.qkv_has_bias),
+        build.linear({names.out}, {c}, config_.heads * d, names.others_have_bias),
+        build.linear(names.up, std::vector<int64_t>(config_.mlp == MlpKind::silu_gated ? 2 : 1, f), c,
+                     names.others_have_bias),
+        build.linear({names.down}, {c}, f, names.others_have_bias),
+        {},
+        {}});
     if (config_.has_qk_norm)
       block->q_norm = build.vector(names.q_norm, d), block->k_norm = build.vector(names.k_norm, d);
     blocks_.push_back(std::move(block));

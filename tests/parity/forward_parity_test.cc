@@ -6,21 +6,15 @@
 
 #include "backend/cpu/tier.h"
 #include "base/random.h"
-#include "model/transformer.h"
+#include "model/folder.h"
 
 namespace fude {
 namespace {
 
-ModelConfig small(const char* family) {
-  ModelConfig c;
-  c.family = family;
-  c.vocabulary = 300, c.width = 48, c.layers = 2, c.heads = 4, c.kv_heads = 2, c.head_size = 16, c.feed_forward = 72;
-  c.context = 700;
-  c.has_qk_norm = c.family == "qwen3";
-  if (c.family == "gpt2") {
-    c.norm = NormKind::layer, c.mlp = MlpKind::gelu, c.has_rope = false, c.has_bias = true;
-    c.kv_heads = 4, c.head_size = 12;
-  }
+// The family's tiny golden, with more positions and an MLP whose width fills no panel.
+ModelConfig small(const std::string& family) {
+  ModelConfig c = read_config(FUDE_SOURCE_DIR "/tests/goldens/" + family);
+  c.vocabulary = 300, c.feed_forward = 72, c.context = 700;
   return c;
 }
 
@@ -42,9 +36,9 @@ std::vector<float> run(const Transformer& model, const Kernels& kernels, const T
 }
 
 // A family, and what its matrices multiply in.
-class Forward : public testing::TestWithParam<std::tuple<const char*, DType>> {
+class Forward : public testing::TestWithParam<std::tuple<const Architecture*, DType>> {
  protected:
-  ModelConfig config() const { return small(std::get<0>(GetParam())); }
+  ModelConfig config() const { return small(std::get<0>(GetParam())->family); }
   // bf16 without the f32 values, as a model that is only run.
   Precision precision() const { return {std::get<1>(GetParam()), /*keeps_master=*/false}; }
 };
@@ -119,10 +113,9 @@ TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, Forward,
-                         testing::Combine(testing::Values("qwen3", "llama", "gpt2"),
-                                          testing::Values(DType::f32, DType::bf16)),
+                         testing::Combine(testing::ValuesIn(architectures()), testing::Values(DType::f32, DType::bf16)),
                          [](const auto& info) {
-                           return std::string(std::get<0>(info.param)) + "_" +
+                           return std::string(std::get<0>(info.param)->family) + "_" +
                                   std::string(name_of(std::get<1>(info.param)));
                          });
 

@@ -38,8 +38,8 @@ void follow(const std::string& family, const char* steps_file, OptimizerOptions 
 }
 
 TEST(GoldenSteps, AdamWFollowsPyTorch) {
-  for (const char* family : {"qwen3", "llama", "gpt2"})
-    follow(family, "steps.safetensors",
+  for (const Architecture* architecture : architectures())
+    follow(architecture->family, "steps.safetensors",
            {.beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .weight_decay = 0.1f, .max_norm = 1.0});
 }
 

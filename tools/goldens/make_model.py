@@ -2,10 +2,9 @@
 
     python3 make_model.py FAMILY OUT
 
-FAMILY is one of qwen3, qwen3_untied, llama, gpt2, or `all` (then OUT gets one folder for
-each).  OUT becomes a Hugging Face folder with golden.safetensors, and for most families
-steps.safetensors and muon_steps.safetensors; README.md beside this file says what is in
-them.
+FAMILY is one of FAMILIES below, or `all` (then OUT gets one folder for each).  OUT becomes a
+Hugging Face folder with golden.safetensors, and for most families steps.safetensors and
+muon_steps.safetensors; README.md beside this file says what is in them.
 """
 
 import copy
@@ -57,16 +56,17 @@ def gpt2():
 
 
 # Family: its shape, and which optimiser runs are recorded.  Every path of the optimisers is
-# taken by some family; the rest would only repeat it and fill the repository.
+# taken by some family; the rest would only repeat it and fill the repository.  A new family
+# stands last: its place is its seed.
 FAMILIES = {
+    "gpt2": (gpt2, ("adamw", "muon")),
+    "llama": (llama, ("adamw",)),
     "qwen3": (qwen3, ("adamw", "muon")),
     "qwen3_untied": (
         lambda: qwen3(hidden_size=32, intermediate_size=32, num_hidden_layers=1, vocab_size=64,
                       tie_word_embeddings=False),
         (),
     ),
-    "llama": (llama, ("adamw",)),
-    "gpt2": (gpt2, ("adamw", "muon")),
 }
 
 
@@ -215,7 +215,7 @@ def report(family, file, values):
 
 def make(family, out):
     shape, kinds = FAMILIES[family]
-    seed = 1 + sorted(FAMILIES).index(family)
+    seed = 1 + list(FAMILIES).index(family)
     model = build(shape, seed)
     sequences, targets = batch(model.config.vocab_size, 100 + seed)
     os.makedirs(out, exist_ok=True)

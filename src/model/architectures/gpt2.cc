@@ -31,7 +31,6 @@ ModelConfig read(const Json& json) {
   c.norm = NormKind::layer;
   c.mlp = MlpKind::gelu;
   c.has_rope = c.has_qk_norm = false;
-  c.has_bias = true;
   c.ties_head = true;
   return c;
 }
@@ -68,6 +67,7 @@ TensorNames names() {
   n.up = {layer + "mlp.c_fc.weight"};
   n.down = layer + "mlp.c_proj.weight";
   n.weights_are_transposed = true;
+  n.qkv_has_bias = n.others_have_bias = true;
   return n;
 }
 
