@@ -1,4 +1,5 @@
 // Rank files (.tiktoken): one entry a line, its bytes in base64, a blank, its rank, which is its id.
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -7,7 +8,6 @@
 namespace fude {
 namespace {
 
-constexpr size_t kEntries = 1 << 22;
 constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::string from_base64(std::string_view text, std::string_view where, size_t line) {
@@ -51,6 +51,8 @@ void append_base64(std::string& out, std::string_view bytes) {
 
 std::vector<std::string> parse_ranks(std::string_view text, std::string_view where) {
   std::vector<std::string> tokens;
+  // An entry has one blank.
+  const size_t rank_limit = size_t(std::count(text.begin(), text.end(), ' ')) + kLargestIdGap;
   size_t line = 0;
   while (!text.empty()) {
     ++line;
@@ -62,17 +64,19 @@ std::vector<std::string> parse_ranks(std::string_view text, std::string_view whe
     const size_t blank = row.find(' ');
     require(blank != std::string_view::npos && blank > 0, "[{}:{}] expected base64, a blank and a rank", where, line);
     size_t rank = 0;
-    require(blank + 1 < row.size() && row.size() - blank <= 8, "[{}:{}] expected a rank below {}", where, line,
-            kEntries);
+    require(blank + 1 < row.size() && row.size() - blank <= 10,
+            "[{}:{}] expected a rank of one to nine digits behind the blank", where, line);
     for (const char c : row.substr(blank + 1)) {
       require(c >= '0' && c <= '9', "[{}:{}] expected a rank of decimal digits", where, line);
       rank = rank * 10 + size_t(c - '0');
     }
-    require(rank < kEntries, "[{}:{}] expected a rank below {}, got {}", where, line, kEntries, rank);
+    require(rank < rank_limit, "[{}:{}] expected ranks below {} (entries and a gap), got {}", where, line, rank_limit,
+            rank);
     if (rank >= tokens.size()) tokens.resize(rank + 1);
     require(tokens[rank].empty(), "[{}:{}] the rank {} stands twice", where, line, rank);
     tokens[rank] = from_base64(row.substr(0, blank), where, line);
-    require(!tokens[rank].empty(), "[{}:{}] an entry without bytes", where, line);
+    require(!tokens[rank].empty() && tokens[rank].size() <= kLongestToken,
+            "[{}:{}] expected an entry of 1 to {} bytes, got {}", where, line, kLongestToken, tokens[rank].size());
   }
   require(!tokens.empty(), "[{}] expected at least one entry", where);
   return tokens;

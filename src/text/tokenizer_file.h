@@ -14,6 +14,11 @@
 
 namespace fude {
 
+// What a file may ask for. Its ids are indices, so that one number could claim gigabytes: they must lie below the count
+// of its entries plus a gap, which real files need (tiktoken's leave some 20 ids free) but never one like this.
+constexpr size_t kLargestIdGap = 1 << 16;
+constexpr size_t kLongestToken = 1 << 16;  // bytes
+
 // A token that is found in the text as it is written, before anything else happens.
 struct AddedToken {
   TokenId id = kNoToken;

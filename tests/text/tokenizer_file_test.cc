@@ -17,6 +17,16 @@ Json small() {
     "model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<s>":3},"merges":["a b"]}})",
       "small");
 }
+
+// Of the error that `action` ends with; empty without one.
+template <class Action>
+std::string message_of(const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) { return error.what(); }
+  return "";
+}
+
 TokenizerData parse(const Json& file) { return parse_tokenizer_json(file.dump(), "test"); }
 
 TEST(TokenizerFile, ReadsBothWaysToWriteMerges) {
@@ -106,6 +116,33 @@ TEST(TokenizerFile, SpecialTokensMayHaveAnyNameAndGaps) {
             (std::vector<TokenId>{0, 9, 2}));
 }
 
+// An id is an index: a line of text must not claim gigabytes.
+TEST(TokenizerFile, IdsLieNearTheCountOfEntries) {
+  Json file = small();
+  const size_t entries = 4 + 1;
+  for (const char* place : {"/added_tokens/0/id", "/model/vocab/<s>"}) {
+    file[Json::json_pointer(place)] = entries + kLargestIdGap - 1;
+    EXPECT_NO_THROW(parse(file)) << place;
+    file[Json::json_pointer(place)] = entries + kLargestIdGap;
+    EXPECT_NE(message_of([&] { parse(file); }).find("expected ids below 65541"), std::string::npos) << place;
+    file = small();
+  }
+}
+
+TEST(TokenizerFile, TokensHaveAGreatestLength) {
+  for (const size_t size : {kLongestToken, kLongestToken + 1}) {
+    Json added = small(), entry = small();
+    added["added_tokens"][0]["content"] = std::string(size, 'x');
+    // Each of these bytes is a character of two.
+    std::string name;
+    for (size_t i = 0; i < size; ++i) name += "\xC4\xA0";
+    entry["model"]["vocab"][name] = 4;
+    for (const Json& file : {added, entry})
+      EXPECT_EQ(message_of([&] { parse(file); }).find("longer than 65536 bytes") != std::string::npos,
+                size > kLongestToken);
+  }
+}
+
 TEST(RankFile, RoundTrips) {
   std::vector<std::string> tokens;
   for (int byte = 0; byte < 256; ++byte) tokens.push_back(std::string(1, char(byte)));
@@ -122,6 +159,19 @@ TEST(RankFile, RefusesBadLines) {
   for (const char* text : {"", "\n", "YQ==", "YQ== ", " 0", "YQ== x", "YQ== -1", "YQ== 99999999999", "YQ== 0\nYg== 0",
                            "Y 0", "Y*== 0", "==== 0", "YQ==  0"})
     EXPECT_THROW(parse_ranks(text, "ranks"), Error) << text;
+}
+
+TEST(RankFile, BoundsRanksAndLengths) {
+  const auto ranked = [](size_t rank) { return fmt::format("YQ== 0\nYg== {}\n", rank); };
+  EXPECT_EQ(parse_ranks(ranked(2 + kLargestIdGap - 1), "ranks").size(), 2 + kLargestIdGap);
+  EXPECT_NE(message_of([&] { parse_ranks(ranked(2 + kLargestIdGap), "ranks"); }).find("[ranks:2] expected ranks below"),
+            std::string::npos);
+  for (const size_t size : {kLongestToken, kLongestToken + 1}) {
+    const std::string text = ranks_text({"a", std::string(size, 'x')});
+    EXPECT_EQ(message_of([&] { parse_ranks(text, "ranks"); }).find("[ranks:2] expected an entry of 1 to 65536 bytes") !=
+                  std::string::npos,
+              size > kLongestToken);
+  }
 }
 
 TEST(RankFile, NeedsAPattern) { EXPECT_THROW(read_tokenizer(std::string(FUDE_SOURCE_DIR) + "/none.tiktoken"), Error); }
