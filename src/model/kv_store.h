@@ -31,10 +31,10 @@ class KvCache : public KvStore {
   // Batches of one sequence, positions continuing what is kept (or going back to any earlier one, which drops the
   // rest).
   KvView put(int64_t layer, const Tensor& k_NGD, const Tensor& v_NGD, const TokenBatch& batch) override;
-  int64_t capacity() const { return capacity_; }
 
  private:
   int64_t capacity_;
+  std::vector<int64_t> kept_;  // positions of each layer
   std::vector<Tensor> k_, v_;
 };
 
