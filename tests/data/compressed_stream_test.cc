@@ -18,8 +18,11 @@ std::string sample(size_t size) {
   return text;
 }
 
-const std::vector<std::pair<std::string, std::string (*)(const std::string&)>> kFormats = {
-    {".gz", gzip}, {".zst", zstd}, {".xz", xz}};
+struct Format {
+  std::string ending;
+  std::string (*compress)(const std::string&);
+};
+const std::vector<Format> kFormats = {{".gz", gzip}, {".zst", zstd}, {".xz", xz}};
 
 TEST(CompressedStream, ReadsEveryFormatInAnyPieceSize) {
   const TemporaryFolder folder;
@@ -27,11 +30,13 @@ TEST(CompressedStream, ReadsEveryFormatInAnyPieceSize) {
     const std::string text = sample(size);
     write_file(folder / "plain.txt", text);
     EXPECT_EQ(read_all(CompressedStream(folder / "plain.txt")), text);
-    for (const auto& [ending, compress] : kFormats) {
-      const std::string path = folder / ("text" + ending);
-      write_file(path, compress(text));
+    for (const Format& format : kFormats) {
+      const std::string path = folder / ("text" + format.ending);
+      write_file(path, format.compress(text));
       for (const size_t piece : {7, 4096, 1 << 20})
-        if (size < 100000 || piece > 7) { EXPECT_EQ(read_all(CompressedStream(path), piece), text) << ending << size; }
+        if (size < 100000 || piece > 7) {
+          EXPECT_EQ(read_all(CompressedStream(path), piece), text) << format.ending << size;
+        }
     }
   }
 }
@@ -39,44 +44,45 @@ TEST(CompressedStream, ReadsEveryFormatInAnyPieceSize) {
 TEST(CompressedStream, GoesByContentsNotOnlyByName) {
   EXPECT_EQ(read_all(CompressedStream(gzip("hello"), "file.txt")), "hello");
   EXPECT_EQ(read_all(CompressedStream(xz("hello"), "file.gz")), "hello");
-  for (const auto& [ending, compress] : kFormats) {
-    EXPECT_NE(message_of([&] { CompressedStream("not compressed", "a" + ending); }).find("a" + ending),
+  for (const Format& format : kFormats) {
+    EXPECT_NE(message_of([&] { CompressedStream("not compressed", "a" + format.ending); }).find("a" + format.ending),
               std::string::npos);
-    EXPECT_THROW(CompressedStream("", "a" + ending), Error);
+    EXPECT_THROW(CompressedStream("", "a" + format.ending), Error);
   }
 }
 
 TEST(CompressedStream, ReadsMembersAndFramesOneAfterTheOther) {
-  for (const auto& [ending, compress] : kFormats) {
-    const std::string whole = compress("one ") + compress("") + compress("two");
-    EXPECT_EQ(read_all(CompressedStream(whole, "a" + ending), 2), "one two") << ending;
+  for (const Format& format : kFormats) {
+    const std::string whole = format.compress("one ") + format.compress("") + format.compress("two");
+    EXPECT_EQ(read_all(CompressedStream(whole, "a" + format.ending), 2), "one two") << format.ending;
   }
 }
 
 TEST(CompressedStream, EveryTruncationIsAnErrorThatNamesTheFile) {
   const std::string text = sample(3000);
-  for (const auto& [ending, compress] : kFormats) {
-    const std::string whole = compress(text);
+  for (const Format& format : kFormats) {
+    const std::string whole = format.compress(text);
     for (size_t size = 0; size < whole.size(); ++size) {
-      const std::string message =
-          message_of([&] { read_all(CompressedStream(std::string_view(whole).substr(0, size), "cut" + ending)); });
-      EXPECT_NE(message.find("cut" + ending), std::string::npos) << ending << " at " << size << ": " << message;
+      const std::string message = message_of(
+          [&] { read_all(CompressedStream(std::string_view(whole).substr(0, size), "cut" + format.ending)); });
+      EXPECT_NE(message.find("cut" + format.ending), std::string::npos)
+          << format.ending << " at " << size << ": " << message;
     }
   }
 }
 
 TEST(CompressedStream, CorruptionNeverYieldsOtherText) {
   const std::string text = sample(2000);
-  for (const auto& [ending, compress] : kFormats) {
-    const std::string whole = compress(text);
+  for (const Format& format : kFormats) {
+    const std::string whole = format.compress(text);
     for (size_t at = 0; at < whole.size(); ++at) {
       std::string damaged = whole;
       damaged[at] = char(damaged[at] ^ 0x55);
       std::string got = text;
-      message_of([&] { got = read_all(CompressedStream(damaged, "bad" + ending)); });
-      EXPECT_EQ(got, text) << ending << " at " << at;
+      message_of([&] { got = read_all(CompressedStream(damaged, "bad" + format.ending)); });
+      EXPECT_EQ(got, text) << format.ending << " at " << at;
     }
-    EXPECT_THROW(read_all(CompressedStream(whole + "and then garbage", "a" + ending)), Error) << ending;
+    EXPECT_THROW(read_all(CompressedStream(whole + "and then garbage", "a" + format.ending)), Error) << format.ending;
   }
 }
 
