@@ -15,7 +15,6 @@ class GradientStore final : public Gradients {
  public:
   explicit GradientStore(Device& device) : device_(device) {}
 
-  Device& device() const { return device_; }
   Tensor take(uint64_t id) override;
   Tensor of(const Tensor& tensor) const override;
   using Gradients::into;

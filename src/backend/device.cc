@@ -77,6 +77,4 @@ void Device::release(void* block, int64_t bytes, Purpose purpose) {
   if (block != nullptr) kept_[bytes].push_back(block);
 }
 
-void Device::forget_peak() { usage_.peak = usage_.total, usage_.at_peak = usage_.now; }
-
 }  // namespace fude

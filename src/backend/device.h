@@ -44,7 +44,6 @@ class Device {
   void require_room(int64_t bytes, std::string_view what) const;
 
   const Usage& usage() const { return usage_; }
-  void forget_peak();
   bool only_counts() const { return only_counts_; }
   Threads& threads() { return *threads_; }
 

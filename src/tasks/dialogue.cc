@@ -15,8 +15,4 @@ std::string Passage::render(const ChatMarkers& markers) const {
   return text;
 }
 
-std::string render_prompt(std::string_view prompt, const ChatMarkers& markers) {
-  return markers.user + std::string(prompt) + markers.end + markers.assistant;
-}
-
 }  // namespace fude

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace fude {
@@ -29,8 +28,5 @@ struct Passage {
   // Plain text as it is; a turn as marker, text, end, with nothing in between.
   std::string render(const ChatMarkers& markers) const;
 };
-
-// What a model is given to answer: the user's turn and the assistant's marker.
-std::string render_prompt(std::string_view prompt, const ChatMarkers& markers);
 
 }  // namespace fude

@@ -75,7 +75,6 @@ TEST(Dialogue, RendersTurnsBetweenMarkers) {
   EXPECT_EQ(chat.render({}), "<|user|>Hi.<|end|><|assistant|>Hello.<|end|>");
   EXPECT_EQ(chat.render({"U:", " A:", ""}), "U:Hi. A:Hello.");
   EXPECT_EQ((Passage{{{Role::none, "Plain."}}}).render({}), "Plain.");
-  EXPECT_EQ(render_prompt("Hi.", {}), "<|user|>Hi.<|end|><|assistant|>");
 }
 
 TEST(LifeCorpus, HeldOutPairsAreNeverAskedOrAnsweredInChat) {
