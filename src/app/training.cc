@@ -190,9 +190,9 @@ std::optional<MachineLimit> limit_of_machine(const CommonOptions& common, const 
 // The run as a person sees it: a line of progress, and the report.
 class View {
  public:
-  View(const TrainSettings& settings, const CommonOptions& common, const Tokenizer& tokenizer, const Transformer& model,
-       const Kernels& kernels, const std::optional<MachineLimit>& limit)
-      : settings_(settings), common_(common), tokenizer_(tokenizer), model_(model), kernels_(kernels) {
+  View(const TrainSettings& settings, const CommonOptions& common, const Transformer& model, const Kernels& kernels,
+       const std::optional<MachineLimit>& limit)
+      : settings_(settings), common_(common) {
     state_.total = settings.schedule.steps;
     const ModelConfig& shape = model.config();
     report_.title = settings.out;
@@ -226,11 +226,7 @@ class View {
       std::fprintf(stderr, "\nstep %lld: %s (loss %.3f)\n", (long long)m.step, m.event.c_str(), m.loss);
     progress_.update(state_, now_seconds());
     if (common_.json) std::printf("%s\n", metrics_line(m).c_str()), std::fflush(stdout);
-    if (m.validation.empty() && m.event.empty()) return;
-    if (!m.validation.empty())
-      for (const std::string& prompt : settings_.sample_prompts)
-        report_.samples.push_back({m.step, prompt, sample_text(model_, kernels_, tokenizer_, prompt)});
-    write(all);
+    if (!m.validation.empty() || !m.samples.empty() || !m.event.empty()) write(all);
   }
 
   void end(int64_t steps_done, const std::vector<StepMetrics>& all) {
@@ -247,9 +243,6 @@ class View {
 
   const TrainSettings& settings_;
   const CommonOptions& common_;
-  const Tokenizer& tokenizer_;
-  const Transformer& model_;
-  const Kernels& kernels_;
   Progress progress_ = progress_on_stderr();
   ProgressState state_{.label = "train", .unit = "steps"};
   Report report_;
@@ -292,7 +285,13 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
     return true;
   }
 
-  View view(s, common, tokenizer, *model, kernels, limit);
+  View view(s, common, *model, kernels, limit);
+  options.sample = [&] {
+    std::vector<Sample> samples;
+    for (const std::string& prompt : s.sample_prompts)
+      samples.push_back({prompt, sample_text(*model, kernels, tokenizer, prompt)});
+    return samples;
+  };
   Trainer* running = nullptr;
   options.on_step = [&](const StepMetrics& m) { view.step(m, running->metrics()); };
   Trainer trainer(*model, kernels, loader, std::move(validation), options);

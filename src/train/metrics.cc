@@ -33,17 +33,19 @@ std::string metrics_line(const StepMetrics& m) {
     Json& entry = line["validation"][v.name] = {{"loss", v.loss}};
     if (v.bits_per_byte) entry["bits_per_byte"] = *v.bits_per_byte;
   }
+  for (const Sample& sample : m.samples) line["samples"].push_back({{"prompt", sample.prompt}, {"text", sample.text}});
   line["learning_rate"] = m.learning_rate;
   line["gradient_norm"] = m.gradient_norm;
   line["tokens"] = m.tokens;
   if (m.flop > 0) line["flop"] = m.flop;
   line["seconds"] = m.seconds;
   if (!m.event.empty()) line["event"] = m.event;
-  return line.dump();
+  // A prompt or a name came from the command line, which may hold any bytes.
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 StepMetrics parse_metrics_line(std::string_view text, std::string_view where) {
-  const Json line = parse_json(text, where, {.bytes = 1 << 16, .depth = 4});
+  const Json line = parse_json(text, where, {.bytes = 1 << 20, .depth = 4});
   StepMetrics m;
   m.step = json_integer(line, "step", where);
   m.loss = number_or_nan(line, "loss", where);
@@ -55,6 +57,11 @@ StepMetrics parse_metrics_line(std::string_view text, std::string_view where) {
       v.name = name, v.loss = number_or_nan(entry, "loss", where);
       if (entry.contains("bits_per_byte")) v.bits_per_byte = number_or_nan(entry, "bits_per_byte", where);
     }
+  }
+  if (const auto samples = line.find("samples"); samples != line.end()) {
+    require(samples->is_array(), "[{}] expected an array at 'samples'", where);
+    for (const Json& entry : *samples)
+      m.samples.push_back({json_string(entry, "prompt", where), json_string(entry, "text", where)});
   }
   m.learning_rate = number_or_nan(line, "learning_rate", where);
   m.gradient_norm = number_or_nan(line, "gradient_norm", where);

@@ -18,12 +18,18 @@ struct ValidationMetrics {
   std::optional<double> bits_per_byte = {};
 };
 
+// What the model says to a prompt.
+struct Sample {
+  std::string prompt, text;
+};
+
 // What is known after a step.
 struct StepMetrics {
   int64_t step = 0;
   double loss = 0;
   std::optional<double> bits_per_byte = {};
   std::vector<ValidationMetrics> validation = {};  // one per set, in steps that validate
+  std::vector<Sample> samples = {};                // likewise, where prompts are given
   double learning_rate = 0;
   double gradient_norm = 0;
   int64_t tokens = 0;      // seen since the run began

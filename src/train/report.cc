@@ -180,18 +180,18 @@ class Page {
 
   // The newest in full, the others folded away.
   void samples() {
-    if (report_.samples.empty()) return;
-    html_ += "<h2>Samples</h2>\n";
-    const int64_t newest = report_.samples.back().step;
-    int64_t told = -1;
-    bool folded = false;
-    for (auto sample = report_.samples.rbegin(); sample != report_.samples.rend(); ++sample) {
-      if (sample->step != newest && !folded) html_ += "<details><summary>earlier samples</summary>\n", folded = true;
-      if (sample->step != told) html_ += fmt::format("<p class=\"soft\">step {}</p>\n", told = sample->step);
-      html_ += fmt::format("<pre><span class=\"prompt\">{}</span>{}</pre>\n", escape_html(sample->prompt),
-                           escape_html(sample->text));
+    int64_t told = 0;  // steps
+    for (auto m = steps_.rbegin(); m != steps_.rend(); ++m) {
+      if (m->samples.empty()) continue;
+      if (told == 0) html_ += "<h2>Samples</h2>\n";
+      if (told == 1) html_ += "<details><summary>earlier samples</summary>\n";
+      ++told;
+      html_ += fmt::format("<p class=\"soft\">step {}</p>\n", m->step);
+      for (const Sample& sample : m->samples)
+        html_ += fmt::format("<pre><span class=\"prompt\">{}</span>{}</pre>\n", escape_html(sample.prompt),
+                             escape_html(sample.text));
     }
-    if (folded) html_ += "</details>\n";
+    if (told > 1) html_ += "</details>\n";
   }
 
   void settings() {

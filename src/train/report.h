@@ -12,11 +12,6 @@
 
 namespace fude {
 
-struct ReportSample {
-  int64_t step = 0;
-  std::string prompt, text;
-};
-
 struct Report {
   std::string title;
   std::string machine;  // one line: processor, threads, tier
@@ -24,7 +19,6 @@ struct Report {
   int64_t parameters = 0, total_steps = 0;  // 0: not known
   std::vector<std::pair<std::string, std::string>> settings;
   std::vector<StepMetrics> steps;
-  std::vector<ReportSample> samples;  // oldest first
 };
 
 // The speed of some steps, without saving and validation: tokens a second, and the share of what the machine could do.

@@ -148,8 +148,10 @@ std::vector<ValidationMetrics> Trainer::validate() const {
 // What follows a step and its checkpoint; resume() makes up for it if a run was killed in between.
 void Trainer::record(StepMetrics line) {
   const bool is_last = line.step == options_.schedule.steps;
-  if (is_last || (options_.validate_every > 0 && line.step % options_.validate_every == 0))
+  if (is_last || (options_.validate_every > 0 && line.step % options_.validate_every == 0)) {
     line.validation = validate();
+    if (options_.sample) line.samples = options_.sample();
+  }
   tell(line);
 }
 

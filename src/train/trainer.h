@@ -34,6 +34,8 @@ struct TrainerOptions {
   Json identity = Json::object();  // what has to be equal to resume
   // Writes what else belongs into a checkpoint's model folder (the tokenizer).
   std::function<void(const std::string& folder)> on_save;
+  // What the model says now; asked for in steps that validate.
+  std::function<std::vector<Sample>()> sample;
   // After every step, also after one that ends the run because its loss is not a number.
   std::function<void(const StepMetrics&)> on_step;
 };

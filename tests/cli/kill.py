@@ -93,7 +93,7 @@ def stages():
     return [
         Stage("tokenizer", lambda out, threads: ["tokenizer", w.text, "--out", out, "--vocabulary", 600, "--threads", threads]),
         Stage("shards", lambda out, threads: ["shards", w.text, "--tokenizer", w.tokenizer, "--out", out, *shards, "--threads", threads]),
-        Stage("train", lambda out, threads: w.training(out, steps=40, save_every=3, validation=w.shards, validate_every=10, validation_rows=4,
+        Stage("train", lambda out, threads: w.training(out, steps=40, save_every=3, validation=w.shards, validate_every=10, validation_rows=4, sample="Alice",
                                                        blocks=2, threads=threads)),
         Stage("train with Muon", lambda out, threads: [*w.training(out, steps=25, save_every=1, seed=3, threads=threads), "--muon", "--concat"]),
     ]

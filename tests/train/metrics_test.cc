@@ -31,14 +31,19 @@ TEST(Metrics, LinesReadBackAsWritten) {
       R"({"step":7,"loss":0.3875,"bits_per_byte":0.125,"validation":{"日本語":{"loss":0.3333333333333333,"bits_per_byte":0.1},)"
       R"("no bytes":{"loss":2.0}},"learning_rate":0.001,"gradient_norm":0.5,"tokens":448,"seconds":0.25})");
   EXPECT_EQ(metrics_line(parse_metrics_line(metrics_line(m), "line")), metrics_line(m));
-  m.flop = 1.5e12, m.event = "loss spike";
+  m.flop = 1.5e12, m.event = "loss spike", m.samples = {{"A \"prompt\"\n", " 続き"}, {"not UTF-8: \xFF", ""}};
   const StepMetrics again = parse_metrics_line(metrics_line(m), "line");
   EXPECT_EQ(again.flop, m.flop);
   EXPECT_EQ(again.event, m.event);
+  ASSERT_EQ(again.samples.size(), 2u);
+  EXPECT_EQ(again.samples[0].prompt, m.samples[0].prompt);
+  EXPECT_EQ(again.samples[0].text, m.samples[0].text);
+  EXPECT_EQ(again.samples[1].prompt, "not UTF-8: \xEF\xBF\xBD");
   m.loss = std::numeric_limits<double>::quiet_NaN();
   EXPECT_TRUE(std::isnan(parse_metrics_line(metrics_line(m), "line").loss));
   EXPECT_THROW(parse_metrics_line("{\"loss\": 3}", "line"), Error);
   EXPECT_THROW(parse_metrics_line(R"({"step": 1, "validation": 3})", "line"), Error);
+  EXPECT_THROW(parse_metrics_line(R"({"step": 1, "samples": ["x"]})", "line"), Error);
 }
 
 TEST(Metrics, ResumingDropsLaterStepsAndABrokenLine) {

@@ -16,8 +16,9 @@ TEST(Report, EscapesWhatOthersWrote) {
   const std::string html = report_html({.title = "<script>",
                                         .machine = "a & b",
                                         .settings = {{"<k>", "<v>"}},
-                                        .steps = {},
-                                        .samples = {{3, "<p>", "</pre><script>alert(1)</script>"}}});
+                                        .steps = {{.step = 3,
+                                                   .loss = std::numeric_limits<double>::quiet_NaN(),
+                                                   .samples = {{"<p>", "</pre><script>alert(1)</script>"}}}}});
   EXPECT_FALSE(contains(html, "<script>"));
   EXPECT_TRUE(contains(html, "a &amp; b"));
   EXPECT_TRUE(contains(html, "&lt;/pre&gt;"));
@@ -27,7 +28,7 @@ TEST(Report, EscapesWhatOthersWrote) {
 }
 
 Report report_of(const std::vector<StepMetrics>& steps) {
-  return {.title = "t", .machine = "", .settings = {}, .steps = steps, .samples = {}};
+  return {.title = "t", .machine = "", .settings = {}, .steps = steps};
 }
 
 TEST(Report, DrawsLossesOfAllSetsInOneUnit) {
@@ -52,9 +53,10 @@ TEST(Report, DrawsLossesOfAllSetsInOneUnit) {
 TEST(Report, TellsOfEventsAndFoldsOldSamples) {
   std::vector<StepMetrics> steps = {{.step = 1, .loss = 3}, {.step = 2, .loss = 9, .event = "loss spike"}};
   steps.push_back({.step = 3, .loss = std::numeric_limits<double>::quiet_NaN(), .event = "loss is not a number"});
+  steps[0].samples = {{"a", "the oldest"}};
+  steps[1].samples = {{"a", "second"}, {"b", "third"}};
   Report report = report_of(steps);
   report.total_steps = 10;
-  report.samples = {{1, "a", "the oldest"}, {2, "a", "second"}, {2, "b", "third"}};
   const std::string html = report_html(report);
   for (const char* part :
        {"<h2>Events</h2>", "step 2", "loss spike", "loss is not a number", "not finite", "3 of 10", "class=\"mark\""})

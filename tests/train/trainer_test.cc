@@ -69,6 +69,7 @@ class TrainerRun : public testing::Test {
     options.schedule = {.learning_rate = learning_rate, .steps = 12, .warmup_steps = 2};
     options.blocks_per_step = 2, options.rows_per_block = 2, options.save_every = 0, options.validate_every = 5;
     options.identity = {{"settings", identity}};
+    options.sample = [&] { return std::vector<Sample>{{"threads", std::to_string(threads)}}; };
     options.on_step = [&](const StepMetrics& m) {
       losses.push_back(m.loss);
       stop = m.step + 1 >= until;
@@ -94,6 +95,17 @@ TEST_F(TrainerRun, ResumedEqualsUninterrupted) {
     run(folder, 1, cut);
     EXPECT_EQ(run(folder, 3, 100), whole) << "cut after step " << cut;
   }
+}
+
+// The report shows the samples of before a restart too.
+TEST_F(TrainerRun, SamplesOutliveARestart) {
+  run("run", 1, 7);
+  run("run", 2, 100);
+  const std::string path = root_ + "/run/metrics.jsonl";
+  std::vector<std::pair<int64_t, std::string>> samples;
+  for (const StepMetrics& m : parse_metrics(read_file(path), path))
+    for (const Sample& sample : m.samples) samples.emplace_back(m.step, sample.text);
+  EXPECT_EQ(samples, (std::vector<std::pair<int64_t, std::string>>{{5, "1"}, {10, "2"}, {12, "2"}}));
 }
 
 TEST_F(TrainerRun, LossThatIsNotANumberEndsTheRunAndIsWrittenDown) {
