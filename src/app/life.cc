@@ -70,6 +70,7 @@ class Life {
   }
 
   void run() {
+    require_same_life();
     write_text();
     learn_tokens();
     write_newborn();
@@ -85,6 +86,21 @@ class Life {
   }
 
  private:
+  // What earlier runs left in the folder is kept, so it has to be what this command would make.
+  void require_same_life() const {
+    Json settings = {{"vocabulary", o_.vocabulary}};
+    if (has_own_world_)
+      settings.update({{"seed", common_.seed}, {"documents", o_.documents}});
+    else
+      settings["text"] = o_.text;
+    const std::string path = o_.out + "/life.json";
+    if (!file_exists(path)) return write_file(path, settings.dump(1) + "\n");
+    const Json earlier = parse_json(read_file(path), path);
+    require(earlier == settings,
+            "[life] {} was begun with {}, now it is {}: choose another --out folder, or the old settings", o_.out,
+            earlier.dump(), settings.dump());
+  }
+
   void write_text() {
     if (!has_own_world_) {
       std::printf("1. your text: %s\n", text_.c_str());

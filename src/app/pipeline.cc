@@ -57,20 +57,29 @@ void make_shards(const ShardSettings& settings) {
   Progress progress = progress_on_stderr();
   const double began = now_seconds();
   ProgressState state{.label = "shards", .unit = "bytes"};
+  bool is_complete = true;  // before anything was done
   ShardOptions options{.folder = settings.out,
                        .vocabulary = tokenizer.vocabulary_size(),
                        .tokenizer_hash = tokenizer.hash(),
                        .shard_tokens = settings.shard_tokens,
                        .progress = [&](uint64_t done, uint64_t total) {
+                         is_complete = false;
                          state.done = int64_t(done), state.total = int64_t(total),
                          state.seconds = now_seconds() - began;
                          progress.update(state, now_seconds());
                        }};
   const SpecialTokens special = settings.special_tokens ? SpecialTokens::recognised : SpecialTokens::as_text;
-  write_shards(
+  const Json made = write_shards(
       documents, [&](std::string_view text, std::vector<int32_t>& out) { tokenizer.encode_into(text, out, special); },
       options);
-  progress.finish(state);
+  if (!is_complete) progress.finish(state);
+  int64_t document_count = 0, tokens = 0;
+  for (const Json& shard : made["shards"]) {
+    document_count += json_integer(shard, "documents", settings.out);
+    tokens += json_integer(shard, "tokens", settings.out);
+  }
+  std::fprintf(stderr, "%s: %lld documents, %lld tokens%s\n", settings.out.c_str(), (long long)document_count,
+               (long long)tokens, is_complete ? ", complete already" : "");
   const DocumentCounts& counts = documents.counts();
   for (const auto& [reason, count] : counts.skipped)
     std::fprintf(stderr, "skipped %lld: %s\n", (long long)count, reason.c_str());

@@ -56,6 +56,21 @@ class CommandLine(Case):
         self.fails(fude("life", "--out", out, "--questions", 10**6), FAILED, "held-out questions")
         self.assertFalse(out.exists())
 
+    def test_a_life_that_was_begun_with_other_settings(self):
+        out = self.folder / "life"
+        small = ["life", "--out", out, "--no-chat", "--steps", 1, "--questions", 0, "--vocabulary", 300]
+        self.succeeds(fude(*small, "--documents", 40))
+        corpus = (out / "corpus.jsonl").read_bytes()
+        self.fails(fude(*small, "--documents", 41), FAILED, out, '"documents":40', '"documents":41', "--out")
+        self.fails(fude(*small, "--documents", 40, "--seed", 5), FAILED, out, '"seed":5')
+        self.fails(fude(*small, world().text), FAILED, out, world().text)
+        self.assertEqual((out / "corpus.jsonl").read_bytes(), corpus)
+        self.succeeds(fude(*small, "--documents", 40))
+
+    def test_shards_that_are_complete_are_said_to_be(self):
+        again = self.succeeds(fude("shards", world().text, "--tokenizer", world().tokenizer, "--out", world().shards))
+        self.assertRegex(again.err, rf"^{world().shards}: \d+ documents, \d+ tokens, complete already\n$")
+
 
 class ConfigFile(Case):
     def config(self, text):
