@@ -35,7 +35,7 @@ bool GradientStore::share(uint64_t id, const Tensor& gradient) { return activati
 GradientPlace GradientStore::into(const Parameter& parameter) {
   GradientPlace& place = parameters_[&parameter];
   if (place.tensor.is_empty()) place.tensor = Tensor(device_, {parameter.stored()}, DType::f32, Purpose::gradients);
-  const GradientPlace result = place;
+  GradientPlace result = place;
   place.add = true;
   return result;
 }

@@ -11,10 +11,10 @@ namespace {
 constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::string from_base64(std::string_view text, std::string_view where, size_t line) {
-  static const std::array<int8_t, 256> value_of = [] {
-    std::array<int8_t, 256> values;
+  static const std::array<int, 256> value_of = [] {
+    std::array<int, 256> values;
     values.fill(-1);
-    for (size_t i = 0; i < kDigits.size(); ++i) values[uint8_t(kDigits[i])] = int8_t(i);
+    for (size_t i = 0; i < kDigits.size(); ++i) values[uint8_t(kDigits[i])] = int(i);
     return values;
   }();
   require(text.size() % 4 == 0 && !text.empty(), "[{}:{}] expected base64 in groups of four", where, line);

@@ -27,11 +27,11 @@ Json pre_tokenizer_json(const TokenizerData& data) {
   const bool gpt2_last =
       !steps.empty() && steps.back() == SplitStep{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))};
   if (gpt2_last) steps.pop_back();
-  const Json last = byte_level(data.prefix_space, gpt2_last);
+  Json last = byte_level(data.prefix_space, gpt2_last);
   if (steps.empty()) return last;
   Json parts = Json::array();
   for (const SplitStep& step : steps) parts.push_back(step_json(step));
-  parts.push_back(last);
+  parts.push_back(std::move(last));
   return {{"type", "Sequence"}, {"pretokenizers", parts}};
 }
 
