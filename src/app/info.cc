@@ -104,7 +104,7 @@ void add_model(Json& facts, const std::string& folder, const InfoOptions& o) {
   for (int i = 0; i < kPurposes; ++i)
     if (plan.at_peak[size_t(i)] > 0)
       facts["memory"][std::string(name_of(Purpose(i))) + "_bytes"] = plan.at_peak[size_t(i)];
-  facts["memory"]["peak_bytes"] = plan.peak;
+  facts["memory"]["peak_bytes"] = plan.held;
   add_tensors(facts, files_with(folder, ".safetensors"), o.tensors);
   if (file_exists(folder + "/tokenizer.json")) add_tokenizer_facts(facts, folder);
 }

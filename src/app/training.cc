@@ -9,6 +9,7 @@
 
 #include "app/pipeline.h"
 #include "app/signals.h"
+#include "backend/memory.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -143,13 +144,16 @@ TrainerOptions trainer_options(const TrainSettings& s) {
   return options;
 }
 
+// What the device will hold, and what the program holds already.
 void print_plan(const Device::Usage& plan) {
   std::string parts;
   for (int i = 0; i < kPurposes; ++i)
     if (plan.at_peak[size_t(i)] > 0)
       parts += fmt::format("{}{} {:.1f}", parts.empty() ? "" : ", ", name_of(Purpose(i)),
                            mebibytes(plan.at_peak[size_t(i)]));
-  std::fprintf(stderr, "memory plan: %.1f MiB (%s)\n", mebibytes(plan.peak), parts.c_str());
+  const int64_t program = own_memory();
+  std::fprintf(stderr, "memory plan: %.1f MiB (%s, gaps %.1f, program %.1f)\n", mebibytes(plan.held + program),
+               parts.c_str(), mebibytes(plan.held - plan.peak), mebibytes(program));
 }
 
 // "AMD EPYC, Linux x86_64, 2 threads, tier avx2"
@@ -276,7 +280,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   std::optional<MachineLimit> limit;
   if (s.export_to.empty()) limit = limit_of_machine(common, kernels, s.compute);
   Device device(common.threads);
-  device.require_room(plan.peak, "training");
+  device.require_room(plan.held, "training");
   const auto model = s.model.empty() ? std::make_unique<Transformer>(device, shape, Precision{s.compute})
                                      : load_model(device, s.model, {s.compute});
   if (s.model.empty()) model->initialise(common.seed);
@@ -301,9 +305,9 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   const bool finished = trainer.run(&interrupted);
   view.end(trainer.steps_done(), trainer.metrics());
   const LoaderTotals& totals = loader.totals();
-  std::fprintf(stderr, "packing: %.2f %% padding; peak memory %.1f MiB\n",
+  std::fprintf(stderr, "packing: %.2f %% padding; memory used %.1f MiB\n",
                100.0 * double(totals.padding) / double(std::max<int64_t>(1, totals.tokens + totals.padding)),
-               mebibytes(device.usage().peak));
+               mebibytes(std::max(own_memory(), device.usage().held)));  // a device keeps what it once held
   if (!finished) {
     std::fprintf(stderr, "stopped at step %lld; the same command goes on from there\n",
                  (long long)trainer.steps_done());

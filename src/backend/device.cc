@@ -1,21 +1,10 @@
 #include "backend/device.h"
 
-#include <sys/mman.h>
-
-#include <cstdlib>
-
 #include "backend/memory.h"
 #include "base/error.h"
 
 namespace fude {
 namespace {
-
-constexpr int64_t kHugePage = 2 << 20;
-
-int64_t rounded(int64_t bytes) {
-  const int64_t unit = bytes >= kHugePage ? kHugePage / 16 : 64;
-  return (bytes + unit - 1) / unit * unit;
-}
 
 OutOfMemory out_of_memory(int64_t bytes, std::string_view what, int64_t in_use) {
   return OutOfMemory(
@@ -34,12 +23,10 @@ std::string_view name_of(Purpose purpose) {
 Device::Device(int thread_count, bool only_counts)
     : only_counts_(only_counts),
       room_(usable_memory()),
-      threads_(std::make_unique<Threads>(only_counts ? 1 : thread_count)) {}
+      threads_(std::make_unique<Threads>(only_counts ? 1 : thread_count)),
+      arena_(room_, only_counts) {}
 
-Device::~Device() {
-  for (auto& [bytes, blocks] : kept_)
-    for (void* block : blocks) std::free(block);
-}
+Device::~Device() = default;
 
 void Device::require_room(int64_t bytes, std::string_view what) const {
   if (only_counts_ || bytes <= room_ - usage_.total) return;
@@ -48,33 +35,22 @@ void Device::require_room(int64_t bytes, std::string_view what) const {
 
 void* Device::allocate(int64_t bytes, Purpose purpose) {
   require(bytes >= 0 && bytes < (int64_t(1) << 46), "[device] cannot allocate {} bytes", bytes);
-  bytes = rounded(bytes);
+  if (bytes == 0) return nullptr;
   require_room(bytes, name_of(purpose));
+  void* block = arena_.take(bytes);
+  if (block == nullptr) throw out_of_memory(bytes, name_of(purpose), usage_.total);
   usage_.now[int(purpose)] += bytes;
   usage_.total += bytes;
+  usage_.held = arena_.held();
   if (usage_.total > usage_.peak) usage_.peak = usage_.total, usage_.at_peak = usage_.now;
-  if (only_counts_ || bytes == 0) return nullptr;
-  auto& kept = kept_[bytes];
-  if (!kept.empty()) {
-    void* block = kept.back();
-    kept.pop_back();
-    return block;
-  }
-  void* block = std::aligned_alloc(bytes >= kHugePage ? kHugePage : 64,
-                                   bytes >= kHugePage ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
-  if (block == nullptr) {
-    usage_.now[int(purpose)] -= bytes, usage_.total -= bytes;
-    throw out_of_memory(bytes, name_of(purpose), usage_.total);
-  }
-  if (bytes >= kHugePage) ::madvise(block, size_t(bytes), MADV_HUGEPAGE);
   return block;
 }
 
 void Device::release(void* block, int64_t bytes, Purpose purpose) {
-  bytes = rounded(bytes);
+  if (block == nullptr) return;
   usage_.now[int(purpose)] -= bytes;
   usage_.total -= bytes;
-  if (block != nullptr) kept_[bytes].push_back(block);
+  arena_.give_back(block, bytes);
 }
 
 }  // namespace fude

@@ -1,17 +1,15 @@
 // Where tensors live and who works on them: memory with its accounts, and the threads.
 //
 // A Device that only counts hands out no memory; running the same code on it (with kernels that do nothing) yields the
-// memory plan before the first real allocation. Freed blocks of the same size are kept and reused, because a training
-// step asks for the same sizes again and again and fresh pages cost a page fault each.
+// memory plan before the first real allocation.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string_view>
-#include <vector>
 
+#include "backend/arena.h"
 #include "backend/threads.h"
 
 namespace fude {
@@ -23,9 +21,10 @@ std::string_view name_of(Purpose purpose);
 
 class Device {
  public:
+  // Bytes. `held`: taken from the system so far, which is `peak` and what lies between blocks.
   struct Usage {
     std::array<int64_t, kPurposes> now{}, at_peak{};
-    int64_t total = 0, peak = 0;
+    int64_t total = 0, peak = 0, held = 0;
   };
 
   explicit Device(int thread_count = 0, bool only_counts = false);
@@ -33,8 +32,8 @@ class Device {
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  // A block of at least `bytes`, aligned to 64 (2 MiB pages when large); contents undefined. Null if this device only
-  // counts. OutOfMemory with a hint if the system has not enough.
+  // A block of at least `bytes`, aligned to 64; contents undefined; an address that must not be touched if this device
+  // only counts, null if bytes = 0. OutOfMemory with a hint if the system has not enough.
   // Virtual so that tests can put guard zones around blocks.
   virtual void* allocate(int64_t bytes, Purpose purpose);
   virtual void release(void* block, int64_t bytes, Purpose purpose);
@@ -51,8 +50,8 @@ class Device {
   bool only_counts_;
   int64_t room_;
   std::unique_ptr<Threads> threads_;
+  Arena arena_;
   Usage usage_;
-  std::map<int64_t, std::vector<void*>> kept_;
 };
 
 }  // namespace fude

@@ -1,5 +1,8 @@
 #include "backend/memory.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <limits>
@@ -54,12 +57,23 @@ int64_t room_of_group() {
   return room;
 }
 
+// Three quarters of the addresses that are left to the process, where there is a limit (ulimit -v): the rest is for
+// stacks, libraries and files.
+int64_t room_of_addresses() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kUnlimited;
+  const int64_t used = number_in("/proc/self/statm", 0) * ::sysconf(_SC_PAGESIZE);
+  return std::max<int64_t>(0, int64_t(limit.rlim_cur) - used) / 4 * 3;
+}
+
 }  // namespace
 
 int64_t usable_memory() {
   const int64_t kilobytes = number_after("/proc/meminfo", "MemAvailable:") + number_after("/proc/meminfo", "SwapFree:");
   const int64_t system = kilobytes > 0 ? kilobytes << 10 : kUnlimited;
-  return std::min(system, room_of_group());
+  return std::min({system, room_of_group(), room_of_addresses()});
 }
+
+int64_t own_memory() { return number_after("/proc/self/status", "RssAnon:") << 10; }
 
 }  // namespace fude

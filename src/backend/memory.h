@@ -5,8 +5,12 @@
 
 namespace fude {
 
-// Bytes: what the system has available, swap included, bounded by the process's memory cgroup (version 1 or
-// 2). Cached files count as available in both. A guess of the moment: other programs come and go.
+// Bytes: what the system has available, swap included, bounded by the process's memory cgroup (version 1 or 2) and by
+// its limit of addresses (ulimit -v). Cached files count as available. A guess of the moment: other programs come and
+// go.
 int64_t usable_memory();
+
+// Bytes of this process's own pages in memory, mapped files not counted; 0 where the system does not tell.
+int64_t own_memory();
 
 }  // namespace fude

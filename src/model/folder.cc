@@ -1,5 +1,6 @@
 #include "model/folder.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -99,6 +100,20 @@ std::vector<float> transposed(const std::vector<float>& x, int64_t rows, int64_t
   return y;
 }
 
+// A segment that begins at this row, as files have it. Some rows at a time: an embedding table is large, and memory may
+// be full of what training needs.
+void put_segment(const Parameter& parameter, int64_t row, const Segment& segment, const SafetensorsOutput::Put& put) {
+  const int64_t cols = parameter.cols();
+  const bool is_transposed = parameter.is_matrix() && segment.transposed_in_file;
+  const int64_t at_once = is_transposed ? segment.rows : std::max<int64_t>(1, (int64_t(1) << 18) / cols);
+  for (int64_t done = 0; done < segment.rows; done += at_once) {
+    const int64_t rows = std::min(at_once, segment.rows - done);
+    std::vector<float> values(size_t(rows * cols));
+    parameter.get_rows(row + done, rows, values.data());
+    put(is_transposed ? transposed(values, rows, cols) : values);
+  }
+}
+
 }  // namespace
 
 ModelConfig read_config(const std::string& folder) {
@@ -138,13 +153,8 @@ void save_model(const Transformer& model, const std::string& folder) {
   for (const Parameter* parameter : model.parameters()) {
     int64_t row = 0;
     for (const Segment& segment : parameter->segments()) {
-      outputs.push_back({segment.name, shape_in_file(*parameter, segment), [parameter, segment, row] {
-                           std::vector<float> values(size_t(segment.rows * parameter->cols()));
-                           parameter->get_rows(row, segment.rows, values.data());
-                           return parameter->is_matrix() && segment.transposed_in_file
-                                      ? transposed(values, segment.rows, parameter->cols())
-                                      : values;
-                         }});
+      outputs.push_back({segment.name, shape_in_file(*parameter, segment),
+                         [=](const SafetensorsOutput::Put& put) { put_segment(*parameter, row, segment, put); }});
       row += segment.rows;
     }
   }

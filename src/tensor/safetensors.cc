@@ -136,11 +136,13 @@ void write_safetensors(const std::string& path, const std::vector<SafetensorsOut
     put({reinterpret_cast<const char*>(&length), 8});
     put(text);
     for (const auto& tensor : tensors) {
-      const std::vector<float> values = tensor.fill();
-      uint64_t size = 1;
+      uint64_t size = 1, written = 0;
       for (int64_t extent : tensor.shape) size *= uint64_t(extent);
-      require(values.size() == size, "[safetensors] {}: expected {} values, got {}", tensor.name, size, values.size());
-      put({reinterpret_cast<const char*>(values.data()), values.size() * 4});
+      tensor.fill([&](const std::vector<float>& values) {
+        put({reinterpret_cast<const char*>(values.data()), values.size() * 4});
+        written += values.size();
+      });
+      require(written == size, "[safetensors] {}: expected {} values, got {}", tensor.name, size, written);
     }
   });
 }

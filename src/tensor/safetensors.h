@@ -39,11 +39,12 @@ class SafetensorsFile {
   std::map<std::string, Entry> entries_;
 };
 
-// A tensor to write: `fill` returns its values, row-major, when its turn comes.
+// A tensor to write: when its turn comes, `fill` puts its values, row-major, in as many pieces as it likes.
 struct SafetensorsOutput {
+  using Put = std::function<void(const std::vector<float>&)>;
   std::string name;
   std::vector<int64_t> shape;
-  std::function<std::vector<float>()> fill;
+  std::function<void(const Put&)> fill;
 };
 
 // Writes F32 tensors with {"format": "pt"} as metadata (transformers asks for it).

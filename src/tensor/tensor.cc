@@ -55,7 +55,7 @@ Tensor::Tensor(Device& device, Shape shape, DType type, Purpose purpose) : shape
 }
 
 void* Tensor::raw() const {
-  if (storage_ == nullptr || storage_->block == nullptr) return nullptr;
+  if (storage_ == nullptr || storage_->block == nullptr || storage_->device->only_counts()) return nullptr;
   return static_cast<std::byte*>(storage_->block) + offset_ * size_of(type_);
 }
 

@@ -63,10 +63,10 @@ TEST_F(FolderTest, TensorsThatTheModelHasNoUseForAreRefused) {
   std::vector<SafetensorsOutput> outputs;
   const SafetensorsFile file(folder_ + "/model.safetensors");
   for (const auto& [name, entry] : file.entries())
-    outputs.push_back({name, entry.shape, [&file, name = name] { return file.read_f32(name); }});
+    outputs.push_back({name, entry.shape, [&file, name = name](const auto& put) { put(file.read_f32(name)); }});
   const auto with = [&](const std::string& name) {
     auto more = outputs;
-    more.push_back({name, {1}, [] { return std::vector<float>{1}; }});
+    more.push_back({name, {1}, [](const auto& put) { put({1.0f}); }});
     write_safetensors(path, more);
     std::filesystem::rename(path, folder_ + "/model.safetensors");
     return error();

@@ -1,0 +1,111 @@
+#include "backend/arena.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace fude {
+namespace {
+
+constexpr int64_t kAlignment = 64, kHugePage = 2 << 20;
+constexpr int64_t kMost = int64_t(1) << 44;
+// Addresses become usable this much at a time.
+constexpr int64_t kGrowth = 16 * kHugePage;
+
+int64_t rounded(int64_t bytes, int64_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+// AddressSanitizer sees free memory, and a gap behind every block, as out of bounds.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int64_t kGap = kAlignment;
+void open(void* block, int64_t bytes) { ASAN_UNPOISON_MEMORY_REGION(block, size_t(bytes)); }
+void close(void* block, int64_t bytes) { ASAN_POISON_MEMORY_REGION(block, size_t(bytes)); }
+#else
+constexpr int64_t kGap = 0;
+void open(void*, int64_t) {}
+void close(void*, int64_t) {}
+#endif
+
+int64_t size_of_block(int64_t bytes) { return rounded(bytes + kGap, kAlignment); }
+
+}  // namespace
+
+Arena::Arena(int64_t bytes, bool only_counts) : only_counts_(only_counts) {
+  if (only_counts) {
+    base_ = reinterpret_cast<char*>(kAlignment);
+    reserved_ = usable_ = int64_t(1) << 62;
+    return;
+  }
+  for (bytes = std::min(bytes, kMost); bytes >= kHugePage; bytes /= 2) {
+    bytes = bytes / kHugePage * kHugePage;
+    void* found = ::mmap(nullptr, size_t(bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (found == MAP_FAILED) continue;
+    base_ = static_cast<char*>(found), reserved_ = bytes;
+    ::madvise(base_, size_t(reserved_), MADV_HUGEPAGE);
+    return;
+  }
+}
+
+Arena::~Arena() {
+  if (only_counts_ || base_ == nullptr) return;
+  open(base_, usable_);
+  ::munmap(base_, size_t(reserved_));
+}
+
+bool Arena::grow_to(int64_t end) {
+  if (end <= usable_) return true;
+  const int64_t wanted = std::min(reserved_, rounded(end, kGrowth));
+  if (end > wanted || ::mprotect(base_ + usable_, size_t(wanted - usable_), PROT_READ | PROT_WRITE) != 0) return false;
+  close(base_ + usable_, wanted - usable_);
+  usable_ = wanted;
+  return true;
+}
+
+void* Arena::take(int64_t bytes) {
+  const int64_t size = size_of_block(bytes);
+  auto best = free_.end();
+  for (auto at = free_.begin(); at != free_.end(); ++at)
+    if (at->second >= size && (best == free_.end() || at->second < best->second)) best = at;
+  int64_t offset;
+  if (best != free_.end()) {
+    offset = best->first;
+    const int64_t rest = best->second - size;
+    free_.erase(best);
+    if (rest > 0) free_[offset + size] = rest;
+  } else {
+    // At the end, over what is free there.
+    const auto last = free_.empty() ? free_.end() : std::prev(free_.end());
+    const bool joins = last != free_.end() && last->first + last->second == top_;
+    offset = joins ? last->first : top_;
+    if (!grow_to(offset + size)) return nullptr;
+    if (joins) free_.erase(last);
+    top_ = offset + size;
+  }
+  if (!only_counts_) open(base_ + offset, bytes);
+  return base_ + offset;
+}
+
+void Arena::give_back(void* block, int64_t bytes) {
+  int64_t offset = static_cast<char*>(block) - base_, size = size_of_block(bytes);
+  if (!only_counts_) close(block, size);
+  auto next = free_.lower_bound(offset);
+  if (next != free_.end() && next->first == offset + size) size += next->second, next = free_.erase(next);
+  if (next != free_.begin()) {
+    const auto before = std::prev(next);
+    if (before->first + before->second == offset) {
+      before->second += size;
+      return;
+    }
+  }
+  free_[offset] = size;
+}
+
+}  // namespace fude

@@ -1,0 +1,38 @@
+// The memory of a device: one stretch of addresses, from which blocks are cut best-fit and in which free neighbours
+// join. A training step asks for few sizes in an order that changes little, so what it holds stays within a few percent
+// of what it uses; keeping freed blocks by size instead held half as much again. Pages are taken as the arena grows and
+// stay until it ends, because fresh ones cost a page fault each.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+namespace fude {
+
+class Arena {
+ public:
+  // Reserves addresses for up to `bytes`, fewer if the system grants no more. An arena that only counts reserves none:
+  // its blocks are addresses that nobody may touch, in the same places.
+  Arena(int64_t bytes, bool only_counts);
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // A block of `bytes` > 0, aligned to 64, contents undefined; null if there is no room.
+  void* take(int64_t bytes);
+  // Gives back a block of so many bytes.
+  void give_back(void* block, int64_t bytes);
+
+  // The largest end of a block so far: bytes taken from the system, but for the rest of a page.
+  int64_t held() const { return top_; }
+
+ private:
+  bool grow_to(int64_t end);
+
+  char* base_ = nullptr;
+  bool only_counts_;
+  int64_t reserved_ = 0, usable_ = 0, top_ = 0;
+  std::map<int64_t, int64_t> free_;  // offset: bytes
+};
+
+}  // namespace fude
