@@ -1,6 +1,7 @@
 """No room on the disk, no memory: one message and a code of its own, and what was saved before is unharmed."""
 
 import os
+import re
 import resource
 import subprocess
 import unittest
@@ -92,6 +93,14 @@ class NotEnoughMemory(Case):
         big = w.training(self.folder / "run", width=4096, layers=80, heads=32, kv_heads=32, head_size=128, feed_forward=16384, steps=1)
         self.fails(fude(*big), NO_MEMORY, "not enough memory", "training")
         self.assertFalse(list(self.folder.glob("run/*")))
+
+    def test_the_plan_is_what_is_used(self):
+        """Within 2 %, and 20 MiB for what is in no plan: the kernels' buffers, what C's allocator keeps."""
+        run = world().training(self.folder / "run", width=512, layers=4, heads=8, kv_heads=8, feed_forward=1536, rows=8, steps=2)
+        lines = self.succeeds(fude(*run)).err
+        plan, used = (float(re.search(words + r" ([\d.]+) MiB", lines).group(1)) for words in ("memory plan:", "memory used"))
+        self.assertGreater(used, 200)
+        self.assertAlmostEqual(plan, used, delta=0.02 * plan + 20)
 
     def test_address_space(self):
         """Whatever the limit, it works or says so."""
