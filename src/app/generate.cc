@@ -82,7 +82,7 @@ Answer speak(Generator& generator, const Tokenizer& tokenizer, const std::vector
                   {"sampled_logprob", token.sampled_logprob}});
     };
   if (!is_json) events.text = print_now;
-  const Answer result = answer(generator, tokenizer, prompt, o.generation, events, o.stops, &interrupted);
+  Answer result = answer(generator, tokenizer, prompt, o.generation, events, o.stops, &interrupted);
   if (is_json)
     print_line({{"text", result.text}, {"tokens", result.tokens.size()}, {"finish_reason", name_of(result.reason)}});
   else

@@ -12,7 +12,7 @@ template <class Body>
 Tensor checkpoint(const Pass& pass, const Tensor& x, const Body& body) {
   Pass forward = pass;
   forward.tape = nullptr;
-  const Tensor y = body(forward, x);
+  Tensor y = body(forward, x);
   pass.on_backward([&pass, x, body, y = y.id()](Gradients& d) {
     Tensor dy = d.take(y);
     if (dy.is_empty()) return;

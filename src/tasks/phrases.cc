@@ -26,7 +26,7 @@ std::string with_article(const Word& word) { return std::string(word.article) + 
 
 std::string english_key(std::string_view key, const Person& person, const Word& value, bool known) {
   const bool she = person.female;
-  const std::string name(person.english);
+  std::string name(person.english);
   if (key == "name") return name;
   if (key == "value") return std::string(value.english);
   if (key == "a value") return with_article(value);
@@ -41,7 +41,7 @@ std::string english_key(std::string_view key, const Person& person, const Word& 
 }
 
 std::string japanese_key(std::string_view key, const Person& person, const Word& value, bool known) {
-  const std::string name = std::string(person.japanese) + "さん";
+  std::string name = std::string(person.japanese) + "さん";
   if (key == "名") return name;
   if (key == "値") return std::string(value.japanese);
   if (key == "は") return known ? "" : name + "は";
