@@ -7,7 +7,7 @@ namespace fude {
 Residual begin_sum(const Pass& pass, Residual& x) {
   if (x.pending_NC.is_empty()) return {x.sum_NC};
   require_shape("residual", "pending", x.pending_NC, x.sum_NC.shape());
-  const Residual terms{std::exchange(x.sum_NC, pass.empty(x.sum_NC.shape())), std::exchange(x.pending_NC, {})};
+  Residual terms{std::exchange(x.sum_NC, pass.empty(x.sum_NC.shape())), std::exchange(x.pending_NC, {})};
   pass.on_backward([&pass, sum = x.sum_NC.id(), a = terms.sum_NC.id(), b = terms.pending_NC.id()](Gradients& d) {
     const Tensor gradient = d.take(sum);
     if (gradient.is_empty()) return;
