@@ -154,14 +154,14 @@ hundred steps Fude {mean([e['loss'] for e in ours[-100:]]):.4f}, PyTorch {mean(l
 The runs themselves took {sum(e['seconds'] for e in ours) / 60:.1f} minutes (Fude) and {torch['seconds'] / 60:.1f} (PyTorch), other work running
 beside them; PyTorch's largest memory was {torch['peak_memory_bytes'] / 2**20:.0f} MiB.
 
-## Samples of the trained model
+## Samples of the trained model, behind their prompts
 
 """
         for prompt in PROMPTS:
             done = self.fude("generate", self.work / "run/model", "--max-tokens", 60, "--temperature", "0.7", "--seed", 1, "--prompt", prompt,
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             sample = done.stdout.decode(errors="replace").strip().replace("\n", "\n    ")
-            text += f"    {sample}\n\n"
+            text += f"    [{prompt}] {sample}\n\n"
         self.o.out.parent.mkdir(parents=True, exist_ok=True)
         self.o.out.write_text(text)
         self.o.out.with_suffix(".svg").write_text(picture(ours, losses))
