@@ -20,6 +20,7 @@
 #include "text/tokenizer_file.h"
 #include "train/export_run.h"
 #include "train/memory_plan.h"
+#include "train/muon.h"
 #include "train/report.h"
 
 namespace fude {
@@ -102,14 +103,6 @@ ModelConfig shape_of(const TrainSettings& s, const Tokenizer& tokenizer) {
   }
   check(shape);
   return shape;
-}
-
-// Muon is for the matrices inside the blocks; tables and the head stay with AdamW.
-bool is_block_matrix(const Parameter& p) {
-  if (!p.is_matrix()) return false;
-  for (const char* outside : {"embed", "lm_head", "wte", "wpe"})
-    if (p.name().find(outside) != std::string::npos) return false;
-  return true;
 }
 
 // Every setting that decides the weights that come out.

@@ -49,10 +49,14 @@ struct Builder {
   // The parts stacked, each under its own name, or all under one.
   Linear linear(const std::vector<std::string>& patterns, std::vector<int64_t> rows, int64_t cols,
                 bool has_bias) const {
-    if (patterns.size() == 1) rows = {std::accumulate(rows.begin(), rows.end(), int64_t(0))};
+    int64_t matrices = 1;
+    if (patterns.size() == 1 && rows.size() > 1) {
+      if (std::equal(rows.begin() + 1, rows.end(), rows.begin())) matrices = int64_t(rows.size());
+      rows = {std::accumulate(rows.begin(), rows.end(), int64_t(0))};
+    }
     std::vector<Segment> weights, biases;
     for (size_t i = 0; i < rows.size(); ++i) {
-      weights.push_back({named(patterns[i], layer), rows[i], names.weights_are_transposed});
+      weights.push_back({named(patterns[i], layer), rows[i], names.weights_are_transposed, matrices});
       biases.push_back({bias_of(weights.back().name), rows[i]});
     }
     Linear linear{matrix(weights, cols), {}};

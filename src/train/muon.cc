@@ -72,6 +72,13 @@ void orthogonalize(const Pass& pass, Tensor& x) {
   x = transposed(pass, tall);
 }
 
+bool is_block_matrix(const Parameter& parameter) {
+  if (!parameter.is_matrix()) return false;
+  for (const char* outside : {"embed", "lm_head", "wte", "wpe"})
+    if (parameter.name().find(outside) != std::string::npos) return false;
+  return true;
+}
+
 void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, const Parameter& parameter,
                Tensor& momentum) {
   require(parameter.is_matrix(), "[muon] {}: expected a matrix", parameter.name());
@@ -87,12 +94,15 @@ void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, c
     pass.threads().parallel_for(parameter.stored(), 1 << 14, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) moment[i] = beta * moment[i] + (1 - beta) * (scale * g[i]);
     });
+  std::vector<int64_t> heights;  // of the matrices
+  for (const Segment& segment : parameter.segments())
+    heights.insert(heights.end(), size_t(segment.matrices), segment.rows / segment.matrices);
   int64_t first = 0;
-  for (const Segment& segment : parameter.segments()) {
-    Tensor direction = pass.empty({segment.rows, cols});
+  for (const int64_t rows : heights) {
+    Tensor direction = pass.empty({rows, cols});
     if (is_real) {
       float* d = direction.data<float>();
-      pass.threads().parallel_for(segment.rows, kGrain, [&](int64_t begin, int64_t end) {
+      pass.threads().parallel_for(rows, kGrain, [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row)
           for (int64_t col = 0; col < cols; ++col) {
             const int64_t at = parameter.position(first + row, col);
@@ -104,8 +114,8 @@ void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, c
     if (is_real) {
       const float* d = direction.data<float>();
       const float keep = 1 - step.learning_rate * step.weight_decay;
-      const float rate = step.learning_rate * float(std::sqrt(std::max(1.0, double(segment.rows) / double(cols))));
-      pass.threads().parallel_for(segment.rows, kGrain, [&](int64_t begin, int64_t end) {
+      const float rate = step.learning_rate * float(std::sqrt(std::max(1.0, double(rows) / double(cols))));
+      pass.threads().parallel_for(rows, kGrain, [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row)
           for (int64_t col = 0; col < cols; ++col) {
             float& value = values[parameter.position(first + row, col)];
@@ -113,7 +123,7 @@ void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, c
           }
       });
     }
-    first += segment.rows;
+    first += rows;
   }
   Tensor packed = parameter.packed();
   if (parameter.compute() == DType::bf16) pass.kernels.pack_bf16(pass.threads(), parameter.values(), packed);

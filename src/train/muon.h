@@ -7,6 +7,9 @@
 
 namespace fude {
 
+// What Muon is for: the matrices inside the blocks. Tables and the head, whose rows are tokens, stay with AdamW.
+bool is_block_matrix(const Parameter& parameter);
+
 // Momentum of one parameter, and what becomes of it.
 struct MuonStep {
   float learning_rate, momentum, weight_decay;
@@ -17,8 +20,8 @@ struct MuonStep {
 // A zero matrix stays zero.
 void orthogonalize(const Pass& pass, Tensor& x);
 
-// One step on a matrix: Nesterov momentum (in the parameter's element order), then, for each segment by itself,
-// values ← values · (1 - rate · decay) - rate · sqrt(max(1, rows / cols)) · orthogonalize(direction).
+// One step on a matrix: Nesterov momentum (in the parameter's element order), then, for each matrix of each segment by
+// itself, values ← values · (1 - rate · decay) - rate · sqrt(max(1, rows / cols)) · orthogonalize(direction).
 void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, const Parameter& parameter,
                Tensor& momentum);
 

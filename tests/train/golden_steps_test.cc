@@ -6,6 +6,7 @@
 
 #include "model/folder.h"
 #include "tensor/safetensors.h"
+#include "train/muon.h"
 #include "train/optimizer.h"
 #include "train/step.h"
 
@@ -45,10 +46,10 @@ TEST(GoldenSteps, AdamWFollowsPyTorch) {
 
 TEST(GoldenSteps, MuonFollowsPyTorch) {
   OptimizerOptions options{.beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .weight_decay = 0.1f, .max_norm = 1.0};
-  options.uses_muon = [](const Parameter& p) { return p.is_matrix() && p.name().find("layers.") != std::string::npos; };
+  options.uses_muon = is_block_matrix;
   options.muon_rate_factor = 2.0f;  // 0.02
   options.muon_weight_decay = 0.1f;
-  follow("qwen3", "muon_steps.safetensors", options);
+  for (const char* family : {"qwen3", "gpt2"}) follow(family, "muon_steps.safetensors", options);
 }
 
 }  // namespace
