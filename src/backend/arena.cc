@@ -40,7 +40,7 @@ int64_t size_of_block(int64_t bytes) { return rounded(bytes + kGap, kAlignment);
 
 Arena::Arena(int64_t bytes, bool only_counts) : only_counts_(only_counts) {
   if (only_counts) {
-    base_ = reinterpret_cast<char*>(kAlignment);
+    base_ = reinterpret_cast<char*>(kAlignment);  // NOLINT(performance-no-int-to-ptr): nobody follows it
     reserved_ = usable_ = int64_t(1) << 62;
     return;
   }
