@@ -69,12 +69,13 @@ bool Arena::grow_to(int64_t end) {
   return true;
 }
 
-void* Arena::take(int64_t bytes) {
+Arena::Block Arena::take(int64_t bytes) {
   const int64_t size = size_of_block(bytes);
   auto best = free_.end();
   for (auto at = free_.begin(); at != free_.end(); ++at)
     if (at->second >= size && (best == free_.end() || at->second < best->second)) best = at;
   int64_t offset;
+  bool is_fresh = false;
   if (best != free_.end()) {
     offset = best->first;
     const int64_t rest = best->second - size;
@@ -85,12 +86,13 @@ void* Arena::take(int64_t bytes) {
     const auto last = free_.empty() ? free_.end() : std::prev(free_.end());
     const bool joins = last != free_.end() && last->first + last->second == top_;
     offset = joins ? last->first : top_;
-    if (!grow_to(offset + size)) return nullptr;
+    if (!grow_to(offset + size)) return {};
+    is_fresh = !joins;
     if (joins) free_.erase(last);
     top_ = offset + size;
   }
   if (!only_counts_) open(base_ + offset, bytes);
-  return base_ + offset;
+  return {base_ + offset, is_fresh};
 }
 
 void Arena::give_back(void* block, int64_t bytes) {

@@ -18,8 +18,12 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // A block of `bytes` > 0, aligned to 64, contents undefined; null if there is no room.
-  void* take(int64_t bytes);
+  struct Block {
+    void* data = nullptr;   // null if there is no room
+    bool is_fresh = false;  // never used before: it reads as zeros
+  };
+  // A block of `bytes` > 0, aligned to 64; contents undefined unless it is fresh.
+  Block take(int64_t bytes);
   // Gives back a block of so many bytes.
   void give_back(void* block, int64_t bytes);
 

@@ -1,5 +1,7 @@
 #include "backend/device.h"
 
+#include <cstring>
+
 #include "backend/memory.h"
 #include "base/error.h"
 
@@ -33,16 +35,17 @@ void Device::require_room(int64_t bytes, std::string_view what) const {
   throw out_of_memory(bytes, what, usage_.total);
 }
 
-void* Device::allocate(int64_t bytes, Purpose purpose) {
+void* Device::allocate(int64_t bytes, Purpose purpose, Contents contents) {
   require(bytes >= 0 && bytes < (int64_t(1) << 46), "[device] cannot allocate {} bytes", bytes);
   if (bytes == 0) return nullptr;
   require_room(bytes, name_of(purpose));
-  void* block = arena_.take(bytes);
+  const auto [block, is_fresh] = arena_.take(bytes);
   if (block == nullptr) throw out_of_memory(bytes, name_of(purpose), usage_.total);
   usage_.now[int(purpose)] += bytes;
   usage_.total += bytes;
   usage_.held = arena_.held();
   if (usage_.total > usage_.peak) usage_.peak = usage_.total, usage_.at_peak = usage_.now;
+  if (contents == Contents::zero && !is_fresh && !only_counts_) std::memset(block, 0, size_t(bytes));
   return block;
 }
 

@@ -14,6 +14,8 @@
 
 namespace fude {
 
+enum class Contents { undefined, zero };
+
 // What memory is for, in the memory plan.
 enum class Purpose { weights, gradients, optimizer, activations, cache };
 inline constexpr int kPurposes = 5;
@@ -32,10 +34,10 @@ class Device {
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  // A block of at least `bytes`, aligned to 64; contents undefined; an address that must not be touched if this device
-  // only counts, null if bytes = 0. OutOfMemory with a hint if the system has not enough.
+  // A block of at least `bytes`, aligned to 64. Zeros cost nothing in memory that was never used. An address that must
+  // not be touched if this device only counts, null if bytes = 0. OutOfMemory with a hint if the system has not enough.
   // Virtual so that tests can put guard zones around blocks.
-  virtual void* allocate(int64_t bytes, Purpose purpose);
+  virtual void* allocate(int64_t bytes, Purpose purpose, Contents contents);
   virtual void release(void* block, int64_t bytes, Purpose purpose);
 
   // OutOfMemory unless the system had room for so much more when this device was made: better said now than found out

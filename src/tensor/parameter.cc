@@ -17,14 +17,10 @@ Parameter::Parameter(Device& device, std::string name, Layout layout, std::vecto
           cols_);
   const int64_t stored_rows = is_matrix() ? (rows_ + kPanel - 1) / kPanel * kPanel : rows_;
   if (!is_bf16 || precision.keeps_master) {
-    values_ = Tensor(device, {stored_rows * cols_}, DType::f32, Purpose::weights);
-    fill_zero(values_);
+    values_ = Tensor(device, {stored_rows * cols_}, DType::f32, Purpose::weights, Contents::zero);
   }
   packed_ = values_;
-  if (is_bf16) {
-    packed_ = Tensor(device, {stored_rows * cols_}, DType::bf16, Purpose::weights);
-    fill_zero(packed_);
-  }
+  if (is_bf16) { packed_ = Tensor(device, {stored_rows * cols_}, DType::bf16, Purpose::weights, Contents::zero); }
 }
 
 void Parameter::set_rows(int64_t begin, int64_t count, const float* row_major) {

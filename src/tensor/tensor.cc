@@ -47,10 +47,11 @@ std::string Shape::text() const {
   return text + "]";
 }
 
-Tensor::Tensor(Device& device, Shape shape, DType type, Purpose purpose) : shape_(shape), type_(type) {
+Tensor::Tensor(Device& device, Shape shape, DType type, Purpose purpose, Contents contents)
+    : shape_(shape), type_(type) {
   id_ = next_id();
   const int64_t bytes = shape.size() * size_of(type);
-  void* block = device.allocate(bytes, purpose);
+  void* block = device.allocate(bytes, purpose, contents);
   storage_ = std::shared_ptr<Storage>(new Storage{&device, block, bytes, purpose});
 }
 

@@ -34,8 +34,8 @@ class Shape {
 class Tensor {
  public:
   Tensor() = default;
-  // Contents undefined.
-  Tensor(Device& device, Shape shape, DType type, Purpose purpose = Purpose::activations);
+  Tensor(Device& device, Shape shape, DType type, Purpose purpose = Purpose::activations,
+         Contents contents = Contents::undefined);
 
   bool is_empty() const { return storage_ == nullptr; }
   // Whether another handle holds the same memory.

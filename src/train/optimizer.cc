@@ -24,9 +24,7 @@ Optimizer::Optimizer(Device& device, const Kernels& kernels, std::vector<Paramet
     require(parameter != nullptr && names.insert(parameter->name()).second, "[optimizer] the parameter {} comes twice",
             parameter ? parameter->name() : "null");
     const auto zeros = [&] {
-      Tensor tensor(device_, {parameter->stored()}, DType::f32, Purpose::optimizer);
-      fill_zero(tensor);
-      return tensor;
+      return Tensor(device_, {parameter->stored()}, DType::f32, Purpose::optimizer, Contents::zero);
     };
     Moments& moments = moments_.emplace_back();
     if (parameter->is_matrix() && options_.uses_muon && options_.uses_muon(*parameter)) {

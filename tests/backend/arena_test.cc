@@ -31,7 +31,7 @@ TEST(Arena, BlocksAreApartAlignedAndKeepTheirBytes) {
       used -= block.bytes;
     } else {
       const int64_t bytes = 1 + int64_t(random() % (random() % 8 ? 5000 : 2 << 20));
-      auto* data = static_cast<unsigned char*>(arena.take(bytes));
+      auto* data = static_cast<unsigned char*>(arena.take(bytes).data);
       ASSERT_NE(data, nullptr);
       ASSERT_EQ(reinterpret_cast<uintptr_t>(data) % 64, 0u);
       blocks.push_back({data, bytes, static_cast<unsigned char>(i)});
@@ -42,33 +42,33 @@ TEST(Arena, BlocksAreApartAlignedAndKeepTheirBytes) {
   for (const Block& block : blocks) arena.give_back(block.data, block.bytes);
   // All free parts have joined again: the whole is one block.
   const int64_t held = arena.held();
-  EXPECT_NE(arena.take(held - 64), nullptr);
+  EXPECT_NE(arena.take(held - 64).data, nullptr);
   EXPECT_EQ(arena.held(), held);
 }
 
 TEST(Arena, ALargeBlockTakesTheRoomOfFreedSmallOnes) {
   Arena arena(64 << 20, true);
   std::vector<void*> small;
-  for (int i = 0; i < 8; ++i) small.push_back(arena.take(1 << 20));
+  for (int i = 0; i < 8; ++i) small.push_back(arena.take(1 << 20).data);
   const int64_t held = arena.held();
   for (int i : {5, 2, 4, 3}) arena.give_back(small[size_t(i)], 1 << 20);
-  EXPECT_EQ(arena.take(4 << 20), small[2]);
+  EXPECT_EQ(arena.take(4 << 20).data, small[2]);
   EXPECT_EQ(arena.held(), held);
   // What is free at the end counts towards a block that needs more.
   arena.give_back(small[7], 1 << 20);
-  EXPECT_EQ(arena.take(3 << 20), small[7]);
+  EXPECT_EQ(arena.take(3 << 20).data, small[7]);
   EXPECT_EQ(arena.held(), held + (2 << 20));
 }
 
 TEST(Arena, TheSmallestSufficientPartIsTaken) {
   Arena arena(64 << 20, true);
-  void* large = arena.take(3 << 20);
+  void* large = arena.take(3 << 20).data;
   arena.take(64);
-  void* fitting = arena.take(1 << 20);
+  void* fitting = arena.take(1 << 20).data;
   arena.take(64);
   arena.give_back(large, 3 << 20);
   arena.give_back(fitting, 1 << 20);
-  EXPECT_EQ(arena.take(1 << 20), fitting);
+  EXPECT_EQ(arena.take(1 << 20).data, fitting);
 }
 
 TEST(Arena, CountingPutsBlocksWhereMemoryWould) {
@@ -83,19 +83,37 @@ TEST(Arena, CountingPutsBlocksWhereMemoryWould) {
       blocks.pop_back(), sizes.pop_back();
     } else {
       sizes.push_back(1 + int64_t(random() % 200000));
-      blocks.push_back({real.take(sizes.back()), counted.take(sizes.back())});
+      blocks.push_back({real.take(sizes.back()).data, counted.take(sizes.back()).data});
     }
     ASSERT_EQ(real.held(), counted.held());
   }
 }
 
+TEST(Arena, OnlyMemoryThatWasNeverUsedIsFresh) {
+  Arena arena(64 << 20, false);
+  const auto is_zero = [](const Arena::Block& block, int64_t bytes) {
+    const auto* data = static_cast<unsigned char*>(block.data);
+    return std::all_of(data, data + bytes, [](unsigned char c) { return c == 0; });
+  };
+  const Arena::Block first = arena.take(1 << 20), second = arena.take(1 << 20);
+  EXPECT_TRUE(first.is_fresh && second.is_fresh && is_zero(first, 1 << 20) && is_zero(second, 1 << 20));
+  std::memset(first.data, 1, 1 << 20);
+  std::memset(second.data, 1, 1 << 20);
+  arena.give_back(first.data, 1 << 20);
+  EXPECT_FALSE(arena.take(1 << 20).is_fresh);
+  arena.give_back(second.data, 1 << 20);
+  EXPECT_FALSE(arena.take(2 << 20).is_fresh);  // its first half was used
+  const Arena::Block last = arena.take(1 << 20);
+  EXPECT_TRUE(last.is_fresh && is_zero(last, 1 << 20));
+}
+
 TEST(Arena, NoRoomIsNull) {
   Arena arena(8 << 20, false);
-  void* block = arena.take(6 << 20);
+  void* block = arena.take(6 << 20).data;
   ASSERT_NE(block, nullptr);
-  EXPECT_EQ(arena.take(6 << 20), nullptr);
+  EXPECT_EQ(arena.take(6 << 20).data, nullptr);
   arena.give_back(block, 6 << 20);
-  EXPECT_NE(arena.take(6 << 20), nullptr);
+  EXPECT_NE(arena.take(6 << 20).data, nullptr);
 }
 
 }  // namespace

@@ -14,10 +14,10 @@ class GuardedDevice : public Device {
  public:
   using Device::Device;
 
-  void* allocate(int64_t bytes, Purpose purpose) override {
-    auto* block = static_cast<unsigned char*>(Device::allocate(bytes + 2 * kZone, purpose));
+  void* allocate(int64_t bytes, Purpose purpose, Contents contents) override {
+    auto* block = static_cast<unsigned char*>(Device::allocate(bytes + 2 * kZone, purpose, contents));
     std::memset(block, kGuard, size_t(kZone));
-    std::memset(block + kZone, 0xFF, size_t(bytes));
+    std::memset(block + kZone, contents == Contents::zero ? 0 : 0xFF, size_t(bytes));
     std::memset(block + kZone + bytes, kGuard, size_t(kZone));
     return block + kZone;
   }
