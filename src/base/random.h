@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 namespace fude {
 
@@ -24,11 +25,10 @@ inline std::array<uint32_t, 4> philox(uint64_t seed, uint64_t stream, uint64_t c
   return x;
 }
 
-// The normal whose distribution function has the value p = (bits + 0.5) / 2^32, to about seven digits: Wichura,
-// "Algorithm AS 241: The percentage points of the normal distribution", 1988, PPND7. For 85 of 100 draws no logarithm
-// is needed.
-inline float normal_of(uint32_t bits) {
-  const double q = (double(bits) + 0.5) * 0x1p-32 - 0.5;
+// The normal whose distribution function has the value p, 0 < p < 1, to about seven digits: Wichura, "Algorithm AS 241:
+// The percentage points of the normal distribution", 1988, PPND7.
+inline float normal_quantile(double p) {
+  const double q = p - 0.5;
   if (std::abs(q) <= 0.425) {
     const double r = 0.180625 - q * q;
     return float(q * (((59.109374720 * r + 159.29113202) * r + 50.434271938) * r + 3.3871327179) /
@@ -48,11 +48,28 @@ inline float normal_of(uint32_t bits) {
   return float(q < 0 ? -x : x);
 }
 
-// Four normals with mean 0 and variance 1: for filling large arrays.
-inline std::array<float, 4> four_normals(uint64_t seed, uint64_t stream, uint64_t counter) {
-  const auto x = philox(seed, stream, counter);
-  return {normal_of(x[0]), normal_of(x[1]), normal_of(x[2]), normal_of(x[3])};
-}
+// Normals with mean 0 and variance 1 for filling large arrays, eight a call. Each is one of the quantiles at
+// (i + 0.5) / 65536, so none is beyond ±4.33: random weights need no finer ones, and a table is several times as fast
+// as any formula. Make it once; it holds 256 KiB.
+class NormalTable {
+ public:
+  NormalTable() : quantiles_(size_t(1) << 16) {
+    for (size_t i = 0; i < quantiles_.size(); ++i) quantiles_[i] = normal_quantile((double(i) + 0.5) * 0x1p-16);
+  }
+
+  std::array<float, 8> eight(uint64_t seed, uint64_t stream, uint64_t counter) const {
+    const auto x = philox(seed, stream, counter);
+    std::array<float, 8> normals;
+    for (size_t i = 0; i < 4; ++i) {
+      normals[2 * i] = quantiles_[x[i] & 0xFFFF];
+      normals[2 * i + 1] = quantiles_[x[i] >> 16];
+    }
+    return normals;
+  }
+
+ private:
+  std::vector<float> quantiles_;
+};
 
 // A sequence of draws from one stream. Copy it to branch; read `counter` to save it.
 struct Random {

@@ -109,21 +109,23 @@ void Transformer::initialise(uint64_t seed) {
       if (p == &block->out.weight || p == &block->down.weight) return true;
     return false;
   };
+  const NormalTable normals;
   uint64_t stream = 0;
   for (Parameter* p : parameters()) {
     const bool is_bias = p->name().ends_with("bias");
     const float deviation = float(is_output(p) ? 0.02 * out_scale : 0.02);
-    const int64_t cols = p->cols(), draws = (cols + 3) / 4;
+    const int64_t cols = p->cols(), draws = (cols + 7) / 8;
     ++stream;
-    device_.threads().parallel_for(p->rows(), 16, [&](int64_t begin, int64_t end) {
-      std::vector<float> row(size_t(cols), is_bias ? 0.0f : 1.0f);
-      for (int64_t r = begin; r < end; ++r) {
-        for (int64_t c = 0; p->is_matrix() && c < cols; c += 4) {
-          const auto normals = four_normals(seed, stream, uint64_t(r * draws + c / 4));
-          for (int64_t i = c; i < std::min(cols, c + 4); ++i) row[size_t(i)] = normals[size_t(i - c)] * deviation;
+    device_.threads().parallel_for(p->rows(), kPanel, [&](int64_t begin, int64_t end) {
+      std::vector<float> rows(size_t((end - begin) * cols), is_bias ? 0.0f : 1.0f);
+      for (int64_t r = begin; p->is_matrix() && r < end; ++r) {
+        float* row = rows.data() + (r - begin) * cols;
+        for (int64_t c = 0; c < cols; c += 8) {
+          const auto eight = normals.eight(seed, stream, uint64_t(r * draws + c / 8));
+          for (int64_t i = c; i < std::min(cols, c + 8); ++i) row[i] = eight[size_t(i - c)] * deviation;
         }
-        p->set_rows(r, 1, row.data());
       }
+      p->set_rows(begin, end - begin, rows.data());
     });
   }
 }

@@ -28,13 +28,20 @@ void Parameter::set_rows(int64_t begin, int64_t count, const float* row_major) {
   if (packed_.raw() == nullptr) return;
   float* values = values_.is_empty() ? nullptr : values_.data<float>();
   BFloat16* pairs = compute() == DType::bf16 ? packed_.data<BFloat16>() : nullptr;
-  for (int64_t row = 0; row < count; ++row)
+  // Rows of one panel together: its lines of memory are then written once, not once a row.
+  const int64_t together = is_matrix() ? kPanel : 1;
+  for (int64_t first = 0, next = 0; first < count; first = next) {
+    next = std::min(count, first + together - (begin + first) % together);
     for (int64_t col = 0; col < cols_; ++col) {
-      const int64_t at = position(begin + row, col);
-      const float value = row_major[row * cols_ + col];
-      if (values != nullptr) values[at] = value;
-      if (pairs != nullptr) pairs[paired_position(at)] = BFloat16(value);
+      const int64_t at = position(begin + first, col);
+      const float* from = row_major + first * cols_ + col;
+      for (int64_t i = 0; i < next - first; ++i) {
+        const float value = from[i * cols_];
+        if (values != nullptr) values[at + i] = value;
+        if (pairs != nullptr) pairs[paired_position(at + i)] = BFloat16(value);
+      }
     }
+  }
 }
 
 void Parameter::get_rows(int64_t begin, int64_t count, float* row_major) const {
