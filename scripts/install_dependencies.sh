@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Fude is built with, from Debian's packages: scripts/install_dependencies.sh [--test] [--ci]
 #
-#   --test  also Python, for the include check
+#   --test  also what the tests of the command line use: Python, zstd
 #   --ci    also clang, clang-format and the fuzzing run-time
 #
 # Says what it will install before it does, and installs only what is missing. docs/dependencies.md says what each is for.
@@ -11,8 +11,8 @@ packages=(g++ cmake ninja-build pkg-config libfmt-dev nlohmann-json3-dev libxxha
           zlib1g-dev libzstd-dev liblzma-dev libcli11-dev libtomlplusplus-dev libgtest-dev)
 for argument in "$@"; do
   case $argument in
-    --test) packages+=(python3) ;;
-    --ci) packages+=(python3 clang clang-format libclang-rt-14-dev) ;;
+    --test) packages+=(python3 zstd) ;;
+    --ci) packages+=(python3 zstd clang clang-format libclang-rt-14-dev) ;;
     *) echo "usage: $0 [--test] [--ci]" >&2; exit 2 ;;
   esac
 done
