@@ -22,6 +22,7 @@ function(add_unit unit)
 @includes@#include "backend/cpu/tier_end.h"
 ]] @ONLY)
     target_sources(fude_ops PRIVATE ${file})
+    set_source_files_properties(${file} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
     if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # g++ 12 sees its own AVX-512 intrinsics that way (GCC bug 105593)
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS -Wno-maybe-uninitialized)
     endif()

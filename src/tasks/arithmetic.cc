@@ -10,7 +10,7 @@ namespace fude {
 namespace {
 
 constexpr int kLeast = 10, kMost = 99;
-constexpr uint64_t kHashStream = 0x6172697468000000, kOrderStream = 0x6172697468000001;
+constexpr uint64_t kHashStream = 0x6172697468000000, kProblemStream = 0x6172697468000001;
 
 struct Thing {
   std::string_view english, japanese, counter;
@@ -130,7 +130,7 @@ Arithmetic::Arithmetic(uint64_t seed) : seed_(seed) {
       if (held_out(Sum{left, '+', right})) all.push_back({left, '+', right});
       if (left >= right && held_out(Sum{left, '-', right})) all.push_back({left, '-', right});
     }
-  Random random{seed, kOrderStream};
+  Random random{seed, kProblemStream};
   for (int index : shuffled(int(all.size()), random)) held_out_.push_back(all[size_t(index)]);
 }
 
@@ -161,7 +161,7 @@ Example Arithmetic::practice(Random& random, Language language) const {
 Example Arithmetic::held_out(int64_t index) const {
   require(index >= 0 && index < held_out_count(), "[arithmetic] expected a held-out index below {}, got {}",
           held_out_count(), index);
-  const uint64_t variant = Random{seed_, kOrderStream, uint64_t(index) + (uint64_t(1) << 32)}.bits() >> 1;
+  const uint64_t variant = Random{seed_, kProblemStream, uint64_t(index) + (uint64_t(1) << 32)}.bits() >> 1;
   return arithmetic_example(held_out_[size_t(index)], index % 2 == 0 ? Language::english : Language::japanese, variant);
 }
 

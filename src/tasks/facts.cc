@@ -5,12 +5,12 @@
 
 namespace fude {
 namespace {
-constexpr uint64_t kOrderStream = 0x6661637473000000;
+constexpr uint64_t kFactStream = 0x6661637473000000;
 constexpr int64_t kPhrasings = 4;  // of each question, in each language
 }  // namespace
 
 Facts::Facts(const World& world, uint64_t seed) : world_(world) {
-  Random random{seed, kOrderStream};
+  Random random{seed, kFactStream};
   for (int index : shuffled(int(people().size()) * kAttributes, random)) {
     const Pair pair{index / kAttributes, Attribute(index % kAttributes)};
     if (world_.held_out(pair.person, pair.attribute)) held_out_.push_back(pair);

@@ -18,7 +18,7 @@ static_assert(std::endian::native == std::endian::little, "the file is written a
 
 constexpr std::string_view kMagic = "FUDESTAT";
 constexpr uint32_t kVersion = 1;
-constexpr uint64_t kPrefix = 24, kAlign = 64, kChecksum = 16;
+constexpr uint64_t kPrefixBytes = 24, kAlign = 64, kChecksum = 16;
 constexpr uint64_t kLargestHeader = uint64_t(64) << 20;
 
 uint64_t aligned(uint64_t x) { return (x + kAlign - 1) / kAlign * kAlign; }
@@ -42,7 +42,7 @@ std::string_view chars(const void* data, uint64_t size) { return {static_cast<co
 
 CheckpointContents parse_checkpoint(std::span<const std::byte> bytes, std::string_view where, bool verify_checksum) {
   const uint64_t size = bytes.size();
-  require(size >= aligned(kPrefix) + kChecksum, "[{}] not a checkpoint, or cut short: only {} bytes", where, size);
+  require(size >= aligned(kPrefixBytes) + kChecksum, "[{}] not a checkpoint, or cut short: only {} bytes", where, size);
   require(chars(bytes.data(), kMagic.size()) == kMagic, "[{}] not a checkpoint: it does not begin with {}", where,
           kMagic);
   const uint32_t version = load<uint32_t>(bytes, 8);
@@ -50,7 +50,7 @@ CheckpointContents parse_checkpoint(std::span<const std::byte> bytes, std::strin
   require(load<uint32_t>(bytes, 12) == 0, "[{}] the checkpoint is damaged: reserved bytes are set", where);
   const uint64_t header_size = load<uint64_t>(bytes, 16);
   // Both operands are small here, so nothing overflows.
-  require(header_size <= kLargestHeader && aligned(kPrefix + header_size) <= size - kChecksum,
+  require(header_size <= kLargestHeader && aligned(kPrefixBytes + header_size) <= size - kChecksum,
           "[{}] the checkpoint is cut short or damaged: a header of {} bytes in a file of {}", where, header_size,
           size);
   if (verify_checksum) {
@@ -60,11 +60,11 @@ CheckpointContents parse_checkpoint(std::span<const std::byte> bytes, std::strin
             "[{}] the checkpoint is cut short or damaged: the checksum differs; use an older checkpoint", where);
   }
 
-  const Json header = parse_json(chars(bytes.data() + kPrefix, header_size), where, {.bytes = kLargestHeader});
+  const Json header = parse_json(chars(bytes.data() + kPrefixBytes, header_size), where, {.bytes = kLargestHeader});
   require(header.is_object() && header.contains("tensors") && header["tensors"].is_array() && header.contains("user"),
           "[{}] expected a checkpoint header with tensors and user", where);
   CheckpointContents contents;
-  const uint64_t data_at = aligned(kPrefix + header_size);
+  const uint64_t data_at = aligned(kPrefixBytes + header_size);
   const uint64_t data_size = size - kChecksum - data_at;
   std::set<std::string> names;
   uint64_t end = 0;  // of the tensors so far, aligned, never beyond data_size

@@ -7,16 +7,16 @@
 namespace fude {
 namespace {
 
-using Document = std::vector<int32_t>;  // with its end mark
+using Tokens = std::vector<int32_t>;  // with its end mark
 
-DocumentTokens tokens_of(const std::vector<Document>& documents) {
+DocumentTokens tokens_of(const std::vector<Tokens>& documents) {
   return {[&](int32_t, int64_t d) { return int64_t(documents[size_t(d)].size()); },
           [&](int32_t, int64_t d, int64_t begin, int64_t end, int32_t* out) {
             std::copy(documents[size_t(d)].begin() + begin, documents[size_t(d)].begin() + end, out);
           }};
 }
 
-std::vector<PackedRow> pack(const std::vector<Document>& documents, const PackingOptions& options) {
+std::vector<PackedRow> pack(const std::vector<Tokens>& documents, const PackingOptions& options) {
   Packer packer(options);
   std::vector<PackedRow> rows;
   for (size_t d = 0; d < documents.size(); ++d)
@@ -29,10 +29,10 @@ std::vector<PackedRow> pack(const std::vector<Document>& documents, const Packin
   return rows;
 }
 
-std::vector<Document> random_documents(Random& random) {
-  std::vector<Document> documents(1 + random.below(40));
+std::vector<Tokens> random_documents(Random& random) {
+  std::vector<Tokens> documents(1 + random.below(40));
   int32_t token = 0;  // all different, so that a token tells where it came from
-  for (Document& document : documents) {
+  for (Tokens& document : documents) {
     document.resize(1 + random.below(random.below(2) ? 8 : 60));
     for (int32_t& t : document) t = token++;
   }
@@ -46,7 +46,7 @@ TEST(Packing, FirstFitKeepsEveryTokenAndTarget) {
     const PackingOptions options{.row_tokens = 1 + int64_t(random.below(32)), .open_rows = 1 + int(random.below(6))};
     const auto rows = pack(documents, options);
     std::map<int32_t, int32_t> next_of;  // the reference: what follows each token in its document
-    for (const Document& document : documents)
+    for (const Tokens& document : documents)
       for (size_t i = 0; i < document.size(); ++i)
         next_of[document[i]] = i + 1 < document.size() ? document[i + 1] : -1;
 
@@ -125,8 +125,8 @@ TEST(Packing, ConcatIsTheDocumentsCutEveryTTokens) {
   for (int round = 0; round < 500; ++round) {
     const auto documents = random_documents(random);
     const PackingOptions options{.row_tokens = 1 + int64_t(random.below(32)), .concat = true};
-    Document stream;
-    for (const Document& document : documents) stream.insert(stream.end(), document.begin(), document.end());
+    Tokens stream;
+    for (const Tokens& document : documents) stream.insert(stream.end(), document.begin(), document.end());
     const auto rows = pack(documents, options);
     const TokenBlock block = make_block(rows, options, tokens_of(documents), {});
     ASSERT_EQ(block.tokens_N, stream);
@@ -140,7 +140,7 @@ TEST(Packing, ConcatIsTheDocumentsCutEveryTTokens) {
 }
 
 TEST(Packing, CountsTheBytesOfTargetsExactly) {
-  const std::vector<Document> documents = {{1, 2, 3, 0}, {2, 2, 0}};
+  const std::vector<Tokens> documents = {{1, 2, 3, 0}, {2, 2, 0}};
   const PackingOptions options{.row_tokens = 3};
   const std::vector<uint16_t> lengths = {0, 10, 100, 1000};
   const auto rows = pack(documents, options);

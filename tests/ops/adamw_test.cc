@@ -6,8 +6,6 @@
 namespace fude {
 namespace {
 
-constexpr double kUnit = 0x1p-24;
-
 struct State {
   std::vector<float> values, mean, variance;
 };

@@ -9,8 +9,6 @@
 namespace fude {
 namespace {
 
-constexpr double kUnit = 0x1p-24, kStep = 1e-30;
-
 struct Result {
   std::vector<float> loss, dx, dweight, stored;
 };

@@ -6,11 +6,12 @@
 namespace fude {
 namespace {
 
-constexpr double kEps = 1e-5;
+constexpr double kNormEpsilon = 1e-5;
 
 // Parameters: weight, and the bias that makes it LayerNorm.
 Tensor norm(const Pass& pass, Residual& x, const std::vector<Parameter>& p) {
-  return p.size() > 1 ? layer_norm(pass, x, p[0], p[1], float(kEps)) : rms_norm(pass, x, p[0], float(kEps));
+  return p.size() > 1 ? layer_norm(pass, x, p[0], p[1], float(kNormEpsilon))
+                      : rms_norm(pass, x, p[0], float(kNormEpsilon));
 }
 
 Array norm_reference(const Array& x, const std::vector<Array>& p) {
@@ -22,7 +23,7 @@ Array norm_reference(const Array& x, const std::vector<Array>& p) {
     if (p.size() > 1)
       for (size_t c = 0; c < cols; ++c) mean += from[c] / double(cols);
     for (size_t c = 0; c < cols; ++c) squares += (from[c] - mean) * (from[c] - mean);
-    const Complex root = std::sqrt(squares / double(cols) + double(float(kEps)));
+    const Complex root = std::sqrt(squares / double(cols) + double(float(kNormEpsilon)));
     for (size_t c = 0; c < cols; ++c)
       y[n * cols + c] = (from[c] - mean) / root * p[0][c] + (p.size() > 1 ? p[1][c] : 0.0);
   }

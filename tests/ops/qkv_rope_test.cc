@@ -7,7 +7,7 @@
 namespace fude {
 namespace {
 
-constexpr float kEps = 1e-6f;
+constexpr float kQkNormEpsilon = 1e-6f;
 
 OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool with_norm, bool with_rotation) {
   OpCase op{.name = fmt::format("qkv_rope {} rows, {}/{} heads of {}, norm {}, rotation {}", rows, heads, kv_heads, d,
@@ -22,8 +22,8 @@ OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool w
     std::vector<int32_t> chosen;
     for (int64_t row : which) chosen.push_back(positions[size_t(row)]);
     const Qkv all = qkv_rope(pass, x[0],
-                             {heads, kv_heads, d, with_norm ? &p[0] : nullptr, with_norm ? &p[1] : nullptr, kEps,
-                              with_rotation ? rotation.get() : nullptr},
+                             {heads, kv_heads, d, with_norm ? &p[0] : nullptr, with_norm ? &p[1] : nullptr,
+                              kQkNormEpsilon, with_rotation ? rotation.get() : nullptr},
                              chosen);
     return std::vector<Tensor>{all.q_NHD, all.k_NGD, all.v_NGD};
   };
@@ -37,7 +37,7 @@ OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool w
         if (with_norm && kind < 2) {
           Complex squares = 0;
           for (Complex v : from) squares += v * v;
-          const Complex root = std::sqrt(squares / double(d) + double(kEps));
+          const Complex root = std::sqrt(squares / double(d) + double(kQkNormEpsilon));
           for (int64_t i = 0; i < d; ++i) from[size_t(i)] *= p[kind][size_t(i)] / root;
         }
         Array to = from;

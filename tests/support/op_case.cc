@@ -15,8 +15,6 @@
 namespace fude {
 namespace {
 
-constexpr double kUnit = 0x1p-24, kStep = 1e-30;
-
 struct Data {
   std::vector<std::vector<float>> inputs, parameters, cotangents;
 };

@@ -27,6 +27,9 @@ namespace fude {
 using Complex = std::complex<double>;
 using Array = std::vector<Complex>;  // row-major
 
+inline constexpr double kUnit = 0x1p-24;  // unit roundoff of f32
+inline constexpr double kStep = 1e-30;    // h of the complex step
+
 struct ParameterShape {
   Parameter::Layout layout;
   int64_t rows, cols;
