@@ -14,7 +14,7 @@ namespace fude {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char* kCheckpointPrefix = "checkpoint-";
+constexpr std::string_view kCheckpointPrefix = "checkpoint-";
 
 // Steps of the whole checkpoints in a folder, ascending.
 std::vector<int64_t> checkpoints_in(const std::string& folder) {
@@ -22,8 +22,7 @@ std::vector<int64_t> checkpoints_in(const std::string& folder) {
   if (!fs::is_directory(folder)) return steps;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    const std::string digits =
-        name.starts_with(kCheckpointPrefix) ? name.substr(std::string(kCheckpointPrefix).size()) : "";
+    const std::string digits = name.starts_with(kCheckpointPrefix) ? name.substr(kCheckpointPrefix.size()) : "";
     if (digits.empty() || digits.size() > 12 || digits.find_first_not_of("0123456789") != std::string::npos) continue;
     steps.push_back(std::stoll(digits));
   }
