@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "tests/reference/random_text.h"
 #include "tests/reference/text_reference.h"
+#include "tests/support/growth.h"
 
 namespace fude {
 namespace {
@@ -94,23 +95,24 @@ TEST(Pretokenize, BadPatternsAreErrors) {
 
 TEST(Pretokenize, CatastrophicPatternIsAnErrorSoon) {
   const auto splitter = make_regex_splitter("(a+)+[^a]{2}");
-  const double start = now_seconds();
+  const double start = now_seconds();  // it would take longer than the universe has
   EXPECT_THROW(pieces_of(*splitter, std::string(5000, 'a') + "b"), Error);
-  EXPECT_LT(now_seconds() - start, 5);
+  EXPECT_LT(now_seconds() - start, 60);
 }
 
 TEST(Pretokenize, LongRunsAreLinear) {
-  const double start = now_seconds();
   for (const char* name : {"gpt2", "cl100k", "llama3", "qwen2", "o200k"})
     for (const std::string unit : {"a", "A", " ", "\n", "1", "!", "\xE6\xBC\xA2", "\xCC\x81", "A\xCC\x81",
                                    "\xE6\xBC\xA2"
                                    "A",
                                    " \n", "'", "\xFF"}) {
-      std::string text;
-      while (text.size() < 300000) text += unit;
-      EXPECT_EQ(known(name, text + "x").empty(), false);
+      const double growth = growth_over_eightfold(20000, [&](size_t size) {
+        std::string text;
+        while (text.size() < size) text += unit;
+        EXPECT_FALSE(known(name, text + "x").empty());
+      });
+      EXPECT_LT(growth, 24) << name << " of " << unit;
     }
-  EXPECT_LT(now_seconds() - start, 10);
 }
 
 TEST(Pretokenize, StepsFollowEachOther) {
