@@ -138,15 +138,19 @@ TrainerOptions trainer_options(const TrainSettings& s) {
 }
 
 // What the device will hold, and what the program holds already.
-void print_plan(const Device::Usage& plan) {
+// `waiting_rows`: of the loader. Besides the plan the program itself grows by them, by their copy and text while a
+// checkpoint is written, and by what writing takes anyway.
+void print_plan(const MemoryPlan& plan, int64_t waiting_rows) {
   std::string parts;
   for (int i = 0; i < kPurposes; ++i)
-    if (plan.at_peak[size_t(i)] > 0)
+    if (plan.device.at_peak[size_t(i)] > 0)
       parts += fmt::format("{}{} {:.1f}", parts.empty() ? "" : ", ", name_of(Purpose(i)),
-                           mebibytes(plan.at_peak[size_t(i)]));
-  const int64_t program = own_memory();
-  std::fprintf(stderr, "memory plan: %.1f MiB (%s, gaps %.1f, program %.1f)\n", mebibytes(plan.held + program),
-               parts.c_str(), mebibytes(plan.held - plan.peak), mebibytes(program));
+                           mebibytes(plan.device.at_peak[size_t(i)]));
+  return_unused_memory();
+  const int64_t program = own_memory() + (1 << 19) + 600 * waiting_rows;
+  std::fprintf(stderr, "memory plan: %.1f MiB (%s, gaps %.1f, kernels %.1f, program %.1f)\n",
+               mebibytes(plan.total() + program), parts.c_str(), mebibytes(plan.device.held - plan.device.peak),
+               mebibytes(plan.kernels), mebibytes(program));
 }
 
 // "AMD EPYC, Linux x86_64, 2 threads, tier avx2"
@@ -167,10 +171,10 @@ std::string machine_line(Device& device, const Kernels& kernels) {
 // A few tokens of what the model says now.
 std::string sample_text(const Transformer& model, const Kernels& kernels, const Tokenizer& tokenizer,
                         const std::string& prompt) {
-  Generator generator(model, kernels);
   const std::vector<TokenId> tokens = tokenizer.encode(prompt, SpecialTokens::recognised);
-  if (tokens.empty() || int64_t(tokens.size()) + 1 >= generator.context()) return "";
+  if (tokens.empty() || int64_t(tokens.size()) + 1 >= model.config().context) return "";
   GenerationOptions options{.sampling = {.temperature = 0.7, .top_k = 50}, .max_tokens = 48, .stop_tokens = {}};
+  Generator generator(model, kernels, std::min(model.config().context, int64_t(tokens.size()) + options.max_tokens));
   options.stop_tokens.push_back(*tokenizer.find_special(kEndOfText));
   return answer(generator, tokenizer, tokens, options).text;
 }
@@ -267,13 +271,13 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   options.on_save = [&](const std::string& folder) {
     save_tokenizer(folder, tokenizer.data(), kEndOfText, chat_template());
   };
-  const Device::Usage plan = plan_training_memory(shape, options, s.row_tokens, s.compute);
-  print_plan(plan);
+  const MemoryPlan plan = plan_training_memory(shape, options, s.row_tokens, kernels, s.compute);
+  print_plan(plan, loader.waiting_rows());
 
   std::optional<MachineLimit> limit;
   if (s.export_to.empty()) limit = limit_of_machine(common, kernels, s.compute);
   Device device(common.threads);
-  device.require_room(plan.held, "training");
+  device.require_room(plan.total(), "training");
   const auto model = s.model.empty() ? std::make_unique<Transformer>(device, shape, Precision{s.compute})
                                      : load_model(device, s.model, {s.compute});
   if (s.model.empty()) model->initialise(common.seed);

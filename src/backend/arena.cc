@@ -60,6 +60,8 @@ Arena::~Arena() {
   ::munmap(base_, size_t(reserved_));
 }
 
+int64_t Arena::held() const { return rounded(top_, kHugePage); }
+
 bool Arena::grow_to(int64_t end) {
   if (end <= usable_) return true;
   const int64_t wanted = std::min(reserved_, rounded(end, kGrowth));

@@ -27,8 +27,8 @@ class Arena {
   // Gives back a block of so many bytes.
   void give_back(void* block, int64_t bytes);
 
-  // The largest end of a block so far: bytes taken from the system, but for the rest of a page.
-  int64_t held() const { return top_; }
+  // Bytes taken from the system: the largest end of a block so far, in whole huge pages.
+  int64_t held() const;
 
  private:
   bool grow_to(int64_t end);

@@ -26,7 +26,8 @@ Device::Device(int thread_count, bool only_counts)
     : only_counts_(only_counts),
       room_(usable_memory()),
       threads_(std::make_unique<Threads>(only_counts ? 1 : thread_count)),
-      arena_(room_, only_counts) {}
+      lasting_(room_, only_counts),
+      passing_(room_, only_counts) {}
 
 Device::~Device() = default;
 
@@ -39,11 +40,11 @@ void* Device::allocate(int64_t bytes, Purpose purpose, Contents contents) {
   require(bytes >= 0 && bytes < (int64_t(1) << 46), "[device] cannot allocate {} bytes", bytes);
   if (bytes == 0) return nullptr;
   require_room(bytes, name_of(purpose));
-  const auto [block, is_fresh] = arena_.take(bytes);
+  const auto [block, is_fresh] = arena_of(purpose).take(bytes);
   if (block == nullptr) throw out_of_memory(bytes, name_of(purpose), usage_.total);
   usage_.now[int(purpose)] += bytes;
   usage_.total += bytes;
-  usage_.held = arena_.held();
+  usage_.held = lasting_.held() + passing_.held();
   if (usage_.total > usage_.peak) usage_.peak = usage_.total, usage_.at_peak = usage_.now;
   if (contents == Contents::zero && !is_fresh && !only_counts_) std::memset(block, 0, size_t(bytes));
   return block;
@@ -53,7 +54,7 @@ void Device::release(void* block, int64_t bytes, Purpose purpose) {
   if (block == nullptr) return;
   usage_.now[int(purpose)] -= bytes;
   usage_.total -= bytes;
-  arena_.give_back(block, bytes);
+  arena_of(purpose).give_back(block, bytes);
 }
 
 }  // namespace fude

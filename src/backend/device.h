@@ -49,10 +49,14 @@ class Device {
   Threads& threads() { return *threads_; }
 
  private:
+  Arena& arena_of(Purpose purpose) { return purpose < Purpose::activations ? lasting_ : passing_; }
+
   bool only_counts_;
   int64_t room_;
   std::unique_ptr<Threads> threads_;
-  Arena arena_;
+  // What ends with a step lies apart from what stays. Beside each other, a step shorter than the one before (more
+  // padding) left holes that the next could not use, and the arena grew past its plan.
+  Arena lasting_, passing_;
   Usage usage_;
 };
 

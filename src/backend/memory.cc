@@ -2,6 +2,9 @@
 
 #include <sys/resource.h>
 #include <unistd.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <fstream>
@@ -72,6 +75,12 @@ int64_t usable_memory() {
   const int64_t kilobytes = number_after("/proc/meminfo", "MemAvailable:") + number_after("/proc/meminfo", "SwapFree:");
   const int64_t system = kilobytes > 0 ? kilobytes << 10 : kUnlimited;
   return std::min({system, room_of_group(), room_of_addresses()});
+}
+
+void return_unused_memory() {
+#if defined(__GLIBC__)
+  ::malloc_trim(0);
+#endif
 }
 
 int64_t own_memory() { return number_after("/proc/self/status", "RssAnon:") << 10; }

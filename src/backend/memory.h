@@ -13,4 +13,7 @@ int64_t usable_memory();
 // Bytes of this process's own pages in memory, mapped files not counted; 0 where the system does not tell.
 int64_t own_memory();
 
+// Gives the system back what free() has kept for later, where the C library can.
+void return_unused_memory();
+
 }  // namespace fude

@@ -2,31 +2,70 @@
 // demand, so that hot code neither allocates nor passes buffers around.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
 
 namespace fude {
 
-enum class ScratchUse { rows, lanes, results, kUses };
+enum class ScratchUse { rows, lanes, results };
+inline constexpr size_t kScratchUses = 3;
+
+// Floats by use, as a kernel asks for them and as they are kept.
+struct ScratchSizes {
+  std::array<int64_t, kScratchUses> counts{};
+
+  void ask(ScratchUse use, int64_t count) {
+    int64_t& kept = counts[size_t(use)];
+    kept = std::max(kept, (count + 4095) / 4096 * 4096);
+  }
+  void ask(const ScratchSizes& other) {
+    for (size_t use = 0; use < kScratchUses; ++use) ask(ScratchUse(use), other.counts[use]);
+  }
+  int64_t bytes() const {
+    int64_t total = 0;
+    for (const int64_t count : counts) total += count * int64_t(sizeof(float));
+    return total;
+  }
+};
+
+class Scratch {
+ public:
+  Scratch() = default;
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    for (float* data : data_) std::free(data);
+  }
+
+  float* get(ScratchUse use, int64_t count) {
+    float*& data = data_[size_t(use)];
+    int64_t& kept = sizes_.counts[size_t(use)];
+    if (kept < count) {
+      std::free(data);
+      kept = 0;
+      sizes_.ask(use, count);
+      data = static_cast<float*>(std::aligned_alloc(4096, size_t(kept) * sizeof(float)));
+      if (data == nullptr) kept = 0, throw std::bad_alloc();
+    }
+    return data;
+  }
+  const ScratchSizes& sizes() const { return sizes_; }
+
+ private:
+  std::array<float*, kScratchUses> data_{};
+  ScratchSizes sizes_;
+};
+
+inline Scratch& scratch_of_thread() {
+  static thread_local Scratch buffers;
+  return buffers;
+}
 
 // At least `count` floats, aligned to 64 bytes, contents undefined; valid until the thread asks again for the
 // same use.
-inline float* scratch(ScratchUse use, int64_t count) {
-  struct Buffer {
-    float* data = nullptr;
-    int64_t size = 0;
-    ~Buffer() { std::free(data); }
-  };
-  static thread_local Buffer buffers[int(ScratchUse::kUses)];
-  Buffer& buffer = buffers[int(use)];
-  if (buffer.size < count) {
-    std::free(buffer.data);
-    buffer.size = (count + 4095) / 4096 * 4096;
-    buffer.data = static_cast<float*>(std::aligned_alloc(4096, size_t(buffer.size) * sizeof(float)));
-    if (buffer.data == nullptr) buffer.size = 0, throw std::bad_alloc();
-  }
-  return buffer.data;
-}
+inline float* scratch(ScratchUse use, int64_t count) { return scratch_of_thread().get(use, count); }
 
 }  // namespace fude

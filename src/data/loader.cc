@@ -1,6 +1,9 @@
 #include "data/loader.h"
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <limits>
 #include <utility>
 
 #include "base/error.h"
@@ -36,43 +39,63 @@ Piece cut(Piece& rest, int64_t row_tokens) {
   return piece;
 }
 
-Json piece_to_json(const Piece& piece) { return {piece.source, piece.document, piece.begin, piece.end}; }
-
-Piece piece_from_json(const Json& json, std::string_view where) {
-  require(json.is_array() && json.size() == 4, "[{}] expected a piece of four integers", where);
-  for (const Json& value : json)
-    require(value.is_number_integer() && value >= 0 && value <= INT64_MAX, "[{}] expected a piece of four integers",
-            where);
-  require(json[0] <= INT32_MAX, "[{}] expected the number of a source, got {}", where, json[0].dump());
-  return {json[0].get<int32_t>(), json[1].get<int64_t>(), json[2].get<int64_t>(), json[3].get<int64_t>()};
+// Rows as one text: as lists of lists in JSON, thousands of pieces would take megabytes of memory while they are saved.
+// A piece: "source document begin end ". A row: its number of pieces, whether one follows (0 or 1), and these.
+void put_piece(const Piece& piece, std::string& text) {
+  fmt::format_to(std::back_inserter(text), "{} {} {} {} ", piece.source, piece.document, piece.begin, piece.end);
 }
 
-Json rows_to_json(const std::vector<PackedRow>& rows) {
-  Json json = Json::array();
+std::string text_of(const std::vector<PackedRow>& rows) {
+  std::string text;
   for (const PackedRow& row : rows) {
-    Json& entry = json.emplace_back(Json{{"pieces", Json::array()}});
-    for (const Piece& piece : row.pieces) entry["pieces"].push_back(piece_to_json(piece));
-    if (row.following) entry["following"] = piece_to_json(*row.following);
+    fmt::format_to(std::back_inserter(text), "{} {} ", row.pieces.size(), int(row.following.has_value()));
+    for (const Piece& piece : row.pieces) put_piece(piece, text);
+    if (row.following) put_piece(*row.following, text);
   }
-  return json;
+  return text;
 }
 
-const Json& array_at(const Json& json, const char* key, std::string_view where) {
-  const auto found = json.find(key);
-  require(found != json.end() && found->is_array(), "[{}] expected a list at '{}'", where, key);
-  return *found;
-}
+class RowReader {
+ public:
+  RowReader(std::string_view text, std::string_view where) : text_(text), where_(where) {}
 
-std::vector<PackedRow> rows_from_json(const Json& json, std::string_view where) {
-  std::vector<PackedRow> rows;
-  for (const Json& entry : json) {
-    PackedRow& row = rows.emplace_back();
-    for (const Json& piece : array_at(entry, "pieces", where)) row.pieces.push_back(piece_from_json(piece, where));
-    if (const auto following = entry.find("following"); following != entry.end())
-      row.following = piece_from_json(*following, where);
+  Piece last_piece() {
+    const Piece last = piece();
+    require(text_.empty(), "[{}] expected one piece, more follows: '{}'", where_, text_.substr(0, 20));
+    return last;
   }
-  return rows;
-}
+
+  std::vector<PackedRow> rows() {
+    std::vector<PackedRow> rows;
+    while (!text_.empty()) {
+      PackedRow& row = rows.emplace_back();
+      const int64_t pieces = number();
+      const bool is_followed = number(1) == 1;
+      for (int64_t i = 0; i < pieces; ++i) row.pieces.push_back(piece());
+      if (is_followed) row.following = piece();
+    }
+    return rows;
+  }
+
+ private:
+  Piece piece() {
+    Piece piece;
+    piece.source = int32_t(number(std::numeric_limits<int32_t>::max()));
+    piece.document = number(), piece.begin = number(), piece.end = number();
+    return piece;
+  }
+
+  int64_t number(int64_t most = std::numeric_limits<int64_t>::max()) {
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
+    require(error == std::errc() && end != text_.data() + text_.size() && *end == ' ' && value >= 0 && value <= most,
+            "[{}] expected a number from 0 to {} in the list of rows, got '{}'", where_, most, text_.substr(0, 20));
+    text_.remove_prefix(size_t(end - text_.data()) + 1);
+    return value;
+  }
+
+  std::string_view text_, where_;
+};
 
 // A pool that held more than an epoch would give some rows twice before it gives others once.
 size_t pool_size(const Mixture& mixture, const LoaderOptions& options) {
@@ -85,12 +108,14 @@ size_t pool_size(const Mixture& mixture, const LoaderOptions& options) {
 }  // namespace
 
 Json LoaderState::to_json() const {
+  std::string text_of_pending;
+  put_piece(pending, text_of_pending);
   Json json = {
       {"identity", identity},
       {"sources", Json::array()},
-      {"pending", piece_to_json(pending)},
-      {"open_rows", rows_to_json(open_rows)},
-      {"waiting_rows", rows_to_json(waiting_rows)},
+      {"pending", std::move(text_of_pending)},
+      {"open_rows", text_of(open_rows)},
+      {"waiting_rows", text_of(waiting_rows)},
       {"totals",
        {{"rows", totals.rows}, {"tokens", totals.tokens}, {"targets", totals.targets}, {"padding", totals.padding}}}};
   for (const SourcePosition& at : sources)
@@ -101,11 +126,13 @@ Json LoaderState::to_json() const {
 LoaderState LoaderState::from_json(const Json& json, std::string_view where) {
   LoaderState state;
   state.identity = json_string(json, "identity", where);
-  for (const Json& at : array_at(json, "sources", where))
+  const auto sources = json.find("sources");
+  require(sources != json.end() && sources->is_array(), "[{}] expected a list at 'sources'", where);
+  for (const Json& at : *sources)
     state.sources.push_back({json_integer(at, "documents", where), json_integer(at, "tokens", where)});
-  state.pending = piece_from_json(array_at(json, "pending", where), where);
-  state.open_rows = rows_from_json(array_at(json, "open_rows", where), where);
-  state.waiting_rows = rows_from_json(array_at(json, "waiting_rows", where), where);
+  state.pending = RowReader(json_string(json, "pending", where), where).last_piece();
+  state.open_rows = RowReader(json_string(json, "open_rows", where), where).rows();
+  state.waiting_rows = RowReader(json_string(json, "waiting_rows", where), where).rows();
   const auto totals = json.find("totals");
   require(totals != json.end(), "[{}] expected the key 'totals', it is missing", where);
   state.totals = {json_integer(*totals, "rows", where), json_integer(*totals, "tokens", where),

@@ -50,6 +50,8 @@ class Loader {
   // Error if the state was saved by a loader of other sets, weights, seed or packing.
   void restore(const LoaderState& state);
   const LoaderTotals& totals() const { return totals_; }
+  // Rows that wait to be drawn from.
+  int64_t waiting_rows() const { return int64_t(pool_size_); }
   // How many times each set has been read, as a fraction of its documents.
   std::vector<double> epochs() const;
 

@@ -105,7 +105,7 @@ std::vector<float> transposed(const std::vector<float>& x, int64_t rows, int64_t
 void put_segment(const Parameter& parameter, int64_t row, const Segment& segment, const SafetensorsOutput::Put& put) {
   const int64_t cols = parameter.cols();
   const bool is_transposed = parameter.is_matrix() && segment.transposed_in_file;
-  const int64_t at_once = is_transposed ? segment.rows : std::max<int64_t>(1, (int64_t(1) << 18) / cols);
+  const int64_t at_once = is_transposed ? segment.rows : std::max<int64_t>(1, (int64_t(1) << 15) / cols);
   for (int64_t done = 0; done < segment.rows; done += at_once) {
     const int64_t rows = std::min(at_once, segment.rows - done);
     std::vector<float> values(size_t(rows * cols));

@@ -4,6 +4,7 @@
 // Backward kernels write into a GradientPlace: they store, or add where `add` says so.
 #pragma once
 
+#include "backend/scratch.h"
 #include "backend/threads.h"
 #include "ops/backward.h"
 #include "ops/kv_view.h"
@@ -49,6 +50,8 @@ struct Kernels {
   void (*linear_backward_weight)(Threads&, const Tensor& dy_NO, const Tensor& x_NK, DType compute,
                                  GradientPlace dw) = nothing;
   void (*linear_backward_bias)(Threads&, const Tensor& dy_NO, GradientPlace db) = nothing;
+  // What the calling thread keeps at most for linear and its backward over n rows.
+  ScratchSizes (*linear_scratch)(int64_t n, const Parameter& w) = nothing;
   // rms_norm.h, layer_norm.h
   // With `pending` not empty: sum = x + pending, and the norm is that of the sum; else `sum` is not written.
   void (*rms_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C, float eps,

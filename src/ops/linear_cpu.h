@@ -21,6 +21,8 @@ inline constexpr int64_t kChain = 256;
 inline constexpr int64_t kBlockRows = 288;
 // Panels of output features that the backward kernels pack at a time.
 inline constexpr int64_t kPanelsAtOnce = 96;
+// Rows of a block of dX, and of the stretch that is packed for all threads.
+inline constexpr int64_t kInputBlock = 8 * kPanel, kInputRowsAtOnce = 2 * kInputBlock;
 
 template <class Step>
 inline constexpr TileTable kPackedTiles = packed_tiles<Step, false>(std::make_index_sequence<kTileRows>());
@@ -107,15 +109,14 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
   using Columns = typename WeightReader<Format>::Columns;
   static constexpr TileTable kColumnTiles =
       panel_tiles<typename Format::Step, Columns>(std::make_index_sequence<kTileRows>());
-  constexpr int64_t kBlock = 8 * kPanel, kRowsAtOnce = 2 * kBlock;
   constexpr int64_t kPanels = kChain * Format::kPerWord / kPanel;
   const int64_t n = dy_NO.rows(), depth = w.cols(), outputs = w.rows(), panels = parts_of(outputs, kPanel);
   const float* dy = dy_NO.data<float>();
   float* dx = dx_NK.tensor.data<float>();
   const WeightReader<Format> weight(w);
   const int64_t tiles = parts_of(depth, kTileRows);
-  for (int64_t begin_row = 0; begin_row < n; begin_row += kRowsAtOnce) {
-    const int64_t end_row = std::min(n, begin_row + kRowsAtOnce), runs = parts_of(end_row - begin_row, kPanel);
+  for (int64_t begin_row = 0; begin_row < n; begin_row += kInputRowsAtOnce) {
+    const int64_t end_row = std::min(n, begin_row + kInputRowsAtOnce), runs = parts_of(end_row - begin_row, kPanel);
     float* results_KN = scratch(ScratchUse::results, depth * runs * kPanel);  // [run][k][32]
     for (int64_t begin_panel = 0; begin_panel < panels; begin_panel += kPanelsAtOnce) {
       const int64_t end_panel = std::min(panels, begin_panel + kPanelsAtOnce),
@@ -134,10 +135,11 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
                     0.0f);
         }
       });
-      const int64_t blocks = parts_of(end_row - begin_row, kBlock);
+      const int64_t blocks = parts_of(end_row - begin_row, kInputBlock);
       threads.parallel_ranges(blocks * tiles, 4, [&](int64_t begin, int64_t end) {
         for_groups(begin, end, tiles, [&](int64_t block, int64_t begin_tile, int64_t end_tile) {
-          const int64_t first_run = block * kBlock / kPanel, last_run = std::min(runs, first_run + kBlock / kPanel);
+          const int64_t first_run = block * kInputBlock / kPanel,
+                        last_run = std::min(runs, first_run + kInputBlock / kPanel);
           const int64_t first_column = begin_tile * kTileRows, last_column = std::min(depth, end_tile * kTileRows);
           for (int64_t panel = begin_panel; panel < end_panel; panel += kPanels) {
             const int64_t count = std::min(kPanels, end_panel - panel), chain = count * kPanel / Format::kPerWord;
@@ -174,6 +176,9 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
   }
 }
 
+// Of the packed operands of dW: a multiple of 4 KiB would put all of them into the same sets of L1.
+inline int64_t padded_stride(int64_t chain, int64_t width) { return chain * width + kLanes; }
+
 // dw[o,k] = Σ over n of dy[n,o] · x[n,k], in w's panels.
 template <class Format>
 inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor& x_NK, GradientPlace dw) {
@@ -184,7 +189,7 @@ inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor&
   const int64_t tiles = parts_of(depth, kTileRows), groups = parts_of(tiles, kTiles);
   for (int64_t row = 0; row < n; row += kRowsAtOnce) {
     const int64_t rows = std::min(kRowsAtOnce, n - row), chain = parts_of(rows, Format::kPerWord);
-    const int64_t row_stride = chain * kTileRows + kLanes, lane_stride = chain * kPanel + kLanes;
+    const int64_t row_stride = padded_stride(chain, kTileRows), lane_stride = padded_stride(chain, kPanel);
     float* words = scratch(ScratchUse::rows, tiles * row_stride);
     threads.parallel_for(tiles, 16, [&](int64_t begin, int64_t end) {
       const int64_t whole = std::min(end, depth / kTileRows) - begin;  // the last tile may be narrower
@@ -220,6 +225,25 @@ inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor&
   }
 }
 
+template <class Format>
+inline ScratchSizes scratch_sizes(int64_t n, int64_t depth, int64_t outputs) {
+  const int64_t panels = std::min(parts_of(outputs, kPanel), kPanelsAtOnce);
+  const int64_t runs = parts_of(std::min(n, kInputRowsAtOnce), kPanel);
+  const int64_t chain = parts_of(std::min(n, kChain * Format::kPerWord), Format::kPerWord);
+  ScratchSizes sizes;
+  sizes.ask(ScratchUse::rows, std::min(n, 2 * kBlockRows) * parts_of(depth, Format::kPerWord));
+  sizes.ask(ScratchUse::results, depth * runs * kPanel);
+  sizes.ask(ScratchUse::lanes, runs * kPanel * panels * kPanel / Format::kPerWord);
+  sizes.ask(ScratchUse::rows, parts_of(depth, kTileRows) * padded_stride(chain, kTileRows));
+  sizes.ask(ScratchUse::lanes, panels * padded_stride(chain, kPanel));
+  return sizes;
+}
+
+inline ScratchSizes linear_scratch(int64_t n, const Parameter& w) {
+  return w.compute() == DType::bf16 ? scratch_sizes<Bf16Words>(n, w.cols(), w.rows())
+                                    : scratch_sizes<F32Words>(n, w.cols(), w.rows());
+}
+
 inline void linear(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO) {
   w.compute() == DType::bf16 ? forward<Bf16Words>(threads, x_NK, w, bias, y_NO)
                              : forward<F32Words>(threads, x_NK, w, bias, y_NO);
@@ -252,4 +276,5 @@ void fill_linear(Kernels& kernels) {
   kernels.linear_backward_input = linear_backward_input;
   kernels.linear_backward_weight = linear_backward_weight;
   kernels.linear_backward_bias = linear_backward_bias;
+  kernels.linear_scratch = linear_scratch;
 }

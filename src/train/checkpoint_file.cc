@@ -91,8 +91,8 @@ CheckpointContents parse_checkpoint(std::span<const std::byte> bytes, std::strin
   return contents;
 }
 
-void save_checkpoint(const std::string& folder, const NamedTensors& tensors, const Json& user) {
-  Json header = {{"tensors", Json::array()}, {"user", user}};
+void save_checkpoint(const std::string& folder, const NamedTensors& tensors, Json user) {
+  Json header = {{"tensors", Json::array()}, {"user", std::move(user)}};
   std::set<std::string> names;
   uint64_t end = 0;
   for (const auto& [name, tensor] : tensors) {

@@ -46,7 +46,7 @@ CheckpointContents parse_checkpoint(std::span<const std::byte> bytes, std::strin
                                     bool verify_checksum = true);
 
 // Writes folder/state.fude; the folder is made if it is missing. Names must be distinct.
-void save_checkpoint(const std::string& folder, const NamedTensors& tensors, const Json& user);
+void save_checkpoint(const std::string& folder, const NamedTensors& tensors, Json user);
 
 // An open checkpoint: mapped, checked, ready to be copied from.
 class Checkpoint {

@@ -18,8 +18,8 @@ TokenBlock full_block(int64_t rows, int64_t row_tokens) {
 
 }  // namespace
 
-Device::Usage plan_training_memory(const ModelConfig& config, const TrainerOptions& options, int64_t row_tokens,
-                                   DType compute) {
+MemoryPlan plan_training_memory(const ModelConfig& config, const TrainerOptions& options, int64_t row_tokens,
+                                const Kernels& kernels, DType compute) {
   Device device(1, /*only_counts=*/true);
   Transformer model(device, config, {compute});
   Optimizer optimizer(device, counting_kernels(), model.parameters(), options.optimizer);
@@ -32,7 +32,10 @@ Device::Usage plan_training_memory(const ModelConfig& config, const TrainerOptio
     optimizer.step(gradients.gradients(), 1e-3f);
   }
   evaluate(model, counting_kernels(), {blocks.data(), 1});
-  return device.usage();
+  ScratchSizes scratch;
+  for (const Parameter* p : model.parameters())
+    if (p->is_matrix()) scratch.ask(kernels.linear_scratch(int64_t(blocks.front().tokens_N.size()), *p));
+  return {device.usage(), scratch.bytes()};
 }
 
 }  // namespace fude

@@ -6,8 +6,14 @@
 
 namespace fude {
 
-// Bytes by purpose at the high-water mark, for rows of `row_tokens` tokens without padding.
-Device::Usage plan_training_memory(const ModelConfig& config, const TrainerOptions& options, int64_t row_tokens,
-                                   DType compute = DType::f32);
+struct MemoryPlan {
+  Device::Usage device;  // bytes by purpose at the high-water mark
+  int64_t kernels = 0;   // bytes that linear keeps to pack its operands
+  int64_t total() const { return device.held + kernels; }
+};
+
+// For rows of `row_tokens` tokens without padding, on `kernels`.
+MemoryPlan plan_training_memory(const ModelConfig& config, const TrainerOptions& options, int64_t row_tokens,
+                                const Kernels& kernels, DType compute = DType::f32);
 
 }  // namespace fude

@@ -148,16 +148,18 @@ TEST_F(LoaderTest, RefusesAStateOfAnotherRun) {
   bad = state;
   bad.totals.rows = -1;
   EXPECT_THROW(loader(false).restore(bad), Error);
-  Json json = state.to_json();
-  json["pending"][0] = -1;
-  EXPECT_THROW(LoaderState::from_json(json, "state"), Error);
-  json = state.to_json();
-  json["waiting_rows"][0] = {1, 2, 3};
-  EXPECT_THROW(LoaderState::from_json(json, "state"), Error);
-  json["pending"] = {1, 2, 3};
-  EXPECT_THROW(LoaderState::from_json(json, "state"), Error);
-  json.erase("totals");
-  EXPECT_THROW(LoaderState::from_json(json, "state"), Error);
+  for (const char* key : {"pending", "open_rows", "waiting_rows"})
+    for (const char* text : {"-1 0 0 0 ", "1 0 0", "1 0 0 1 2 ", "3000000000 0 0 0 ", "1 2 0 0 0 1 ",
+                             "1 0 0 0 0 1 9223372036854775808 ", "1,0,0,0,0,1 ", "a"}) {
+      Json json = state.to_json();
+      json[key] = text;
+      EXPECT_THROW(LoaderState::from_json(json, "state"), Error) << key << ": " << text;
+    }
+  for (const char* key : {"pending", "waiting_rows", "sources", "totals"}) {
+    Json json = state.to_json();
+    json.erase(key);
+    EXPECT_THROW(LoaderState::from_json(json, "state"), Error) << key;
+  }
 }
 
 TEST_F(LoaderTest, RefusesBadOptions) {

@@ -1,5 +1,10 @@
 #include "ops/linear.h"
 
+#include <array>
+#include <thread>
+
+#include "backend/cpu/tier.h"
+#include "backend/scratch.h"
 #include "tests/support/op_case.h"
 
 namespace fude {
@@ -46,6 +51,27 @@ TEST(Linear, Bf16) {
     op.probes = 4, op.compute = DType::bf16;
     check_op(op);
   }
+}
+
+// What a thread keeps after linear and its backward is what the memory plan counts.
+TEST(Linear, Scratch) {
+  for (Tier tier : supported_tiers())
+    for (DType compute : {DType::f32, DType::bf16})
+      for (const auto& [rows, depth, outputs] : {std::array<int64_t, 3>{64, 50, 70}, {1152, 130, 40}, {300, 70, 3300}})
+        std::thread([&, rows = rows, depth = depth, outputs = outputs] {
+          Device device(1);
+          const Kernels& kernels = kernels_of(int(tier));
+          Parameter weight(device, "w", Parameter::Layout::panels, {{"w", outputs}}, depth, {compute});
+          const std::vector<float> zeros(size_t(outputs * depth));
+          weight.set_rows(0, outputs, zeros.data());
+          Tensor x = tensor_of(device, {rows, depth}, random_floats(size_t(rows * depth), 1));
+          Tensor y(device, {rows, outputs}, DType::f32), dw(device, weight.values().shape(), DType::f32);
+          kernels.linear(device.threads(), x, weight, nullptr, y);
+          kernels.linear_backward_weight(device.threads(), y, x, compute, {dw, false});
+          kernels.linear_backward_input(device.threads(), y, weight, {x, false});
+          const ScratchSizes kept = scratch_of_thread().sizes(), planned = kernels.linear_scratch(rows, weight);
+          EXPECT_EQ(kept.counts, planned.counts) << kernels.name << rows << 'x' << depth << 'x' << outputs;
+        }).join();
 }
 
 // What is not exact in bf16 is rounded to it, to nearest even, on both sides of the product.
