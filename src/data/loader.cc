@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -42,13 +41,13 @@ Piece cut(Piece& rest, int64_t row_tokens) {
 // Rows as one text: as lists of lists in JSON, thousands of pieces would take megabytes of memory while they are saved.
 // A piece: "source document begin end ". A row: its number of pieces, whether one follows (0 or 1), and these.
 void put_piece(const Piece& piece, std::string& text) {
-  fmt::format_to(std::back_inserter(text), "{} {} {} {} ", piece.source, piece.document, piece.begin, piece.end);
+  text += fmt::format("{} {} {} {} ", piece.source, piece.document, piece.begin, piece.end);
 }
 
 std::string text_of(const std::vector<PackedRow>& rows) {
   std::string text;
   for (const PackedRow& row : rows) {
-    fmt::format_to(std::back_inserter(text), "{} {} ", row.pieces.size(), int(row.following.has_value()));
+    text += fmt::format("{} {} ", row.pieces.size(), int(row.following.has_value()));
     for (const Piece& piece : row.pieces) put_piece(piece, text);
     if (row.following) put_piece(*row.following, text);
   }
