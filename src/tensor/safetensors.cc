@@ -1,13 +1,11 @@
 #include "tensor/safetensors.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/json.h"
-#include "tensor/dtype.h"
+#include "tensor/format.h"
 
 namespace fude {
 namespace {
@@ -20,14 +18,6 @@ int64_t element_bytes(const std::string& dtype) {
   if (dtype == "F16" || dtype == "BF16" || dtype == "I16" || dtype == "U16") return 2;
   if (dtype == "I8" || dtype == "U8" || dtype == "BOOL" || dtype == "F8_E4M3" || dtype == "F8_E5M2") return 1;
   return 0;
-}
-
-float from_half(uint16_t bits) {
-  const uint32_t exponent = bits >> 10 & 31, mantissa = bits & 1023;
-  const float sign = bits & 0x8000 ? -1.0f : 1.0f;
-  if (exponent == 31) return mantissa ? std::bit_cast<float>(0x7FC00000u) : sign * HUGE_VALF;
-  if (exponent == 0) return sign * std::ldexp(float(mantissa), -24);
-  return sign * std::ldexp(float(mantissa | 1024), int(exponent) - 25);
 }
 
 }  // namespace
@@ -94,19 +84,10 @@ const SafetensorsFile::Entry& SafetensorsFile::entry(const std::string& name) co
 
 std::vector<float> SafetensorsFile::read_f32(const std::string& name) const {
   const Entry& e = entry(name);
-  const std::byte* from = file_.bytes().data() + e.begin;
+  require(e.dtype == "F32" || e.dtype == "BF16" || e.dtype == "F16",
+          "[safetensors] {}: {}: expected F32, BF16 or F16, got {}", path_, name, e.dtype);
   std::vector<float> values(size_t(e.size()));
-  if (e.dtype == "F32") {
-    if (!values.empty()) std::memcpy(values.data(), from, values.size() * 4);
-  } else {
-    require(e.dtype == "BF16" || e.dtype == "F16", "[safetensors] {}: {}: expected F32, BF16 or F16, got {}", path_,
-            name, e.dtype);
-    for (size_t i = 0; i < values.size(); ++i) {
-      uint16_t bits;
-      std::memcpy(&bits, from + 2 * i, 2);
-      values[i] = e.dtype == "F16" ? from_half(bits) : std::bit_cast<float>(uint32_t(bits) << 16);
-    }
-  }
+  weight_format(e.dtype).decode(file_.bytes().data() + e.begin, e.size(), values.data());
   file_.drop(e.begin, e.end);
   return values;
 }

@@ -1,0 +1,42 @@
+// The formats in which weights lie in files: plain numbers, and blocks of small integers that share a scale.
+//
+// A block stands by itself: so many values, so many bytes. Bits, arithmetic and its order are ggml's, so that a GGUF
+// file means the same here and in llama.cpp: `decode` gives the same f32 bits, `encode` the same bytes. Everything
+// that has to know about formats asks this table; a new format is a row in formats/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace fude {
+
+enum class WeightType { f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k };
+
+struct WeightFormat {
+  WeightType type;
+  std::string_view name;  // as ggml calls it: "Q4_K"
+  uint32_t gguf_id;
+  int64_t block;  // values
+  int64_t block_bytes;
+  // Of any bytes: what is no sensible block gives infinities or NaN.
+  void (*decode)(const std::byte* from, int64_t blocks, float* to);
+  // Of any values, but those that encode_weights refuses may not come back as what they were.
+  void (*encode)(const float* from, int64_t blocks, std::byte* to);
+
+  double bits_per_weight() const { return 8.0 * double(block_bytes) / double(block); }
+};
+
+std::span<const WeightFormat> weight_formats();
+const WeightFormat& weight_format(WeightType type);
+// Error unless there is one of that name; the message lists them.
+const WeightFormat& weight_format(std::string_view name);
+// Nothing if the type is not one of ours.
+const WeightFormat* find_weight_format(uint32_t gguf_id);
+
+// Whole blocks of values. Error if one is not finite or beyond what the format's f16 scales reach (±65504); `place` is
+// named in it.
+void encode_weights(const WeightFormat& format, std::span<const float> values, std::byte* to, std::string_view place);
+
+}  // namespace fude
