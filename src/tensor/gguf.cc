@@ -138,7 +138,9 @@ GgufFile::GgufFile(const std::string& path) : path_(path), file_(path), metadata
     in_order.push_back(&place->second);
   }
   const uint64_t alignment = metadata_.alignment(), start = (cursor.at() + alignment - 1) / alignment * alignment;
-  const uint64_t room = file_.bytes().size() - std::min<uint64_t>(start, file_.bytes().size());
+  require(tensors == 0 || start <= file_.bytes().size(),
+          "[gguf] {}: expected data from byte {}, the file has {}; it is truncated", path, start, file_.bytes().size());
+  const uint64_t room = file_.bytes().size() - start;
   for (auto& [name, tensor] : tensors_) {
     const uint64_t size = bytes_of(tensor);
     require(tensor.begin % alignment == 0 && tensor.begin <= room && size <= room - tensor.begin,
