@@ -6,7 +6,8 @@ namespace fude {
 
 const std::vector<const Architecture*>& architectures() {
   static const std::vector<const Architecture*> all = {&qwen3_architecture(), &llama_architecture(),
-                                                       &gpt2_architecture()};
+                                                       &gpt2_architecture(), &qwen2_architecture(),
+                                                       &gemma3_architecture()};
   return all;
 }
 

@@ -15,11 +15,13 @@ namespace fude {
 struct TensorNames {
   std::string embedding, positions, final_norm, head;
   std::string attention_norm, mlp_norm, q_norm, k_norm;
+  std::string post_attention_norm, post_mlp_norm;
   std::vector<std::string> qkv;  // one fused tensor, or q, k, v
   std::string out;
   std::vector<std::string> up;  // one tensor, or gate and up
   std::string down;
   bool weights_are_transposed = false;                  // [in, out], as GPT-2's Conv1D
+  bool norms_are_less_one = false;                      // the file has w - 1
   bool qkv_has_bias = false, others_have_bias = false;  // out, up and down; "….weight" has "….bias" beside it
 };
 
@@ -38,5 +40,7 @@ const Architecture& architecture_of(const std::string& family);
 const Architecture& qwen3_architecture();
 const Architecture& llama_architecture();
 const Architecture& gpt2_architecture();
+const Architecture& qwen2_architecture();
+const Architecture& gemma3_architecture();
 
 }  // namespace fude

@@ -1,10 +1,30 @@
 #include "model/block.h"
 
-#include "ops/attention.h"
 #include "ops/elementwise.h"
 #include "ops/gated.h"
 
 namespace fude {
+namespace {
+
+Tensor activation(const Pass& pass, MlpKind kind, const Tensor& u_NF) {
+  switch (kind) {
+    case MlpKind::silu_gated:
+      return silu_gated(pass, u_NF);
+    case MlpKind::gelu_gated:
+      return gelu_gated(pass, u_NF);
+    case MlpKind::gelu:
+      break;
+  }
+  return gelu(pass, u_NF);
+}
+
+Tensor normalised(const Pass& pass, const std::optional<Norm>& norm, Tensor x_NC) {
+  if (!norm) return x_NC;
+  Residual x{std::move(x_NC)};
+  return (*norm)(pass, x);
+}
+
+}  // namespace
 
 void Block::forward(const Pass& pass, Residual& x, const TokenBatch& batch, KvStore& kv, int64_t layer,
                     const ModelConfig& config, const Rotation* rotation) const {
@@ -16,11 +36,11 @@ void Block::forward(const Pass& pass, Residual& x, const TokenBatch& batch, KvSt
                                float(config.norm_eps),
                                rotation};
   const Qkv heads = qkv_rope(pass, qkv(pass, attention_norm(pass, x)), options, batch.positions_N);
-  const Tensor a_NHD = attention(pass, heads.q_NHD, kv.put(layer, heads.k_NGD, heads.v_NGD, batch), batch);
-  x.pending_NC = out(pass, a_NHD);
-  const Tensor u_NF = up(pass, mlp_norm(pass, x));
-  const Tensor f_NF = config.mlp == MlpKind::silu_gated ? silu_gated(pass, u_NF) : gelu(pass, u_NF);
-  x.pending_NC = down(pass, f_NF);
+  const Tensor a_NHD =
+      fude::attention(pass, heads.q_NHD, kv.put(layer, heads.k_NGD, heads.v_NGD, batch), batch, attention);
+  x.pending_NC = normalised(pass, post_attention_norm, out(pass, a_NHD));
+  const Tensor f_NF = activation(pass, config.mlp, up(pass, mlp_norm(pass, x)));
+  x.pending_NC = normalised(pass, post_mlp_norm, down(pass, f_NF));
 }
 
 }  // namespace fude

@@ -1,12 +1,15 @@
 // The pre-norm Transformer block, the same for training and for serving:
 //
 //   x += out(attention(qkv(norm(x))));   x += down(activation(up(norm(x))))
+//
+// Some families put a second norm behind `out` and `down`.
 #pragma once
 
 #include "model/config.h"
 #include "model/kv_store.h"
 #include "model/layers/linear.h"
 #include "model/layers/norm.h"
+#include "ops/attention.h"
 #include "ops/qkv_rope.h"
 
 namespace fude {
@@ -15,6 +18,8 @@ struct Block {
   Norm attention_norm, mlp_norm;
   Linear qkv, out, up, down;  // up: gate and up stacked when gated
   std::optional<Parameter> q_norm, k_norm;
+  std::optional<Norm> post_attention_norm, post_mlp_norm;
+  AttentionOptions attention;
 
   // Leaves the MLP's output pending.
   void forward(const Pass& pass, Residual& x, const TokenBatch& batch, KvStore& kv, int64_t layer,

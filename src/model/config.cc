@@ -21,7 +21,14 @@ void check(const ModelConfig& c) {
   require(!c.has_rope || c.context * c.head_size <= int64_t(1) << 28,
           "[config] the rotations of {} positions and a head_size of {} would take more than a gigabyte", c.context,
           c.head_size);
-  require(c.norm_eps > 0 && c.norm_eps < 1 && c.rope_base > 1, "[config] norm_eps or rope_base is out of range");
+  require(c.norm_eps > 0 && c.norm_eps < 1, "[config] norm_eps is out of range, got {}", c.norm_eps);
+  check(c.rope), check(c.local_rope);
+  require(c.is_local_L.empty() || int64_t(c.is_local_L.size()) == c.layers, "[config] expected {} layer types, got {}",
+          c.layers, c.is_local_L.size());
+  require(c.is_local_L.empty() == (c.window == 0) && c.window >= 0 && c.window <= 1 << 24,
+          "[config] expected a window of 1 to {} with local layers, got {}", 1 << 24, c.window);
+  require(c.attention_scale >= 0 && c.attention_scale < 1e3 && c.embedding_scale > 0 && c.embedding_scale < 1e6,
+          "[config] the scale of attention or of embeddings is out of range");
 }
 
 }  // namespace fude

@@ -110,6 +110,8 @@ void put_segment(const Parameter& parameter, int64_t row, const Segment& segment
     const int64_t rows = std::min(at_once, segment.rows - done);
     std::vector<float> values(size_t(rows * cols));
     parameter.get_rows(row + done, rows, values.data());
+    if (segment.is_less_one_in_file)
+      for (float& value : values) value -= 1;
     put(is_transposed ? transposed(values, rows, cols) : values);
   }
 }
@@ -140,6 +142,8 @@ std::unique_ptr<Transformer> load_model(Device& device, const std::string& folde
       std::vector<float> values = file->read_f32(name);
       if (parameter->is_matrix() && segment.transposed_in_file)
         values = transposed(values, parameter->cols(), segment.rows);
+      if (segment.is_less_one_in_file)
+        for (float& value : values) value += 1;
       parameter->set_rows(row, segment.rows, values.data());
       row += segment.rows;
     }

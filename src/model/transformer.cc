@@ -36,7 +36,7 @@ struct Builder {
 
   Parameter vector(const std::string& pattern, int64_t size) const {
     const std::string name = named(pattern, layer);
-    return Parameter(device, name, Layout::vector, {{name, size}}, 1);
+    return Parameter(device, name, Layout::vector, {{name, size, false, names.norms_are_less_one}}, 1);
   }
   Parameter matrix(const std::vector<Segment>& segments, int64_t cols) const {
     return Parameter(device, segments.front().name, Layout::panels, segments, cols, precision);
@@ -56,7 +56,7 @@ struct Builder {
     }
     std::vector<Segment> weights, biases;
     for (size_t i = 0; i < rows.size(); ++i) {
-      weights.push_back({named(patterns[i], layer), rows[i], names.weights_are_transposed, matrices});
+      weights.push_back({named(patterns[i], layer), rows[i], names.weights_are_transposed, false, matrices});
       biases.push_back({bias_of(weights.back().name), rows[i]});
     }
     Linear linear{matrix(weights, cols), {}};
@@ -86,20 +86,27 @@ Transformer::Transformer(Device& device, const ModelConfig& config, Precision pr
         build.norm(names.mlp_norm),
         build.linear(names.qkv, {config_.heads * d, config_.kv_heads * d, config_.kv_heads * d}, c, names.qkv_has_bias),
         build.linear({names.out}, {c}, config_.heads * d, names.others_have_bias),
-        build.linear(names.up, std::vector<int64_t>(config_.mlp == MlpKind::silu_gated ? 2 : 1, f), c,
-                     names.others_have_bias),
+        build.linear(names.up, std::vector<int64_t>(config_.is_gated() ? 2 : 1, f), c, names.others_have_bias),
         build.linear({names.down}, {c}, f, names.others_have_bias),
         {},
         {}});
     if (config_.has_qk_norm)
       block->q_norm = build.vector(names.q_norm, d), block->k_norm = build.vector(names.k_norm, d);
+    if (config_.has_post_norms) {
+      block->post_attention_norm = build.norm(names.post_attention_norm);
+      block->post_mlp_norm = build.norm(names.post_mlp_norm);
+    }
+    block->attention = {float(config_.attention_scale), config_.is_local(layer) ? config_.window : 0};
     blocks_.push_back(std::move(block));
   }
   final_norm_ = build.norm(names.final_norm);
   if (!config_.ties_head) head_ = build.matrix({{names.head, config_.vocabulary}}, c);
-  if (config_.has_rope)
-    rotation_ = device_.only_counts() ? Rotation{{}, {}, config_.context}
-                                      : make_rotation(config_.context, d, config_.rope_base);
+  const auto rotation_of = [&](const RopeConfig& rope) {
+    return device_.only_counts() ? Rotation{{}, {}, config_.context}
+                                 : make_rotation(config_.context, rope_frequencies(rope, d), rope.attention_factor);
+  };
+  if (config_.has_rope) rotation_ = rotation_of(config_.rope);
+  if (config_.has_rope && !config_.is_local_L.empty()) local_rotation_ = rotation_of(config_.local_rope);
 }
 
 void Transformer::initialise(uint64_t seed) {
@@ -131,12 +138,13 @@ void Transformer::initialise(uint64_t seed) {
 }
 
 Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& kv) const {
-  Tensor x_NC = embedding(pass, batch.tokens_N, embedding_);
+  Tensor x_NC = embedding(pass, batch.tokens_N, embedding_, float(config_.embedding_scale));
   if (positions_) add_embedding(pass, batch.positions_N, *positions_, x_NC);
   Residual x{std::move(x_NC)};
   for (size_t layer = 0; layer < blocks_.size(); ++layer) {
     const auto run = [this, layer, &batch, &kv](const Pass& pass, Residual& x) {
-      blocks_[layer]->forward(pass, x, batch, kv, int64_t(layer), config_, rotation_ ? &*rotation_ : nullptr);
+      const std::optional<Rotation>& rotation = config_.is_local(int64_t(layer)) ? local_rotation_ : rotation_;
+      blocks_[layer]->forward(pass, x, batch, kv, int64_t(layer), config_, rotation ? &*rotation : nullptr);
     };
     if (pass.tape == nullptr || !pass.checkpoint_blocks) {
       run(pass, x);
@@ -173,9 +181,11 @@ std::vector<const Parameter*> Transformer::parameters() const {
     put_linear(block->qkv);
     put(block->q_norm), put(block->k_norm);
     put_linear(block->out);
+    if (block->post_attention_norm) put_norm(*block->post_attention_norm);
     put_norm(block->mlp_norm);
     put_linear(block->up);
     put_linear(block->down);
+    if (block->post_mlp_norm) put_norm(*block->post_mlp_norm);
   }
   put_norm(*final_norm_);
   put(head_);

@@ -43,7 +43,7 @@ class Transformer {
   std::vector<std::unique_ptr<Block>> blocks_;
   std::optional<Norm> final_norm_;
   std::optional<Parameter> head_;
-  std::optional<Rotation> rotation_;
+  std::optional<Rotation> rotation_, local_rotation_;
 };
 
 }  // namespace fude

@@ -1,8 +1,11 @@
 #include "ops/attention.h"
 
+#include <cmath>
+
 namespace fude {
 
-Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch) {
+Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch,
+                 AttentionOptions options) {
   const Shape& q = q_NHD.shape();
   const Shape& k = kv.k_RGD.shape();
   require(q.rank() == 3 && k.rank() == 3 && q[2] == k[2] && q[1] % k[1] == 0,
@@ -11,12 +14,15 @@ Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const 
           batch.size());
   require(int64_t(kv.first_block.size()) == batch.sequences(), "[attention] expected {} sequences of keys, got {}",
           batch.sequences(), kv.first_block.size());
+  require(options.scale >= 0 && options.window >= 0,
+          "[attention] expected a scale and a window of at least 0, got {} and {}", options.scale, options.window);
+  if (options.scale == 0) options.scale = 1 / std::sqrt(float(q[2]));
   Tensor o_NHD = pass.empty(q), lse_NH = pass.empty({q[0], q[1]});
-  pass.kernels.attention(pass.threads(), q_NHD, kv, batch, o_NHD, lse_NH);
-  pass.on_backward([&pass, &batch, q_NHD, kv, o_NHD, lse_NH](Gradients& d) {
+  pass.kernels.attention(pass.threads(), q_NHD, kv, batch, options, o_NHD, lse_NH);
+  pass.on_backward([&pass, &batch, options, q_NHD, kv, o_NHD, lse_NH](Gradients& d) {
     const Tensor do_NHD = d.take(o_NHD.id());
     if (do_NHD.is_empty()) return;
-    pass.kernels.attention_backward(pass.threads(), do_NHD, q_NHD, kv, batch, o_NHD, lse_NH, d.into(q_NHD),
+    pass.kernels.attention_backward(pass.threads(), do_NHD, q_NHD, kv, batch, options, o_NHD, lse_NH, d.into(q_NHD),
                                     d.into(kv.k_RGD), d.into(kv.v_RGD));
   });
   return o_NHD;

@@ -1,7 +1,8 @@
 // Causal attention of a ragged batch over the keys and values of a KvView.
 //
-//   o[n,h,:] = Σ over keys j ≤ position(n) of softmax_j(q[n,h]·k[j,g] / √D) · v[j,g,:],   g = h / (H/G)
+//   o[n,h,:] = Σ over visible keys j of softmax_j(scale · q[n,h]·k[j,g]) · v[j,g,:],   g = h / (H/G)
 //
+// Position n sees the positions up to its own; with a window, only the last `window` of them.
 // Keys form blocks of 256 absolute positions. A block's maximum, sum and output are its own, over its visible keys;
 // blocks are merged serially in position order, at every length. Scores are one chain over D per key, sums run in
 // sixteen lanes, outputs are one chain over the block's keys: chunked prefill, decode and training give the same bits.
@@ -12,6 +13,8 @@
 
 namespace fude {
 
-Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch);
+// `scale`: 0 stands for 1/√D.
+Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch,
+                 AttentionOptions options = {});
 
 }  // namespace fude

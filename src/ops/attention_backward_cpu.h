@@ -35,8 +35,10 @@ inline void put_rows(const float* from, int64_t stride, int64_t count, int64_t d
     });
 }
 
-// From scores and dP to P and dS, in place, for one query that sees the first `visible` of `count` keys.
-inline void weights_of_row(float* p, float* ds, int64_t visible, int64_t count, float scale, float lse, float delta) {
+// From scores and dP to P and dS, in place, for one query that sees keys [hidden, visible) of `count`.
+inline void weights_of_row(float* p, float* ds, int64_t hidden, int64_t visible, int64_t count, float scale, float lse,
+                           float delta) {
+  std::fill(p, p + hidden, kMinusInfinity);
   for (int64_t j = 0; j < count; j += kLanes) {
     const int64_t n = std::clamp<int64_t>(visible - j, 0, kLanes);
     const Lanes score = keep_first(load(p + j), n, kMinusInfinity);
@@ -85,13 +87,15 @@ inline void go_back(const AttentionShape& s, const AttentionCell& cell, const At
           }
           for (int64_t r = row; r < row + rows; ++r) {
             const int64_t at_row = (token + r) * s.heads + head;
-            weights_of_row(p + r * kSideStride, ds + r * kSideStride, visible(r), count_k, s.scale, g.lse[at_row],
-                           g.delta[at_row]);
+            const int64_t hidden = std::clamp<int64_t>(s.first_key(query + r) - key, 0, count_k);
+            weights_of_row(p + r * kSideStride, ds + r * kSideStride, hidden, visible(r), count_k, s.scale,
+                           g.lse[at_row], g.delta[at_row]);
           }
           multiply({ds + at_p, kSideStride, 1, keys, s.stride, dq + row * s.stride, s.stride, visible(row + rows - 1)},
                    rows, s.padded);
         }
-        put_rows(dq, s.stride, count_q, s.d, g.add_q || key > 0, g.dq + at_q, q_width);
+        put_rows(dq, s.stride, count_q, s.d, g.add_q || key > s.first_block(first_query) * kKeyBlock, g.dq + at_q,
+                 q_width);
         for (int64_t j = 0; j < count_k; j += kTileRows) {
           const int64_t rows = std::min(kTileRows, count_k - j), from = std::max<int64_t>(0, key + j - query);
           multiply({p + from * kSideStride + j, 1, kSideStride, douts + from * s.stride, s.stride, dv + j * s.stride,
@@ -110,9 +114,9 @@ inline void go_back(const AttentionShape& s, const AttentionCell& cell, const At
 }
 
 inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Tensor& q_NHD, const KvView& kv,
-                               const TokenBatch& batch, const Tensor& o_NHD, const Tensor& lse_NH, GradientPlace dq_NHD,
-                               GradientPlace dk_NGD, GradientPlace dv_NGD) {
-  const AttentionShape s(q_NHD, kv);
+                               const TokenBatch& batch, const AttentionOptions& options, const Tensor& o_NHD,
+                               const Tensor& lse_NH, GradientPlace dq_NHD, GradientPlace dk_NGD, GradientPlace dv_NGD) {
+  const AttentionShape s(q_NHD, kv, options);
   const float *dout = do_NHD.data<float>(), *o = o_NHD.data<float>();
   const int64_t rows = lse_NH.size();
   float* delta = scratch(ScratchUse::results, rows);
@@ -150,13 +154,15 @@ inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Ten
       const int64_t first = batch.sequence_starts[size_t(sequence)];
       const int64_t length = batch.sequence_starts[size_t(sequence) + 1] - first;
       const int64_t blocks = (length + kKeyBlock - 1) / kKeyBlock;
-      for (int64_t key_block = std::max<int64_t>(0, diagonal - blocks + 1); key_block <= diagonal / 2; ++key_block)
+      for (int64_t key_block = std::max<int64_t>(0, diagonal - blocks + 1); key_block <= diagonal / 2; ++key_block) {
+        if (key_block < s.first_block((diagonal - key_block) * kKeyBlock)) continue;  // before every window
         for (int64_t kv_head = 0; kv_head < s.kv_heads; ++kv_head) {
           cells.push_back({kv_head, first, length, kv.block_rows.data() + kv.first_block[size_t(sequence)],
                            diagonal - key_block, key_block});
           const double side = double(std::min(length, kKeyBlock));
           work += 5.0 * side * side * double(s.group * s.d);
         }
+      }
     }
     threads.parallel_for(int64_t(cells.size()), items_per_chunk(cells.size(), work), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) go_back(s, cells[size_t(i)], g);

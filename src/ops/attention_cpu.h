@@ -17,15 +17,25 @@ struct AttentionShape {
   int64_t padded,
       stride;  // a row of a head in scratch: zeros up to whole tiles; lines of one column in different sets
   float scale;
+  int64_t window;
 
-  AttentionShape(const Tensor& q_NHD, const KvView& kv)
+  AttentionShape(const Tensor& q_NHD, const KvView& kv, const AttentionOptions& options)
       : heads(q_NHD.shape()[1]),
         kv_heads(kv.k_RGD.shape()[1]),
         group(heads / kv_heads),
         d(q_NHD.shape()[2]),
         padded(rounded_up(d, kTileLanes)),
         stride(padded + 16),
-        scale(1.0f / __builtin_sqrtf(float(d))) {}
+        scale(options.scale),
+        window(options.window) {}
+
+  // The first position that a position sees, and the block of it.
+  int64_t first_key(int64_t position) const { return window > 0 ? std::max<int64_t>(0, position + 1 - window) : 0; }
+  int64_t first_block(int64_t position) const { return first_key(position) / kKeyBlock; }
+  // Of `rows` rows, position by position from `position` on: those that see anything of the blocks up to this one.
+  int64_t rows_up_to(int64_t block, int64_t position, int64_t rows) const {
+    return window > 0 ? std::clamp<int64_t>(((block + 1) * kKeyBlock + window - 1 - position) * group, 0, rows) : rows;
+  }
 };
 
 // What some rows have so far: Σ e^(score - maximum) · v, not yet divided by Σ e^(score - maximum).
@@ -61,8 +71,10 @@ inline void merge(const Partial& all, int64_t row, const Partial& block, int64_t
   }
 }
 
-// Replaces the first `count` scores of a row, with the lanes up to a multiple of 16, by e^(scale · score - maximum).
-inline void softmax_of_block(float* scores, int64_t count, float scale, float* maximum, float* total) {
+// Replaces the first `count` scores of a row, with the lanes up to a multiple of 16, by e^(scale · score - maximum);
+// those before `first` by zero.
+inline void softmax_of_block(float* scores, int64_t first, int64_t count, float scale, float* maximum, float* total) {
+  std::fill(scores, scores + first, kMinusInfinity);
   Lanes top = broadcast(kMinusInfinity), all{};
   for_lanes(0, count, [&](int64_t j, auto n) FUDE_INLINE_BODY {
     top = max(top, keep_first(load(scores + j), n, kMinusInfinity));
@@ -88,7 +100,7 @@ struct AttentionSequence {
   int64_t slot;  // of its first block and head if it has few rows, or -1
 
   int64_t keys() const { return position + last - first; }
-  int64_t blocks() const { return (keys() + kKeyBlock - 1) / kKeyBlock; }
+  int64_t end_block() const { return (keys() + kKeyBlock - 1) / kKeyBlock; }
 };
 
 struct AttentionForward {
@@ -96,11 +108,13 @@ struct AttentionForward {
   const float *q, *k, *v;
   float *o, *lse, *slots;
 
+  int64_t first_block(const AttentionSequence& sequence) const { return shape.first_block(sequence.position); }
   Partial slot(const AttentionSequence& sequence, int64_t block, int64_t kv_head) const {
-    const int64_t size = partial_size(kTileRows, shape.stride), at = sequence.slot + block * shape.kv_heads + kv_head;
+    const int64_t size = partial_size(kTileRows, shape.stride);
+    const int64_t at = sequence.slot + (block - first_block(sequence)) * shape.kv_heads + kv_head;
     return partial_at(slots + at * size, kTileRows, shape.stride);
   }
-  // Gathers rows [row, row + count) of the tokens from `first` on, and how many of a block's keys each sees.
+  // Gathers rows [row, row + count) of the tokens from `first` on, and the end of a block's keys that each sees.
   void gather(int64_t first, int64_t position, int64_t kv_head, int64_t row, int64_t count, int64_t block,
               float* queries, int64_t* visible) const {
     const AttentionShape& s = shape;
@@ -109,6 +123,18 @@ struct AttentionForward {
       visible[r] = std::min(kKeyBlock, position + token + 1 - block * kKeyBlock);
       copy_rows(q + ((first + token) * s.heads + head) * s.d, 0, 1, s.d, queries + r * s.stride, s.stride);
     }
+  }
+  // The first of a block's keys that this row sees.
+  int64_t hidden(int64_t position, int64_t row, int64_t block) const {
+    return std::max<int64_t>(0, shape.first_key(position + row / shape.group) - block * kKeyBlock);
+  }
+  // Adds a block's partial of rows [row, row + count); rows that saw nothing before it are copied.
+  void add_block(const Partial& all, int64_t row, const Partial& block_part, int64_t block_row, int64_t count,
+                 int64_t position, int64_t block) const {
+    const int64_t seen = std::clamp<int64_t>(shape.rows_up_to(block - 1, position, row + count) - row, 0, count);
+    const int64_t known = block > shape.first_block(position) ? seen : 0;
+    if (known > 0) merge(all, row, block_part, block_row, known, shape.d, false);
+    if (known < count) merge(all, row + known, block_part, block_row + known, count - known, shape.d, true);
   }
   // The outputs of rows [0, count) of the tokens from `first` on.
   void finish(const Partial& all, int64_t count, int64_t first, int64_t kv_head) const {
@@ -139,24 +165,26 @@ inline void AttentionForward::attend_many(const AttentionSequence& sequence, int
   float *turned = take(kKeyBlock * s.padded), *values = take(kKeyBlock * s.stride);
   const Partial part = partial_at(take(partial_size(kTileRows, s.stride)), kTileRows, s.stride);
   const Partial all = partial_at(take(partial_size(rows, s.stride)), rows, s.stride);
-  for (int64_t block = 0; block * kKeyBlock < position + last - first; ++block) {
+  for (int64_t block = s.first_block(position); block * kKeyBlock < position + last - first; ++block) {
     const int64_t at_block = sequence.block_rows[block] * width + kv_head * s.d;
     const int64_t keys = std::min(kKeyBlock, position + last - first - block * kKeyBlock);
     for (int64_t key = 0; key < keys; key += kTileLanes)
       turn_keys(k + at_block + key * width, width, std::min(kTileLanes, keys - key), s.d, turned + key * s.d);
     copy_rows(v + at_block, width, keys, s.d, values, s.stride);
-    // Tokens before the block see none of it.
-    for (int64_t row = std::max<int64_t>(0, block * kKeyBlock - position) * s.group; row < rows; row += kTileRows) {
-      const int64_t count = std::min(kTileRows, rows - row);
+    // Tokens before the block see none of it, nor those whose window begins behind it.
+    const int64_t end_row = s.rows_up_to(block, position, rows);
+    for (int64_t row = std::max<int64_t>(0, block * kKeyBlock - position) * s.group; row < end_row; row += kTileRows) {
+      const int64_t count = std::min(kTileRows, end_row - row);
       int64_t visible[kTileRows];
       gather(first, position, kv_head, row, count, block, queries, visible);
       for (int64_t key = 0; key < visible[count - 1]; key += kTileLanes)
         multiply({queries, s.stride, 1, turned + key * s.d, kTileLanes, scores + key, kKeyBlock, s.d}, count,
                  kTileLanes);
       for (int64_t r = 0; r < count; ++r)
-        softmax_of_block(scores + r * kKeyBlock, visible[r], s.scale, part.maxima + r, part.sums + r);
+        softmax_of_block(scores + r * kKeyBlock, hidden(position, row + r, block), visible[r], s.scale, part.maxima + r,
+                         part.sums + r);
       multiply({scores, kKeyBlock, 1, values, s.stride, part.out, s.stride, visible[0], visible}, count, s.padded);
-      merge(all, row, part, 0, count, s.d, block == 0);
+      add_block(all, row, part, 0, count, position, block);
     }
   }
   finish(all, rows, first, kv_head);
@@ -168,7 +196,7 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
   const AttentionShape& s = shape;
   const int64_t width = s.kv_heads * s.d, heads = last_head - first_head, at_block = sequence.block_rows[block] * width;
   const int64_t row = std::max<int64_t>(0, block * kKeyBlock - sequence.position) * s.group;
-  const int64_t count = (sequence.last - sequence.first) * s.group - row;
+  const int64_t count = s.rows_up_to(block, sequence.position, (sequence.last - sequence.first) * s.group) - row;
   float* at = scratch(ScratchUse::rows,
                       heads * kTileRows * (kKeyBlock + s.stride) + kTileLanes * s.padded + kValueRows * s.stride);
   const auto take = [&](int64_t size) { return std::exchange(at, at + size); };
@@ -190,8 +218,8 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
   for (int64_t head = first_head; head < last_head; ++head) {
     const Partial part = slot(sequence, block, head);
     for (int64_t r = 0; r < count; ++r)
-      softmax_of_block(scores_of(head) + r * kKeyBlock, visible[r], s.scale, part.maxima + row + r,
-                       part.sums + row + r);
+      softmax_of_block(scores_of(head) + r * kKeyBlock, hidden(sequence.position, row + r, block), visible[r], s.scale,
+                       part.maxima + row + r, part.sums + row + r);
   }
   for (int64_t key = 0; key < most; key += kValueRows) {
     int64_t depths[kTileRows];
@@ -208,11 +236,13 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
 }
 
 inline void AttentionForward::merge_slots(const AttentionSequence& sequence, int64_t kv_head) const {
-  const Partial all = slot(sequence, 0, kv_head);
+  const Partial all = slot(sequence, first_block(sequence), kv_head);
   const int64_t rows = (sequence.last - sequence.first) * shape.group;
-  for (int64_t block = 1; block < sequence.blocks(); ++block) {
+  for (int64_t block = first_block(sequence) + 1; block < sequence.end_block(); ++block) {
     const int64_t row = std::max<int64_t>(0, block * kKeyBlock - sequence.position) * shape.group;
-    merge(all, row, slot(sequence, block, kv_head), row, rows - row, shape.d, false);
+    const int64_t end_row = shape.rows_up_to(block, sequence.position, rows);
+    if (row < end_row)
+      add_block(all, row, slot(sequence, block, kv_head), row, end_row - row, sequence.position, block);
   }
   finish(all, rows, sequence.first, kv_head);
 }
@@ -222,9 +252,9 @@ inline int64_t items_per_chunk(size_t items, double work) {
   return std::max<int64_t>(1, int64_t(65536.0 * double(items) / std::max(work, 1.0)));
 }
 
-inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch, Tensor& o_NHD,
-                      Tensor& lse_NH) {
-  AttentionForward forward{AttentionShape(q_NHD, kv),
+inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch,
+                      const AttentionOptions& options, Tensor& o_NHD, Tensor& lse_NH) {
+  AttentionForward forward{AttentionShape(q_NHD, kv, options),
                            q_NHD.data<float>(),
                            kv.k_RGD.data<float>(),
                            kv.v_RGD.data<float>(),
@@ -241,8 +271,9 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
     const bool is_short = (last - first) * s.group <= kTileRows;
     sequences.push_back({first, last, batch.positions_N[size_t(first)],
                          kv.block_rows.data() + kv.first_block[size_t(i)], is_short ? slots : -1});
-    if (is_short) slots += sequences.back().blocks() * s.kv_heads;
-    work += 2.0 * double(last - first) * double(sequences.back().keys()) * double(s.heads * s.d);
+    const AttentionSequence& added = sequences.back();
+    if (is_short) slots += (added.end_block() - forward.first_block(added)) * s.kv_heads;
+    work += 2.0 * double(last - first) * double(added.keys() - s.first_key(added.position)) * double(s.heads * s.d);
   }
   forward.slots = scratch(ScratchUse::results, slots * partial_size(kTileRows, s.stride));
 
@@ -257,7 +288,7 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
   const int64_t heads = std::max<int64_t>(1, s.kv_heads / shares), tokens = std::max<int64_t>(1, kItemRows / s.group);
   for (const AttentionSequence& sequence : sequences) {
     if (sequence.slot >= 0) {
-      for (int64_t block = 0; block < sequence.blocks(); ++block)
+      for (int64_t block = forward.first_block(sequence); block < sequence.end_block(); ++block)
         for (int64_t head = 0; head < s.kv_heads; head += heads)
           items.push_back({&sequence, head, std::min(s.kv_heads, head + heads), block});
     } else {

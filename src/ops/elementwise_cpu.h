@@ -1,4 +1,5 @@
 // Kernels of the element-wise ops, sixteen elements at a time.
+#include "ops/activation_cpu.h"
 #include "ops/for_elements_cpu.h"
 
 inline void add(Threads& threads, const Tensor& a, const Tensor& b, Tensor& y) {
@@ -19,17 +20,11 @@ inline void accumulate(Threads& threads, const Tensor& x, GradientPlace y) {
   });
 }
 
-// ½ (1 + tanh(z)) is sigmoid(2z).
-inline constexpr float kGeluSlope = 2 * 0.7978845608f, kGeluCubic = 0.044715f;
-
 inline void gelu(Threads& threads, const Tensor& x, Tensor& y) {
   const float* px = x.data<float>();
   float* py = y.data<float>();
-  for_elements(threads, x.size(), [=](int64_t i, auto n) FUDE_INLINE_BODY {
-    const Lanes v = load_first(px + i, n);
-    const Lanes z = v * kGeluSlope * fma(v * v, broadcast(kGeluCubic), broadcast(1.0f));
-    store_first(py + i, v * sigmoid(z), n);
-  });
+  for_elements(threads, x.size(),
+               [=](int64_t i, auto n) FUDE_INLINE_BODY { store_first(py + i, gelu(load_first(px + i, n)), n); });
 }
 
 inline void gelu_backward(Threads& threads, const Tensor& dy, const Tensor& x, GradientPlace dx) {
@@ -37,10 +32,7 @@ inline void gelu_backward(Threads& threads, const Tensor& dy, const Tensor& x, G
   float* pdx = dx.tensor.data<float>();
   const bool add = dx.add;
   for_elements(threads, x.size(), [=](int64_t i, auto n) FUDE_INLINE_BODY {
-    const Lanes v = load_first(px + i, n), cubic = v * v * kGeluCubic;
-    const Lanes s = sigmoid(v * kGeluSlope * (1.0f + cubic));
-    const Lanes slope = fma(v * (s * (1.0f - s)), kGeluSlope * (1.0f + 3.0f * cubic), s);
-    const Lanes d = load_first(pdy + i, n) * slope;
+    const Lanes d = load_first(pdy + i, n) * gelu_and_slope(load_first(px + i, n)).slope;
     store_first(pdx + i, add ? load_first(pdx + i, n) + d : d, n);
   });
 }

@@ -1,15 +1,15 @@
 // Kernels of embedding. A row of the table is a column of a panel, one element in every 32. Backward: a
 // thread owns columns and walks the tokens in order, so equal tokens add in order.
 
-inline void embedding(Threads& threads, const std::vector<int32_t>& rows_N, const Parameter& table, Tensor& x_NC,
-                      bool add) {
+inline void embedding(Threads& threads, const std::vector<int32_t>& rows_N, const Parameter& table, float scale,
+                      Tensor& x_NC, bool add) {
   const int64_t n = int64_t(rows_N.size()), c = table.cols();
   float* x = x_NC.data<float>();
   threads.parallel_for(n, rows_per_chunk(c), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t at = table.position(rows_N[size_t(i)], 0);
       float* to = x + i * c;
-      const auto take = [&](int64_t k, float value) { to[k] = add ? to[k] + value : value; };
+      const auto take = [&](int64_t k, float value) { to[k] = add ? to[k] + scale * value : scale * value; };
       if (table.compute() == DType::bf16) {
         const BFloat16* row = table.packed().data<BFloat16>() + paired_position(at);
         for (int64_t k = 0; k < c; ++k) take(k, float(row[k / 2 * 2 * kPanel + k % 2]));
@@ -21,7 +21,7 @@ inline void embedding(Threads& threads, const std::vector<int32_t>& rows_N, cons
   });
 }
 
-inline void embedding_backward(Threads& threads, const Tensor& dx_NC, const std::vector<int32_t>& rows_N,
+inline void embedding_backward(Threads& threads, const Tensor& dx_NC, const std::vector<int32_t>& rows_N, float scale,
                                GradientPlace dtable) {
   const int64_t n = int64_t(rows_N.size()), c = dx_NC.cols(), size = dtable.tensor.size();
   const float* dx = dx_NC.data<float>();
@@ -32,7 +32,7 @@ inline void embedding_backward(Threads& threads, const Tensor& dx_NC, const std:
     for (int64_t i = 0; i < n; ++i) {
       const int64_t row = rows_N[size_t(i)];
       float* column = to + row / kPanel * c * kPanel + row % kPanel;
-      for (int64_t k = begin; k < end; ++k) column[k * kPanel] += dx[i * c + k];
+      for (int64_t k = begin; k < end; ++k) column[k * kPanel] += scale * dx[i * c + k];
     }
   });
 }

@@ -1,6 +1,8 @@
 // Kernels of gated.
+#include "ops/activation_cpu.h"
 
-inline void silu_gated(Threads& threads, const Tensor& gate_up_N2F, Tensor& y_NF) {
+template <Lanes (*kActivation)(Lanes)>
+inline void gated(Threads& threads, const Tensor& gate_up_N2F, Tensor& y_NF) {
   const int64_t n = y_NF.rows(), f = y_NF.cols();
   const float* x = gate_up_N2F.data<float>();
   float* y = y_NF.data<float>();
@@ -9,14 +11,15 @@ inline void silu_gated(Threads& threads, const Tensor& gate_up_N2F, Tensor& y_NF
       const float *gate = x + row * 2 * f, *up = gate + f;
       for_lanes(0, f, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
         const Lanes g = load_first(gate + i, lanes), u = load_first(up + i, lanes);
-        store_first(y + row * f + i, g * sigmoid(g) * u, lanes);
+        store_first(y + row * f + i, kActivation(g) * u, lanes);
       });
     }
   });
 }
 
-inline void silu_gated_backward(Threads& threads, const Tensor& dy_NF, const Tensor& gate_up_N2F,
-                                GradientPlace dgate_up_N2F) {
+template <Activation (*kActivation)(Lanes)>
+inline void gated_backward(Threads& threads, const Tensor& dy_NF, const Tensor& gate_up_N2F,
+                           GradientPlace dgate_up_N2F) {
   const int64_t n = dy_NF.rows(), f = dy_NF.cols();
   const float *x = gate_up_N2F.data<float>(), *dy = dy_NF.data<float>();
   float* dx = dgate_up_N2F.tensor.data<float>();
@@ -25,9 +28,9 @@ inline void silu_gated_backward(Threads& threads, const Tensor& dy_NF, const Ten
     for (int64_t row = begin; row < end; ++row)
       for_lanes(0, f, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
         const int64_t gate = row * 2 * f + i, up = gate + f;
-        const Lanes g = load_first(x + gate, lanes), u = load_first(x + up, lanes), s = sigmoid(g);
+        const Activation a = kActivation(load_first(x + gate, lanes));
         const Lanes d = load_first(dy + row * f + i, lanes);
-        Lanes dg = d * u * s * fma(g, 1.0f - s, broadcast(1.0f)), du = d * g * s;
+        Lanes dg = d * load_first(x + up, lanes) * a.slope, du = d * a.value;
         if (add) dg = dg + load_first(dx + gate, lanes), du = du + load_first(dx + up, lanes);
         store_first(dx + gate, dg, lanes);
         store_first(dx + up, du, lanes);
@@ -36,6 +39,8 @@ inline void silu_gated_backward(Threads& threads, const Tensor& dy_NF, const Ten
 }
 
 void fill_gated(Kernels& kernels) {
-  kernels.silu_gated = silu_gated;
-  kernels.silu_gated_backward = silu_gated_backward;
+  kernels.silu_gated = gated<silu>;
+  kernels.silu_gated_backward = gated_backward<silu_and_slope>;
+  kernels.gelu_gated = gated<gelu>;
+  kernels.gelu_gated_backward = gated_backward<gelu_and_slope>;
 }

@@ -12,6 +12,11 @@
 
 namespace fude {
 
+struct AttentionOptions {
+  float scale = 0;     // of the scores
+  int64_t window = 0;  // positions that a position sees, its own included; 0: all before it
+};
+
 // What qkv_rope needs besides its tensors. Empty norms or a null rope leave that part out.
 struct QkvRope {
   int64_t heads = 0, kv_heads = 0, head_size = 0;
@@ -65,9 +70,9 @@ struct Kernels {
                               const Tensor& mean_N, const Tensor& r_N, GradientPlace dx_NC, GradientPlace dweight_C,
                               GradientPlace dbias_C) = nothing;
   // embedding.h
-  void (*embedding)(Threads&, const std::vector<int32_t>& rows_N, const Parameter& table, Tensor& x_NC,
+  void (*embedding)(Threads&, const std::vector<int32_t>& rows_N, const Parameter& table, float scale, Tensor& x_NC,
                     bool add) = nothing;
-  void (*embedding_backward)(Threads&, const Tensor& dx_NC, const std::vector<int32_t>& rows_N,
+  void (*embedding_backward)(Threads&, const Tensor& dx_NC, const std::vector<int32_t>& rows_N, float scale,
                              GradientPlace dtable) = nothing;
   // qkv_rope.h
   void (*qkv_rope)(Threads&, const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N,
@@ -76,14 +81,17 @@ struct Kernels {
                             const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N,
                             GradientPlace dqkv_NX, GradientPlace dq_norm_D, GradientPlace dk_norm_D) = nothing;
   // attention.h
-  void (*attention)(Threads&, const Tensor& q_NHD, const KvView&, const TokenBatch&, Tensor& o_NHD,
-                    Tensor& lse_NH) = nothing;
+  void (*attention)(Threads&, const Tensor& q_NHD, const KvView&, const TokenBatch&, const AttentionOptions&,
+                    Tensor& o_NHD, Tensor& lse_NH) = nothing;
   void (*attention_backward)(Threads&, const Tensor& do_NHD, const Tensor& q_NHD, const KvView&, const TokenBatch&,
-                             const Tensor& o_NHD, const Tensor& lse_NH, GradientPlace dq_NHD, GradientPlace dk_NGD,
-                             GradientPlace dv_NGD) = nothing;
+                             const AttentionOptions&, const Tensor& o_NHD, const Tensor& lse_NH, GradientPlace dq_NHD,
+                             GradientPlace dk_NGD, GradientPlace dv_NGD) = nothing;
   // gated.h, elementwise.h
   void (*silu_gated)(Threads&, const Tensor& gate_up_N2F, Tensor& y_NF) = nothing;
   void (*silu_gated_backward)(Threads&, const Tensor& dy_NF, const Tensor& gate_up_N2F,
+                              GradientPlace dgate_up_N2F) = nothing;
+  void (*gelu_gated)(Threads&, const Tensor& gate_up_N2F, Tensor& y_NF) = nothing;
+  void (*gelu_gated_backward)(Threads&, const Tensor& dy_NF, const Tensor& gate_up_N2F,
                               GradientPlace dgate_up_N2F) = nothing;
   void (*add)(Threads&, const Tensor& a, const Tensor& b, Tensor& y) = nothing;
   void (*accumulate)(Threads&, const Tensor& x, GradientPlace y) = nothing;

@@ -4,17 +4,17 @@
 
 namespace fude {
 
-Rotation make_rotation(int64_t positions, int64_t head_size, double base) {
-  require(head_size % 2 == 0 && positions > 0 && base > 0, "[rope] expected an even head size, got {}", head_size);
+Rotation make_rotation(int64_t positions, const std::vector<double>& frequencies_D2, double scale) {
+  require(positions > 0, "[rope] expected at least one position, got {}", positions);
   Rotation rotation{{}, {}, positions};
-  const int64_t half = head_size / 2;
+  const int64_t half = int64_t(frequencies_D2.size());
   rotation.cos_PD.resize(size_t(positions * half));
   rotation.sin_PD.resize(size_t(positions * half));
   for (int64_t i = 0; i < half; ++i) {
-    const double frequency = std::pow(base, -2.0 * double(i) / double(head_size));
+    const double frequency = frequencies_D2[size_t(i)];
     for (int64_t p = 0; p < positions; ++p) {
-      rotation.cos_PD[size_t(p * half + i)] = float(std::cos(double(p) * frequency));
-      rotation.sin_PD[size_t(p * half + i)] = float(std::sin(double(p) * frequency));
+      rotation.cos_PD[size_t(p * half + i)] = float(scale * std::cos(double(p) * frequency));
+      rotation.sin_PD[size_t(p * half + i)] = float(scale * std::sin(double(p) * frequency));
     }
   }
   return rotation;

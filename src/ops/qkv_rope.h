@@ -13,8 +13,8 @@ struct Rotation {
   int64_t positions = 0;
 };
 
-// cos and sin of position · base^(-2i/D), computed in f64.
-Rotation make_rotation(int64_t positions, int64_t head_size, double base);
+// cos and sin of position · frequency, times a scale; computed in f64.
+Rotation make_rotation(int64_t positions, const std::vector<double>& frequencies_D2, double scale = 1);
 
 struct QkvRopeOptions {
   int64_t heads, kv_heads, head_size;

@@ -27,8 +27,9 @@ inline constexpr int64_t kPanel = 32;
 struct Segment {
   std::string name;
   int64_t rows;
-  bool transposed_in_file = false;  // stored as [columns, rows] there (GPT-2's Conv1D)
-  int64_t matrices = 1;             // of equal height, under one name (GPT-2's Q, K and V): Muon takes them apart
+  bool transposed_in_file = false;   // stored as [columns, rows] there (GPT-2's Conv1D)
+  bool is_less_one_in_file = false;  // stored as w - 1 there (Gemma's norms)
+  int64_t matrices = 1;              // of equal height, under one name (GPT-2's Q, K and V): Muon takes them apart
 };
 
 // In what a matrix is multiplied, and whether bf16 has an f32 master beside it. Vectors are always f32.

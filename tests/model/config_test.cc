@@ -54,16 +54,70 @@ TEST(ModelConfig, FilesThatAskForOtherArithmeticAreRefused) {
     return architecture_of(family).read(json);
   };
   for (const Architecture* architecture : architectures()) EXPECT_NO_THROW(read(architecture->family, "{}"));
-  for (const char* family : {"llama", "qwen3"})
+  for (const char* family : {"llama", "qwen2", "qwen3"})
     for (const char* change :
-         {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}})",
-          R"({"rope_scaling": {"type": "linear", "factor": 4.0}})", R"({"rope_parameters": {"rope_type": "yarn"}})"})
+         {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}})", R"({"rope_scaling": {"type": "dynamic"}})",
+          R"({"rope_parameters": {"rope_type": "longrope"}})", R"({"rope_scaling": {"type": 3}})",
+          R"({"partial_rotary_factor": 0.5})", R"({"hidden_act": "gelu"})"})
       EXPECT_THROW(read(family, change), Error) << change;
+  for (const char* change :
+       {R"({"final_logit_softcapping": 30.0})", R"({"use_bidirectional_attention": true})",
+        R"({"hidden_activation": "silu"})", R"({"layer_types": ["chunked_attention"]})",
+        R"({"layer_types": null, "sliding_window_pattern": 0})", R"({"query_pre_attn_scalar": 0})"})
+    EXPECT_THROW(read("gemma3_text", change), Error) << change;
   EXPECT_NO_THROW(read("llama", R"({"rope_scaling": {"type": "default"}})"));
   for (const char* change :
        {R"({"scale_attn_by_inverse_layer_idx": true})", R"({"scale_attn_weights": false})",
         R"({"n_embd": 4611686018427387904})", R"({"n_embd": 15})", R"({"n_embd": -16, "n_head": -2})"})
     EXPECT_THROW(read("gpt2", change), Error) << change;
+}
+
+RopeConfig rope_of(const std::string& text) { return read_rope(parse_json(text, "test")); }
+
+TEST(RopeConfig, BothSpellingsAreReadAndWritten) {
+  const RopeConfig llama3{.base = 5e5, .scaling = RopeScaling::llama3, .factor = 8, .original_context = 8192};
+  EXPECT_EQ(rope_of(R"({"rope_theta": 500000, "rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1,
+                        "high_freq_factor": 4, "original_max_position_embeddings": 8192}})"),
+            llama3);
+  EXPECT_EQ(
+      rope_of(R"({"rope_parameters": {"rope_theta": 500000, "rope_type": "llama3", "factor": 8, "low_freq_factor": 1,
+                        "high_freq_factor": 4, "original_max_position_embeddings": 8192}})"),
+      llama3);
+  EXPECT_EQ(rope_of(R"({"rope_theta": 1000, "rope_scaling": null})"), RopeConfig{.base = 1000});
+  const RopeConfig yarn = rope_of(R"({"rope_theta": 1e6, "max_position_embeddings": 32768,
+                                      "rope_scaling": {"type": "yarn", "factor": 4.0}})");
+  EXPECT_EQ(yarn.original_context, 32768);
+  EXPECT_DOUBLE_EQ(yarn.attention_factor, 0.1 * std::log(4.0) + 1);
+  for (const RopeConfig& rope : {llama3, yarn, RopeConfig{.base = 7, .scaling = RopeScaling::linear, .factor = 2.5}}) {
+    Json json = {{"max_position_embeddings", 4096}};
+    write_rope(rope, json);
+    EXPECT_EQ(read_rope(json), rope);
+    Json newer = json, older = json;
+    newer.erase("rope_scaling"), newer.erase("rope_theta"), older.erase("rope_parameters");
+    EXPECT_EQ(read_rope(newer), rope);
+    EXPECT_EQ(read_rope(older), rope);
+  }
+  for (const char* bad : {R"({"rope_theta": 0})", R"({"rope_scaling": {"type": "linear", "factor": 0}})",
+                          R"({"rope_scaling": {"type": "yarn", "factor": 4, "original_max_position_embeddings": 0}})"})
+    EXPECT_THROW(check(rope_of(bad)), Error) << bad;
+}
+
+// transformers 4 spells Gemma 3 with two bases and a pattern.
+TEST(ModelConfig, Gemma3InTheOlderSpelling) {
+  const ModelConfig c = architecture_of("gemma3_text")
+                            .read(parse_json(R"({
+      "vocab_size": 262144, "hidden_size": 640, "num_hidden_layers": 7, "num_attention_heads": 4,
+      "num_key_value_heads": 1, "intermediate_size": 2048, "rope_theta": 1000000.0, "rope_local_base_freq": 10000.0,
+      "rope_scaling": {"rope_type": "linear", "factor": 8.0}, "sliding_window": 512, "sliding_window_pattern": 6})",
+                                             "test"));
+  check(c);
+  EXPECT_EQ(c.is_local_L, (std::vector<bool>{true, true, true, true, true, false, true}));
+  EXPECT_EQ(c.rope, (RopeConfig{.base = 1e6, .scaling = RopeScaling::linear, .factor = 8}));
+  EXPECT_EQ(c.local_rope, RopeConfig{.base = 10000});
+  EXPECT_EQ(c.head_size, 256);
+  EXPECT_EQ(c.window, 512);
+  EXPECT_TRUE(c.ties_head);
+  EXPECT_EQ(architecture_of("gemma3_text").read(architecture_of("gemma3_text").write(c)), c);
 }
 
 }  // namespace

@@ -118,9 +118,9 @@ TEST_P(Golden, SavedFolderLoadsWithTheSameBits) {
   }
 }
 
-// Every family has a golden of its name.
+// Every family has a golden of its name, variants have their own.
 std::vector<std::string> goldens() {
-  std::vector<std::string> names{"qwen3_untied"};
+  std::vector<std::string> names{"qwen3_untied", "llama_linear", "llama_llama3", "llama_yarn"};
   for (const Architecture* architecture : architectures()) names.push_back(architecture->family);
   return names;
 }

@@ -30,10 +30,12 @@ std::shared_ptr<Lengths> pack(const std::vector<int64_t>& lengths) {
   return all;
 }
 
-OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_t kv_heads, int64_t d, int probes) {
+OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_t kv_heads, int64_t d, int probes,
+                      AttentionOptions options = {}) {
   const auto all = pack(lengths);
   const int64_t rows = all->batch.size();
-  OpCase op{.name = fmt::format("attention {} tokens, {}/{} heads of {}", rows, heads, kv_heads, d),
+  OpCase op{.name = fmt::format("attention {} tokens, {}/{} heads of {}, window {}", rows, heads, kv_heads, d,
+                                options.window),
             .rows = rows,
             .input_cols = {heads * d, kv_heads * d, kv_heads * d},
             .row_wise = false,
@@ -41,21 +43,22 @@ OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_
   op.run = [=](const Pass& pass, const auto& x, const auto&, const auto&) {
     const KvView kv{x[1].reshaped({rows, kv_heads, d}), x[2].reshaped({rows, kv_heads, d}), all->block_rows,
                     all->first_block};
-    return std::vector<Tensor>{attention(pass, x[0].reshaped({rows, heads, d}), kv, all->batch)};
+    return std::vector<Tensor>{attention(pass, x[0].reshaped({rows, heads, d}), kv, all->batch, options)};
   };
   op.reference = [=](const auto& x, const auto&) {
     Array o(size_t(rows * heads * d));
     for (size_t s = 0; s < lengths.size(); ++s)
       for (int64_t n = all->batch.sequence_starts[s]; n < all->batch.sequence_starts[s + 1]; ++n)
         for (int64_t h = 0; h < heads; ++h) {
-          const int64_t first = all->batch.sequence_starts[s], g = h / (heads / kv_heads);
+          const int64_t start = all->batch.sequence_starts[s], g = h / (heads / kv_heads);
+          const int64_t first = options.window > 0 ? std::max(start, n - options.window + 1) : start;
           const auto at = [&](int64_t row) { return size_t((row * kv_heads + g) * d); };
           Array scores;
           double top = -INFINITY;
           for (int64_t j = first; j <= n; ++j) {
             Complex score = 0;
             for (int64_t i = 0; i < d; ++i) score += x[0][size_t((n * heads + h) * d + i)] * x[1][at(j) + size_t(i)];
-            scores.push_back(score / std::sqrt(double(d)));
+            scores.push_back(options.scale > 0 ? score * double(options.scale) : score / std::sqrt(double(d)));
             top = std::max(top, scores.back().real());
           }
           Complex total = 0;
@@ -84,6 +87,12 @@ TEST(Attention, CrossesBlocksOfKeys) {
   check_op(attention_case({256, 257, 512}, 2, 2, 8, 3));
   check_op(attention_case({300}, 2, 1, 24, 3));
   check_op(attention_case({270}, 1, 1, 64, 3));
+}
+
+// Windows that end inside a block of keys, at its edge, and that hide whole blocks; rows of one tile differ in both.
+TEST(Attention, Windows) {
+  for (int64_t window : {2, 7, 100}) check_op(attention_case({1, 7, 40}, 4, 2, 16, 12, {0.3f, window}));
+  for (int64_t window : {5, 255, 256, 258, 512}) check_op(attention_case({530}, 2, 1, 8, 2, {0.0f, window}));
 }
 
 TEST(Attention, Speed) {
@@ -153,7 +162,9 @@ TEST(Attention, IgnoresTheFuture) {
 TEST(Attention, PrefillIsDecode) {
   const int64_t heads = 4, kv_heads = 2, pages = 8;
   for (Tier tier : supported_tiers())
-    for (int64_t d : {16, 24, 64}) {
+    for (const auto& [d, window] :
+         {std::pair<int64_t, int64_t>{16, 0}, {24, 0}, {64, 0}, {16, 1}, {16, 256}, {24, 300}}) {
+      const AttentionOptions options{0, window};
       const std::vector<int64_t> lengths = {1, 7, 300, 600};
       const auto all = pack(lengths);
       const int64_t rows = all->batch.size();
@@ -163,7 +174,8 @@ TEST(Attention, PrefillIsDecode) {
                  v = random_floats(rows * kv_heads * d, 3);
       const KvView whole{tensor_of(device, {rows, kv_heads, d}, k), tensor_of(device, {rows, kv_heads, d}, v),
                          all->block_rows, all->first_block};
-      const auto wanted = floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch));
+      const auto wanted =
+          floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch, options));
 
       // The cache: pages are handed out from the back, so that no sequence's blocks lie in order.
       KvView cache{Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32),
@@ -198,11 +210,13 @@ TEST(Attention, PrefillIsDecode) {
           batch.sequence_starts.push_back(int32_t(batch.size()));
         }
         const int64_t count = batch.size();
-        const auto got = floats_of(attention(pass, tensor_of(device, {count, heads, d}, step_q), cache, batch));
+        const auto got =
+            floats_of(attention(pass, tensor_of(device, {count, heads, d}, step_q), cache, batch, options));
         for (int64_t i = 0; i < count; ++i) {
           const auto from = wanted.begin() + source[size_t(i)] * heads * d;
-          expect_same_bits({got.begin() + i * heads * d, got.begin() + (i + 1) * heads * d}, {from, from + heads * d},
-                           fmt::format("{}, head size {}, row {}", name_of(tier), d, source[size_t(i)]));
+          expect_same_bits(
+              {got.begin() + i * heads * d, got.begin() + (i + 1) * heads * d}, {from, from + heads * d},
+              fmt::format("{}, head size {}, window {}, row {}", name_of(tier), d, window, source[size_t(i)]));
           if (HasFailure()) return;
         }
       }

@@ -21,6 +21,8 @@ OpCase add_case(int64_t rows, int64_t cols) {
           .rounding_terms = 1};
 }
 
+Complex gelu_of(Complex v) { return v * 0.5 * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (v + 0.044715 * v * v * v))); }
+
 OpCase gelu_case(int64_t rows, int64_t cols) {
   return {.name = fmt::format("gelu {}x{}", rows, cols),
           .rows = rows,
@@ -30,12 +32,31 @@ OpCase gelu_case(int64_t rows, int64_t cols) {
           .reference =
               [](const auto& x, const auto&) {
                 Array y = x[0];
-                for (Complex& v : y)
-                  v = v * 0.5 * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (v + 0.044715 * v * v * v)));
+                for (Complex& v : y) v = gelu_of(v);
                 return std::vector<Array>{y};
               },
           // sigmoid's argument (5), sigmoid (6, with its exp), slope (6).
           .rounding_terms = 17};
+}
+
+OpCase gelu_gated_case(int64_t rows, int64_t cols) {
+  return {.name = fmt::format("gelu_gated {}x{}", rows, cols),
+          .rows = rows,
+          .input_cols = {2 * cols},
+          .run = [](const Pass& pass, const auto& x, const auto&,
+                    const auto&) { return std::vector<Tensor>{gelu_gated(pass, x[0])}; },
+          .reference =
+              [=](const auto& x, const auto&) {
+                Array y;
+                for (int64_t n = 0; n < rows; ++n)
+                  for (int64_t f = 0; f < cols; ++f) {
+                    const Complex g = x[0][size_t(n * 2 * cols + f)], u = x[0][size_t(n * 2 * cols + cols + f)];
+                    y.push_back(gelu_of(g) * u);
+                  }
+                return std::vector<Array>{y};
+              },
+          // as gelu, and the product
+          .rounding_terms = 18};
 }
 
 OpCase silu_gated_case(int64_t rows, int64_t cols) {
@@ -82,7 +103,7 @@ TEST(Elementwise, Gelu) {
 }
 
 TEST(Elementwise, SiluGated) {
-  for (int64_t cols : {1, 15, 16, 100}) check_op(silu_gated_case(9, cols));
+  for (int64_t cols : {1, 15, 16, 100}) check_op(silu_gated_case(9, cols)), check_op(gelu_gated_case(9, cols));
 }
 
 TEST(Elementwise, Speed) {

@@ -32,6 +32,19 @@ TEST(Embedding, RepeatedIdsAndTwoTables) {
       check_op(bf16);
     }
 
+    OpCase scaled = op;
+    scaled.name += " scaled";
+    scaled.run = [=](const Pass& pass, const auto&, const auto& p, const auto& rows) {
+      return std::vector<Tensor>{embedding(pass, pick(ids, rows), p[0], 2.75f)};
+    };
+    scaled.reference = [reference = op.reference](const auto& x, const auto& p) {
+      auto y = reference(x, p);
+      for (Complex& v : y[0]) v *= 2.75;
+      return y;
+    };
+    scaled.rounding_terms = 5;
+    check_op(scaled);
+
     op.name += " with positions";
     op.parameters.push_back(matrix(6, cols));
     op.run = [=](const Pass& pass, const auto&, const auto& p, const auto& rows) {

@@ -9,13 +9,19 @@ namespace {
 
 constexpr float kQkNormEpsilon = 1e-6f;
 
+std::vector<double> frequencies(int64_t head_size, double base = 10000) {
+  std::vector<double> all;
+  for (int64_t i = 0; i < head_size; i += 2) all.push_back(std::pow(base, -double(i) / double(head_size)));
+  return all;
+}
+
 OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool with_norm, bool with_rotation) {
   OpCase op{.name = fmt::format("qkv_rope {} rows, {}/{} heads of {}, norm {}, rotation {}", rows, heads, kv_heads, d,
                                 with_norm, with_rotation),
             .rows = rows,
             .input_cols = {(heads + 2 * kv_heads) * d}};
   if (with_norm) op.parameters = {vector_of(d), vector_of(d)};
-  const auto rotation = std::make_shared<Rotation>(make_rotation(rows + 50, d, 10000.0));
+  const auto rotation = std::make_shared<Rotation>(make_rotation(rows + 50, frequencies(d)));
   std::vector<int32_t> positions;
   for (int64_t n = 0; n < rows; ++n) positions.push_back(int32_t((n * 7 + 3) % (rows + 50)));
   op.run = [=](const Pass& pass, const auto& x, const auto& p, const auto& which) {
@@ -70,7 +76,7 @@ TEST(QkvRope, NormsRotationsAndGroups) {
 // The gradient of what nothing depends on is zero.
 TEST(QkvRope, GoesBackFromSomeOfItsOutputs) {
   const int64_t rows = 3, heads = 2, kv_heads = 1, d = 4, width = (heads + 2 * kv_heads) * d;
-  const Rotation rotation = make_rotation(8, d, 10000.0);
+  const Rotation rotation = make_rotation(8, frequencies(d));
   for (size_t only : {0, 1, 2}) {
     GuardedDevice device(1);
     ClosureTape tape;
@@ -97,7 +103,7 @@ TEST(QkvRope, Speed) {
 }
 
 TEST(QkvRope, RotationIsTheExactAngleRounded) {
-  const Rotation rotation = make_rotation(5000, 64, 1e6);
+  const Rotation rotation = make_rotation(5000, frequencies(64, 1e6));
   for (int64_t p : {0, 1, 777, 4999})
     for (int64_t i = 0; i < 32; ++i) {
       const double angle = double(p) * std::pow(1e6, -double(i) / 32);
@@ -108,7 +114,7 @@ TEST(QkvRope, RotationIsTheExactAngleRounded) {
 
 TEST(QkvRope, RefusesPositionsBeyondTheContext) {
   Device device(1);
-  const Rotation rotation = make_rotation(8, 4, 10000.0);
+  const Rotation rotation = make_rotation(8, frequencies(4));
   const Pass pass{device, default_kernels()};
   const Tensor qkv = tensor_of(device, {1, 12}, random_floats(12, 1));
   const QkvRopeOptions options{.heads = 1, .kv_heads = 1, .head_size = 4, .rotation = &rotation};

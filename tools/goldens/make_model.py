@@ -37,12 +37,12 @@ def qwen3(**changes):
     return transformers.Qwen3ForCausalLM, transformers.Qwen3Config(**(settings | changes))
 
 
-def llama():
+def llama(layers=2, **rope):
     return transformers.LlamaForCausalLM, transformers.LlamaConfig(
-        vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
+        vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=layers,
         num_attention_heads=2, num_key_value_heads=1, head_dim=16,
         max_position_embeddings=64, rms_norm_eps=1e-5, attention_bias=False, mlp_bias=False,
-        rope_parameters=dict(rope_type="default", rope_theta=10000.0),
+        rope_parameters=dict(rope_type="default", rope_theta=10000.0) | rope,
         tie_word_embeddings=False, bos_token_id=1, eos_token_id=2,
     )
 
@@ -52,6 +52,31 @@ def gpt2():
         vocab_size=64, n_positions=16, n_embd=32, n_layer=2, n_head=2,
         activation_function="gelu_new", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
         layer_norm_epsilon=1e-5, tie_word_embeddings=True, bos_token_id=0, eos_token_id=0,
+    )
+
+
+def qwen2():
+    return transformers.Qwen2ForCausalLM, transformers.Qwen2Config(
+        vocab_size=64, hidden_size=32, intermediate_size=40, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64,
+        rms_norm_eps=1e-6, use_sliding_window=False,
+        rope_parameters=dict(rope_type="default", rope_theta=1e6),
+        tie_word_embeddings=True, bos_token_id=None, eos_token_id=0,
+    )
+
+
+def gemma3():
+    # A window of 5, so that sequences of 7 and 12 tokens leave it; a scale that the head size does not give.
+    return transformers.Gemma3ForCausalLM, transformers.Gemma3TextConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=40, num_hidden_layers=3,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=16, query_pre_attn_scalar=20,
+        max_position_embeddings=64, rms_norm_eps=1e-6, sliding_window=5,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        rope_parameters=dict(
+            full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1e6),
+            sliding_attention=dict(rope_type="default", rope_theta=10000.0),
+        ),
+        tie_word_embeddings=True, bos_token_id=2, eos_token_id=1, pad_token_id=0,
     )
 
 
@@ -65,6 +90,20 @@ FAMILIES = {
     "qwen3_untied": (
         lambda: qwen3(hidden_size=32, intermediate_size=32, num_hidden_layers=1, vocab_size=64,
                       tie_word_embeddings=False),
+        (),
+    ),
+    "qwen2": (qwen2, ("adamw",)),
+    "gemma3_text": (gemma3, ("adamw",)),
+    # Scaled ropes; the sequences are longer than the original contexts.
+    "llama_linear": (lambda: llama(1, rope_type="linear", factor=4.0), ()),
+    "llama_llama3": (
+        lambda: llama(1, rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                      original_max_position_embeddings=8),
+        (),
+    ),
+    "llama_yarn": (
+        lambda: llama(1, rope_type="yarn", factor=8.0, original_max_position_embeddings=8,
+                      beta_fast=2.0, beta_slow=0.25),
         (),
     ),
 }

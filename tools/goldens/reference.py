@@ -7,10 +7,12 @@ proves it.
 """
 
 import math
+from unittest import mock
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 
 def exact(model):
@@ -25,24 +27,33 @@ def exact(model):
 
 
 def _rms_norm(module):
+    is_gemma = type(module).__name__.startswith("Gemma")
+    epsilon = module.eps if is_gemma else module.variance_epsilon
+
     def forward(x):
         variance = x.pow(2).mean(-1, keepdim=True)
-        return module.weight * (x * torch.rsqrt(variance + module.variance_epsilon))
+        weight = 1 + module.weight if is_gemma else module.weight
+        return weight * (x * torch.rsqrt(variance + epsilon))
 
     return forward
 
 
-def _rotary(module):
-    config = module.config
-    assert config.rope_parameters["rope_type"] == "default"
+def _frequencies(config, layer_type):
+    """The frequencies and the factor of cos and sin, from transformers itself, in float64."""
+    parameters = config.rope_parameters[layer_type] if layer_type else config.rope_parameters
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    theta = config.rope_parameters["rope_theta"]
+    if parameters["rope_type"] == "default":
+        return parameters["rope_theta"] ** -(torch.arange(0, width, 2, dtype=torch.float64) / width), 1.0
+    with mock.patch.multiple(torch, float=torch.float64, float32=torch.float64):
+        return ROPE_INIT_FUNCTIONS[parameters["rope_type"]](config, layer_type=layer_type)
 
-    def forward(x, position_ids):
-        frequency = theta ** -(torch.arange(0, width, 2, dtype=x.dtype) / width)
-        angle = position_ids[..., None].to(x.dtype) * frequency
+
+def _rotary(module):
+    def forward(x, position_ids, layer_type=None):
+        frequency, factor = _frequencies(module.config, layer_type)
+        angle = position_ids[..., None].to(x.dtype) * frequency.to(x.dtype)
         angle = torch.cat((angle, angle), dim=-1)
-        return angle.cos(), angle.sin()
+        return angle.cos() * factor, angle.sin() * factor
 
     return forward
 

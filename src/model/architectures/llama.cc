@@ -1,18 +1,8 @@
-// Llama 2 and 3, SmolLM2: RMSNorm, RoPE, grouped queries, SwiGLU.
+// Llama 2 and 3, SmolLM2: RMSNorm, RoPE (scaled in Llama 3.1 and later), grouped queries, SwiGLU.
 #include "base/error.h"
 #include "model/architectures/llama_like.h"
 
 namespace fude {
-namespace {
-
-// Scaled ropes would need other angles. Older files say "type" for "rope_type".
-void require_plain_rope(const Json& rope) {
-  const std::string type =
-      json_string(rope, "rope_type", "config.json", json_string(rope, "type", "config.json", "default"));
-  require(type == "default", "[config.json] the rope type '{}' is not supported; expected default", type);
-}
-
-}  // namespace
 
 ModelConfig read_llama_like(const Json& json, const char* family) {
   constexpr const char* kWhere = "config.json";
@@ -28,13 +18,9 @@ ModelConfig read_llama_like(const Json& json, const char* family) {
   c.feed_forward = json_integer(json, "intermediate_size", kWhere);
   c.context = json_integer(json, "max_position_embeddings", kWhere, 2048);
   c.norm_eps = json_number(json, "rms_norm_eps", kWhere, 1e-6);
-  c.rope_base = json_number(json, "rope_theta", kWhere, 10000);
-  if (const auto rope = json.find("rope_parameters"); rope != json.end() && rope->is_object()) {
-    c.rope_base = json_number(*rope, "rope_theta", kWhere, c.rope_base);
-    require_plain_rope(*rope);
-  }
-  if (const auto scaling = json.find("rope_scaling"); scaling != json.end() && scaling->is_object())
-    require_plain_rope(*scaling);
+  c.rope = read_rope(json);
+  require(json_number(json, "partial_rotary_factor", kWhere, 1) == 1,
+          "[config.json] partial_rotary_factor is not supported");
   const std::string activation = json_string(json, "hidden_act", kWhere, "silu");
   require(activation == "silu", "[config.json] hidden_act '{}' is not supported; expected silu", activation);
   for (const char* bias : {"attention_bias", "mlp_bias"})
@@ -58,8 +44,7 @@ Json write_llama_like(const ModelConfig& c, const char* architecture) {
   json["max_position_embeddings"] = c.context;
   json["hidden_act"] = "silu";
   json["rms_norm_eps"] = c.norm_eps;
-  json["rope_theta"] = c.rope_base;
-  json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", c.rope_base}};
+  write_rope(c.rope, json);
   json["attention_bias"] = false;
   json["tie_word_embeddings"] = c.ties_head;
   json["dtype"] = "float32";
