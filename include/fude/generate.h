@@ -4,5 +4,5 @@
 
 #include "infer/answer.h"
 #include "infer/generator.h"
-#include "model/folder.h"
+#include "model/load.h"
 #include "text/tokenizer.h"

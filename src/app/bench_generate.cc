@@ -4,7 +4,7 @@
 #include "base/random.h"
 #include "infer/generator.h"
 #include "model/flop.h"
-#include "model/folder.h"
+#include "model/load.h"
 
 namespace fude {
 namespace {

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "infer/answer.h"
-#include "model/folder.h"
+#include "model/load.h"
 #include "text/chat_format.h"
 
 namespace fude {

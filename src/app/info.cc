@@ -11,7 +11,7 @@
 #include "data/shard.h"
 #include "data/shard_format.h"
 #include "infer/generator.h"
-#include "model/folder.h"
+#include "model/load.h"
 #include "tensor/safetensors.h"
 #include "text/chat_format.h"
 #include "text/tokenizer.h"

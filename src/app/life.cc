@@ -16,6 +16,7 @@
 #include "base/statistics.h"
 #include "infer/answer.h"
 #include "model/folder.h"
+#include "model/load.h"
 #include "tasks/life_corpus.h"
 #include "text/chat_format.h"
 #include "text/tokenizer_file.h"

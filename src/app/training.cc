@@ -16,6 +16,7 @@
 #include "base/progress.h"
 #include "infer/answer.h"
 #include "model/folder.h"
+#include "model/load.h"
 #include "text/chat_format.h"
 #include "text/tokenizer_file.h"
 #include "train/export_run.h"

@@ -25,6 +25,11 @@ struct TensorNames {
   bool qkv_has_bias = false, others_have_bias = false;  // out, up and down; "….weight" has "….bias" beside it
 };
 
+// A tensor's name in a layer: the pattern with the number for "{}".
+std::string name_in_layer(const std::string& pattern, int64_t layer);
+// "….weight" → "….bias"
+std::string bias_of(const std::string& weight);
+
 struct Architecture {
   const char* family;  // model_type
   ModelConfig (*read)(const Json& config);

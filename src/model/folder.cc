@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/file_layout.h"
 #include "tensor/safetensors.h"
 
 namespace fude {
@@ -28,10 +29,17 @@ std::set<std::string> files_in_index(const std::string& path) {
   return names;
 }
 
+// What files carry beside the weights: buffers of older transformers, and a head that is the embedding table.
+bool is_no_weight(const std::string& name, const ModelConfig& config) {
+  for (const char* buffer : {".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias"})
+    if (name.ends_with(buffer)) return true;
+  return config.ties_head && name == "lm_head.weight";
+}
+
 // The tensors of a folder, wherever its index says they lie.
-class FolderTensors {
+class Folder : public WeightSource {
  public:
-  explicit FolderTensors(const std::string& folder) {
+  explicit Folder(const std::string& folder) : folder_(folder), config_(read_folder_config(folder)) {
     const std::string index = folder + "/model.safetensors.index.json";
     std::set<std::string> names;
     if (file_exists(index)) {
@@ -44,61 +52,43 @@ class FolderTensors {
       for (const auto& [name, entry] : files_[i].entries()) home_[name] = i;
   }
 
-  // Error unless every tensor of the model is there in its shape, and nothing else that would change what it says.
-  void check(const Transformer& model, const std::string& folder) const;
-
-  // Some files of base models leave the leading "model." or "transformer." out.
-  const SafetensorsFile* find(std::string& name) const {
-    for (const std::string& prefix : {std::string(), std::string("model."), std::string("transformer.")}) {
-      if (!name.starts_with(prefix)) continue;
-      const auto found = home_.find(name.substr(prefix.size()));
-      if (found == home_.end()) continue;
-      name = found->first;
-      return &files_[found->second];
-    }
-    return nullptr;
+  const ModelConfig& config() const override { return config_; }
+  bool is_in_family_form() const override { return true; }
+  const std::vector<int64_t>* shape_of(const std::string& name) const override {
+    const auto found = find(name);
+    return found == home_.end() ? nullptr : &files_[found->second].entry(found->first).shape;
+  }
+  std::vector<float> read(const std::string& name) const override {
+    const auto found = find(name);
+    require(found != home_.end(), "[model] {}: the tensor {} is missing", folder_, name);
+    return files_[found->second].read_f32(found->first);
+  }
+  void require_no_others(const std::set<std::string>& names) const override {
+    std::set<std::string> used;
+    for (const std::string& name : names)
+      if (const auto found = find(name); found != home_.end()) used.insert(found->first);
+    for (const auto& [name, file] : home_)
+      require(used.contains(name) || is_no_weight(name, config_),
+              "[model] {}: the tensor {} has no place in the model that config.json describes", folder_, name);
   }
 
  private:
-  std::vector<SafetensorsFile> files_;
-  std::map<std::string, size_t> home_;
-};
-
-std::vector<int64_t> shape_in_file(const Parameter& parameter, const Segment& segment) {
-  if (!parameter.is_matrix()) return {segment.rows};
-  if (segment.transposed_in_file) return {parameter.cols(), segment.rows};
-  return {segment.rows, parameter.cols()};
-}
-
-// What files carry beside the weights: buffers of older transformers, and a head that is the embedding table.
-bool is_no_weight(const std::string& name, const ModelConfig& config) {
-  for (const char* buffer : {".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias"})
-    if (name.ends_with(buffer)) return true;
-  return config.ties_head && name == "lm_head.weight";
-}
-
-void FolderTensors::check(const Transformer& model, const std::string& folder) const {
-  std::set<std::string> used;
-  for (const Parameter* parameter : model.parameters())
-    for (const Segment& segment : parameter->segments()) {
-      std::string name = segment.name;
-      const SafetensorsFile* file = find(name);
-      require(file != nullptr, "[model] {}: the tensor {} is missing", folder, segment.name);
-      require(file->entry(name).shape == shape_in_file(*parameter, segment),
-              "[model] {}: {} has another shape than config.json says", folder, name);
-      used.insert(name);
+  using Home = std::map<std::string, size_t>;
+  // Some files of base models leave the leading "model." or "transformer." out.
+  Home::const_iterator find(const std::string& name) const {
+    for (const std::string& prefix : {std::string(), std::string("model."), std::string("transformer.")}) {
+      if (!name.starts_with(prefix)) continue;
+      const auto found = home_.find(name.substr(prefix.size()));
+      if (found != home_.end()) return found;
     }
-  for (const auto& [name, file] : home_)
-    require(used.contains(name) || is_no_weight(name, model.config()),
-            "[model] {}: the tensor {} has no place in the model that config.json describes", folder, name);
-}
+    return home_.end();
+  }
 
-std::vector<float> transposed(const std::vector<float>& x, int64_t rows, int64_t cols) {
-  std::vector<float> y(x.size());
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) y[size_t(c * rows + r)] = x[size_t(r * cols + c)];
-  return y;
-}
+  std::string folder_;
+  ModelConfig config_;
+  std::vector<SafetensorsFile> files_;
+  Home home_;
+};
 
 // A segment that begins at this row, as files have it. Some rows at a time: an embedding table is large, and memory may
 // be full of what training needs.
@@ -118,7 +108,7 @@ void put_segment(const Parameter& parameter, int64_t row, const Segment& segment
 
 }  // namespace
 
-ModelConfig read_config(const std::string& folder) {
+ModelConfig read_folder_config(const std::string& folder) {
   const std::string path = folder + "/config.json";
   require(file_exists(path), "[model] {} has no config.json; expected a Hugging Face model folder", folder);
   const Json json = parse_json(read_file(path, kConfigLimit), path);
@@ -127,29 +117,7 @@ ModelConfig read_config(const std::string& folder) {
   return config;
 }
 
-std::unique_ptr<Transformer> load_model(Device& device, const std::string& folder, Precision precision) {
-  const ModelConfig config = read_config(folder);
-  const FolderTensors tensors(folder);
-  // Compared with a model without memory first: what config.json asks for may not exist.
-  Device counting(1, /*only_counts=*/true);
-  tensors.check(Transformer(counting, config), folder);
-  auto model = std::make_unique<Transformer>(device, config, precision);
-  for (Parameter* parameter : model->parameters()) {
-    int64_t row = 0;
-    for (const Segment& segment : parameter->segments()) {
-      std::string name = segment.name;
-      const SafetensorsFile* file = tensors.find(name);
-      std::vector<float> values = file->read_f32(name);
-      if (parameter->is_matrix() && segment.transposed_in_file)
-        values = transposed(values, parameter->cols(), segment.rows);
-      if (segment.is_less_one_in_file)
-        for (float& value : values) value += 1;
-      parameter->set_rows(row, segment.rows, values.data());
-      row += segment.rows;
-    }
-  }
-  return model;
-}
+std::unique_ptr<WeightSource> open_folder(const std::string& folder) { return std::make_unique<Folder>(folder); }
 
 void save_model(const Transformer& model, const std::string& folder) {
   make_directories(folder);

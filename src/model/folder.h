@@ -5,13 +5,12 @@
 #include <string>
 
 #include "model/transformer.h"
+#include "model/weight_source.h"
 
 namespace fude {
 
-ModelConfig read_config(const std::string& folder);
-
-// Error if a tensor is missing, has another shape, or is left over.
-std::unique_ptr<Transformer> load_model(Device& device, const std::string& folder, Precision precision = {});
+ModelConfig read_folder_config(const std::string& folder);
+std::unique_ptr<WeightSource> open_folder(const std::string& folder);
 
 // Writes config.json and model.safetensors (F32), each atomically; the folder is made if it is not there.
 void save_model(const Transformer& model, const std::string& folder);

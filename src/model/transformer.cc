@@ -17,15 +17,6 @@ namespace {
 
 using Layout = Parameter::Layout;
 
-std::string named(const std::string& pattern, int64_t layer) {
-  const size_t hole = pattern.find("{}");
-  return hole == std::string::npos ? pattern
-                                   : pattern.substr(0, hole) + std::to_string(layer) + pattern.substr(hole + 2);
-}
-
-// "….weight" → "….bias"
-std::string bias_of(const std::string& weight) { return weight.substr(0, weight.rfind("weight")) + "bias"; }
-
 // Makes the layers of a model from the names its family gives them.
 struct Builder {
   Device& device;
@@ -35,7 +26,7 @@ struct Builder {
   int64_t layer = 0;
 
   Parameter vector(const std::string& pattern, int64_t size) const {
-    const std::string name = named(pattern, layer);
+    const std::string name = name_in_layer(pattern, layer);
     return Parameter(device, name, Layout::vector, {{name, size, false, names.norms_are_less_one}}, 1);
   }
   Parameter matrix(const std::vector<Segment>& segments, int64_t cols) const {
@@ -56,7 +47,7 @@ struct Builder {
     }
     std::vector<Segment> weights, biases;
     for (size_t i = 0; i < rows.size(); ++i) {
-      weights.push_back({named(patterns[i], layer), rows[i], names.weights_are_transposed, false, matrices});
+      weights.push_back({name_in_layer(patterns[i], layer), rows[i], names.weights_are_transposed, false, matrices});
       biases.push_back({bias_of(weights.back().name), rows[i]});
     }
     Linear linear{matrix(weights, cols), {}};

@@ -3,6 +3,7 @@
 // files with an index, or (after a NUL byte in the input) what follows instead of the index. A configuration
 // that is accepted is the same after it was written and read again, and the folder is a model or an Error.
 #include "model/folder.h"
+#include "model/load.h"
 
 #include "base/error.h"
 #include "base/json.h"

@@ -1,4 +1,5 @@
 #include "model/folder.h"
+#include "model/load.h"
 
 #include <gtest/gtest.h>
 

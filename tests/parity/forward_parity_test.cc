@@ -6,7 +6,7 @@
 
 #include "backend/cpu/tier.h"
 #include "base/random.h"
-#include "model/folder.h"
+#include "model/load.h"
 
 namespace fude {
 namespace {

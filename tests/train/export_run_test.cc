@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "data/shard_writer.h"
-#include "model/folder.h"
+#include "model/load.h"
 
 namespace fude {
 namespace {

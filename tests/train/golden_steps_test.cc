@@ -4,7 +4,7 @@
 // norm; the bounds are some multiples of that, far below what a wrong decay, bias correction or clip would do.
 #include <gtest/gtest.h>
 
-#include "model/folder.h"
+#include "model/load.h"
 #include "tensor/safetensors.h"
 #include "train/muon.h"
 #include "train/optimizer.h"

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "model/folder.h"
+#include "model/load.h"
 #include "train/memory_plan.h"
 
 namespace fude {
@@ -16,6 +16,7 @@ namespace {
 ModelConfig small(const std::string& family) {
   ModelConfig c = read_config(FUDE_SOURCE_DIR "/tests/goldens/" + family);
   c.vocabulary = 50, c.layers = 3, c.context = 64;
+  if (c.window > 0) c.is_local_L.assign(3, true);
   return c;
 }
 

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "infer/generator.h"
-#include "model/folder.h"
+#include "model/load.h"
 
 namespace fude {
 namespace {

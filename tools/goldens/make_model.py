@@ -65,9 +65,9 @@ def qwen2():
     )
 
 
-def gemma3():
+def gemma3(**changes):
     # A window of 5, so that sequences of 7 and 12 tokens leave it; a scale that the head size does not give.
-    return transformers.Gemma3ForCausalLM, transformers.Gemma3TextConfig(
+    settings = dict(
         vocab_size=64, hidden_size=32, intermediate_size=40, num_hidden_layers=3,
         num_attention_heads=2, num_key_value_heads=1, head_dim=16, query_pre_attn_scalar=20,
         max_position_embeddings=64, rms_norm_eps=1e-6, sliding_window=5,
@@ -76,8 +76,9 @@ def gemma3():
             full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1e6),
             sliding_attention=dict(rope_type="default", rope_theta=10000.0),
         ),
-        tie_word_embeddings=True, bos_token_id=2, eos_token_id=1, pad_token_id=0,
+        tie_word_embeddings=True, bos_token_id=2, eos_token_id=1, pad_token_id=None,
     )
+    return transformers.Gemma3ForCausalLM, transformers.Gemma3TextConfig(**(settings | changes))
 
 
 # Family: its shape, and which optimiser runs are recorded.  Every path of the optimisers is
@@ -104,6 +105,12 @@ FAMILIES = {
     "llama_yarn": (
         lambda: llama(1, rope_type="yarn", factor=8.0, original_max_position_embeddings=8,
                       beta_fast=2.0, beta_slow=0.25),
+        (),
+    ),
+    # As many layers as it takes to have a global one, and the head size's own scale: a GGUF file tells neither.
+    "gemma3_pattern": (
+        lambda: gemma3(hidden_size=16, intermediate_size=24, num_hidden_layers=6, layer_types=None,
+                       query_pre_attn_scalar=16),
         (),
     ),
 }

@@ -1,0 +1,24 @@
+// How the tensors of a file lie: as they are multiplied, or as the family's own files have them.
+#pragma once
+
+#include <vector>
+
+#include "tensor/parameter.h"
+
+namespace fude {
+
+inline std::vector<int64_t> shape_in_file(const Parameter& parameter, const Segment& segment,
+                                          bool in_family_form = true) {
+  if (!parameter.is_matrix()) return {segment.rows};
+  if (segment.transposed_in_file && in_family_form) return {parameter.cols(), segment.rows};
+  return {segment.rows, parameter.cols()};
+}
+
+inline std::vector<float> transposed(const std::vector<float>& x, int64_t rows, int64_t cols) {
+  std::vector<float> y(x.size());
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c) y[size_t(c * rows + r)] = x[size_t(r * cols + c)];
+  return y;
+}
+
+}  // namespace fude

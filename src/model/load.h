@@ -1,0 +1,20 @@
+// Models from files of any kind: a Hugging Face folder, or a GGUF file.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "model/transformer.h"
+#include "model/weight_source.h"
+
+namespace fude {
+
+// Error if `path` is neither.
+std::unique_ptr<WeightSource> open_weights(const std::string& path);
+
+ModelConfig read_config(const std::string& path);
+
+// Error if a tensor is missing, has another shape, or is left over.
+std::unique_ptr<Transformer> load_model(Device& device, const std::string& path, Precision precision = {});
+
+}  // namespace fude
