@@ -31,11 +31,18 @@ AddedTokenFinder::AddedTokenFinder(std::vector<const AddedToken*> tokens) : sort
   for (const AddedToken* token : sorted_) begins_[uint8_t(token->content[0])] = true;
 }
 
-const AddedToken* AddedTokenFinder::longest_at(std::string_view text, size_t at) const {
+const AddedToken* AddedTokenFinder::longest_at(std::string_view text, size_t at, std::string_view trust) const {
   const AddedToken* longest = nullptr;
+  const auto may_be = [&](const AddedToken& token) {
+    return !token.special || trust.empty() ||
+           trust.substr(at, token.content.size()).find('\0') == std::string_view::npos;
+  };
   size_t low = 0, high = sorted_.size();
   for (size_t depth = 0; low < high; ++depth) {
-    if (sorted_[low]->content.size() == depth) longest = sorted_[low++];
+    if (sorted_[low]->content.size() == depth) {
+      if (may_be(*sorted_[low])) longest = sorted_[low];
+      ++low;
+    }
     if (at + depth >= text.size()) break;
     const auto byte = [&](const AddedToken* token) { return uint8_t(token->content[depth]); };
     const uint8_t wanted = uint8_t(text[at + depth]);
@@ -49,11 +56,11 @@ const AddedToken* AddedTokenFinder::longest_at(std::string_view text, size_t at)
   return longest;
 }
 
-AddedTokenFinder::Match AddedTokenFinder::find(std::string_view text, size_t from) const {
+AddedTokenFinder::Match AddedTokenFinder::find(std::string_view text, size_t from, std::string_view trust) const {
   if (sorted_.empty()) return {};
   for (size_t at = from; at < text.size(); ++at) {
     if (!begins_[uint8_t(text[at])]) continue;
-    const AddedToken* token = longest_at(text, at);
+    const AddedToken* token = longest_at(text, at, trust);
     if (token == nullptr) continue;
     Match match{at, at + token->content.size(), token};
     if (token->single_word && ((match.begin > 0 && is_word_at(text, before(text, match.begin))) ||

@@ -24,11 +24,12 @@ class AddedTokenFinder {
     size_t begin = 0, end = 0;
     const AddedToken* token = nullptr;
   };
-  // The first match at or behind `from`; white space before `from` belongs to the match before it.
-  Match find(std::string_view text, size_t from) const;
+  // The first match at or behind `from`; white space before `from` belongs to the match before it. A special token
+  // matches only where `trust`, a byte for each of the text's, is 1 all along it; an empty `trust` trusts everything.
+  Match find(std::string_view text, size_t from, std::string_view trust = {}) const;
 
  private:
-  const AddedToken* longest_at(std::string_view text, size_t at) const;
+  const AddedToken* longest_at(std::string_view text, size_t at, std::string_view trust) const;
 
   std::vector<const AddedToken*> sorted_;
   std::array<bool, 256> begins_{};

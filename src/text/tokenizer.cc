@@ -62,18 +62,36 @@ struct Tokenizer::State {
       }
   }
 
-  // Hands the text between matches to `plain` and appends the matches' ids.
+  // Hands the text between matches, and its trust, to `plain` and appends the matches' ids.
   template <class Plain>
-  void between(const AddedTokenFinder& finder, std::string_view text, std::vector<TokenId>& out,
+  void between(const AddedTokenFinder& finder, std::string_view text, std::string_view trust, std::vector<TokenId>& out,
                const Plain& plain) const {
     for (size_t at = 0; at < text.size();) {
-      const auto match = finder.find(text, at);
+      const auto match = finder.find(text, at, trust);
       const size_t stop = match.token == nullptr ? text.size() : match.begin;
-      if (stop > at) plain(text.substr(at, stop - at));
+      if (stop > at) plain(text.substr(at, stop - at), trust.empty() ? trust : trust.substr(at, stop - at));
       if (match.token == nullptr) break;
       out.push_back(match.token->id);
       at = match.end;
     }
+  }
+
+  // `trust` as AddedTokenFinder::find takes it.
+  void encode(std::string_view text, std::string_view trust, bool recognise, std::vector<TokenId>& out) const {
+    between(finders[false][recognise], text, trust, out, [&](std::string_view raw, std::string_view raw_trust) {
+      std::string normal, normal_trust;
+      if (data.nfc) {
+        normal = normalize_nfc(raw);
+        if (normal != raw && !raw_trust.empty()) {
+          // Normalisation may join bytes of both kinds: then none of them is trusted.
+          const bool all_trusted = raw_trust.find('\0') == std::string_view::npos;
+          raw_trust = normal_trust = std::string(normal.size(), char(all_trusted));
+        }
+        raw = normal;
+      }
+      between(finders[true][recognise], raw, raw_trust, out,
+              [&](std::string_view plain, std::string_view) { encode_plain(plain, out); });
+    });
   }
 
   void encode_plain(std::string_view text, std::vector<TokenId>& out) const {
@@ -110,14 +128,18 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens spec
 }
 
 void Tokenizer::encode_into(std::string_view text, std::vector<TokenId>& out, SpecialTokens special) const {
-  const State& state = *state_;
-  const bool recognise = special == SpecialTokens::recognised;
-  state.between(state.finders[false][recognise], text, out, [&](std::string_view raw) {
-    std::string normal;
-    if (state.data.nfc) raw = normal = normalize_nfc(raw);
-    state.between(state.finders[true][recognise], raw, out,
-                  [&](std::string_view plain) { state.encode_plain(plain, out); });
-  });
+  state_->encode(text, {}, special == SpecialTokens::recognised, out);
+}
+
+std::vector<TokenId> Tokenizer::encode(std::span<const TextPiece> pieces) const {
+  std::string text, trust;
+  for (const TextPiece& piece : pieces) {
+    text += piece.text;
+    trust.append(piece.text.size(), char(piece.is_trusted));
+  }
+  std::vector<TokenId> out;
+  state_->encode(text, trust, true, out);
+  return out;
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> tokens) const {

@@ -1,9 +1,10 @@
 // A tokenizer: text to token ids and back, exactly.
 //
 // Text from users is plain text: a special token spelled in it is cut like anything else, unless the caller asks for
-// SpecialTokens::recognised. Only special tokens are kept out; added tokens that the file does not mark as special are
-// ordinary vocabulary and are found always, as Hugging Face does it. Decoding gives the bytes that were encoded, with
-// two exceptions that the file decides: NFC normalisation, and bytes that its vocabulary has no entry for.
+// SpecialTokens::recognised, or says piece by piece what is trusted. Only special tokens are kept out; added tokens
+// that the file does not mark as special are ordinary vocabulary and are found always, as Hugging Face does it.
+// Decoding gives the bytes that were encoded, with two exceptions that the file decides: NFC normalisation, and bytes
+// that its vocabulary has no entry for.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "text/bpe.h"
+#include "text/text_piece.h"
 
 namespace fude {
 
@@ -34,6 +36,9 @@ class Tokenizer {
   // The same, appended to `out`.
   void encode_into(std::string_view text, std::vector<TokenId>& out,
                    SpecialTokens special = SpecialTokens::as_text) const;
+  // One text in pieces: special tokens are recognised where all of their bytes are trusted, everything else is encoded
+  // as if the pieces were one. Without special tokens spelled in other pieces, the same as `recognised` for the whole.
+  std::vector<TokenId> encode(std::span<const TextPiece> pieces) const;
   std::string decode(std::span<const TokenId> tokens) const;
 
   // Bytes of one token; of an added token its text; nothing for an id without an entry. Error if out of range.

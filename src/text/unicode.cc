@@ -102,6 +102,15 @@ void append_utf8(std::string& out, uint32_t c) {
   }
 }
 
+uint32_t upper_case(uint32_t c) { return c >= 0x110000 ? c : uint32_t(utf8proc_toupper(utf8proc_int32_t(c))); }
+uint32_t lower_case(uint32_t c) { return c >= 0x110000 ? c : uint32_t(utf8proc_tolower(utf8proc_int32_t(c))); }
+
+bool is_printable(uint32_t c) {
+  if (c == ' ') return true;
+  const auto category = c >= 0x110000 ? UTF8PROC_CATEGORY_CN : utf8proc_category(utf8proc_int32_t(c));
+  return category != UTF8PROC_CATEGORY_CN && category < UTF8PROC_CATEGORY_ZS;
+}
+
 size_t valid_prefix(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {

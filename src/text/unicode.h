@@ -38,6 +38,12 @@ Character decode_character(std::string_view text, size_t at);
 // Class of a code point; kInvalid is `other`.
 CharClass class_of(uint32_t code_point);
 void append_utf8(std::string& out, uint32_t code_point);
+// Simple case mappings, one code point to one; what has none, and kInvalid, stays. By utf8proc's tables (Unicode 15).
+uint32_t upper_case(uint32_t code_point);
+uint32_t lower_case(uint32_t code_point);
+// Whether Python's repr() shows it as it is: no control, format, private or unassigned character, and no separator but
+// the blank.
+bool is_printable(uint32_t code_point);
 
 // Length of the longest well-formed prefix of `text`.
 size_t valid_prefix(std::string_view text);
