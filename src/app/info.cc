@@ -12,6 +12,7 @@
 #include "data/shard_format.h"
 #include "infer/generator.h"
 #include "model/load.h"
+#include "tensor/gguf.h"
 #include "tensor/safetensors.h"
 #include "text/chat_format.h"
 #include "text/tokenizer.h"
@@ -45,6 +46,36 @@ void add_tensors(Json& facts, const std::vector<std::string>& files, bool list) 
   }
   facts["tensors_in_file"] = count;
   for (const auto& [type, size] : elements) facts["elements"][type] = size;
+  if (list) facts["tensors"] = tensors;
+}
+
+// The same of a GGUF file, and what it says about itself; vocabularies are counted only.
+void add_gguf(Json& facts, const GgufFile& file, bool list) {
+  std::map<std::string, int64_t> elements;
+  Json tensors = Json::array();
+  for (const auto& [name, tensor] : file.tensors()) {
+    const std::string type = tensor.format ? std::string(tensor.format->name) : fmt::format("type {}", tensor.gguf_id);
+    elements[type] += tensor.rows() * tensor.cols();
+    if (list) tensors.push_back({{"name", name}, {"type", type}, {"shape", tensor.shape}});
+  }
+  facts["tensors_in_file"] = file.tensors().size();
+  for (const auto& [type, size] : elements) facts["elements"][type] = size;
+  constexpr size_t kShown = 80;  // bytes: no templates
+  const GgufMetadata& metadata = file.metadata();
+  Json& shown = facts["metadata"] = Json::object();
+  for (const auto& [key, value] : metadata.entries()) {
+    if (value.is_array)
+      shown[key] = fmt::format("{} values", value.count);
+    else if (value.type == GgufType::string)
+      shown[key] = metadata.string(key).size() <= kShown ? std::string(metadata.string(key))
+                                                        : fmt::format("{} bytes", metadata.string(key).size());
+    else if (value.type == GgufType::boolean)
+      shown[key] = metadata.boolean(key);
+    else if (value.type == GgufType::f32 || value.type == GgufType::f64)
+      shown[key] = metadata.number(key);
+    else
+      shown[key] = metadata.integer(key);
+  }
   if (list) facts["tensors"] = tensors;
 }
 
@@ -105,6 +136,10 @@ void add_model(Json& facts, const std::string& folder, const InfoOptions& o) {
     if (plan.at_peak[size_t(i)] > 0)
       facts["memory"][std::string(name_of(Purpose(i))) + "_bytes"] = plan.at_peak[size_t(i)];
   facts["memory"]["peak_bytes"] = plan.held;
+  if (!fs::is_directory(folder)) {
+    add_gguf(facts, GgufFile(folder), o.tensors);
+    return;
+  }
   add_tensors(facts, files_with(folder, ".safetensors"), o.tensors);
   if (file_exists(folder + "/tokenizer.json")) add_tokenizer_facts(facts, folder);
 }
@@ -227,6 +262,8 @@ Json facts_of(const InfoOptions& o) {
     is("checkpoint"), add_checkpoint(facts, path);
   } else if (has("metrics.jsonl")) {
     is("run"), add_run(facts, path);
+  } else if (path.ends_with(".gguf")) {
+    is("model in a GGUF file"), add_model(facts, path, o);
   } else if (path.ends_with(".safetensors")) {
     is("safetensors file"), add_tensors(facts, {path}, /*list=*/true);
   } else if (path.ends_with(".shard")) {
@@ -235,8 +272,8 @@ Json facts_of(const InfoOptions& o) {
     is("tokenizer"), add_tokenizer_facts(facts, path, o.pattern);
   } else {
     fail(
-        "[info] {}: expected a model, checkpoint, run, tokenizer or token shards, or a .safetensors, .shard or "
-        ".tiktoken file",
+        "[info] {}: expected a model, checkpoint, run, tokenizer or token shards, or a .gguf, .safetensors, "
+        ".shard or .tiktoken file",
         path);
   }
   return facts;
@@ -258,7 +295,7 @@ std::string text_of(const std::string& key, const Json& value) {
 void print(const Json& facts, const std::string& indent) {
   for (const auto& [key, value] : facts.items()) {
     std::string label = key.ends_with("_bytes") ? key.substr(0, key.size() - 6) : key;
-    std::replace(label.begin(), label.end(), '_', ' ');
+    if (label.find('.') == std::string::npos) std::replace(label.begin(), label.end(), '_', ' ');
     if (value.is_object()) {
       std::printf("%s%s\n", indent.c_str(), label.c_str());
       print(value, indent + "  ");
@@ -282,7 +319,8 @@ void print(const Json& facts, const std::string& indent) {
 void add_info(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<InfoOptions>();
   CLI::App* command = app.add_subcommand("info", "what a model, checkpoint, run, tokenizer or shard folder holds");
-  command->add_option("path", options->path, "folder, or a .safetensors, .shard, tokenizer.json or .tiktoken file")
+  command
+      ->add_option("path", options->path, "folder, or a .gguf, .safetensors, .shard, tokenizer.json or .tiktoken file")
       ->required();
   command->add_option("--context", options->context, "models: tokens to plan memory for; 0: the model's")
       ->capture_default_str();

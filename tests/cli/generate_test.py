@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from harness import DONE, FAILED, PROGRAM, Case, fude, world
+from harness import DONE, FAILED, PROGRAM, Case, fude, sentences, world
 
 STOPPED = 128 + signal.SIGINT
 
@@ -117,3 +117,25 @@ class Chat(Case):
             os.write(terminal, end)
             self.assertEqual(child.wait(timeout=30), code, screen[-500:])
             os.close(terminal)
+
+
+class Score(Case):
+    def test_what_was_generated_is_scored_alike(self):
+        text = "Alice lives in the old mill, number 17."
+        lines = self.succeeds(fude("score", world().model, "--text", text, "--logprobs")).lines()
+        self.assertEqual("".join(line["text"] for line in lines[:-1]), text[-sum(len(line["text"]) for line in lines[:-1]):])
+        self.assertAlmostEqual(sum(line["logprob"] for line in lines[:-1]), lines[-1]["logprob"], places=3)
+        piped = self.succeeds(fude("score", world().model, "--json", stdin=text.encode())).lines()
+        self.assertEqual(piped, lines[-1:])
+        self.assertIn("bits per byte", self.succeeds(fude("score", world().model, "--text", text)).out)
+        self.fails(fude("score", world().model, "--text", "x"), FAILED, "tokens")
+
+    def test_perplexity(self):
+        text = self.write("text", sentences(50))
+        one = self.succeeds(fude("perplexity", world().model, "--in", text, "--context", 32, "--json")).lines()[0]
+        self.assertGreater(one["windows"], 5)
+        self.assertEqual(one["scored_tokens"], one["windows"] * 15)
+        again = self.succeeds(fude("perplexity", world().model, "--in", text, "--context", 32, "--threads", 1))
+        self.assertIn(f"perplexity {one['perplexity']:.4f}", again.out)
+        self.fails(fude("perplexity", world().model, "--in", text, "--context", 100000), FAILED, "context")
+        self.fails(fude("perplexity", world().model, "--in", self.folder / "none"), FAILED, "none")

@@ -1,0 +1,120 @@
+// fude score, fude perplexity: what a model thinks of a given text.
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+
+#include "app/command_line.h"
+#include "app/commands.h"
+#include "app/signals.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "infer/score.h"
+#include "model/load.h"
+#include "text/tokenizer.h"
+
+namespace fude {
+namespace {
+
+struct ScoreOptions {
+  std::string model, text, in;
+  int64_t context = 512;
+  DType compute = DType::f32;
+  bool logprobs = false;
+};
+
+std::string text_to_score(const ScoreOptions& o) {
+  if (!o.text.empty()) return o.text;
+  if (!o.in.empty()) return read_file(o.in, uint64_t(1) << 32);
+  return std::string(std::istreambuf_iterator<char>(std::cin), {});
+}
+
+void print_json(const Json& json) {
+  std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+}
+
+void run_score(const ScoreOptions& o, const CommonOptions& common) {
+  Device device(common.threads);
+  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
+  const std::string text = text_to_score(o);
+  const std::vector<TokenId> tokens = tokenizer.encode(text);
+  const std::vector<float> scores = score(*model, default_kernels(), tokens);
+  double total = 0;
+  for (size_t i = 0; i < scores.size(); ++i) {
+    total += double(scores[i]);
+    if (o.logprobs)
+      print_json({{"token", tokens[i + 1]}, {"text", tokenizer.decode({&tokens[i + 1], 1})}, {"logprob", scores[i]}});
+  }
+  const int64_t bytes = int64_t(text.size()) - int64_t(tokenizer.bytes_of(tokens.front()).size());
+  const Json facts = {{"tokens", scores.size()},
+                      {"logprob", total},
+                      {"perplexity", std::exp(-total / double(scores.size()))},
+                      {"bits_per_byte", -total / std::log(2.0) / double(std::max<int64_t>(1, bytes))}};
+  if (common.json || o.logprobs)
+    print_json(facts);
+  else
+    std::printf("%zu tokens after the first  log-probability %.4f  perplexity %.4f  %.4f bits per byte\n",
+                scores.size(), total, facts["perplexity"].get<double>(), facts["bits_per_byte"].get<double>());
+}
+
+void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
+  Device device(common.threads);
+  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
+  const std::vector<TokenId> tokens = tokenizer.encode(text_to_score(o));
+  Progress progress = progress_on_stderr();
+  ProgressState state{.label = "perplexity", .total = int64_t(tokens.size()) / o.context, .unit = "windows"};
+  const double began = now_seconds();
+  watch_interrupts();
+  const Perplexity result = perplexity(*model, default_kernels(), tokens, o.context, -1, [&](const Perplexity& p) {
+    state.done = p.windows, state.seconds = now_seconds() - began;
+    state.note = fmt::format("perplexity {:.4f}", p.value());
+    progress.update(state, now_seconds());
+    return !interrupted;
+  });
+  progress.finish(state);
+  if (common.json)
+    print_json({{"perplexity", result.value()},
+                {"standard_error", result.standard_error()},
+                {"windows", result.windows},
+                {"context", o.context},
+                {"scored_tokens", result.scored},
+                {"seconds", now_seconds() - began}});
+  else
+    std::printf("perplexity %.4f ± %.4f  (%lld windows of %lld tokens, %lld scored)\n", result.value(),
+                result.standard_error(), (long long)result.windows, (long long)o.context, (long long)result.scored);
+}
+
+CLI::App* add_scoring(CLI::App& app, const char* name, const char* what, ScoreOptions& o) {
+  CLI::App* command = app.add_subcommand(name, what);
+  command->add_option("model", o.model, "model folder (Hugging Face layout)")->required();
+  command->add_option("--in", o.in, "file of text; without it, standard input");
+  add_compute(*command, o.compute, "what matrices multiply in: f32, or bf16 (half the memory)");
+  return command;
+}
+
+}  // namespace
+
+void add_score(CLI::App& app, const CommonOptions& common) {
+  auto options = std::make_shared<ScoreOptions>();
+  CLI::App* command = add_scoring(app, "score", "log-probabilities of a given text", *options);
+  command->add_option("--text", options->text, "the text itself");
+  command->add_flag("--logprobs", options->logprobs,
+                    "print each token with its log-probability, as JSON, then the whole");
+  command->callback([=, &common] { run_score(*options, common); });
+}
+
+void add_perplexity(CLI::App& app, const CommonOptions& common) {
+  auto options = std::make_shared<ScoreOptions>();
+  CLI::App* command = add_scoring(app, "perplexity", "perplexity of a text, counted as llama.cpp does", *options);
+  command->add_option("--context", options->context, "tokens of a window, of which the second half is scored")
+      ->check(at_least(4))
+      ->capture_default_str();
+  command->callback([=, &common] { run_perplexity(*options, common); });
+}
+
+}  // namespace fude

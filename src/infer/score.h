@@ -1,0 +1,32 @@
+// What a model thinks of a given text: the log-probability of each token after those before it.
+//
+// The same forward pass, cache and log-softmax as in generation, so a token's score is the logprob that it was sampled
+// with.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "model/transformer.h"
+
+namespace fude {
+
+// Of tokens[1] … tokens[N - 1]: N - 1 numbers. Error if they do not fit into the model's context.
+std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens);
+
+// Perplexity of a text as llama.cpp counts it: windows of `context` tokens one after the other, of which the second
+// half is scored; a rest shorter than a window is left out.
+struct Perplexity {
+  int64_t windows = 0, scored = 0;
+  double nats = 0, squares = 0;  // sums over the scored tokens
+
+  double value() const;
+  double standard_error() const;
+};
+// `first`, if not negative, replaces the first token of each window (the mark at the beginning of a text). `on_window`
+// is called after each; false ends it.
+Perplexity perplexity(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens,
+                      int64_t context, int32_t first, const std::function<bool(const Perplexity&)>& on_window);
+
+}  // namespace fude

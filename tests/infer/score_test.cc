@@ -1,0 +1,91 @@
+#include "infer/score.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "infer/generator.h"
+#include "model/load.h"
+
+namespace fude {
+namespace {
+
+class Score : public testing::Test {
+ protected:
+  Score() {
+    ModelConfig c = read_config(FUDE_SOURCE_DIR "/tests/goldens/qwen3");
+    c.context = 700;
+    model = std::make_unique<Transformer>(device, c);
+    model->initialise(5);
+  }
+  std::vector<int32_t> text(int64_t size) const {
+    Random random{3};
+    std::vector<int32_t> tokens;
+    for (int64_t i = 0; i < size; ++i) tokens.push_back(int32_t(random.below(uint64_t(model->config().vocabulary))));
+    return tokens;
+  }
+
+  Device device{2};
+  std::unique_ptr<Transformer> model;
+};
+
+// What is scored has the log-probability that it was sampled with, bit for bit.
+TEST_F(Score, IsWhatTheSamplerSaid) {
+  Generator generator(*model, default_kernels());
+  std::vector<int32_t> tokens = text(9);
+  std::vector<float> said;
+  generator.generate(tokens, {.sampling = {.temperature = 1, .seed = 4}, .max_tokens = 80, .stop_tokens = {}},
+                     [&](const SampledToken& token) {
+                       tokens.push_back(token.token);
+                       said.push_back(float(token.logprob));
+                       return true;
+                     });
+  const std::vector<float> scores = score(*model, default_kernels(), tokens);
+  ASSERT_EQ(scores.size(), tokens.size() - 1);
+  EXPECT_EQ(std::vector<float>(scores.end() - 80, scores.end()), said);
+}
+
+// Longer than what goes through the model at a time; a text's beginning is scored alike with and without the rest.
+TEST_F(Score, DoesNotDependOnWhatFollows) {
+  const std::vector<int32_t> tokens = text(650);
+  const std::vector<float> all = score(*model, default_kernels(), tokens);
+  for (const int64_t size : {2, 65, 513, 514}) {
+    const std::vector<float> part = score(*model, default_kernels(), {tokens.begin(), tokens.begin() + size});
+    EXPECT_EQ(part, std::vector<float>(all.begin(), all.begin() + size - 1)) << size;
+  }
+}
+
+TEST_F(Score, PerplexityIsOfTheSecondHalfOfEachWindow) {
+  const std::vector<int32_t> tokens = text(50);
+  double nats = 0;
+  int64_t scored = 0;
+  for (int64_t begin : {0, 16, 32}) {
+    std::vector<int32_t> window(tokens.begin() + begin, tokens.begin() + begin + 16);
+    window[0] = 1;
+    const std::vector<float> scores = score(*model, default_kernels(), window);
+    for (size_t i = 8; i < 15; ++i) nats -= double(scores[i]), ++scored;
+  }
+  int64_t windows = 0;
+  const Perplexity result = perplexity(*model, default_kernels(), tokens, 16, 1, [&](const Perplexity& p) {
+    EXPECT_EQ(p.windows, ++windows);
+    return true;
+  });
+  EXPECT_EQ(windows, 3);
+  EXPECT_EQ(result.scored, scored);
+  EXPECT_DOUBLE_EQ(result.value(), std::exp(nats / double(scored)));
+  EXPECT_GT(result.standard_error(), 0);
+}
+
+TEST_F(Score, RefusesWhatDoesNotFit) {
+  EXPECT_THROW(score(*model, default_kernels(), text(1)), Error);
+  EXPECT_THROW(score(*model, default_kernels(), text(701)), Error);
+  EXPECT_THROW(score(*model, default_kernels(), {1, int32_t(model->config().vocabulary)}), Error);
+  const auto go_on = [](const Perplexity&) { return true; };
+  EXPECT_THROW(perplexity(*model, default_kernels(), text(15), 16, -1, go_on), Error);
+  EXPECT_THROW(perplexity(*model, default_kernels(), text(900), 800, -1, go_on), Error);
+}
+
+}  // namespace
+}  // namespace fude
