@@ -13,11 +13,7 @@ bool is_word(uint32_t code_point) {
 }
 
 // Where the character before text[at] begins; at > 0.
-size_t before(std::string_view text, size_t at) {
-  for (size_t back = std::min<size_t>(4, at); back > 1; --back)
-    if (decode_character(text, at - back).length == back) return at - back;
-  return at - 1;
-}
+size_t before(std::string_view text, size_t at) { return begin_of_last(text.substr(0, at)); }
 
 bool is_space_at(std::string_view text, size_t at) {
   return class_of(decode_character(text, at).code_point) == CharClass::space;

@@ -8,6 +8,8 @@
 #include <queue>
 
 #include "base/error.h"
+#include "text/byte_names.h"
+#include "text/unicode.h"
 
 namespace fude {
 namespace {
@@ -162,7 +164,27 @@ Vocabulary vocabulary_from_ranks(std::vector<std::string> tokens) {
   return vocabulary;
 }
 
-Bpe::Bpe(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)), pairs_(vocabulary_.merges.size()) {
+Fallback::Fallback(const Vocabulary& vocabulary)
+    : to_bytes_(vocabulary.byte_fallback), fuse_(vocabulary.fuse_unknown), unknown_(vocabulary.unknown) {
+  bytes_.fill(kNoToken);
+  if (!to_bytes_) return;
+  for (size_t id = 0; id < vocabulary.tokens.size(); ++id)
+    if (const auto byte = byte_of_piece(vocabulary.tokens[id])) bytes_[*byte] = TokenId(id);
+  for (size_t byte = 0; byte < 256; ++byte)
+    require(bytes_[byte] != kNoToken, "[tokenizer] byte_fallback needs an entry for every byte, {} is missing",
+            piece_of_byte(uint8_t(byte)));
+}
+
+void Fallback::append(std::string_view character, size_t begin, std::vector<TokenId>& out) const {
+  if (to_bytes_) {
+    for (const char byte : character) out.push_back(bytes_[uint8_t(byte)]);
+  } else if (unknown_ != kNoToken && !(fuse_ && out.size() > begin && out.back() == unknown_)) {
+    out.push_back(unknown_);
+  }
+}
+
+Bpe::Bpe(Vocabulary vocabulary)
+    : vocabulary_(std::move(vocabulary)), fallback_(vocabulary_), pairs_(vocabulary_.merges.size()) {
   const auto& tokens = vocabulary_.tokens;
   const auto known = [&](TokenId id) { return id >= 0 && size_t(id) < tokens.size() && !tokens[size_t(id)].empty(); };
   require(tokens.size() < (1u << 30), "[bpe] expected at most 2^30 ids, got {}", tokens.size());
@@ -215,9 +237,26 @@ void Bpe::encode_piece(std::string_view piece, std::vector<TokenId>& out) const 
   encode_by_merging(piece, out);
 }
 
+void Bpe::append_characters(std::string_view piece, std::vector<TokenId>& out) const {
+  const size_t begin = out.size();
+  for (size_t at = 0; at < piece.size();) {
+    const std::string_view character = piece.substr(at, decode_character(piece, at).length);
+    if (const Entry* entry = lookup(character))
+      out.push_back(entry->id);
+    else
+      fallback_.append(character, begin, out);
+    at += character.size();
+  }
+}
+
 // Symbols are written to the end of `out` and merged in place there.
 void Bpe::encode_by_merging(std::string_view piece, std::vector<TokenId>& out) const {
   const size_t begin = out.size();
+  if (vocabulary_.kind == Vocabulary::Kind::characters) {
+    append_characters(piece, out);
+    out.resize(begin + merge(pairs_, out.data() + begin, out.size() - begin));
+    return;
+  }
   out.resize(begin + piece.size());
   size_t count = 0;
   for (const char c : piece) {

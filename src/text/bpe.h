@@ -1,5 +1,6 @@
 // Byte-pair encoding of one piece of text: start from its bytes, again and again merge the neighbours whose
-// merge has the lowest rank (the leftmost of equals), until no merge applies.
+// merge has the lowest rank (the leftmost of equals), until no merge applies. SentencePiece's kind starts from
+// characters, and falls back to bytes where a character has no entry.
 //
 // Short pieces are merged in a small array, long ones with a heap over a linked list, so that a megabyte of one letter
 // costs n log n. A piece that is itself an entry is looked up whole, where that is known to give what merging gives.
@@ -23,13 +24,34 @@ struct Merge {
   bool operator==(const Merge&) const = default;
 };
 
-// What a byte-level BPE is made of.
+// What text is cut into, and by which rule.
 struct Vocabulary {
-  std::vector<std::string> tokens;  // bytes by id; an empty string means that the id has no entry
-  std::vector<Merge> merges;        // by rising rank; of two merges of one pair the later holds
-  bool whole_pieces = false;        // a piece that is an entry is that entry, whatever the merges say ("ignore_merges")
-  TokenId unknown = kNoToken;       // for bytes that have no entry; without it they are left out
-  bool fuse_unknown = false;        // neighbouring unknown bytes become one token
+  // bytes: byte-level BPE. characters: BPE over characters. unigram: the entries with the best sum of scores.
+  enum class Kind { bytes, characters, unigram };
+  Kind kind = Kind::bytes;
+  // By id; an empty string means that the id has no entry. For Kind::bytes these are bytes; else names, in which ▁
+  // stands for a blank and, with byte_fallback, <0x0A> for a byte.
+  std::vector<std::string> tokens;
+  std::vector<Merge> merges;   // by rising rank; of two merges of one pair the later holds
+  std::vector<double> scores;  // by id, for Kind::unigram
+  bool whole_pieces = false;   // a piece that is an entry is that entry, whatever the merges say ("ignore_merges")
+  bool byte_fallback = false;  // a character without an entry becomes its bytes
+  TokenId unknown = kNoToken;  // for what has no entry; without it that is left out
+  bool fuse_unknown = false;   // neighbouring unknown ones become one token
+};
+
+// What stands for a character that has no entry.
+class Fallback {
+ public:
+  // Error if `byte_fallback` is set and a byte has no entry.
+  explicit Fallback(const Vocabulary& vocabulary);
+  // Appends the tokens of `character`; `begin` is where those of its piece begin in `out`.
+  void append(std::string_view character, size_t begin, std::vector<TokenId>& out) const;
+
+ private:
+  std::array<TokenId, 256> bytes_;
+  bool to_bytes_, fuse_;
+  TokenId unknown_;
 };
 
 // The vocabulary of a rank file: ids are ranks, and any neighbours merge whose bytes together are an entry.
@@ -90,9 +112,11 @@ class Bpe {
     bool direct = false;
   };
   const Entry* lookup(std::string_view bytes) const;
+  void append_characters(std::string_view piece, std::vector<TokenId>& out) const;
   void encode_by_merging(std::string_view piece, std::vector<TokenId>& out) const;
 
   Vocabulary vocabulary_;
+  Fallback fallback_;
   PairTable pairs_;
   std::array<TokenId, 256> byte_tokens_;
   std::vector<Entry> entries_;

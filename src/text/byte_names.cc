@@ -1,6 +1,9 @@
 #include "text/byte_names.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <charconv>
 #include <numeric>
 
 #include "text/unicode.h"
@@ -49,6 +52,26 @@ std::optional<std::string> bytes_of_name(std::string_view name) {
     i += c.length;
   }
   return bytes;
+}
+
+std::string piece_of_byte(uint8_t byte) { return fmt::format("<0x{:02X}>", byte); }
+
+std::optional<uint8_t> byte_of_piece(std::string_view piece) {
+  uint8_t byte = 0;
+  if (piece.size() != 6 || !piece.starts_with("<0x")) return std::nullopt;
+  std::from_chars(piece.data() + 3, piece.data() + 5, byte, 16);
+  return piece == piece_of_byte(byte) ? std::optional(byte) : std::nullopt;
+}
+
+std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
+  std::string out;
+  for (size_t at = 0;;) {
+    const size_t found = text.find(from, at);
+    out += text.substr(at, found - at);
+    if (found == text.npos) return out;
+    out += to;
+    at = found + from.size();
+  }
 }
 
 }  // namespace fude

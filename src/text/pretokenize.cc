@@ -248,6 +248,24 @@ class DigitSplitter : public Splitter {
   bool each_;
 };
 
+class LiteralSplitter : public Splitter {
+ public:
+  LiteralSplitter(std::string literal, bool before) : literal_(std::move(literal)), before_(before) {
+    require(!literal_.empty(), "[pretokenize] expected a text to cut at, got an empty one");
+  }
+  void split(std::string_view text, std::vector<size_t>& ends) const override {
+    for (size_t at = 0; (at = text.find(literal_, at)) != text.npos; at += literal_.size()) {
+      const size_t cut = before_ ? at : at + literal_.size();
+      if (cut > 0 && cut < text.size()) ends.push_back(cut);
+    }
+    if (!text.empty()) ends.push_back(text.size());
+  }
+
+ private:
+  std::string literal_;
+  bool before_;
+};
+
 // The known patterns in all their spellings; the first is the canonical one.
 struct KnownPattern {
   std::string_view name;
@@ -312,6 +330,8 @@ PreTokenizer::PreTokenizer(const std::vector<SplitStep>& steps) {
     if (step.kind == SplitStep::Kind::pattern) {
       splitter = make_known_splitter(step.pattern);
       if (!splitter) splitter = make_regex_splitter(step.pattern);
+    } else if (step.kind == SplitStep::Kind::before_text || step.kind == SplitStep::Kind::after_text) {
+      splitter = std::make_unique<LiteralSplitter>(step.pattern, step.kind == SplitStep::Kind::before_text);
     } else {
       splitter = std::make_unique<DigitSplitter>(step.kind == SplitStep::Kind::each_digit);
     }

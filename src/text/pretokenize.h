@@ -38,9 +38,10 @@ std::unique_ptr<Splitter> make_regex_splitter(std::string_view pattern);
 
 // One step of a pre-tokenizer, as Hugging Face files describe it.
 struct SplitStep {
-  enum class Kind { pattern, digits, each_digit };
+  // before_text, after_text: a cut before or behind each occurrence of a text.
+  enum class Kind { pattern, digits, each_digit, before_text, after_text };
   Kind kind = Kind::pattern;
-  std::string pattern;  // for Kind::pattern
+  std::string pattern;  // or the text
   bool operator==(const SplitStep&) const = default;
 };
 

@@ -1,53 +1,11 @@
 // Rank files (.tiktoken): one entry a line, its bytes in base64, a blank, its rank, which is its id.
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
+#include "text/base64.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
-namespace {
-
-constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string from_base64(std::string_view text, std::string_view where, size_t line) {
-  static const std::array<int, 256> value_of = [] {
-    std::array<int, 256> values;
-    values.fill(-1);
-    for (size_t i = 0; i < kDigits.size(); ++i) values[uint8_t(kDigits[i])] = int(i);
-    return values;
-  }();
-  require(text.size() % 4 == 0 && !text.empty(), "[{}:{}] expected base64 in groups of four", where, line);
-  size_t padding = 0;
-  while (padding < 2 && text.ends_with('=')) {
-    text.remove_suffix(1);
-    ++padding;
-  }
-  std::string bytes;
-  uint32_t bits = 0;
-  int have = 0;
-  for (const char c : text) {
-    const int value = value_of[uint8_t(c)];
-    require(value >= 0, "[{}:{}] not a base64 digit: byte {}", where, line, int(uint8_t(c)));
-    bits = (bits << 6 | uint32_t(value)) & 0xFFFFFF;
-    have += 6;
-    if (have < 8) continue;
-    have -= 8;
-    bytes += char(bits >> have);
-  }
-  return bytes;
-}
-
-void append_base64(std::string& out, std::string_view bytes) {
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t have = std::min<size_t>(3, bytes.size() - i);
-    uint32_t bits = 0;
-    for (size_t k = 0; k < 3; ++k) bits = bits << 8 | (k < have ? uint8_t(bytes[i + k]) : 0);
-    for (size_t k = 0; k < 4; ++k) out += k <= have ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
-  }
-}
-
-}  // namespace
 
 std::vector<std::string> parse_ranks(std::string_view text, std::string_view where) {
   std::vector<std::string> tokens;
@@ -74,7 +32,7 @@ std::vector<std::string> parse_ranks(std::string_view text, std::string_view whe
             rank);
     if (rank >= tokens.size()) tokens.resize(rank + 1);
     require(tokens[rank].empty(), "[{}:{}] the rank {} stands twice", where, line, rank);
-    tokens[rank] = from_base64(row.substr(0, blank), where, line);
+    tokens[rank] = from_base64(row.substr(0, blank), fmt::format("{}:{}", where, line));
     require(!tokens[rank].empty() && tokens[rank].size() <= kLongestToken,
             "[{}:{}] expected an entry of 1 to {} bytes, got {}", where, line, kLongestToken, tokens[rank].size());
   }

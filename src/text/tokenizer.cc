@@ -1,17 +1,21 @@
 #include "text/tokenizer.h"
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
+#include <variant>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "text/added_tokens.h"
-#include "text/unicode.h"
+#include "text/byte_names.h"
+#include "text/unigram.h"
 
 namespace fude {
 namespace {
 
-// The vocabulary that plain text is made of: without the special tokens, unless merges need them as parts.
+// The vocabulary that plain text is made of: without the special tokens, unless merges need them as parts. The unknown
+// token stays where bytes cannot stand in: such a vocabulary has nothing else for much of the world's writing.
 Vocabulary plain_vocabulary(const TokenizerData& data) {
   Vocabulary vocabulary = data.vocabulary;
   std::vector<bool> in_merges(vocabulary.tokens.size());
@@ -25,7 +29,8 @@ Vocabulary plain_vocabulary(const TokenizerData& data) {
   }
   for (const AddedToken& token : data.added) {
     const size_t id = size_t(token.id);
-    if (token.special && token.id == vocabulary.unknown) vocabulary.unknown = kNoToken;
+    if (token.special && token.id == vocabulary.unknown && data.vocabulary.kind == Vocabulary::Kind::bytes)
+      vocabulary.unknown = kNoToken;
     if (token.special && id < vocabulary.tokens.size() && !in_merges[id] && vocabulary.tokens[id].size() != 1)
       vocabulary.tokens[id].clear();
   }
@@ -40,11 +45,36 @@ void append_text(std::string& out, std::string_view text) {
   out += text;
 }
 
+std::variant<Bpe, Unigram> make_model(Vocabulary vocabulary) {
+  if (vocabulary.kind == Vocabulary::Kind::unigram) return Unigram(std::move(vocabulary));
+  return Bpe(std::move(vocabulary));
+}
+
+// What each entry stands for: names that are not bytes are turned into them.
+std::vector<std::string> entry_bytes(const Vocabulary& vocabulary) {
+  std::vector<std::string> bytes = vocabulary.tokens;
+  if (vocabulary.kind == Vocabulary::Kind::bytes) return bytes;
+  for (std::string& token : bytes) {
+    const auto byte = vocabulary.byte_fallback ? byte_of_piece(token) : std::nullopt;
+    token = byte ? std::string(1, char(*byte)) : replace_all(token, kBlankMark, " ");
+  }
+  return bytes;
+}
+
 }  // namespace
 
 struct Tokenizer::State {
-  explicit State(TokenizerData given) : data(std::move(given)), bpe(plain_vocabulary(data)), pre_tokenizer(data.steps) {
-    size = int64_t(data.vocabulary.tokens.size());
+  explicit State(TokenizerData given)
+      : data(std::move(given)),
+        model(make_model(plain_vocabulary(data))),
+        pre_tokenizer(data.steps),
+        entries(entry_bytes(data.vocabulary)),
+        blank(data.vocabulary.kind == Vocabulary::Kind::bytes ? std::string_view(" ") : kBlankMark),
+        normalized_added(data.added) {
+    size = int64_t(entries.size());
+    for (AddedToken& token : normalized_added) {
+      if (token.normalized) token.content = normalize(data.normal, token.content);
+    }
     for (const AddedToken& token : data.added) {
       require(token.id >= 0 && !token.content.empty(), "[tokenizer] an added token has no id or no content");
       require(by_id.emplace(token.id, &token).second, "[tokenizer] the added token id {} stands twice", token.id);
@@ -56,8 +86,9 @@ struct Tokenizer::State {
     for (const bool normalized : {false, true})
       for (const bool special : {false, true}) {
         std::vector<const AddedToken*> tokens;
-        for (const AddedToken& token : data.added)
-          if (token.normalized == normalized && (special || !token.special)) tokens.push_back(&token);
+        for (const AddedToken& token : normalized_added)
+          if (token.normalized == normalized && (special || !token.special) && !token.content.empty())
+            tokens.push_back(&token);
         finders[normalized][special] = AddedTokenFinder(std::move(tokens));
       }
   }
@@ -79,9 +110,10 @@ struct Tokenizer::State {
   // `trust` as AddedTokenFinder::find takes it.
   void encode(std::string_view text, std::string_view trust, bool recognise, std::vector<TokenId>& out) const {
     between(finders[false][recognise], text, trust, out, [&](std::string_view raw, std::string_view raw_trust) {
+      const bool first = raw.data() == text.data();
       std::string normal, normal_trust;
-      if (data.nfc) {
-        normal = normalize_nfc(raw);
+      if (!data.normal.empty()) {
+        normal = normalize(data.normal, raw);
         if (normal != raw && !raw_trust.empty()) {
           // Normalisation may join bytes of both kinds: then none of them is trusted.
           const bool all_trusted = raw_trust.find('\0') == std::string_view::npos;
@@ -89,26 +121,31 @@ struct Tokenizer::State {
         }
         raw = normal;
       }
-      between(finders[true][recognise], raw, raw_trust, out,
-              [&](std::string_view plain, std::string_view) { encode_plain(plain, out); });
+      between(finders[true][recognise], raw, raw_trust, out, [&](std::string_view plain, std::string_view) {
+        encode_plain(plain, first && plain.data() == raw.data(), out);
+      });
     });
   }
 
-  void encode_plain(std::string_view text, std::vector<TokenId>& out) const {
+  void encode_plain(std::string_view text, bool first, std::vector<TokenId>& out) const {
     std::string with_prefix;
-    if (data.prefix_space && !text.starts_with(' ')) text = with_prefix = " " + std::string(text);
+    const bool prefix = data.prefix_space == PrefixSpace::always || (data.prefix_space == PrefixSpace::first && first);
+    if (prefix && !text.starts_with(blank)) text = with_prefix = std::string(blank).append(text);
     std::vector<size_t> ends;
     pre_tokenizer.split(text, ends);
     size_t begin = 0;
     for (const size_t end : ends) {
-      bpe.encode_piece(text.substr(begin, end - begin), out);
+      std::visit([&](const auto& m) { m.encode_piece(text.substr(begin, end - begin), out); }, model);
       begin = end;
     }
   }
 
   const TokenizerData data;
-  const Bpe bpe;
+  const std::variant<Bpe, Unigram> model;
   const PreTokenizer pre_tokenizer;
+  const std::vector<std::string> entries;  // the bytes of each
+  const std::string_view blank;            // as the vocabulary writes it
+  std::vector<AddedToken> normalized_added;
   std::unordered_map<TokenId, const AddedToken*> by_id;
   std::unordered_map<std::string_view, TokenId> specials;
   AddedTokenFinder finders[2][2];  // [normalized][special tokens too]
@@ -145,6 +182,7 @@ std::vector<TokenId> Tokenizer::encode(std::span<const TextPiece> pieces) const 
 std::string Tokenizer::decode(std::span<const TokenId> tokens) const {
   std::string out;
   for (const TokenId token : tokens) out += bytes_of(token);
+  if (state_->data.drops_prefix && out.starts_with(' ')) out.erase(0, 1);
   return out;
 }
 
@@ -153,8 +191,8 @@ std::string_view Tokenizer::bytes_of(TokenId token) const {
           token);
   const auto added = state_->by_id.find(token);
   if (added != state_->by_id.end()) return added->second->content;
-  const auto& tokens = state_->data.vocabulary.tokens;
-  return size_t(token) < tokens.size() ? std::string_view(tokens[size_t(token)]) : std::string_view();
+  const auto& entries = state_->entries;
+  return size_t(token) < entries.size() ? std::string_view(entries[size_t(token)]) : std::string_view();
 }
 
 bool Tokenizer::is_special(TokenId token) const {
@@ -172,16 +210,18 @@ const TokenizerData& Tokenizer::data() const { return state_->data; }
 
 std::string Tokenizer::hash() const {
   const TokenizerData& data = state_->data;
+  const Vocabulary& vocabulary = data.vocabulary;
+  const bool nfc = data.normal == std::vector<NormalStep>{{NormalStep::Kind::nfc}};
   std::string all;
   append_number(all, uint64_t(state_->size));
   for (TokenId token = 0; token < state_->size; ++token) append_text(all, bytes_of(token));
-  append_number(all, data.vocabulary.merges.size());
-  for (const Merge& merge : data.vocabulary.merges)
+  append_number(all, vocabulary.merges.size());
+  for (const Merge& merge : vocabulary.merges)
     for (const uint64_t part : {uint64_t(merge.left), uint64_t(merge.right), uint64_t(merge.result)})
       append_number(all, part);
-  append_number(
-      all, data.vocabulary.whole_pieces | data.vocabulary.fuse_unknown << 1 | data.prefix_space << 2 | data.nfc << 3);
-  append_number(all, uint64_t(int64_t(data.vocabulary.unknown)));
+  append_number(all, vocabulary.whole_pieces | vocabulary.fuse_unknown << 1 |
+                         (data.prefix_space != PrefixSpace::never) << 2 | nfc << 3);
+  append_number(all, uint64_t(int64_t(vocabulary.unknown)));
   append_number(all, data.added.size());
   for (const AddedToken& token : data.added) {
     append_number(all, uint64_t(token.id));
@@ -193,6 +233,17 @@ std::string Tokenizer::hash() const {
   for (const SplitStep& step : data.steps) {
     append_number(all, uint64_t(step.kind));
     append_text(all, step.pattern);
+  }
+  // What older tokenizers did not have is added where it is, so that theirs keep their hash and shards stay valid.
+  if (vocabulary.kind != Vocabulary::Kind::bytes || (!data.normal.empty() && !nfc)) {
+    append_number(all, uint64_t(vocabulary.kind) | uint64_t(vocabulary.byte_fallback) << 8 |
+                           uint64_t(data.drops_prefix) << 9 | uint64_t(data.prefix_space) << 16);
+    for (const double score : vocabulary.scores) append_number(all, std::bit_cast<uint64_t>(score));
+    for (const NormalStep& step : data.normal) {
+      append_number(all, uint64_t(step.kind));
+      append_text(all, step.from);
+      append_text(all, step.to);
+    }
   }
   return hash_hex(all);
 }

@@ -3,8 +3,9 @@
 // Text from users is plain text: a special token spelled in it is cut like anything else, unless the caller asks for
 // SpecialTokens::recognised, or says piece by piece what is trusted. Only special tokens are kept out; added tokens
 // that the file does not mark as special are ordinary vocabulary and are found always, as Hugging Face does it.
-// Decoding gives the bytes that were encoded, with two exceptions that the file decides: NFC normalisation, and bytes
-// that its vocabulary has no entry for.
+// Decoding gives the bytes that were encoded, with exceptions that the file decides: normalisation, and what its
+// vocabulary has no entry for. The byte-level kind works on bytes; SentencePiece's kinds on characters, with ▁ for the
+// blank, and bytes that are no UTF-8 go through their fallback to bytes.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,8 @@ enum class SpecialTokens { as_text, recognised };
 class Tokenizer {
  public:
   explicit Tokenizer(TokenizerData data);
-  // A Hugging Face folder, a tokenizer.json, or a .tiktoken file with its pattern (read_tokenizer in
-  // tokenizer_file.h).
+  // A Hugging Face folder, a tokenizer.json, a tokenizer.model, or a .tiktoken file with its pattern (read_tokenizer
+  // in tokenizer_file.h).
   static Tokenizer load(const std::string& path, std::string_view pattern = {});
 
   std::vector<TokenId> encode(std::string_view text, SpecialTokens special = SpecialTokens::as_text) const;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "text/sentencepiece.h"
 
 namespace fude {
 namespace {
@@ -50,8 +51,12 @@ TokenizerData read_ranks(const std::string& path, std::string_view pattern) {
 
 TokenizerData read_tokenizer(const std::string& path, std::string_view pattern) {
   if (path.ends_with(".tiktoken")) return read_ranks(path, pattern);
-  const std::string file = path.ends_with(".json") ? path : path + "/tokenizer.json";
-  return parse_tokenizer_json(read_file(file, kFileLimit), file);
+  if (path.ends_with(".model")) return parse_sentencepiece(read_file(path, kFileLimit), path);
+  if (path.ends_with(".json")) return parse_tokenizer_json(read_file(path, kFileLimit), path);
+  const std::string file = path + "/tokenizer.json", model = path + "/tokenizer.model";
+  TokenizerData data = read_tokenizer(file_exists(model) && !file_exists(file) ? model : file);
+  read_tokenizer_config(path, data);
+  return data;
 }
 
 }  // namespace fude

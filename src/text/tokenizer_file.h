@@ -1,4 +1,5 @@
-// Tokenizers as files: Hugging Face's tokenizer.json (byte-level BPE) and .tiktoken rank files, both ways.
+// Tokenizers as files: Hugging Face's tokenizer.json and .tiktoken rank files, both ways; SentencePiece's
+// tokenizer.model, read (sentencepiece.h).
 //
 // The files come from strangers: sizes are bounded, every id is checked, and a file that asks for something Fude does
 // not do (another model type, a normaliser that changes text, a pre-tokenizer that drops text) is refused with its
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "text/bpe.h"
+#include "text/normalize.h"
 #include "text/pretokenize.h"
 
 namespace fude {
@@ -30,19 +32,37 @@ struct AddedToken {
   bool normalized = false;   // searched in the normalised text
 };
 
+// Whether a text gets a blank in front, unless one stands there.
+enum class PrefixSpace {
+  never,
+  first,   // the text as a whole
+  always,  // and what follows an added token
+};
+
 // What a tokenizer file says.
 struct TokenizerData {
   Vocabulary vocabulary;
   std::vector<AddedToken> added;
+  std::vector<NormalStep> normal;  // what happens to the text first
   std::vector<SplitStep> steps;
-  bool prefix_space = false;  // text starts with a blank, put there if need be
-  bool nfc = false;           // text is normalised first
+  PrefixSpace prefix_space = PrefixSpace::never;
+  bool drops_prefix = false;  // decoding drops a blank in front
+  // What encoding leaves to the caller: whole sequences and chats.
+  TokenId begin_token = kNoToken;   // "bos"
+  bool prepends_begin = false;      // sequences begin with it
+  bool appends_end = false;         // and end with the first of `end_tokens`
+  std::vector<TokenId> end_tokens;  // "eos", and what else ends a turn
+  std::string chat_template;        // Jinja
 };
 
-// A folder with tokenizer.json, a tokenizer.json, or a .tiktoken file. Rank files do not name their pattern:
+// A folder with tokenizer.json or tokenizer.model (and tokenizer_config.json), one of these two, or a .tiktoken file.
+// Rank files do not name their pattern:
 // it is `pattern` (a name of named_pattern, or a regular expression); if empty, the file's name must be one
 // of tiktoken's, which then brings the special tokens too.
 TokenizerData read_tokenizer(const std::string& path, std::string_view pattern = {});
+
+// Adds what the folder's tokenizer_config.json and chat_template.jinja say, where there are such.
+void read_tokenizer_config(const std::string& folder, TokenizerData& data);
 
 // From and to the text of a tokenizer.json. `where` names it in errors.
 TokenizerData parse_tokenizer_json(std::string_view text, std::string_view where);
@@ -52,8 +72,8 @@ std::string tokenizer_json(const TokenizerData& data);
 std::vector<std::string> parse_ranks(std::string_view text, std::string_view where);
 std::string ranks_text(const std::vector<std::string>& tokens);
 
-// Writes tokenizer.json and tokenizer_config.json into `folder`. `end_of_text` is the content of an added
-// token, or empty; `chat_template` is a Jinja text, or empty.
+// Writes tokenizer.json and tokenizer_config.json into `folder`. `end_of_text` is the content of an added token, and
+// `chat_template` a Jinja text; where they are empty, what `data` says is written.
 void save_tokenizer(const std::string& folder, const TokenizerData& data, const std::string& end_of_text,
                     const std::string& chat_template = {});
 

@@ -1,4 +1,4 @@
-// tokenizer.json, read: the parts of a byte-level BPE, each either understood or refused.
+// tokenizer.json, read: its parts, each either understood or refused (those around the model: tokenizer_steps.h).
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "text/byte_names.h"
 #include "text/tokenizer_file.h"
+#include "text/tokenizer_steps.h"
 
 namespace fude {
 namespace {
@@ -16,102 +17,32 @@ class Reader {
   explicit Reader(std::string_view where) : where_(where) {}
 
   TokenizerData read(const Json& file) {
-    if (const Json* normalizer = member(file, "normalizer")) read_normalizer(*normalizer);
-    const Json* pre_tokenizer = member(file, "pre_tokenizer");
-    require(pre_tokenizer != nullptr && read_pre_tokenizer(*pre_tokenizer),
-            "[{}] expected a byte-level tokenizer (pre_tokenizer ByteLevel)", where_);
-    if (const Json* decoder = member(file, "decoder"))
-      require(type_of(*decoder) == "ByteLevel", "[{}] expected the decoder ByteLevel, got '{}'", where_,
-              type_of(*decoder));
-    const Json* model = member(file, "model");
+    read_normalizer(json_member(file, "normalizer", where_), where_, data_);
+    read_pre_tokenizer(json_member(file, "pre_tokenizer", where_), where_, data_);
+    const Json* model = json_member(file, "model", where_);
     require(model != nullptr, "[{}] expected the key 'model', it is missing", where_);
-    const Json* vocab = member(*model, "vocab");
-    require(vocab != nullptr && vocab->is_object(), "[{}] expected an object at 'vocab'", where_);
+    const Json* vocab = json_member(*model, "vocab", where_);
+    require(vocab != nullptr, "[{}] expected the key 'vocab', it is missing", where_);
     const Json none = Json::array();
-    const Json* added = member(file, "added_tokens");
+    const Json* added = json_member(file, "added_tokens", where_);
     if (added == nullptr) added = &none;
     require(added->is_array(), "[{}] expected an array at 'added_tokens'", where_);
     id_limit_ = int64_t(vocab->size() + added->size() + kLargestIdGap);
     read_added(*added);
-    read_model(*model, *vocab);
+    data_.vocabulary.byte_fallback = json_boolean(*model, "byte_fallback", where_, false);
+    const std::string type = json_string(*model, "type", where_, "BPE");
+    if (type == "Unigram") {
+      read_unigram(*model, *vocab);
+    } else {
+      require(type == "BPE", "[{}] expected a model of type BPE or Unigram, got '{}'", where_, type);
+      read_bpe(*model, *vocab);
+    }
+    read_decoder(json_member(file, "decoder", where_), where_, data_);
+    read_begin(json_member(file, "post_processor", where_));
     return std::move(data_);
   }
 
  private:
-  std::string type_of(const Json& object) const { return json_string(object, "type", where_); }
-
-  const Json* member(const Json& object, const char* key) const {
-    require(object.is_object(), "[{}] expected a JSON object, got {}", where_, object.type_name());
-    const auto found = object.find(key);
-    return found == object.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  const Json& array_member(const Json& object, const char* key) const {
-    const Json* value = member(object, key);
-    require(value != nullptr && value->is_array(), "[{}] expected an array at '{}'", where_, key);
-    return *value;
-  }
-
-  void read_normalizer(const Json& normalizer) {
-    const std::string type = type_of(normalizer);
-    if (type == "NFC") {
-      data_.nfc = true;
-    } else if (type == "Sequence") {
-      for (const Json& part : array_member(normalizer, "normalizers")) read_normalizer(part);
-    } else {
-      fail("[{}] expected no normalizer or NFC, got '{}'", where_, type);
-    }
-  }
-
-  // Returns whether a ByteLevel step was met; nothing may follow it.
-  bool read_pre_tokenizer(const Json& step) {
-    const std::string type = type_of(step);
-    if (type == "Sequence") {
-      bool byte_level = false;
-      for (const Json& part : array_member(step, "pretokenizers")) {
-        require(!byte_level, "[{}] expected ByteLevel to be the last pre-tokenizer", where_);
-        byte_level = read_pre_tokenizer(part);
-      }
-      return byte_level;
-    }
-    if (type == "ByteLevel") {
-      data_.prefix_space = json_boolean(step, "add_prefix_space", where_, true);
-      require(!data_.prefix_space || data_.steps.empty(),
-              "[{}] add_prefix_space behind another pre-tokenizer is not supported", where_);
-      if (json_boolean(step, "use_regex", where_, true))
-        data_.steps.push_back({SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))});
-      return true;
-    }
-    if (type == "Split") {
-      read_split(step);
-    } else if (type == "Digits") {
-      const bool each = json_boolean(step, "individual_digits", where_, false);
-      data_.steps.push_back({each ? SplitStep::Kind::each_digit : SplitStep::Kind::digits, {}});
-    } else {
-      fail("[{}] expected the pre-tokenizers Split, Digits and ByteLevel, got '{}'", where_, type);
-    }
-    return false;
-  }
-
-  void read_split(const Json& split) {
-    const Json* pattern = member(split, "pattern");
-    require(pattern != nullptr && pattern->is_object(), "[{}] expected an object at 'pattern' of Split", where_);
-    SplitStep step;
-    if (pattern->contains("Regex")) {
-      step.pattern = canonical_pattern(json_string(*pattern, "Regex", where_));
-    } else {
-      step.pattern = literal_pattern(json_string(*pattern, "String", where_));
-    }
-    const std::string behavior = json_string(split, "behavior", where_, "Isolated");
-    const bool invert = json_boolean(split, "invert", where_, false);
-    // Removing what lies outside the matches changes nothing if the matches cover every text, as the known
-    // patterns' do.
-    const bool keeps_all =
-        behavior == "Isolated" || (behavior == "Removed" && invert && make_known_splitter(step.pattern));
-    require(keeps_all, "[{}] expected a Split with behavior 'Isolated', got '{}'", where_, behavior);
-    data_.steps.push_back(std::move(step));
-  }
-
   void read_added(const Json& list) {
     for (const Json& item : list) {
       AddedToken token;
@@ -131,9 +62,7 @@ class Reader {
     }
   }
 
-  void read_model(const Json& model, const Json& vocab) {
-    const std::string type = json_string(model, "type", where_, "BPE");
-    require(type == "BPE", "[{}] expected a BPE model, got '{}'", where_, type);
+  void read_bpe(const Json& model, const Json& vocab) {
     require(json_number(model, "dropout", where_, 0) == 0, "[{}] BPE dropout is not supported", where_);
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
       require(json_string(model, key, where_, "").empty(), "[{}] expected an empty '{}'", where_, key);
@@ -141,35 +70,61 @@ class Reader {
     Vocabulary& vocabulary = data_.vocabulary;
     vocabulary.whole_pieces = json_boolean(model, "ignore_merges", where_, false);
     vocabulary.fuse_unknown = json_boolean(model, "fuse_unk", where_, false);
+    require(vocab.is_object(), "[{}] expected an object at 'vocab'", where_);
     read_entries(vocab);
-    read_merges(array_member(model, "merges"));
+    read_merges(json_array(model, "merges", where_));
 
     const std::string unknown = json_string(model, "unk_token", where_, "");
     const auto found = ids_.find(unknown);
     if (found != ids_.end()) vocabulary.unknown = found->second;
-    if (json_boolean(model, "byte_fallback", where_, false)) {
+    if (vocabulary.byte_fallback && vocabulary.kind == Vocabulary::Kind::bytes) {
       std::array<bool, 256> have{};
       for (const std::string& token : vocabulary.tokens)
         if (token.size() == 1) have[uint8_t(token[0])] = true;
       require(std::all_of(have.begin(), have.end(), [](bool b) { return b; }),
               "[{}] byte_fallback needs all 256 byte tokens here", where_);
+      vocabulary.byte_fallback = false;  // bytes fall back to nothing else
     }
   }
 
-  void read_entries(const Json& vocab) {
+  // [["piece", score], …] in order of id. Neighbouring unknown characters are one token, always.
+  void read_unigram(const Json& model, const Json& vocab) {
+    Vocabulary& vocabulary = data_.vocabulary;
+    require(vocabulary.kind != Vocabulary::Kind::bytes, "[{}] a Unigram model behind ByteLevel is not supported",
+            where_);
+    vocabulary.kind = Vocabulary::Kind::unigram;
+    vocabulary.fuse_unknown = true;
+    require(vocab.is_array(), "[{}] expected an array at 'vocab'", where_);
+    for (const Json& entry : vocab) {
+      require(entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_number(),
+              "[{}] expected entries [\"piece\", score], got {} at {}", where_, entry.dump(), vocabulary.tokens.size());
+      add_entry(TokenId(vocabulary.tokens.size()), entry[0].get<std::string>());
+      vocabulary.scores.push_back(entry[1].get<double>());
+    }
+    const int64_t unknown = json_integer(model, "unk_id", where_, kNoToken);
+    require(unknown >= kNoToken && unknown < int64_t(vocabulary.tokens.size()), "[{}] expected unk_id below {}, got {}",
+            where_, vocabulary.tokens.size(), unknown);
+    vocabulary.unknown = TokenId(unknown);
+  }
+
+  void add_entry(TokenId id, std::string token) {
     std::vector<std::string>& tokens = data_.vocabulary.tokens;
+    if (size_t(id) >= tokens.size()) tokens.resize(size_t(id) + 1);
+    require(tokens[size_t(id)].empty(), "[{}] the id {} has two entries", where_, id);
+    require(!token.empty() && token.size() <= kLongestToken,
+            "[{}] the entry {} of the vocabulary is empty or longer than {} bytes", where_, id, kLongestToken);
+    tokens[size_t(id)] = std::move(token);
+  }
+
+  void read_entries(const Json& vocab) {
+    const bool byte_level = data_.vocabulary.kind == Vocabulary::Kind::bytes;
     ids_.reserve(vocab.size());
     for (const auto& [name, value] : vocab.get_ref<const Json::object_t&>()) {
       require(value.is_number_unsigned() && value.get<uint64_t>() < uint64_t(id_limit_),
               "[{}] expected ids below {} (entries and a gap), got {} for '{}'", where_, id_limit_, value.dump(), name);
       const TokenId id = value.get<TokenId>();
-      if (size_t(id) >= tokens.size()) tokens.resize(size_t(id) + 1);
-      std::string& token = tokens[size_t(id)];
-      require(token.empty(), "[{}] the id {} has two entries", where_, id);
       // A name outside the byte alphabet (a special token's) stands for itself.
-      token = bytes_of_name(name).value_or(name);
-      require(!token.empty() && token.size() <= kLongestToken,
-              "[{}] the entry {} of the vocabulary is empty or longer than {} bytes", where_, id, kLongestToken);
+      add_entry(id, byte_level ? bytes_of_name(name).value_or(name) : name);
       ids_.emplace(name, id);
     }
   }
@@ -200,6 +155,27 @@ class Reader {
       joined.assign(left).append(right);
       out.push_back({id_of(left), id_of(right), id_of(joined), uint32_t(out.size())});
     }
+  }
+
+  // Of what a post-processor puts around a text: a special token in front, and one at the end.
+  void read_begin(const Json* processor) {
+    if (processor == nullptr) return;
+    const std::string type = json_string(*processor, "type", where_);
+    if (type == "Sequence")
+      for (const Json& part : json_array(*processor, "processors", where_)) read_begin(&part);
+    if (type != "TemplateProcessing") return;
+    const Json& single = json_array(*processor, "single", where_);
+    const auto token_at = [&](size_t place) {
+      const Json* special = json_member(single[place], "SpecialToken", where_);
+      const std::string content = special == nullptr ? "" : json_string(*special, "id", where_);
+      for (const AddedToken& token : data_.added)
+        if (token.content == content) return token.id;
+      return kNoToken;
+    };
+    if (single.size() < 2) return;
+    const TokenId first = token_at(0), last = token_at(single.size() - 1);
+    if (first != kNoToken) data_.begin_token = first, data_.prepends_begin = true;
+    if (last != kNoToken) data_.end_tokens = {last}, data_.appends_end = true;
   }
 
   const std::string_view where_;

@@ -85,6 +85,12 @@ Character decode_character(std::string_view text, size_t at) {
   return {code_point, part.need};
 }
 
+size_t begin_of_last(std::string_view text) {
+  for (size_t back = std::min<size_t>(4, text.size()); back > 1; --back)
+    if (decode_character(text, text.size() - back).length == back) return text.size() - back;
+  return text.size() - 1;
+}
+
 CharClass class_of(uint32_t code_point) {
   if (code_point >= 0x110000) return CharClass::other;
   return CharClass(kClassDigits[size_t(kClassBlocks[code_point >> 8]) << 8 | (code_point & 0xFF)] - '0');

@@ -35,6 +35,8 @@ struct Character {
 
 // The character that starts at text[at]; at < text.size().
 Character decode_character(std::string_view text, size_t at);
+// Where the last character begins; text is not empty.
+size_t begin_of_last(std::string_view text);
 // Class of a code point; kInvalid is `other`.
 CharClass class_of(uint32_t code_point);
 void append_utf8(std::string& out, uint32_t code_point);

@@ -291,7 +291,7 @@ TEST(ChatTemplate, PiecesAreOneText) {
   // A longer token that is not trusted does not hide a shorter one that is.
   TokenizerData data = tokenizer.data();
   data.added.push_back({.id = 2000, .content = "<|im_start|>x"});
-  data.nfc = true;
+  data.normal = {{NormalStep::Kind::nfc}};
   EXPECT_EQ(Tokenizer(data).encode(std::vector<TextPiece>{{"<|im_start|>", true}, {"x", false}}),
             tokenizer.encode("<|im_start|>x", SpecialTokens::recognised));
 }

@@ -52,7 +52,7 @@ TEST(TokenizerFile, ReadsPreTokenizers) {
   file["pre_tokenizer"]["pretokenizers"][0]["pattern"] = step(R"({"String":"+ "})");
   EXPECT_EQ(parse(file).steps, (std::vector<SplitStep>{{SplitStep::Kind::pattern, "\\+\\ "}}));
   file["normalizer"] = step(R"({"type":"Sequence","normalizers":[{"type":"NFC"}]})");
-  EXPECT_TRUE(parse(file).nfc);
+  EXPECT_EQ(parse(file).normal, (std::vector<NormalStep>{{NormalStep::Kind::nfc}}));
   // What was read is written, and read again alike.
   const TokenizerData data = parse(file);
   const TokenizerData again = parse_tokenizer_json(tokenizer_json(data), "again");

@@ -70,17 +70,17 @@ TEST(Tokenizer, UnknownTokenIsOnlyUsedIfItIsNotSpecial) {
 
 TEST(Tokenizer, NormalisesAndPrefixes) {
   TokenizerData data = parse_tokenizer_json(read_file(kGoldens + "tokenizer.json"), "tokenizer.json");
-  data.nfc = true;
+  data.normal = {{NormalStep::Kind::nfc}};
   EXPECT_EQ(Tokenizer(data).encode("e\xCC\x81"), Tokenizer(data).encode("\xC3\xA9"));
-  data.nfc = false;
-  data.prefix_space = true;
+  data.normal.clear();
+  data.prefix_space = PrefixSpace::always;
   EXPECT_EQ(Tokenizer(data).encode("the"), Tokenizer(data).encode(" the"));
 }
 
 TEST(Tokenizer, SavedFileIsTheSameTokenizer) {
   const std::string folder = testing::TempDir() + "fude_tokenizer";
   TokenizerData data = golden_tokenizer().data();
-  data.nfc = true;
+  data.normal = {{NormalStep::Kind::nfc}};
   data.steps.insert(data.steps.begin(), {SplitStep::Kind::each_digit, {}});
   save_tokenizer(folder, data, "<|end|>", "{{ messages }}");
   const Tokenizer loaded = Tokenizer::load(folder), original(data);
@@ -91,6 +91,34 @@ TEST(Tokenizer, SavedFileIsTheSameTokenizer) {
   EXPECT_EQ(config["eos_token"], "<|end|>");
   EXPECT_EQ(config["chat_template"], "{{ messages }}");
   EXPECT_THROW(save_tokenizer(folder, data, "<|none|>"), Error);
+  std::filesystem::remove_all(folder);
+}
+
+// What a folder says around its texts is read, written and read again.
+TEST(Tokenizer, FoldersSayHowSequencesBeginAndEnd) {
+  const std::string folder = testing::TempDir() + "fude_tokenizer_config", again = folder + "/again";
+  save_tokenizer(folder, golden_tokenizer().data(), "<|end|>");
+  write_file(folder + "/tokenizer_config.json", R"({"bos_token": {"content": "<|end|>"}, "eos_token": "<mask>",
+      "add_bos_token": true, "add_eos_token": true,
+      "chat_template": [{"name": "tools", "template": "x"}, {"name": "default", "template": "{{ messages }}"}]})");
+  const TokenizerData data = read_tokenizer(folder);
+  const Tokenizer tokenizer(data);
+  EXPECT_EQ(data.begin_token, tokenizer.find_special("<|end|>"));
+  ASSERT_EQ(data.end_tokens.size(), 1u);
+  EXPECT_EQ(tokenizer.bytes_of(data.end_tokens[0]), "<mask>");
+  EXPECT_TRUE(data.prepends_begin && data.appends_end);
+  EXPECT_EQ(data.chat_template, "{{ messages }}");
+  save_tokenizer(again, data, "");
+  const TokenizerData saved = read_tokenizer(again);
+  const TokenizerData without_config = read_tokenizer(again + "/tokenizer.json");
+  for (const TokenizerData* same : {&saved, &without_config}) {
+    EXPECT_EQ(same->begin_token, data.begin_token);
+    EXPECT_EQ(same->end_tokens, data.end_tokens);
+    EXPECT_TRUE(same->prepends_begin && same->appends_end);
+  }
+  EXPECT_EQ(saved.chat_template, data.chat_template);
+  write_file(folder + "/chat_template.jinja", "own file");
+  EXPECT_EQ(read_tokenizer(folder).chat_template, "own file");
   std::filesystem::remove_all(folder);
 }
 

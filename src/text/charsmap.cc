@@ -1,0 +1,72 @@
+#include "text/charsmap.h"
+
+#include <cstring>
+
+#include "base/error.h"
+#include "text/unicode.h"
+
+namespace fude {
+namespace {
+
+uint32_t number_at(std::string_view bytes, size_t at) {
+  uint32_t value = 0;
+  for (size_t i = 0; i < 4; ++i) value |= uint32_t(uint8_t(bytes[at + i])) << (8 * i);
+  return value;
+}
+
+// A unit of the double array: a byte, whether a value follows, and how far away its children are.
+uint32_t label_of(uint32_t unit) { return unit & 0x800000FF; }
+bool has_value(uint32_t unit) { return unit >> 8 & 1; }
+uint32_t offset_of(uint32_t unit) { return (unit >> 10) << ((unit & 1 << 9) >> 6); }
+
+}  // namespace
+
+Charsmap::Charsmap(std::string_view bytes) {
+  const size_t size = bytes.size() >= 4 ? number_at(bytes, 0) : 0;
+  require(size >= 4 && size % 4 == 0 && size <= bytes.size() - 4,
+          "[charsmap] expected a trie of 4 to {} bytes, in units of four, got {}", bytes.size(), size);
+  trie_ = bytes.substr(4, size);
+  replacements_ = bytes.substr(4 + size);
+  require(replacements_.ends_with('\0'), "[charsmap] expected replacements that end with a zero");
+}
+
+uint32_t Charsmap::unit(size_t index) const {
+  require(index < trie_.size() / 4, "[charsmap] the trie points to unit {} of {}", index, trie_.size() / 4);
+  return number_at(trie_, 4 * index);
+}
+
+Charsmap::Match Charsmap::longest_at(std::string_view text, size_t at) const {
+  Match longest;
+  size_t node = offset_of(unit(0));
+  for (size_t end = at; end < text.size();) {
+    const uint8_t byte = uint8_t(text[end++]);
+    node ^= byte;
+    if (byte == 0 || node >= trie_.size() / 4) break;
+    const uint32_t here = unit(node);
+    if (label_of(here) != byte) break;
+    node ^= offset_of(here);
+    if (has_value(here)) longest = {end - at, unit(node) & 0x7FFFFFFF};
+  }
+  return longest;
+}
+
+std::string Charsmap::apply(std::string_view text) const {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const Match match = longest_at(text, at);
+    if (match.length > 0) {
+      require(match.replacement < replacements_.size(), "[charsmap] a replacement begins at {} of {}",
+              match.replacement, replacements_.size());
+      out += replacements_.data() + match.replacement;  // up to its zero
+      at += match.length;
+    } else {
+      const size_t length = decode_character(text, at).length;
+      out += text.substr(at, length);
+      at += length;
+    }
+    require(out.size() <= 64 * text.size() + 1024, "[charsmap] the table makes a text more than 64 times as long");
+  }
+  return out;
+}
+
+}  // namespace fude

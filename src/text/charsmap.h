@@ -1,0 +1,31 @@
+// SentencePiece's table of what characters are written as instead ("precompiled_charsmap"): "nmt_nfkc" and its like.
+//
+// The bytes are a length (u32), a trie as a double array (Aoe 1989, packed as darts-clone does it) of that many
+// bytes, and replacement texts, each ended by a zero, that the trie's values point into. Every index is checked as it
+// is used, so the table needs no other validation.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace fude {
+
+class Charsmap {
+ public:
+  // Error if the lengths do not fit. The bytes must outlive the map.
+  explicit Charsmap(std::string_view bytes);
+  // At every place the longest known text is replaced; other characters stay. Error if the table points out of itself.
+  std::string apply(std::string_view text) const;
+
+ private:
+  struct Match {
+    size_t length = 0;  // 0: none
+    size_t replacement = 0;
+  };
+  Match longest_at(std::string_view text, size_t at) const;
+  uint32_t unit(size_t index) const;
+
+  std::string_view trie_, replacements_;
+};
+
+}  // namespace fude

@@ -1,0 +1,145 @@
+#include "text/gguf_tokenizer.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "text/byte_names.h"
+
+namespace fude {
+namespace {
+
+constexpr std::string_view kQwen35 =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+// What a name under "pre" means.
+struct NamedSplit {
+  std::vector<std::string_view> names;
+  std::string_view pattern;  // a name of named_pattern, or a regular expression
+  bool each_digit = false;   // digits are cut apart first
+  bool whole_pieces = false;
+  bool prepends_begin = false;  // unless the file says otherwise
+  bool nfc = false;
+};
+const NamedSplit kNamedSplits[] = {
+    {{"gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "gigachat", "mellum", "modern-bert", "granite-docling"},
+     "gpt2"},
+    {{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"}, "gpt2", true},
+    {{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"},
+     "llama3",
+     false,
+     true,
+     true},
+    {{"dbrx", "smaug-bpe", "chatglm-bpe", "glm4"}, "llama3"},
+    {{"qwen2"}, "qwen2", false, false, false, true},
+    {{"deepseek-r1-qwen", "stablelm2", "kormo"}, "qwen2"},
+    {{"qwen35"}, kQwen35},
+    {{"gpt-4o", "llama4"}, "o200k"},
+};
+
+const NamedSplit& find_split(std::string_view name, std::string_view where) {
+  std::string known;
+  for (const NamedSplit& split : kNamedSplits)
+    for (const std::string_view candidate : split.names) {
+      if (candidate == name) return split;
+      known.append(known.empty() ? "" : ", ").append(candidate);
+    }
+  fail("[{}] expected tokenizer.ggml.pre to be one of {}; got '{}'", where, known, name);
+}
+
+bool is_entry(const PieceList& pieces, size_t id) {
+  return pieces.types[id] == int32_t(PieceType::normal) || pieces.types[id] == int32_t(PieceType::byte);
+}
+
+// The parts stand with a blank between; the first may itself begin with one.
+void add_listed_merges(const GgufTokenizer& file, std::string_view where, Vocabulary& vocabulary) {
+  require(!file.merges.empty(), "[{}] expected tokenizer.ggml.merges, got none", where);
+  std::unordered_map<std::string_view, TokenId> ids;
+  for (size_t id = 0; id < file.pieces.texts.size(); ++id)
+    if (is_entry(file.pieces, id)) ids.emplace(file.pieces.texts[id], TokenId(id));
+  const auto id_of = [&](std::string_view name) {
+    const auto found = ids.find(name);
+    require(found != ids.end(), "[{}] a merge names '{}', which is not in the vocabulary", where, name);
+    return found->second;
+  };
+  for (const std::string_view merge : file.merges) {
+    const size_t blank = merge.find(' ', 1);
+    require(blank != merge.npos, "[{}] expected a merge of two parts, got '{}'", where, merge);
+    const std::string_view left = merge.substr(0, blank), right = merge.substr(blank + 1);
+    const TokenId result = id_of(std::string(left).append(right));
+    vocabulary.merges.push_back({id_of(left), id_of(right), result, uint32_t(vocabulary.merges.size())});
+  }
+}
+
+void set_byte_level(const GgufTokenizer& file, std::string_view where, TokenizerData& data) {
+  const NamedSplit& split = find_split(file.pre, where);
+  if (split.each_digit) data.steps.push_back({SplitStep::Kind::each_digit, {}});
+  data.steps.push_back({SplitStep::Kind::pattern, is_pattern_name(split.pattern)
+                                                      ? std::string(named_pattern(split.pattern))
+                                                      : std::string(split.pattern)});
+  if (split.nfc) data.normal.push_back({NormalStep::Kind::nfc});
+  data.prepends_begin = split.prepends_begin;
+  data.vocabulary.whole_pieces = split.whole_pieces;
+  for (std::string& token : data.vocabulary.tokens) token = *bytes_of_name(token);
+  add_listed_merges(file, where, data.vocabulary);
+}
+
+void set_characters(const GgufTokenizer& file, std::string_view where, TokenizerData& data) {
+  data.vocabulary.kind = Vocabulary::Kind::characters;
+  const auto& types = file.pieces.types;
+  data.vocabulary.byte_fallback = std::find(types.begin(), types.end(), int32_t(PieceType::byte)) != types.end();
+  data.vocabulary.fuse_unknown = true;
+  data.prepends_begin = true;
+  const bool scored = file.model == "llama";
+  data.drops_prefix = file.space_prefix.value_or(scored);
+  if (data.drops_prefix) data.normal.push_back({NormalStep::Kind::prepend, {}, std::string(kBlankMark)});
+  data.normal.push_back(mark_blanks());
+  if (scored) {
+    require(!file.pieces.scores.empty(), "[{}] expected tokenizer.ggml.scores, got none", where);
+    add_scored_merges(file.pieces, where, data.vocabulary);
+  } else {
+    data.steps.push_back({SplitStep::Kind::pattern, R"([^\n]+|\n+)"});
+    add_listed_merges(file, where, data.vocabulary);
+  }
+}
+
+}  // namespace
+
+TokenizerData read_gguf_tokenizer(GgufTokenizer file, std::string_view where) {
+  require(file.model == "gpt2" || file.model == "llama" || file.model == "gemma4",
+          "[{}] expected tokenizer.ggml.model to be gpt2, llama or gemma4, got '{}'", where, file.model);
+  const size_t count = file.pieces.texts.size();
+  if (file.pieces.types.empty()) file.pieces.types.assign(count, int32_t(PieceType::normal));
+  check_pieces(file.pieces, where);
+  // Byte-level text never gives a name that spells no bytes.
+  if (file.model == "gpt2")
+    for (size_t id = 0; id < count; ++id)
+      if (is_entry(file.pieces, id) && !bytes_of_name(file.pieces.texts[id]))
+        file.pieces.types[id] = int32_t(PieceType::unused);
+  const auto checked = [&](int64_t id, std::string_view what) {
+    require(id >= 0 && id < int64_t(count), "[{}] expected {} in [0, {}), got {}", where, what, count, id);
+    return TokenId(id);
+  };
+  TokenizerData data;
+  data.vocabulary.tokens.resize(count);
+  for (size_t id = 0; id < count; ++id)
+    if (is_entry(file.pieces, id)) data.vocabulary.tokens[id] = file.pieces.texts[id];
+  if (file.unknown) data.vocabulary.unknown = checked(*file.unknown, "tokenizer.ggml.unknown_token_id");
+  if (file.model == "gpt2")
+    set_byte_level(file, where, data);
+  else
+    set_characters(file, where, data);
+  add_special_pieces(file.pieces, data);
+  if (file.begin) data.begin_token = checked(*file.begin, "tokenizer.ggml.bos_token_id");
+  for (const int64_t id : file.ends) {
+    const TokenId token = checked(id, "tokenizer.ggml.eos_token_id");
+    if (std::find(data.end_tokens.begin(), data.end_tokens.end(), token) == data.end_tokens.end())
+      data.end_tokens.push_back(token);
+  }
+  data.prepends_begin = file.prepends_begin.value_or(data.prepends_begin) && file.begin.has_value();
+  data.appends_end = file.appends_end.value_or(false);
+  data.chat_template = file.chat_template;
+  return data;
+}
+
+}  // namespace fude

@@ -1,0 +1,34 @@
+// A tokenizer as GGUF files describe it: lists under "tokenizer.ggml.", and names for what is not listed.
+//
+// The file's reader lies in another layer, so its values come as plain ones. "gpt2" is byte-level BPE, whose split
+// pattern has a name; "llama" is SentencePiece's BPE, where scores order the merges; "gemma4" is BPE over characters.
+// What HF's files say and GGUF does not (that Qwen's text is normalised) goes by the pattern's name.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/pieces.h"
+#include "text/tokenizer_file.h"
+
+namespace fude {
+
+// What the keys hold; each of them without "tokenizer.ggml." unless named.
+struct GgufTokenizer {
+  std::string model, pre;                // "model", "pre"
+  PieceList pieces;                      // "tokens", "scores", "token_type"; all normal where there are no types
+  std::vector<std::string_view> merges;  // "merges": "left right"
+  // "bos_token_id", "unknown_token_id"
+  std::optional<int64_t> begin, unknown;
+  std::vector<int64_t> ends;  // "eos_token_id", "eot_token_id", "eom_token_id", those there are
+  // "add_bos_token", "add_eos_token", "add_space_prefix" (which byte-level files have without meaning it)
+  std::optional<bool> prepends_begin, appends_end, space_prefix;
+  std::string chat_template;  // "tokenizer.chat_template"
+};
+
+// `where` names the file in errors.
+TokenizerData read_gguf_tokenizer(GgufTokenizer file, std::string_view where);
+
+}  // namespace fude

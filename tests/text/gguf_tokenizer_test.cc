@@ -1,0 +1,152 @@
+#include "text/gguf_tokenizer.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "text/byte_names.h"
+#include "text/tokenizer.h"
+
+namespace fude {
+namespace {
+
+using Ids = std::vector<TokenId>;
+const std::string kAllGoldens = std::string(FUDE_SOURCE_DIR) + "/tests/goldens/";
+constexpr auto kNormal = int32_t(PieceType::normal), kControl = int32_t(PieceType::control),
+               kUser = int32_t(PieceType::user_defined);
+
+// a, b and ab with a merge, <s>, and a piece that is found in any text.
+GgufTokenizer byte_level() {
+  return {.model = "gpt2",
+          .pre = "gpt-2",
+          .pieces = {{"a", "b", "ab", "<s>", "  "}, {}, {kNormal, kNormal, kNormal, kControl, kUser}},
+          .merges = {"a b"},
+          .begin = 3,
+          .ends = {3, 3},
+          .chat_template = "{{ messages }}"};
+}
+
+// The pieces of ▁ab by scores, with ▁a before ab.
+GgufTokenizer scored() {
+  return {.model = "llama",
+          .pieces = {{"<unk>", "<s>", "\xE2\x96\x81", "a", "b", "ab",
+                      "\xE2\x96\x81"
+                      "a"},
+                     {0, 0, -9, -9, -9, -2, -1},
+                     {int32_t(PieceType::unknown), kControl, kNormal, kNormal, kNormal, kNormal, kNormal}},
+          .begin = 1,
+          .unknown = 0};
+}
+
+Tokenizer tokenizer_of(const GgufTokenizer& file) { return Tokenizer(read_gguf_tokenizer(file, "gguf")); }
+
+TEST(GgufTokenizer, ReadsByteLevelBpe) {
+  const Tokenizer tokenizer = tokenizer_of(byte_level());
+  EXPECT_EQ(tokenizer.encode("aab"), (Ids{0, 2}));
+  EXPECT_EQ(tokenizer.encode("a  b"), (Ids{0, 4, 1}));
+  EXPECT_EQ(tokenizer.encode("<s>"), Ids{});  // no entries for its characters
+  EXPECT_EQ(tokenizer.encode("<s>a", SpecialTokens::recognised), (Ids{3, 0}));
+  const TokenizerData& data = tokenizer.data();
+  EXPECT_EQ(data.begin_token, 3);
+  EXPECT_FALSE(data.prepends_begin);
+  EXPECT_EQ(data.end_tokens, Ids{3});
+  EXPECT_EQ(data.chat_template, "{{ messages }}");
+}
+
+// Command R's has such a name, beside the entry for the same bytes.
+TEST(GgufTokenizer, NamesThatSpellNoBytesComeFromNoText) {
+  GgufTokenizer file = byte_level();
+  file.pieces.texts[1] = "\xE6\xBC\xA2";
+  file.merges = {"a a"};
+  file.pieces.texts[2] = "aa";
+  const Tokenizer tokenizer = tokenizer_of(file);
+  EXPECT_EQ(tokenizer.encode("a\xE6\xBC\xA2"), Ids{0});
+  EXPECT_EQ(tokenizer.bytes_of(1), "\xE6\xBC\xA2");
+  file.pieces.types.clear();
+  file.pieces.texts = {"a", "b", "aa"};
+  file.begin.reset();
+  file.ends.clear();
+  EXPECT_EQ(tokenizer_of(file).encode("aab"), (Ids{2, 1}));
+}
+
+TEST(GgufTokenizer, ReadsScoredBpe) {
+  GgufTokenizer file = scored();
+  Tokenizer tokenizer = tokenizer_of(file);
+  EXPECT_EQ(tokenizer.encode("ab"), (Ids{6, 4}));
+  EXPECT_EQ(tokenizer.encode("b ab<s>x"), (Ids{2, 4, 6, 4, 0}));
+  EXPECT_EQ(tokenizer.encode("ab<s>ab", SpecialTokens::recognised), (Ids{6, 4, 1, 6, 4}));
+  EXPECT_EQ(tokenizer.decode(Ids{6, 4}), "ab");
+  EXPECT_TRUE(tokenizer.data().prepends_begin);
+  file.space_prefix = false;
+  file.prepends_begin = false;
+  tokenizer = tokenizer_of(file);
+  EXPECT_EQ(tokenizer.encode("ab"), Ids{5});
+  EXPECT_FALSE(tokenizer.data().prepends_begin);
+}
+
+TEST(GgufTokenizer, NamesOfPatterns) {
+  GgufTokenizer file = byte_level();
+  const std::pair<const char*, const char*> patterns[] = {
+      {"llama-bpe", "llama3"}, {"qwen2", "qwen2"}, {"gpt-4o", "o200k"}, {"smollm", "gpt2"}};
+  for (const auto& [name, pattern] : patterns) {
+    file.pre = name;
+    const TokenizerData data = read_gguf_tokenizer(file, "gguf");
+    EXPECT_EQ(data.steps.back(), (SplitStep{SplitStep::Kind::pattern, std::string(named_pattern(pattern))})) << name;
+    EXPECT_EQ(data.steps.size(), file.pre == "smollm" ? 2 : 1);
+    EXPECT_EQ(data.prepends_begin, file.pre == "llama-bpe");
+  }
+}
+
+// What a GGUF file says of the tokenizer in a folder gives the same ids as the folder.
+TEST(GgufTokenizer, EqualsTheFileItWasMadeFrom) {
+  const Tokenizer original = Tokenizer::load(kAllGoldens + "text/tokenizer.json");
+  GgufTokenizer file{.model = "gpt2", .pre = "gpt-2"};
+  const Vocabulary& vocabulary = original.data().vocabulary;
+  std::vector<std::string> names, merges;
+  for (TokenId id = 0; id < original.vocabulary_size(); ++id) names.push_back(name_of_bytes(original.bytes_of(id)));
+  file.pieces.types.assign(names.size(), kNormal);
+  for (const AddedToken& token : original.data().added) {
+    names[size_t(token.id)] = token.content;
+    file.pieces.types[size_t(token.id)] = token.special ? kControl : kUser;
+  }
+  for (const Merge& merge : vocabulary.merges)
+    merges.push_back(names[size_t(merge.left)] + " " + names[size_t(merge.right)]);
+  file.pieces.texts.assign(names.begin(), names.end());
+  file.merges.assign(merges.begin(), merges.end());
+  TokenizerData data = read_gguf_tokenizer(file, "gguf");
+  data.steps = original.data().steps;
+  data.added = original.data().added;  // GGUF does not know what they do with white space
+  const Tokenizer tokenizer(data);
+  for (const Json& row : parse_json(read_file(kAllGoldens + "text/encode.json"), "encode.json"))
+    EXPECT_EQ(tokenizer.encode(row["text"].get<std::string>()), row["as_text"].get<Ids>());
+}
+
+TEST(GgufTokenizer, RefusesWhatItCannotDo) {
+  const std::pair<const char*, std::function<void(GgufTokenizer&)>> cases[] = {
+      {"to be gpt2, llama or gemma4, got 'bert'", [](auto& f) { f.model = "bert"; }},
+      {"got 'default'", [](auto& f) { f.pre = "default"; }},
+      {"scores and types", [](auto& f) { f.pieces.types.pop_back(); }},
+      {"no pieces", [](auto& f) { f.pieces = {}; }},
+      {"expected tokenizer.ggml.merges, got none", [](auto& f) { f.merges.clear(); }},
+      {"a merge of two parts, got 'ab'", [](auto& f) { f.merges = {"ab"}; }},
+      {"a merge names 'ba'", [](auto& f) { f.merges = {"b a"}; }},
+      {"bos_token_id in [0, 5), got 5", [](auto& f) { f.begin = 5; }},
+      {"eos_token_id in [0, 5), got -1", [](auto& f) { f.ends = {-1}; }},
+      {"expected tokenizer.ggml.scores, got none", [](auto& f) { f.model = "llama"; }},
+  };
+  for (const auto& [message, change] : cases) {
+    GgufTokenizer file = byte_level();
+    change(file);
+    std::string got;
+    try {
+      read_gguf_tokenizer(file, "gguf");
+    } catch (const Error& error) { got = error.what(); }
+    EXPECT_NE(got.find(message), std::string::npos) << message << ", got: " << got;
+  }
+}
+
+}  // namespace
+}  // namespace fude

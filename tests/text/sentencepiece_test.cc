@@ -1,0 +1,170 @@
+#include "text/sentencepiece.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "tests/reference/random_text.h"
+#include "tests/support/growth.h"
+#include "text/byte_names.h"
+#include "text/charsmap.h"
+#include "text/tokenizer.h"
+
+namespace fude {
+namespace {
+
+using Ids = std::vector<TokenId>;
+const std::string kPieceGoldens = std::string(FUDE_SOURCE_DIR) + "/tests/goldens/sentencepiece/";
+const char* const kModels[] = {"bpe.model", "bpe_runs.model", "bpe_unknown.model", "unigram.model",
+                               "unigram_bytes.model"};
+const char* const kFiles[] = {"llama.json", "mistral.json", "gemma.json", "unknown.json", "t5.json"};
+
+Json expected() { return parse_json(read_file(kPieceGoldens + "expected.json"), "expected.json"); }
+
+TEST(SentencePiece, EqualsSentencePiece) {
+  const Json golden = expected();
+  for (const char* name : kModels) {
+    const Tokenizer tokenizer = Tokenizer::load(kPieceGoldens + name);
+    for (size_t i = 0; i < golden["texts"].size(); ++i)
+      EXPECT_EQ(tokenizer.encode(golden["texts"][i].get<std::string>()), golden[name][i].get<Ids>())
+          << name << ": " << golden["texts"][i];
+  }
+}
+
+// But for one thing: Hugging Face's lets plain text give special tokens where the vocabulary holds them and no merge is
+// needed.
+TEST(SentencePiece, EqualsHuggingFace) {
+  const Json golden = expected();
+  for (const char* name : kFiles) {
+    const Tokenizer tokenizer = Tokenizer::load(kPieceGoldens + name);
+    for (size_t i = 0; i < golden["texts"].size(); ++i) {
+      const std::string text = golden["texts"][i];
+      const bool spells_special = text.find("s>") != text.npos || text.find("<un") != text.npos;
+      if (!spells_special || name == kFiles[0]) {
+        EXPECT_EQ(tokenizer.encode(text), golden[name][0][i].get<Ids>()) << name << ": " << text;
+      }
+      EXPECT_EQ(tokenizer.encode(text, SpecialTokens::recognised), golden[name][1][i].get<Ids>())
+          << name << ": " << text;
+    }
+  }
+}
+
+TEST(SentencePiece, SavedFileIsTheSameTokenizer) {
+  const Json golden = expected();
+  for (const auto& names : {std::vector<const char*>(std::begin(kModels), std::end(kModels)),
+                            std::vector<const char*>(std::begin(kFiles), std::end(kFiles))})
+    for (const char* name : names) {
+      const Tokenizer tokenizer = Tokenizer::load(kPieceGoldens + name);
+      const Tokenizer saved(parse_tokenizer_json(tokenizer_json(tokenizer.data()), name));
+      EXPECT_EQ(tokenizer_json(saved.data()), tokenizer_json(tokenizer.data())) << name;
+      for (const std::string text : golden["texts"])
+        for (const auto special : {SpecialTokens::as_text, SpecialTokens::recognised}) {
+          const Ids ids = tokenizer.encode(text, special);
+          EXPECT_EQ(saved.encode(text, special), ids) << name << ": " << text;
+          EXPECT_EQ(saved.decode(ids), tokenizer.decode(ids)) << name << ": " << text;
+        }
+    }
+}
+
+// With bytes to fall back to, every text comes back, be it UTF-8 or not; ▁ itself is a blank from then on.
+TEST(SentencePiece, RoundTripsAnyBytes) {
+  for (const char* name : {"bpe.model", "bpe_runs.model", "unigram_bytes.model", "llama.json", "gemma.json"}) {
+    const Tokenizer tokenizer = Tokenizer::load(kPieceGoldens + name);
+    Random random{11, 1};
+    for (int n = 0; n < 1000; ++n) {
+      std::string text = reference::random_text(random, random.below(30));
+      for (uint64_t k = random.below(4); k > 0; --k) text += char(random.below(256));
+      if (text.find("<sep>") != text.npos) continue;
+      ASSERT_EQ(tokenizer.decode(tokenizer.encode(text)), replace_all(text, kBlankMark, " ")) << name;
+    }
+  }
+}
+
+TEST(SentencePiece, SpecialPiecesAreTextUnlessAskedFor) {
+  const Tokenizer tokenizer = Tokenizer::load(kPieceGoldens + "bpe.model");
+  const TokenizerData& data = tokenizer.data();
+  EXPECT_EQ(data.begin_token, 1);
+  EXPECT_EQ(data.end_tokens, Ids{2});
+  EXPECT_EQ(tokenizer.encode("</s>", SpecialTokens::recognised), Ids{2});
+  for (const TokenId id : tokenizer.encode("</s><s><unk>")) EXPECT_FALSE(tokenizer.is_special(id));
+  EXPECT_EQ(tokenizer.bytes_of(3 + 0x41), "A");
+  EXPECT_EQ(tokenizer.bytes_of(2), "</s>");
+}
+
+// One character again and again, words without end, and what has no entry: work in proportion to the text.
+TEST(SentencePiece, TimeIsLinear) {
+  for (const char* name : {"bpe.model", "unigram.model", "unigram_bytes.model", "gemma.json", "t5.json"}) {
+    const Tokenizer tokenizer = Tokenizer::load(kPieceGoldens + name);
+    for (const std::string unit : {"a", " ", "the mill", "\xE6\xBC\xA2", "\xFF"})
+      EXPECT_LT(growth_over_eightfold(20000,
+                                      [&](size_t n) {
+                                        std::string text;
+                                        while (text.size() < n) text += unit;
+                                        tokenizer.encode(text);
+                                      }),
+                24)
+          << name << " '" << unit << "'";
+  }
+}
+
+std::string varint(uint64_t value) {
+  std::string out;
+  for (; value >= 128; value >>= 7) out += char(value | 128);
+  return out + char(value);
+}
+std::string number_field(uint64_t field, uint64_t value) { return varint(field << 3) + varint(value); }
+std::string bytes_field(uint64_t field, const std::string& bytes) {
+  return varint(field << 3 | 2) + varint(bytes.size()) + bytes;
+}
+std::string piece(const std::string& text, uint64_t type) {
+  return bytes_field(1, bytes_field(1, text) + number_field(3, type));
+}
+// A BPE model with a normaliser that only marks blanks.
+std::string model_of(const std::string& pieces, const std::string& trainer = "", const std::string& normalizer = "") {
+  return pieces + bytes_field(2, number_field(3, 2) + trainer) +
+         bytes_field(3, number_field(3, 0) + number_field(4, 0) + normalizer);
+}
+
+TEST(SentencePiece, RefusesWhatItCannotDo) {
+  const std::string good = piece("<unk>", 2) + piece("a", 1);
+  EXPECT_EQ(Tokenizer(parse_sentencepiece(model_of(good), "model")).encode("aab"), (Ids{1, 1, 0}));
+  const std::pair<std::string, const char*> cases[] = {
+      {"", "no pieces"},
+      {model_of(good) + "\x0A", "expected 1 more bytes"},
+      {model_of(good) + "\x0A\x05", "expected 5 more bytes"},
+      {model_of(good) + "\x0B", "unknown wire type 3"},
+      {model_of(good) + std::string(11, '\xFF'), "more than ten bytes"},
+      {model_of(good) + number_field(1, 7), "expected bytes in the protobuf field 1"},
+      {model_of(good, number_field(3, 3)), "the model type 3"},
+      {model_of(good, number_field(24, 1)), "treat_whitespace_as_suffix"},
+      {model_of(good, number_field(35, 1)), "<0x00> is missing"},
+      {model_of(good, "", number_field(5, 0)), "does not write blanks as"},
+      {model_of(good + piece("x", 4), "", number_field(3, 1)), "user-defined pieces"},
+      {model_of(good + piece("aa", 5)), "the unused piece 'aa'"},
+      {model_of(good + piece("x", 7)), "piece type in [1, 6], got 7"},
+      {model_of(good + piece("\xFF", 1)), "bytes of UTF-8 at id 2"},
+      {model_of(good + piece(std::string(1025, 'a'), 1)), "at most 1024 bytes"},
+      {model_of(good + piece("a", 1)), "have the same bytes"},
+      {model_of(good + bytes_field(1, bytes_field(1, "b") + "\x15" + std::string("\0\0\xC0\x7F", 4))), "not finite"},
+  };
+  for (const auto& [bytes, message] : cases) {
+    std::string got;
+    try {
+      Tokenizer{parse_sentencepiece(bytes, "model")};
+    } catch (const Error& error) { got = error.what(); }
+    EXPECT_NE(got.find(message), std::string::npos) << message << ", got: " << got;
+  }
+}
+
+// A double array that points out of itself, and lengths that do not fit.
+TEST(Charsmap, ChecksWhatItFollows) {
+  const std::string unit(4, '\0');
+  EXPECT_EQ(Charsmap(std::string("\4\0\0\0", 4) + unit + '\0').apply("abc\xFF"), "abc\xFF");
+  for (const std::string& bytes : {std::string(), std::string("\4\0\0", 3), std::string("\5\0\0\0", 4) + unit + "\0\0",
+                                   std::string("\4\0\0\0", 4) + unit, std::string("\xFF\xFF\xFF\xFF", 4) + unit})
+    EXPECT_THROW(Charsmap{bytes}, Error);
+}
+
+}  // namespace
+}  // namespace fude
