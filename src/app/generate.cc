@@ -6,6 +6,7 @@
 
 #include "app/command_line.h"
 #include "app/commands.h"
+#include "app/model_files.h"
 #include "app/signals.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -13,6 +14,7 @@
 #include "infer/answer.h"
 #include "model/load.h"
 #include "text/chat_format.h"
+#include "text/chat_template.h"
 
 namespace fude {
 namespace {
@@ -27,7 +29,7 @@ struct GenerateOptions {
 };
 
 void add_shared(CLI::App* command, GenerateOptions& o) {
-  command->add_option("model", o.model, "model folder (Hugging Face layout)")->required();
+  command->add_option("model", o.model, "model folder (Hugging Face layout) or GGUF file")->required();
   add_compute(*command, o.compute, "what matrices multiply in: f32, or bf16 (half the memory)");
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
   command->option_defaults()->group("Answer");
@@ -50,15 +52,11 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   command->option_defaults()->group("Options");
 }
 
-// Of a model folder; one that is none says so, rather than which file is missing.
-Tokenizer tokenizer_of(const std::string& folder) {
-  read_config(folder);
-  return Tokenizer::load(folder);
-}
-
-// Stops like the end of text, when the tokenizer has it.
-void add_end_of_text(const Tokenizer& tokenizer, std::vector<TokenId>& stops) {
+// Stops like the end of text, when the tokenizer has it, and what ends a turn.
+void add_ends(const Tokenizer& tokenizer, std::vector<TokenId>& stops) {
   if (const auto id = tokenizer.find_special(kEndOfText)) stops.push_back(*id);
+  const std::vector<TokenId>& ends = tokenizer.data().end_tokens;
+  stops.insert(stops.end(), ends.begin(), ends.end());
 }
 
 void print_now(const std::string& text) {
@@ -96,12 +94,14 @@ void warn_at_end_of_context(const Answer& result) {
 
 void run_generate(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = tokenizer_of(o.model);
+  const Tokenizer tokenizer = tokenizer_of_model(o.model);
   const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
   o.generation.sampling.seed = common.seed;
-  add_end_of_text(tokenizer, o.generation.stop_tokens);
+  add_ends(tokenizer, o.generation.stop_tokens);
   if (o.prompt.empty()) o.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
-  std::vector<TokenId> prompt = tokenizer.encode(o.prompt);
+  std::vector<TokenId> prompt;
+  if (tokenizer.data().prepends_begin) prompt.push_back(tokenizer.data().begin_token);
+  tokenizer.encode_into(o.prompt, prompt);
   if (prompt.empty()) {
     const auto start = tokenizer.find_special(kEndOfText);
     require(start.has_value(), "[generate] expected a prompt");
@@ -113,66 +113,117 @@ void run_generate(GenerateOptions o, const CommonOptions& common) {
   warn_at_end_of_context(result);
 }
 
-// The turns of a chat, as tokens: what the user said and the model answered, oldest first.
+// The turns of a chat: what the user said and the model answered, oldest first.
 class Turns {
  public:
-  explicit Turns(const ChatFormat& format) : format_(format) {}
+  virtual ~Turns() = default;
+  virtual void ask(const std::string& text) = 0;
+  virtual void take_back() = 0;
+  virtual void answered(const Answer& answer) = 0;
+  virtual size_t count() const = 0;
+  virtual void drop_oldest() = 0;
+  // All of them, up to where the model speaks.
+  virtual std::vector<TokenId> tokens() const = 0;
+  virtual std::vector<TokenId> stops() const = 0;
 
-  void ask(const std::string& text) { turns_.push_back(format_.user_turn(text)); }
-  void take_back() { turns_.pop_back(); }
-  void answered(const std::vector<TokenId>& tokens) {
-    turns_.back().insert(turns_.back().end(), tokens.begin(), tokens.end());
-    turns_.back().push_back(format_.end());
-  }
   // Drops the oldest turns, never the newest, until the rest has at most so many tokens.
   void shrink_to(int64_t room) {
-    while (turns_.size() > 1 && int64_t(tokens().size()) > room) turns_.erase(turns_.begin());
+    while (count() > 1 && int64_t(tokens().size()) > room) drop_oldest();
   }
-  std::vector<TokenId> tokens() const {
+};
+
+// In the format of Fude's own models, as the tokens that were sampled.
+class OwnTurns : public Turns {
+ public:
+  explicit OwnTurns(const Tokenizer& tokenizer) : format_(tokenizer) {}
+  void ask(const std::string& text) override { turns_.push_back(format_.user_turn(text)); }
+  void take_back() override { turns_.pop_back(); }
+  void answered(const Answer& answer) override {
+    turns_.back().insert(turns_.back().end(), answer.tokens.begin(), answer.tokens.end());
+    turns_.back().push_back(format_.end());
+  }
+  size_t count() const override { return turns_.size(); }
+  void drop_oldest() override { turns_.erase(turns_.begin()); }
+  std::vector<TokenId> tokens() const override {
     std::vector<TokenId> all;
     for (const auto& turn : turns_) all.insert(all.end(), turn.begin(), turn.end());
     return all;
   }
+  std::vector<TokenId> stops() const override { return format_.stops(); }
 
  private:
-  const ChatFormat& format_;
+  ChatFormat format_;
   std::vector<std::vector<TokenId>> turns_;
 };
 
+// As the model's chat template has it.
+class TemplateTurns : public Turns {
+ public:
+  explicit TemplateTurns(const Tokenizer& tokenizer)
+      : tokenizer_(tokenizer), template_(tokenizer.data().chat_template) {}
+  void ask(const std::string& text) override { messages_.push_back({{"role", "user"}, {"content", text}}); }
+  void take_back() override { messages_.erase(messages_.size() - 1); }
+  void answered(const Answer& answer) override {
+    messages_.push_back({{"role", "assistant"}, {"content", answer.text}});
+  }
+  size_t count() const override { return (messages_.size() + 1) / 2; }
+  void drop_oldest() override { messages_.erase(0), messages_.erase(0); }
+  std::vector<TokenId> tokens() const override {
+    const TokenizerData& data = tokenizer_.data();
+    const auto spelled = [&](TokenId id) { return id < 0 ? std::string() : tokenizer_.bytes_of(id); };
+    Conversation conversation;
+    conversation.messages = messages_, conversation.add_generation_prompt = true;
+    conversation.bos_token = spelled(data.begin_token);
+    conversation.eos_token = data.end_tokens.empty() ? "" : spelled(data.end_tokens.front());
+    return tokenizer_.encode(template_.render_pieces(template_variables(conversation)));
+  }
+  std::vector<TokenId> stops() const override { return tokenizer_.data().end_tokens; }
+
+ private:
+  const Tokenizer& tokenizer_;
+  ChatTemplate template_;
+  Json messages_ = Json::array();
+};
+
+std::unique_ptr<Turns> turns_of(const Tokenizer& tokenizer) {
+  if (tokenizer.data().chat_template.empty() || ChatFormat::is_in(tokenizer))
+    return std::make_unique<OwnTurns>(tokenizer);
+  return std::make_unique<TemplateTurns>(tokenizer);
+}
+
 void run_chat(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = tokenizer_of(o.model);
+  const Tokenizer tokenizer = tokenizer_of_model(o.model);
   const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
-  const ChatFormat format(tokenizer);
+  const std::unique_ptr<Turns> turns = turns_of(tokenizer);
   o.generation.sampling.seed = common.seed;
-  o.generation.stop_tokens = format.stops();
+  o.generation.stop_tokens = turns->stops();
   Generator generator(*model, default_kernels(), o.context);
   const bool is_terminal = ::isatty(STDIN_FILENO) != 0;
   if (is_terminal) std::printf("Ask anything; Ctrl-C stops an answer, Ctrl-D ends the chat.\n");
-  Turns turns(format);
   for (std::string line;;) {
     if (is_terminal) print_now("> ");
     if (!std::getline(std::cin, line)) break;
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;
-    turns.ask(line);
+    turns->ask(line);
     // Half of the context at most is kept for the answer.
     if (o.drop_oldest)
-      turns.shrink_to(generator.context() - std::min(o.generation.max_tokens, generator.context() / 2));
-    const std::vector<TokenId> prompt = turns.tokens();
+      turns->shrink_to(generator.context() - std::min(o.generation.max_tokens, generator.context() / 2));
+    const std::vector<TokenId> prompt = turns->tokens();
     if (int64_t(prompt.size()) >= generator.context()) {
       const std::string what =
           fmt::format("[chat] the conversation has filled the context of {} tokens; begin again, or use --drop-oldest",
                       generator.context());
       require(is_terminal, "{}", what);
       std::fprintf(stderr, "fude: %s\n", what.c_str());
-      turns.take_back();
+      turns->take_back();
       continue;
     }
     watch_interrupts();
     const Answer reply = speak(generator, tokenizer, prompt, o, common);
     warn_at_end_of_context(reply);
-    turns.answered(reply.tokens);
+    turns->answered(reply);
     if (interrupted && !is_terminal) return;
     end_at_interrupts();  // at the prompt Ctrl-C ends the chat
   }

@@ -68,7 +68,7 @@ void add_gguf(Json& facts, const GgufFile& file, bool list) {
       shown[key] = fmt::format("{} values", value.count);
     else if (value.type == GgufType::string)
       shown[key] = metadata.string(key).size() <= kShown ? std::string(metadata.string(key))
-                                                        : fmt::format("{} bytes", metadata.string(key).size());
+                                                         : fmt::format("{} bytes", metadata.string(key).size());
     else if (value.type == GgufType::boolean)
       shown[key] = metadata.boolean(key);
     else if (value.type == GgufType::f32 || value.type == GgufType::f64)

@@ -6,6 +6,7 @@
 
 #include "app/command_line.h"
 #include "app/commands.h"
+#include "app/model_files.h"
 #include "app/signals.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -32,16 +33,24 @@ std::string text_to_score(const ScoreOptions& o) {
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
+// A sequence begins as the tokenizer says.
+std::vector<TokenId> sequence_of(const Tokenizer& tokenizer, const std::string& text) {
+  std::vector<TokenId> tokens;
+  if (tokenizer.data().prepends_begin) tokens.push_back(tokenizer.data().begin_token);
+  tokenizer.encode_into(text, tokens);
+  return tokens;
+}
+
 void print_json(const Json& json) {
   std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
 void run_score(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  const Tokenizer tokenizer = tokenizer_of_model(o.model);
   const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
   const std::string text = text_to_score(o);
-  const std::vector<TokenId> tokens = tokenizer.encode(text);
+  const std::vector<TokenId> tokens = sequence_of(tokenizer, text);
   const std::vector<float> scores = score(*model, default_kernels(), tokens);
   double total = 0;
   for (size_t i = 0; i < scores.size(); ++i) {
@@ -49,7 +58,9 @@ void run_score(const ScoreOptions& o, const CommonOptions& common) {
     if (o.logprobs)
       print_json({{"token", tokens[i + 1]}, {"text", tokenizer.decode({&tokens[i + 1], 1})}, {"logprob", scores[i]}});
   }
-  const int64_t bytes = int64_t(text.size()) - int64_t(tokenizer.bytes_of(tokens.front()).size());
+  // Without the first token, which is not scored.
+  const int64_t bytes =
+      int64_t(text.size()) - (tokenizer.data().prepends_begin ? 0 : int64_t(tokenizer.bytes_of(tokens.front()).size()));
   const Json facts = {{"tokens", scores.size()},
                       {"logprob", total},
                       {"perplexity", std::exp(-total / double(scores.size()))},
@@ -63,19 +74,21 @@ void run_score(const ScoreOptions& o, const CommonOptions& common) {
 
 void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  const Tokenizer tokenizer = tokenizer_of_model(o.model);
   const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
-  const std::vector<TokenId> tokens = tokenizer.encode(text_to_score(o));
+  const std::vector<TokenId> tokens = sequence_of(tokenizer, text_to_score(o));
   Progress progress = progress_on_stderr();
   ProgressState state{.label = "perplexity", .total = int64_t(tokens.size()) / o.context, .unit = "windows"};
   const double began = now_seconds();
   watch_interrupts();
-  const Perplexity result = perplexity(*model, default_kernels(), tokens, o.context, -1, [&](const Perplexity& p) {
-    state.done = p.windows, state.seconds = now_seconds() - began;
-    state.note = fmt::format("perplexity {:.4f}", p.value());
-    progress.update(state, now_seconds());
-    return !interrupted;
-  });
+  const Perplexity result =
+      perplexity(*model, default_kernels(), tokens, o.context,
+                 tokenizer.data().prepends_begin ? tokenizer.data().begin_token : -1, [&](const Perplexity& p) {
+                   state.done = p.windows, state.seconds = now_seconds() - began;
+                   state.note = fmt::format("perplexity {:.4f}", p.value());
+                   progress.update(state, now_seconds());
+                   return !interrupted;
+                 });
   progress.finish(state);
   if (common.json)
     print_json({{"perplexity", result.value()},
@@ -91,7 +104,7 @@ void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
 
 CLI::App* add_scoring(CLI::App& app, const char* name, const char* what, ScoreOptions& o) {
   CLI::App* command = app.add_subcommand(name, what);
-  command->add_option("model", o.model, "model folder (Hugging Face layout)")->required();
+  command->add_option("model", o.model, "model folder (Hugging Face layout) or GGUF file")->required();
   command->add_option("--in", o.in, "file of text; without it, standard input");
   add_compute(*command, o.compute, "what matrices multiply in: f32, or bf16 (half the memory)");
   return command;
