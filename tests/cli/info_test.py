@@ -58,7 +58,7 @@ class Info(Case):
         self.assertIn("<|endoftext|>", tokenizer["tokenizer"]["special"])
         for file in ("tokenizer.json", "tokenizer_config.json"):
             self.assertEqual(self.facts(world().tokenizer / file), tokenizer)
-        self.fails(fude("info", self.write("tokenizer.json", "{}")), FAILED, "tokenizer.json", "ByteLevel")
+        self.fails(fude("info", self.write("tokenizer.json", "{}")), FAILED, "tokenizer.json", "model")
         bytes_only = "".join(f"{base64.b64encode(bytes([i])).decode()} {i}\n" for i in range(256))
         ranks = self.write("own.tiktoken", bytes_only)
         self.fails(fude("info", ranks), FAILED, "own.tiktoken", "pattern")
