@@ -2,5 +2,6 @@
 #pragma once
 
 #include "base/error.h"
+#include "model/folder.h"
 #include "model/load.h"
 #include "model/transformer.h"
