@@ -25,9 +25,9 @@ inline constexpr int64_t kPanelsAtOnce = 96;
 inline constexpr int64_t kInputBlock = 8 * kPanel, kInputRowsAtOnce = 2 * kInputBlock;
 
 template <class Step>
-inline constexpr TileTable kPackedTiles = packed_tiles<Step, false>(std::make_index_sequence<kTileRows>());
-template <class Step>
-inline constexpr TileTable kStreamTiles = packed_tiles<Step, true>(std::make_index_sequence<kStreamRows>());
+inline constexpr TileTable kPackedTiles = packed_tiles<Step, TileUse::cached>(std::make_index_sequence<kTileRows>());
+template <class Step, TileUse kUse>
+inline constexpr TileTable kStreamTiles = packed_tiles<Step, kUse>(std::make_index_sequence<kStreamRows>());
 
 inline int64_t parts_of(int64_t whole, int64_t part) { return (whole + part - 1) / part; }
 
@@ -53,8 +53,11 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
   // With few rows the weight comes from memory, once: whole panels, a part that stays in L1 at a time.
   const bool is_stream = n <= kPanel;
   const int64_t chain = is_stream ? words : kChain, part = is_stream ? kChain / 2 : kChain;
-  const TileTable& tiles = is_stream ? kStreamTiles<typename Format::Step> : kPackedTiles<typename Format::Step>;
-  // Each tile of a stream asks for its share of the next part (the next panel's lies behind the last).
+  using Step = typename Format::Step;
+  const TileTable& tiles = n <= kStreamRows ? kStreamTiles<Step, TileUse::stream>
+                           : is_stream      ? kStreamTiles<Step, TileUse::shared_stream>
+                                            : kPackedTiles<Step>;
+  // Of the next part (the next panel's lies behind the last).
   const int64_t part_bytes = int64_t(sizeof(*weight.elements)) * part * Format::kPerWord * kPanel;
   // Rows are spread evenly over tiles: 8 rows are two tiles of 4 rather than 6 and 2.
   const int64_t most = is_stream ? kStreamRows : kTileRows, tile_rows = parts_of(n, parts_of(n, most));
@@ -93,7 +96,7 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
                           b ? b + panel * kPanel : nullptr, results, outputs, start,
                           reinterpret_cast<const char*>(weight.at(panel, at + (t + part) * Format::kPerWord)) +
                               part_bytes * share / all,
-                          part_bytes / part / 2 * rows / all},
+                          part_bytes / part * rows / all},
                          rows, std::min(kPanel, outputs - panel * kPanel));
               }
             }

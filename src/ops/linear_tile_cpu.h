@@ -40,6 +40,10 @@ struct PairsInPanel {  // pairs of features beside each other for two columns: [
 // What a tile starts from: zero, one row of lanes (a bias), or the results already there.
 enum class Start { zero, bias, results };
 
+// Where the panel lies: in a cache; or in memory, and one tile reads it, at the speed of the hardware's prefetching;
+// or in memory for several tiles, each of which asks for its share of the next part, since none waits for it.
+enum class TileUse { cached, stream, shared_stream };
+
 struct TileArguments {
   const float* row_words;
   int64_t run_stride;  // of runs, in words
@@ -49,12 +53,13 @@ struct TileArguments {
   float* results;
   int64_t result_stride;
   Start start;
-  // A stream asks for what comes later: two places in every step, `ahead_step` bytes apart.
+  // A shared stream asks for what comes later, in every step, `ahead_step` bytes further on: at most a line, so that
+  // none is asked for twice.
   const char* ahead = nullptr;
   int64_t ahead_step = 0;
 };
 
-template <class Step, class Words, bool kIsStream, size_t... I, size_t... J>
+template <class Step, class Words, TileUse kUse, size_t... I, size_t... J>
 FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequence<I...>, std::index_sequence<J...>) {
   constexpr size_t V = sizeof...(J);
   float* const results = t.results + lane;
@@ -75,10 +80,7 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
     const float* a = run;
     for (int64_t k = kRun == 0 ? left : kRun; k > 0; --k) {
       const Part lanes[V] = {load_part(b + J * kPartLanes)...};
-      if constexpr (kIsStream) {
-        __builtin_prefetch(ahead), __builtin_prefetch(ahead + ahead_step);
-        ahead += 2 * ahead_step;
-      }
+      if constexpr (kUse == TileUse::shared_stream) __builtin_prefetch(ahead), ahead += ahead_step;
       ((acc[I] = Step::apply(fill_part(a[Words::offset(int(I / V))]), lanes[I % V], acc[I])), ...);
       a += Words::kStep;
       b += kPanel;
@@ -90,13 +92,13 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
 
 // All 32 lanes of R rows, as many vectors at a time as fit into the registers beside each other: wide for few rows,
 // whose chains would otherwise wait for themselves. A stream's panel comes from memory, whole lines at a time.
-template <class Step, class Words, int R, bool kIsStream = false>
+template <class Step, class Words, int R, TileUse kUse = TileUse::cached>
 void tile_of(const TileArguments& t) {
   constexpr int kAll = int(kPanel) / kPartLanes, kMost = kTileRows * 2 / R;
-  constexpr int V = kIsStream || kMost >= kAll ? kAll : kMost >= 4 ? 4 : 2;
+  constexpr int V = kUse != TileUse::cached || kMost >= kAll ? kAll : kMost >= 4 ? 4 : 2;
   for (int64_t lane = 0; lane < kPanel; lane += V * kPartLanes)
-    run_lanes<Step, Words, kIsStream>(t, lane, std::make_index_sequence<size_t(R) * V>(),
-                                      std::make_index_sequence<size_t(V)>());
+    run_lanes<Step, Words, kUse>(t, lane, std::make_index_sequence<size_t(R) * V>(),
+                                 std::make_index_sequence<size_t(V)>());
 }
 
 using TileFunction = void (*)(const TileArguments&);
@@ -104,9 +106,9 @@ struct TileTable {
   TileFunction of_rows[kTileRows + 1];
 };
 // Rows packed for exactly R rows each.
-template <class Step, bool kIsStream, size_t... R>
+template <class Step, TileUse kUse, size_t... R>
 constexpr TileTable packed_tiles(std::index_sequence<R...>) {
-  return {{nullptr, &tile_of<Step, Packed<int(R) + 1>, int(R) + 1, kIsStream>...}};
+  return {{nullptr, &tile_of<Step, Packed<int(R) + 1>, int(R) + 1, kUse>...}};
 }
 template <class Step, class Words, size_t... R>
 constexpr TileTable panel_tiles(std::index_sequence<R...>) {
