@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -22,11 +23,12 @@ struct BFloat16 {
   explicit operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
 };
 
-enum class DType { f32, bf16, i32 };
+enum class DType { f32, bf16, i32, u8 };
 
-inline int64_t size_of(DType type) { return type == DType::bf16 ? 2 : 4; }
+inline int64_t size_of(DType type) { return type == DType::u8 ? 1 : type == DType::bf16 ? 2 : 4; }
 inline std::string_view name_of(DType type) {
-  return type == DType::f32 ? "f32" : type == DType::bf16 ? "bf16" : "i32";
+  constexpr std::string_view names[] = {"f32", "bf16", "i32", "u8"};
+  return names[int(type)];
 }
 
 // Error unless the name is f32 or bf16.
@@ -41,5 +43,7 @@ template <>
 inline constexpr DType dtype_of<BFloat16> = DType::bf16;
 template <>
 inline constexpr DType dtype_of<int32_t> = DType::i32;
+template <>
+inline constexpr DType dtype_of<std::byte> = DType::u8;
 
 }  // namespace fude

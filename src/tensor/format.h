@@ -14,6 +14,14 @@ namespace fude {
 
 enum class WeightType { f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k };
 
+// What a block holds, as integers: the order of bits in the file taken away.
+struct BlockCodes {
+  uint16_t unit, low_unit;  // f16; what a scale and a low are counted in, or themselves
+  uint8_t scales[16];       // of the K formats; signed in Q6_K
+  uint8_t lows[8];
+  uint8_t levels[256];  // signed in Q8_0
+};
+
 struct WeightFormat {
   WeightType type;
   std::string_view name;  // as ggml calls it: "Q4_K"
@@ -24,7 +32,11 @@ struct WeightFormat {
   void (*decode)(const std::byte* from, int64_t blocks, float* to);
   // Of any values, but those that encode_weights refuses may not come back as what they were.
   void (*encode)(const float* from, int64_t blocks, std::byte* to);
+  // One block and its integers; null for plain numbers. What a format does not have is left alone.
+  void (*take_apart)(const std::byte* block, BlockCodes& codes) = nullptr;
+  void (*put_together)(const BlockCodes& codes, std::byte* block) = nullptr;
 
+  bool is_block() const { return block > 1; }
   double bits_per_weight() const { return 8.0 * double(block_bytes) / double(block); }
 };
 

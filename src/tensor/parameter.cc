@@ -12,6 +12,10 @@ Parameter::Parameter(Device& device, std::string name, Layout layout, std::vecto
     rows_ += segment.rows;
   }
   require(rows_ > 0 && cols_ > 0, "[parameter] {}: expected rows and columns, got {} x {}", name_, rows_, cols_);
+  if (is_matrix() && segments_.front().blocks != nullptr) {
+    make_runs(device);
+    return;
+  }
   const bool is_bf16 = is_matrix() && precision.compute == DType::bf16;
   require(!is_bf16 || cols_ % 2 == 0, "[parameter] {}: expected an even number of columns for bf16, got {}", name_,
           cols_);
@@ -23,9 +27,72 @@ Parameter::Parameter(Device& device, std::string name, Layout layout, std::vecto
   if (is_bf16) { packed_ = Tensor(device, {stored_rows * cols_}, DType::bf16, Purpose::weights, Contents::zero); }
 }
 
+bool Parameter::can_stay_in_blocks(const std::vector<Segment>& segments, int64_t cols) {
+  int64_t row = 0;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const WeightFormat* format = segments[i].blocks;
+    if (format == nullptr || !format->is_block() || cols % format->block != 0) return false;
+    if (i > 0 && format != segments[i - 1].blocks && row % kPanel != 0) return false;
+    row += segments[i].rows;
+  }
+  return true;
+}
+
+void Parameter::make_runs(Device& device) {
+  require(can_stay_in_blocks(segments_, cols_), "[parameter] {}: expected whole blocks and panels", name_);
+  int64_t row = 0, bytes = 0;
+  for (const Segment& segment : segments_) {
+    row += segment.rows;
+    const int64_t end_panel = (row + kPanel - 1) / kPanel;
+    if (runs_.empty() || runs_.back().format != segment.blocks)
+      runs_.push_back({segment.blocks, runs_.empty() ? 0 : runs_.back().first_panel + runs_.back().panels, 0, bytes,
+                       cols_ / segment.blocks->block * block_shape(segment.blocks->type).bytes()});
+    PanelRun& run = runs_.back();
+    run.panels = end_panel - run.first_panel;
+    bytes = run.offset + run.panels * run.panel_bytes;
+  }
+  packed_ = Tensor(device, {bytes}, DType::u8, Purpose::weights, Contents::zero);
+}
+
+// Calls body(format, block of the panel, row, block's number) for every block of the rows.
+template <class Body>
+void Parameter::for_blocks(int64_t begin, int64_t count, const Body& body) const {
+  require(begin >= 0 && begin + count <= rows_, "[parameter] {}: rows out of range", name_);
+  auto run = runs_.begin();
+  for (int64_t row = begin; row < begin + count; ++row) {
+    const int64_t panel = row / kPanel;
+    while (panel >= run->first_panel + run->panels) ++run;
+    const int64_t blocks = cols_ / run->format->block;
+    std::byte* to = packed_.data<std::byte>() + run->offset + (panel - run->first_panel) * run->panel_bytes;
+    for (int64_t block = 0; block < blocks; ++block)
+      body(*run->format, to + block * (run->panel_bytes / blocks), row, block);
+  }
+}
+
+void Parameter::set_blocks(int64_t begin, int64_t count, const std::byte* rows) {
+  require(is_in_blocks(), "[parameter] {}: is not in blocks", name_);
+  if (packed_.raw() == nullptr) return;
+  BlockCodes codes;
+  for_blocks(begin, count, [&](const WeightFormat& format, std::byte* panel_block, int64_t row, int64_t) {
+    format.take_apart(rows, codes);
+    put_in_panel(format, codes, row % kPanel, panel_block);
+    rows += format.block_bytes;
+  });
+}
+
 void Parameter::set_rows(int64_t begin, int64_t count, const float* row_major) {
   require(begin >= 0 && begin + count <= rows_, "[parameter] {}: rows out of range", name_);
   if (packed_.raw() == nullptr) return;
+  if (is_in_blocks()) {
+    std::byte bytes[256 * 4];
+    BlockCodes codes;
+    return for_blocks(begin, count, [&](const WeightFormat& format, std::byte* panel_block, int64_t row, int64_t i) {
+      const float* from = row_major + (row - begin) * cols_ + i * format.block;
+      encode_weights(format, {from, size_t(format.block)}, bytes, name_);
+      format.take_apart(bytes, codes);
+      put_in_panel(format, codes, row % kPanel, panel_block);
+    });
+  }
   float* values = values_.is_empty() ? nullptr : values_.data<float>();
   BFloat16* pairs = compute() == DType::bf16 ? packed_.data<BFloat16>() : nullptr;
   // Rows of one panel together: its lines of memory are then written once, not once a row.
@@ -46,6 +113,15 @@ void Parameter::set_rows(int64_t begin, int64_t count, const float* row_major) {
 
 void Parameter::get_rows(int64_t begin, int64_t count, float* row_major) const {
   if (!values_.is_empty()) return get_rows_of(values_, begin, count, row_major);
+  if (is_in_blocks()) {
+    std::byte bytes[256 * 4];
+    BlockCodes codes;
+    return for_blocks(begin, count, [&](const WeightFormat& format, std::byte* panel_block, int64_t row, int64_t i) {
+      take_from_panel(format, panel_block, row % kPanel, codes);
+      format.put_together(codes, bytes);
+      format.decode(bytes, 1, row_major + (row - begin) * cols_ + i * format.block);
+    });
+  }
   require(begin >= 0 && begin + count <= rows_, "[parameter] {}: rows out of range", name_);
   const BFloat16* pairs = packed_.data<BFloat16>();
   for (int64_t row = 0; row < count; ++row)

@@ -10,32 +10,41 @@
 //
 // What kernels multiply with is the packed form. In f32 it is the values themselves. In bf16 it is a second
 // tensor whose columns lie in pairs, [panel][k / 2][32][2] (an even number of columns), and the f32 values,
-// if kept, are the master that an optimiser updates; a model that is only run needs none.
+// if kept, are the master that an optimiser updates; a model that is only run needs none. Weights that come as blocks
+// of integers can stay so: their panels (block_panels.h) follow each other, runs of panels with a format each.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "tensor/block_panels.h"
 #include "tensor/tensor.h"
 
 namespace fude {
-
-inline constexpr int64_t kPanel = 32;
 
 // Rows of a parameter that have a name of their own in the file.
 struct Segment {
   std::string name;
   int64_t rows;
-  bool transposed_in_file = false;   // stored as [columns, rows] there (GPT-2's Conv1D)
-  bool is_less_one_in_file = false;  // stored as w - 1 there (Gemma's norms)
-  int64_t matrices = 1;              // of equal height, under one name (GPT-2's Q, K and V): Muon takes them apart
+  bool transposed_in_file = false;       // stored as [columns, rows] there (GPT-2's Conv1D)
+  bool is_less_one_in_file = false;      // stored as w - 1 there (Gemma's norms)
+  int64_t matrices = 1;                  // of equal height, under one name (GPT-2's Q, K and V): Muon takes them apart
+  const WeightFormat* blocks = nullptr;  // stays in this block format
+};
+
+// Panels that follow each other in one block format.
+struct PanelRun {
+  const WeightFormat* format;
+  int64_t first_panel, panels;
+  int64_t offset, panel_bytes;  // in the packed form
 };
 
 // In what a matrix is multiplied, and whether bf16 has an f32 master beside it. Vectors are always f32.
 struct Precision {
   DType compute = DType::f32;
   bool keeps_master = true;
+  bool keeps_blocks = false;  // a matrix that its file has in blocks stays so, whatever `compute` says
 };
 
 class Parameter {
@@ -43,7 +52,8 @@ class Parameter {
   enum class Layout { vector, panels };
 
   Parameter() = default;
-  // A matrix of the segments' rows (or, with cols == 1 and Layout::vector, a vector). Contents zero.
+  // A matrix of the segments' rows (or, with cols == 1 and Layout::vector, a vector). Contents zero. It stays in
+  // blocks if all segments do (can_stay_in_blocks).
   Parameter(Device& device, std::string name, Layout layout, std::vector<Segment> segments, int64_t cols,
             Precision precision = {});
 
@@ -54,11 +64,15 @@ class Parameter {
   bool is_matrix() const { return layout_ == Layout::panels; }
   const std::vector<Segment>& segments() const { return segments_; }
   int64_t count() const { return rows_ * cols_; }
-  // What a matrix is multiplied in, and the tensor of it.
+  // Whether panels and blocks are whole: rows up to a change of format are a multiple of 32, columns of the block.
+  static bool can_stay_in_blocks(const std::vector<Segment>& segments, int64_t cols);
+  bool is_in_blocks() const { return !runs_.empty(); }
+  const std::vector<PanelRun>& runs() const { return runs_; }
+  // What a matrix is multiplied in (u8: blocks), and the tensor of it.
   DType compute() const { return packed_.type(); }
   const Tensor& packed() const { return packed_; }
   bool has_master() const { return !values_.is_empty(); }
-  // f32 in the order above, padding included; empty if bf16 has no master.
+  // f32 in the order above, padding included; empty if bf16 has no master, or in blocks.
   const Tensor& values() const { return values_; }
   int64_t stored() const { return packed_.size(); }
   // Position among the stored elements.
@@ -66,18 +80,25 @@ class Parameter {
     return is_matrix() ? (row / kPanel * cols_ + col) * kPanel + row % kPanel : row * cols_ + col;
   }
   // Row-major copies of rows [begin, begin + count), in and out; set_rows writes every form, get_rows reads
-  // the values, or the packed form where there are none.
+  // the values, or the packed form where there are none. In blocks, values are encoded.
   void set_rows(int64_t begin, int64_t count, const float* row_major);
   void get_rows(int64_t begin, int64_t count, float* row_major) const;
+  // Rows of blocks as they lie in a file of their segment's format; only in blocks.
+  void set_blocks(int64_t begin, int64_t count, const std::byte* rows);
   // The same rows of a gradient or moment.
   void get_rows_of(const Tensor& same_order, int64_t begin, int64_t count, float* row_major) const;
 
  private:
+  void make_runs(Device& device);
+  template <class Body>
+  void for_blocks(int64_t begin, int64_t count, const Body& body) const;
+
   std::string name_;
   Layout layout_ = Layout::vector;
   std::vector<Segment> segments_;
   int64_t rows_ = 0, cols_ = 0;
   Tensor values_, packed_;
+  std::vector<PanelRun> runs_;
 };
 
 // Position in bf16 panels of the element at `position` of f32 panels: columns k and k + 1 become pairs.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -48,6 +49,49 @@ TEST(Parameter, RowsInTheMiddle) {
   EXPECT_EQ(part, rows);
   EXPECT_THROW(parameter.set_rows(70, 11, rows.data()), Error);
   EXPECT_THROW(parameter.get_rows(-1, 2, part.data()), Error);
+}
+
+// Rows of blocks come back as their own format decodes them, through several segments, formats and a last narrow panel.
+TEST(Parameter, StaysInBlocks) {
+  Device device(1);
+  for (const auto& [first, second] : {std::pair{WeightType::q4_0, WeightType::q4_0},
+                                      {WeightType::q4_k, WeightType::q6_k},
+                                      {WeightType::q5_1, WeightType::q8_0}}) {
+    const WeightFormat *a = &weight_format(first), *b = &weight_format(second);
+    const int64_t cols = 512;
+    const std::vector<Segment> segments = {{.name = "a", .rows = 64, .blocks = a},
+                                           {.name = "b", .rows = 40, .blocks = b}};
+    Parameter parameter(device, "w", Parameter::Layout::panels, segments, cols);
+    EXPECT_EQ(parameter.runs().size(), a == b ? 1u : 2u);
+    std::vector<float> expected, back(size_t(104 * cols));
+    for (const auto& [format, begin, rows] : {std::tuple{a, int64_t(0), int64_t(64)}, {b, 64, 40}}) {
+      std::vector<float> values(size_t(rows * cols)), decoded(values.size());
+      for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(float(i) * 0.37f) * float(1 + i % 7);
+      std::vector<std::byte> bytes(size_t(rows * cols / format->block * format->block_bytes));
+      format->encode(values.data(), rows * cols / format->block, bytes.data());
+      format->decode(bytes.data(), rows * cols / format->block, decoded.data());
+      expected.insert(expected.end(), decoded.begin(), decoded.end());
+      parameter.set_blocks(begin, rows, bytes.data());
+    }
+    parameter.get_rows(0, 104, back.data());
+    EXPECT_EQ(back, expected);
+    parameter.get_rows(63, 2, back.data());
+    EXPECT_TRUE(std::equal(back.begin(), back.begin() + 2 * cols, expected.begin() + 63 * cols));
+  }
+}
+
+TEST(Parameter, BlocksAndPanelsMustBeWhole) {
+  const auto can = [](WeightType a, int64_t rows, WeightType b, int64_t cols) {
+    return Parameter::can_stay_in_blocks({{.name = "a", .rows = rows, .blocks = &weight_format(a)},
+                                          {.name = "b", .rows = 5, .blocks = &weight_format(b)}},
+                                         cols);
+  };
+  EXPECT_TRUE(can(WeightType::q4_0, 33, WeightType::q4_0, 32));
+  EXPECT_FALSE(can(WeightType::q4_0, 33, WeightType::q8_0, 32));
+  EXPECT_TRUE(can(WeightType::q4_0, 64, WeightType::q8_0, 32));
+  EXPECT_FALSE(can(WeightType::q4_0, 64, WeightType::q8_0, 48));
+  EXPECT_FALSE(can(WeightType::q4_k, 64, WeightType::q4_0, 32));
+  EXPECT_FALSE(can(WeightType::f16, 64, WeightType::f16, 32));
 }
 
 TEST(Parameter, VectorsArePlain) {

@@ -26,15 +26,42 @@ struct BlockLayout {
 };
 
 template <int bits, bool has_low>
+void take_apart_block(const std::byte* from, BlockCodes& codes) {
+  using Layout = BlockLayout<bits, has_low>;
+  std::memcpy(&codes.unit, from, 2);
+  if (has_low) std::memcpy(&codes.low_unit, from + 2, 2);
+  for (int i = 0; i < 16; ++i) {
+    const uint8_t byte = uint8_t(from[Layout::nibbles + i]);
+    codes.levels[i] = byte & 15, codes.levels[i + 16] = byte >> 4;
+  }
+  uint32_t fifths = 0;
+  if (bits == 5) {
+    std::memcpy(&fifths, from + Layout::fifths, 4);
+    for (int i = 0; i < kBlock; ++i) codes.levels[i] |= uint8_t((fifths >> i & 1) << 4);
+  }
+}
+
+template <int bits, bool has_low>
+void put_together_block(const BlockCodes& codes, std::byte* to) {
+  using Layout = BlockLayout<bits, has_low>;
+  std::memcpy(to, &codes.unit, 2);
+  if (has_low) std::memcpy(to + 2, &codes.low_unit, 2);
+  uint32_t fifths = 0;
+  for (int i = 0; i < kBlock; ++i) fifths |= uint32_t(codes.levels[i] >> 4) << i;
+  if (bits == 5) std::memcpy(to + Layout::fifths, &fifths, 4);
+  for (int i = 0; i < 16; ++i)
+    to[Layout::nibbles + i] = std::byte((codes.levels[i] & 15) | (codes.levels[i + 16] & 15) << 4);
+}
+
+template <int bits, bool has_low>
 void decode_block(const std::byte* from, int64_t blocks, float* to) {
   using Layout = BlockLayout<bits, has_low>;
+  BlockCodes codes;
   for (; blocks > 0; --blocks, from += Layout::bytes, to += kBlock) {
-    const float scale = read_half(from), low = has_low ? read_half(from + 2) : 0.0f;
-    uint32_t fifths = 0;
-    if (bits == 5) std::memcpy(&fifths, from + Layout::fifths, 4);
+    take_apart_block<bits, has_low>(from, codes);
+    const float scale = half_of(codes.unit), low = has_low ? half_of(codes.low_unit) : 0.0f;
     for (int i = 0; i < kBlock; ++i) {
-      const int nibble = int(from[Layout::nibbles + i % 16] >> (i / 16 * 4)) & 15;
-      const int level = nibble | int(fifths >> i & 1) << 4;
+      const int level = codes.levels[i];
       to[i] = has_low ? float(level) * scale + low : float(level - Layout::middle) * scale;
     }
   }
@@ -43,6 +70,7 @@ void decode_block(const std::byte* from, int64_t blocks, float* to) {
 template <int bits, bool has_low>
 void encode_block(const float* from, int64_t blocks, std::byte* to) {
   using Layout = BlockLayout<bits, has_low>;
+  BlockCodes codes;
   for (; blocks > 0; --blocks, from += kBlock, to += Layout::bytes) {
     float low = from[0], high = from[0], farthest = 0;
     for (int i = 0; i < kBlock; ++i) {
@@ -51,42 +79,49 @@ void encode_block(const float* from, int64_t blocks, std::byte* to) {
     }
     const float scale = has_low ? (high - low) / float(Layout::most) : farthest / float(-Layout::middle);
     const float inverse = scale != 0 ? 1 / scale : 0.0f;
-    std::memset(to, 0, Layout::bytes);
-    write_half(scale, to);
-    if (has_low) write_half(low, to + 2);
-    uint32_t fifths = 0;
+    codes.unit = half_bits(scale);
+    if (has_low) codes.low_unit = half_bits(low);
     for (int i = 0; i < kBlock; ++i) {
       const float x = has_low ? (from[i] - low) * inverse + 0.5f : from[i] * inverse + (float(Layout::middle) + 0.5f);
-      const unsigned level = unsigned(bounded(x, 0.0f, float(Layout::most)));
-      to[Layout::nibbles + i % 16] |= std::byte((level & 15) << (i / 16 * 4));
-      fifths |= (level >> 4) << i;
+      codes.levels[i] = uint8_t(bounded(x, 0.0f, float(Layout::most)));
     }
-    if (bits == 5) std::memcpy(to + Layout::fifths, &fifths, 4);
+    put_together_block<bits, has_low>(codes, to);
   }
 }
 
 constexpr int64_t kBytesOfQ8 = 2 + kBlock;
 
+void take_apart_q8(const std::byte* from, BlockCodes& codes) {
+  std::memcpy(&codes.unit, from, 2), std::memcpy(codes.levels, from + 2, kBlock);
+}
+void put_together_q8(const BlockCodes& codes, std::byte* to) {
+  std::memcpy(to, &codes.unit, 2), std::memcpy(to + 2, codes.levels, kBlock);
+}
+
 void decode_q8(const std::byte* from, int64_t blocks, float* to) {
+  BlockCodes codes;
   for (; blocks > 0; --blocks, from += kBytesOfQ8, to += kBlock) {
-    const float scale = read_half(from);
-    for (int i = 0; i < kBlock; ++i) to[i] = float(int8_t(from[2 + i])) * scale;
+    take_apart_q8(from, codes);
+    const float scale = half_of(codes.unit);
+    for (int i = 0; i < kBlock; ++i) to[i] = float(int8_t(codes.levels[i])) * scale;
   }
 }
 
 void encode_q8(const float* from, int64_t blocks, std::byte* to) {
+  BlockCodes codes;
   for (; blocks > 0; --blocks, from += kBlock, to += kBytesOfQ8) {
     float farthest = 0;
     for (int i = 0; i < kBlock; ++i) farthest = std::max(farthest, std::fabs(from[i]));
     const float scale = farthest / 127.0f, inverse = scale != 0 ? 1 / scale : 0.0f;
-    write_half(scale, to);
+    codes.unit = half_bits(scale);
     for (int i = 0; i < kBlock; ++i) {
       // Halves go away from zero here. The difference to the integer part is exact, x + 0.5 would not be.
       const float x = bounded(from[i] * inverse, -127.0f, 127.0f);
       const int whole = int(x);
       const float rest = x - float(whole);
-      to[2 + i] = std::byte(whole + (rest >= 0.5f) - (rest <= -0.5f));
+      codes.levels[i] = uint8_t(whole + (rest >= 0.5f) - (rest <= -0.5f));
     }
+    put_together_q8(codes, to);
   }
 }
 
@@ -98,14 +133,16 @@ constexpr WeightFormat block_format(WeightType type, std::string_view name, uint
           kBlock,
           BlockLayout<bits, has_low>::bytes,
           decode_block<bits, has_low>,
-          encode_block<bits, has_low>};
+          encode_block<bits, has_low>,
+          take_apart_block<bits, has_low>,
+          put_together_block<bits, has_low>};
 }
 
 }  // namespace
 
 std::span<const WeightFormat> block_formats() {
   static constexpr std::array<WeightFormat, 5> formats = {{
-      {WeightType::q8_0, "Q8_0", 8, kBlock, kBytesOfQ8, decode_q8, encode_q8},
+      {WeightType::q8_0, "Q8_0", 8, kBlock, kBytesOfQ8, decode_q8, encode_q8, take_apart_q8, put_together_q8},
       block_format<4, false>(WeightType::q4_0, "Q4_0", 2),
       block_format<4, true>(WeightType::q4_1, "Q4_1", 3),
       block_format<5, false>(WeightType::q5_0, "Q5_0", 6),

@@ -14,16 +14,12 @@ std::span<const WeightFormat> plain_formats();       // F32 F16 BF16
 std::span<const WeightFormat> block_formats();       // Q8_0 Q4_0 Q4_1 Q5_0 Q5_1
 std::span<const WeightFormat> superblock_formats();  // Q4_K Q5_K Q6_K
 
-inline float read_half(const std::byte* from) {
+inline float half_of(uint16_t bits) {
   Float16 half;
-  std::memcpy(&half.bits, from, 2);
+  half.bits = bits;
   return float(half);
 }
-
-inline void write_half(float x, std::byte* to) {
-  const Float16 half(x);
-  std::memcpy(to, &half.bits, 2);
-}
+inline uint16_t half_bits(float x) { return Float16(x).bits; }
 
 // Within low … high; NaN gives low. What becomes an integer passes here first: a cast of anything else is undefined.
 inline float bounded(float x, float low, float high) { return std::min(high, std::max(low, x)); }

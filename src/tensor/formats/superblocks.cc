@@ -61,19 +61,47 @@ void pack_group(ScaleAndLow value, int group, std::byte* scales) {
 }
 
 template <int bits>
+void take_apart_lines(const std::byte* from, BlockCodes& codes) {
+  using Layout = LineLayout<bits>;
+  std::memcpy(&codes.unit, from, 2), std::memcpy(&codes.low_unit, from + 2, 2);
+  for (int g = 0; g < Layout::groups; ++g) {
+    const ScaleAndLow integers = unpack_group(from + Layout::scales, g);
+    codes.scales[g] = uint8_t(integers.scale), codes.lows[g] = uint8_t(integers.low);
+    const std::byte* nibbles = from + Layout::nibbles + g / 2 * Layout::group;
+    uint8_t* levels = codes.levels + g * Layout::group;
+    for (int i = 0; i < Layout::group; ++i) levels[i] = uint8_t(nibbles[i] >> (g % 2 * 4)) & 15;
+    if (bits == 5)
+      for (int i = 0; i < Layout::group; ++i) levels[i] |= uint8_t((uint8_t(from[Layout::fifths + i]) >> g & 1) << 4);
+  }
+}
+
+template <int bits>
+void put_together_lines(const BlockCodes& codes, std::byte* to) {
+  using Layout = LineLayout<bits>;
+  std::memset(to, 0, Layout::bytes);
+  std::memcpy(to, &codes.unit, 2), std::memcpy(to + 2, &codes.low_unit, 2);
+  for (int g = 0; g < Layout::groups; ++g) {
+    pack_group({codes.scales[g], codes.lows[g]}, g, to + Layout::scales);
+    std::byte* nibbles = to + Layout::nibbles + g / 2 * Layout::group;
+    const uint8_t* levels = codes.levels + g * Layout::group;
+    for (int i = 0; i < Layout::group; ++i) {
+      nibbles[i] |= std::byte((levels[i] & 15) << (g % 2 * 4));
+      if (bits == 5) to[Layout::fifths + i] |= std::byte(levels[i] >> 4 << g);
+    }
+  }
+}
+
+template <int bits>
 void decode_lines(const std::byte* from, int64_t blocks, float* to) {
   using Layout = LineLayout<bits>;
+  BlockCodes codes;
   for (; blocks > 0; --blocks, from += Layout::bytes) {
-    const float unit = read_half(from), low_unit = read_half(from + 2);
-    for (int g = 0; g < Layout::groups; ++g, to += Layout::group) {
-      const ScaleAndLow integers = unpack_group(from + Layout::scales, g);
-      const float scale = unit * float(integers.scale), low = low_unit * float(integers.low);
-      const std::byte* nibbles = from + Layout::nibbles + g / 2 * Layout::group;
-      for (int i = 0; i < Layout::group; ++i) {
-        int level = int(nibbles[i] >> (g % 2 * 4)) & 15;
-        if (bits == 5) level |= (int(from[Layout::fifths + i] >> g) & 1) << 4;
-        to[i] = scale * float(level) - low;
-      }
+    take_apart_lines<bits>(from, codes);
+    const float unit = half_of(codes.unit), low_unit = half_of(codes.low_unit);
+    const uint8_t* levels = codes.levels;
+    for (int g = 0; g < Layout::groups; ++g, to += Layout::group, levels += Layout::group) {
+      const float scale = unit * float(codes.scales[g]), low = low_unit * float(codes.lows[g]);
+      for (int i = 0; i < Layout::group; ++i) to[i] = scale * float(levels[i]) - low;
     }
   }
 }
@@ -146,24 +174,20 @@ void encode_lines(const float* from, int64_t blocks, std::byte* to) {
       lines[g] = fit_line<bits>(from + g * Layout::group, levels + g * Layout::group);
       most_scale = std::max(most_scale, lines[g].scale), most_low = std::max(most_low, -lines[g].low);
     }
-    std::memset(to, 0, Layout::bytes);
-    write_half(most_scale / 63.0f, to), write_half(most_low / 63.0f, to + 2);
+    BlockCodes codes;
+    codes.unit = half_bits(most_scale / 63.0f), codes.low_unit = half_bits(most_low / 63.0f);
     const float scale_steps = most_scale > 0 ? 63.0f / most_scale : 0.0f;
     const float low_steps = most_low > 0 ? 63.0f / most_low : 0.0f;
     for (int g = 0; g < Layout::groups; ++g) {
-      const ScaleAndLow integers = {unsigned(nearest_even(scale_steps * lines[g].scale, 0, 63)),
-                                    unsigned(nearest_even(low_steps * -lines[g].low, 0, 63))};
-      pack_group(integers, g, to + Layout::scales);
-      const float scale = read_half(to) * float(integers.scale), low = read_half(to + 2) * float(integers.low);
-      std::byte* nibbles = to + Layout::nibbles + g / 2 * Layout::group;
-      for (int i = 0; i < Layout::group; ++i) {
-        float& level = levels[g * Layout::group + i];
+      codes.scales[g] = uint8_t(nearest_even(scale_steps * lines[g].scale, 0, 63));
+      codes.lows[g] = uint8_t(nearest_even(low_steps * -lines[g].low, 0, 63));
+      const float scale = half_of(codes.unit) * float(codes.scales[g]);
+      const float low = half_of(codes.low_unit) * float(codes.lows[g]);
+      for (int i = g * Layout::group; i < (g + 1) * Layout::group; ++i)
         // The levels again, for the scale that will be read. Where that is 0 they say nothing, and stay.
-        if (scale != 0) level = nearest_even((from[g * Layout::group + i] + low) / scale, 0, Layout::most);
-        nibbles[i] |= std::byte((unsigned(level) & 15) << (g % 2 * 4));
-        if (bits == 5) to[Layout::fifths + i] |= std::byte((unsigned(level) >> 4) << g);
-      }
+        codes.levels[i] = uint8_t(scale != 0 ? nearest_even((from[i] + low) / scale, 0, Layout::most) : levels[i]);
     }
+    put_together_lines<bits>(codes, to);
   }
 }
 
@@ -183,15 +207,32 @@ void for_six(F f) {
   }
 }
 
+void take_apart_six(const std::byte* from, BlockCodes& codes) {
+  std::memcpy(&codes.unit, from + SixLayout::unit, 2);
+  std::memcpy(codes.scales, from + SixLayout::scales, SixLayout::groups);
+  for_six([&](int value, int four, int four_shift, int two, int two_shift) {
+    codes.levels[value] =
+        uint8_t((uint8_t(from[four]) >> four_shift & 15) | (uint8_t(from[two]) >> two_shift & 3) << 4);
+  });
+}
+
+void put_together_six(const BlockCodes& codes, std::byte* to) {
+  std::memset(to, 0, SixLayout::bytes);
+  std::memcpy(to + SixLayout::unit, &codes.unit, 2);
+  std::memcpy(to + SixLayout::scales, codes.scales, SixLayout::groups);
+  for_six([&](int value, int four, int four_shift, int two, int two_shift) {
+    to[four] |= std::byte((codes.levels[value] & 15) << four_shift);
+    to[two] |= std::byte(codes.levels[value] >> 4 << two_shift);
+  });
+}
+
 void decode_six(const std::byte* from, int64_t blocks, float* to) {
+  BlockCodes codes;
   for (; blocks > 0; --blocks, from += SixLayout::bytes, to += kSuperblock) {
-    const float unit = read_half(from + SixLayout::unit);
-    float scales[SixLayout::groups];
-    for (int g = 0; g < SixLayout::groups; ++g) scales[g] = unit * float(int8_t(from[SixLayout::scales + g]));
-    for_six([&](int value, int four, int four_shift, int two, int two_shift) {
-      const int level = (int(from[four] >> four_shift) & 15) | (int(from[two] >> two_shift) & 3) << 4;
-      to[value] = scales[value / SixLayout::group] * float(level - 32);
-    });
+    take_apart_six(from, codes);
+    const float unit = half_of(codes.unit);
+    for (int i = 0; i < kSuperblock; ++i)
+      to[i] = unit * float(int8_t(codes.scales[i / SixLayout::group])) * float(codes.levels[i] - 32);
   }
 }
 
@@ -228,29 +269,33 @@ void encode_six(const float* from, int64_t blocks, std::byte* to) {
       scales[g] = fit_scale(from + g * SixLayout::group, levels + g * SixLayout::group);
       if (std::fabs(scales[g]) > std::fabs(farthest)) farthest = scales[g];
     }
-    std::memset(to, 0, SixLayout::bytes);
-    if (std::fabs(farthest) < 1e-15f) continue;
-    const float steps = -128.0f / farthest;
-    write_half(1 / steps, to + SixLayout::unit);
-    for (int g = 0; g < SixLayout::groups; ++g) {
-      const float integer = nearest_even(steps * scales[g], -128, 127);
-      to[SixLayout::scales + g] = std::byte(int(integer));
-      const float scale = read_half(to + SixLayout::unit) * integer;
-      if (scale == 0) continue;
-      for (int i = g * SixLayout::group; i < (g + 1) * SixLayout::group; ++i)
-        levels[i] = nearest_even(from[i] / scale, -32, 31);
+    BlockCodes codes{};
+    if (std::fabs(farthest) >= 1e-15f) {
+      const float steps = -128.0f / farthest;
+      codes.unit = half_bits(1 / steps);
+      for (int g = 0; g < SixLayout::groups; ++g) {
+        const float integer = nearest_even(steps * scales[g], -128, 127);
+        codes.scales[g] = uint8_t(int(integer));
+        const float scale = half_of(codes.unit) * integer;
+        for (int i = g * SixLayout::group; i < (g + 1) * SixLayout::group; ++i)
+          codes.levels[i] = uint8_t(int(scale != 0 ? nearest_even(from[i] / scale, -32, 31) : levels[i]) + 32);
+      }
     }
-    for_six([&](int value, int four, int four_shift, int two, int two_shift) {
-      const unsigned level = unsigned(int(levels[value]) + 32);
-      to[four] |= std::byte((level & 15) << four_shift);
-      to[two] |= std::byte((level >> 4) << two_shift);
-    });
+    put_together_six(codes, to);
   }
 }
 
 template <int bits>
 constexpr WeightFormat line_format(WeightType type, std::string_view name, uint32_t gguf_id) {
-  return {type, name, gguf_id, kSuperblock, LineLayout<bits>::bytes, decode_lines<bits>, encode_lines<bits>};
+  return {type,
+          name,
+          gguf_id,
+          kSuperblock,
+          LineLayout<bits>::bytes,
+          decode_lines<bits>,
+          encode_lines<bits>,
+          take_apart_lines<bits>,
+          put_together_lines<bits>};
 }
 
 }  // namespace
@@ -259,7 +304,8 @@ std::span<const WeightFormat> superblock_formats() {
   static constexpr std::array<WeightFormat, 3> formats = {{
       line_format<4>(WeightType::q4_k, "Q4_K", 12),
       line_format<5>(WeightType::q5_k, "Q5_K", 13),
-      {WeightType::q6_k, "Q6_K", 14, kSuperblock, SixLayout::bytes, decode_six, encode_six},
+      {WeightType::q6_k, "Q6_K", 14, kSuperblock, SixLayout::bytes, decode_six, encode_six, take_apart_six,
+       put_together_six},
   }};
   return formats;
 }

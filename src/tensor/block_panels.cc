@@ -1,0 +1,91 @@
+#include "tensor/block_panels.h"
+
+#include <cstring>
+
+namespace fude {
+namespace {
+
+// Four levels, a byte each: what the layout moves at a time.
+uint32_t word_at(const void* bytes, int64_t word) {
+  uint32_t value;
+  std::memcpy(&value, static_cast<const std::byte*>(bytes) + 4 * word, 4);
+  return value;
+}
+void set_word(void* bytes, int64_t word, uint32_t value) {
+  std::memcpy(static_cast<std::byte*>(bytes) + 4 * word, &value, 4);
+}
+
+void copy_half(const void* from, int64_t from_lane, void* to, int64_t to_lane) {
+  std::memcpy(static_cast<std::byte*>(to) + 2 * to_lane, static_cast<const std::byte*>(from) + 2 * from_lane, 2);
+}
+
+constexpr uint32_t kLowNibbles = 0x0F0F0F0F, kOnes = 0x01010101, kPairs = 0x03030303;
+
+}  // namespace
+
+void put_in_panel(const WeightFormat& format, const BlockCodes& codes, int64_t lane, std::byte* block) {
+  const BlockShape shape = block_shape(format.type);
+  if (shape.is_super) {
+    copy_half(&codes.unit, 0, block, lane);
+    if (shape.has_low) copy_half(&codes.low_unit, 0, block + 2 * kPanel, lane);
+  }
+  for (int64_t unit = 0; unit < format.block / kUnitColumns; ++unit) {
+    std::byte* to = block + shape.header() + unit * shape.unit();
+    if (shape.is_super) {
+      for (int64_t i = 0; i < shape.scales; ++i)
+        to[i * kPanel + lane] = std::byte(codes.scales[unit * shape.scales + i]);
+      if (shape.has_low) to[shape.lows() + lane] = std::byte(codes.lows[unit]);
+    } else {
+      copy_half(&codes.unit, 0, to, lane);
+      if (shape.has_low) copy_half(&codes.low_unit, 0, to + shape.lows(), lane);
+    }
+    const auto level = [&](int64_t group) { return word_at(codes.levels + unit * kUnitColumns, group); };
+    if (shape.bits == 8) {
+      for (int64_t g = 0; g < 8; ++g) set_word(to + shape.levels(), g * kPanel + lane, level(g));
+      continue;
+    }
+    for (int64_t g = 0; g < 4; ++g)
+      set_word(to + shape.levels(), g * kPanel + lane, (level(g) & kLowNibbles) | (level(g + 4) & kLowNibbles) << 4);
+    uint32_t highs[2] = {};
+    for (int64_t g = 0; g < 8; ++g)
+      if (shape.bits == 5)
+        highs[0] |= (level(g) >> 4 & kOnes) << g;
+      else
+        highs[g / 4] |= (level(g) >> 4 & kPairs) << 2 * (g % 4);
+    for (int64_t plane = 0; plane < shape.bits - 4; ++plane)
+      set_word(to + shape.highs(), plane * kPanel + lane, highs[plane]);
+  }
+}
+
+void take_from_panel(const WeightFormat& format, const std::byte* block, int64_t lane, BlockCodes& codes) {
+  const BlockShape shape = block_shape(format.type);
+  if (shape.is_super) {
+    copy_half(block, lane, &codes.unit, 0);
+    if (shape.has_low) copy_half(block + 2 * kPanel, lane, &codes.low_unit, 0);
+  }
+  for (int64_t unit = 0; unit < format.block / kUnitColumns; ++unit) {
+    const std::byte* from = block + shape.header() + unit * shape.unit();
+    if (shape.is_super) {
+      for (int64_t i = 0; i < shape.scales; ++i)
+        codes.scales[unit * shape.scales + i] = uint8_t(from[i * kPanel + lane]);
+      if (shape.has_low) codes.lows[unit] = uint8_t(from[shape.lows() + lane]);
+    } else {
+      copy_half(from, lane, &codes.unit, 0);
+      if (shape.has_low) copy_half(from + shape.lows(), lane, &codes.low_unit, 0);
+    }
+    for (int64_t g = 0; g < 8; ++g) {
+      uint32_t level;
+      if (shape.bits == 8) {
+        level = word_at(from + shape.levels(), g * kPanel + lane);
+      } else {
+        level = word_at(from + shape.levels(), g % 4 * kPanel + lane) >> g / 4 * 4 & kLowNibbles;
+        if (shape.bits == 5) level |= (word_at(from + shape.highs(), lane) >> g & kOnes) << 4;
+        if (shape.bits == 6)
+          level |= (word_at(from + shape.highs(), g / 4 * kPanel + lane) >> 2 * (g % 4) & kPairs) << 4;
+      }
+      set_word(codes.levels + unit * kUnitColumns, g, level);
+    }
+  }
+}
+
+}  // namespace fude
