@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ops/linear.h"
+
 namespace fude {
 
 std::vector<float> classifier_loss(const Pass& pass, const Tensor& x_NC, const Parameter& weight_VC,
@@ -23,7 +25,7 @@ std::vector<float> classifier_loss(const Pass& pass, const Tensor& x_NC, const P
     const int64_t count = std::min(chunk, x_NC.rows() - first);
     const Tensor part = x_NC.slice_rows(first, count);
     Tensor logits_NV = pass.empty({count, weight_VC.rows()});
-    pass.kernels.linear(pass.threads(), part, weight_VC, nullptr, logits_NV);
+    multiply(pass, part, weight_VC, nullptr, logits_NV);
     pass.kernels.softmax_loss(pass.threads(), logits_NV, weight_VC.rows(), targets_N.data() + first,
                               gradients ? scale : 0.0f, loss_N.data() + first);
     if (gradients == nullptr) continue;

@@ -6,17 +6,20 @@
 #endif
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "backend/scratch.h"
 #include "ops/kernels.h"
+#include "tensor/float16.h"
 
 namespace fude {
 

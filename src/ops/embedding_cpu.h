@@ -10,7 +10,11 @@ inline void embedding(Threads& threads, const std::vector<int32_t>& rows_N, cons
       const int64_t at = table.position(rows_N[size_t(i)], 0);
       float* to = x + i * c;
       const auto take = [&](int64_t k, float value) { to[k] = add ? to[k] + scale * value : scale * value; };
-      if (table.compute() == DType::bf16) {
+      if (table.is_in_blocks()) {
+        float* row = scratch(ScratchUse::rows, c);
+        table.get_rows(rows_N[size_t(i)], 1, row);
+        for (int64_t k = 0; k < c; ++k) take(k, row[k]);
+      } else if (table.compute() == DType::bf16) {
         const BFloat16* row = table.packed().data<BFloat16>() + paired_position(at);
         for (int64_t k = 0; k < c; ++k) take(k, float(row[k / 2 * 2 * kPanel + k % 2]));
       } else {

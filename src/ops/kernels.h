@@ -57,6 +57,10 @@ struct Kernels {
   void (*linear_backward_bias)(Threads&, const Tensor& dy_NO, GradientPlace db) = nothing;
   // What the calling thread keeps at most for linear and its backward over n rows.
   ScratchSizes (*linear_scratch)(int64_t n, const Parameter& w) = nothing;
+  // linear_blocks.h
+  void (*linear_blocks)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
+                        Tensor& y_NO) = nothing;
+  ScratchSizes (*linear_blocks_scratch)(int64_t n, const Parameter& w) = nothing;
   // rms_norm.h, layer_norm.h
   // With `pending` not empty: sum = x + pending, and the norm is that of the sum; else `sum` is not written.
   void (*rms_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C, float eps,

@@ -1,5 +1,7 @@
 #include "ops/linear.h"
 
+#include "ops/linear_blocks.h"
+
 namespace fude {
 
 Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, const Parameter* bias_O) {
@@ -9,7 +11,7 @@ Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, 
   require(bias_O == nullptr || bias_O->count() == weight_OK.rows(), "[linear] {}: expected a bias of {}, got {}",
           weight_OK.name(), weight_OK.rows(), bias_O ? bias_O->count() : 0);
   Tensor y_NO = pass.empty({x_NK.rows(), weight_OK.rows()});
-  pass.kernels.linear(pass.threads(), x_NK, weight_OK, bias_O, y_NO);
+  multiply(pass, x_NK, weight_OK, bias_O, y_NO);
   pass.on_backward([&pass, x_NK = pass.keep(x_NK), x = x_NK.id(), x_shape = x_NK.shape(), y = y_NO.id(), &weight_OK,
                     bias_O](Gradients& d) {
     const Tensor dy_NO = d.take(y);
@@ -19,6 +21,11 @@ Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, 
     pass.kernels.linear_backward_input(pass.threads(), dy_NO, weight_OK, d.into(x, x_shape));
   });
   return y_NO;
+}
+
+void multiply(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, const Parameter* bias_O, Tensor& y_NO) {
+  if (weight_OK.is_in_blocks()) return linear_blocks(pass, x_NK, weight_OK, bias_O, y_NO);
+  pass.kernels.linear(pass.threads(), x_NK, weight_OK, bias_O, y_NO);
 }
 
 }  // namespace fude

@@ -8,6 +8,9 @@
 
 namespace fude {
 
+// A weight in blocks of integers multiplies as linear_blocks.h says.
 Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, const Parameter* bias_O = nullptr);
+// The product alone, into y_NO, by the kernel for the weight's form.
+void multiply(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, const Parameter* bias_O, Tensor& y_NO);
 
 }  // namespace fude
