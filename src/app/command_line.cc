@@ -44,6 +44,23 @@ void add_compute(CLI::App& command, DType& compute, const char* help) {
       ->default_str("f32");
 }
 
+Precision precision_of(const std::string& name) {
+  if (name == "file") return {DType::f32, /*keeps_master=*/false, /*keeps_blocks=*/true};
+  return {compute_type_of(name), /*keeps_master=*/false};
+}
+
+void add_precision(CLI::App& command, Precision& precision) {
+  precision = precision_of("file");
+  command
+      .add_option_function<std::string>(
+          "--compute", [&precision](const std::string& name) { precision = precision_of(name); },
+          "what matrices multiply in: as the file has them (integers in blocks stay integers, the rest is f32), f32, "
+          "or "
+          "bf16")
+      ->check(CLI::IsMember({"file", "f32", "bf16"}))
+      ->default_str("file");
+}
+
 CLI::Validator at_least(int64_t least) {
   const auto check = [least](const std::string& text) {
     int64_t value = 0;

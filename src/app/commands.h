@@ -3,7 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "tensor/dtype.h"
+#include "tensor/parameter.h"
 
 namespace fude {
 
@@ -27,6 +27,10 @@ void add_bench(CLI::App& app, const CommonOptions& common);
 
 // --compute, with its help: what matrices multiply in.
 void add_compute(CLI::App& command, DType& compute, const char* help);
+// --compute for commands that run a model: as the file has it (the default), f32 or bf16.
+void add_precision(CLI::App& command, Precision& precision);
+// "file", "f32" or "bf16", without a master.
+Precision precision_of(const std::string& name);
 
 // A chat in the terminal with the model of a folder, default settings.
 void chat_with(const std::string& folder, const CommonOptions& common);

@@ -15,6 +15,7 @@
 #include "model/load.h"
 #include "text/chat_format.h"
 #include "text/chat_template.h"
+#include "text/tokenizer_file.h"
 
 namespace fude {
 namespace {
@@ -24,13 +25,13 @@ struct GenerateOptions {
   GenerationOptions generation;
   std::vector<std::string> stops;
   int64_t context = 0;
-  DType compute = DType::f32;
+  Precision precision;
   bool drop_oldest = false, logprobs = false;
 };
 
 void add_shared(CLI::App* command, GenerateOptions& o) {
   command->add_option("model", o.model, "model folder (Hugging Face layout) or GGUF file")->required();
-  add_compute(*command, o.compute, "what matrices multiply in: f32, or bf16 (half the memory)");
+  add_precision(*command, o.precision);
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
   command->option_defaults()->group("Answer");
   command->add_option("--max-tokens", o.generation.max_tokens, "longest answer")
@@ -95,7 +96,7 @@ void warn_at_end_of_context(const Answer& result) {
 void run_generate(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
   const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
+  const auto model = load_model(device, o.model, o.precision);
   o.generation.sampling.seed = common.seed;
   add_ends(tokenizer, o.generation.stop_tokens);
   if (o.prompt.empty()) o.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
@@ -194,7 +195,7 @@ std::unique_ptr<Turns> turns_of(const Tokenizer& tokenizer) {
 void run_chat(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
   const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
+  const auto model = load_model(device, o.model, o.precision);
   const std::unique_ptr<Turns> turns = turns_of(tokenizer);
   o.generation.sampling.seed = common.seed;
   o.generation.stop_tokens = turns->stops();

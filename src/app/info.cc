@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct InfoOptions {
-  std::string path, compute = "f32", pattern;
+  std::string path, compute = "file", pattern;
   int64_t context = 0;
   bool tensors = false;
 };
@@ -116,8 +116,8 @@ void add_tokenizer_facts(Json& facts, const std::string& path, std::string_view 
 }
 
 void add_model(Json& facts, const std::string& folder, const InfoOptions& o) {
-  const ModelConfig c = read_config(folder);
-  const DType compute = compute_type_of(o.compute);
+  const auto weights = open_weights(folder);
+  const ModelConfig& c = weights->config();
   const int64_t context = o.context == 0 ? c.context : o.context;
   Device counting(1, /*only_counts=*/true);
   facts["family"] = c.family;
@@ -130,7 +130,7 @@ void add_model(Json& facts, const std::string& folder, const InfoOptions& o) {
   facts["feed_forward"] = c.feed_forward;
   facts["vocabulary"] = c.vocabulary;
   facts["context"] = c.context;
-  const Device::Usage plan = plan_generation_memory(c, context, compute);
+  const Device::Usage plan = plan_generation_memory(*weights, context, precision_of(o.compute));
   facts["memory"] = {{"compute", o.compute}, {"context", context}};
   for (int i = 0; i < kPurposes; ++i)
     if (plan.at_peak[size_t(i)] > 0)
@@ -324,8 +324,10 @@ void add_info(CLI::App& app, const CommonOptions& common) {
       ->required();
   command->add_option("--context", options->context, "models: tokens to plan memory for; 0: the model's")
       ->capture_default_str();
-  command->add_option("--compute", options->compute, "models: what matrices multiply in: f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+  command
+      ->add_option("--compute", options->compute,
+                   "models: what matrices multiply in: file (as it has them), f32 or bf16")
+      ->check(CLI::IsMember({"file", "f32", "bf16"}))
       ->capture_default_str();
   command->add_option("--pattern", options->pattern,
                       "rank files: how text is split: o200k, cl100k, gpt2, qwen2, llama3");

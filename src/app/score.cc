@@ -7,6 +7,7 @@
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/model_files.h"
+#include "app/pipeline.h"
 #include "app/signals.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -16,6 +17,7 @@
 #include "infer/score.h"
 #include "model/load.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_file.h"
 
 namespace fude {
 namespace {
@@ -23,7 +25,7 @@ namespace {
 struct ScoreOptions {
   std::string model, text, in;
   int64_t context = 512;
-  DType compute = DType::f32;
+  Precision precision;
   bool logprobs = false;
 };
 
@@ -48,7 +50,7 @@ void print_json(const Json& json) {
 void run_score(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
   const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
+  const auto model = load_model(device, o.model, o.precision);
   const std::string text = text_to_score(o);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text);
   const std::vector<float> scores = score(*model, default_kernels(), tokens);
@@ -75,7 +77,7 @@ void run_score(const ScoreOptions& o, const CommonOptions& common) {
 void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
   const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
+  const auto model = load_model(device, o.model, o.precision);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text_to_score(o));
   Progress progress = progress_on_stderr();
   ProgressState state{.label = "perplexity", .total = int64_t(tokens.size()) / o.context, .unit = "windows"};
@@ -106,7 +108,7 @@ CLI::App* add_scoring(CLI::App& app, const char* name, const char* what, ScoreOp
   CLI::App* command = app.add_subcommand(name, what);
   command->add_option("model", o.model, "model folder (Hugging Face layout) or GGUF file")->required();
   command->add_option("--in", o.in, "file of text; without it, standard input");
-  add_compute(*command, o.compute, "what matrices multiply in: f32, or bf16 (half the memory)");
+  add_precision(*command, o.precision);
   return command;
 }
 

@@ -71,9 +71,11 @@ FinishReason Generator::generate(const std::vector<int32_t>& prompt, const Gener
   return FinishReason::length;
 }
 
-Device::Usage plan_generation_memory(const ModelConfig& config, int64_t context, DType compute) {
+Device::Usage plan_generation_memory(const WeightSource& weights, int64_t context, Precision precision) {
   Device device(1, /*only_counts=*/true);
-  const Transformer model(device, config, {compute, /*keeps_master=*/false});
+  const auto made = make_model(device, weights, precision);
+  const Transformer& model = *made;
+  const ModelConfig& config = model.config();
   context = context_for(model, context);
   KvCache cache(device, config.layers, config.kv_heads, config.head_size, context);
   const Pass pass{device, counting_kernels()};

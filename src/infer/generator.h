@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "infer/sampler.h"
-#include "model/transformer.h"
+#include "model/load.h"
 
 namespace fude {
 
@@ -51,7 +51,7 @@ class Generator {
 
 // Bytes by purpose at the high-water mark of generating with a context of so many tokens (0: the model's), prompt
 // included.
-Device::Usage plan_generation_memory(const ModelConfig& config, int64_t context, DType compute = DType::f32);
+Device::Usage plan_generation_memory(const WeightSource& weights, int64_t context, Precision precision);
 
 // The log-probability of each token after the first, given those before it (nats).
 std::vector<float> score_tokens(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens);

@@ -189,10 +189,22 @@ class GgufWeights : public WeightSource {
     const std::string* here = find(name);
     require(here != nullptr, "[model] {}: the tensor {} is missing", path_, name);
     std::vector<float> values = file_.read_f32(*here);
-    if (interleaves_pairs_ &&
-        (here->find(".attn_q.") != std::string::npos || here->find(".attn_k.") != std::string::npos))
-      part_pairs(values, config_.head_size, file_.tensor(*here).cols());
+    if (has_pairs(*here)) part_pairs(values, config_.head_size, file_.tensor(*here).cols());
     return values;
+  }
+  const WeightFormat* block_format_of(const std::string& name) const override {
+    const std::string* here = find(name);
+    const WeightFormat* format = here == nullptr ? nullptr : file_.tensor(*here).format;
+    return format != nullptr && format->is_block() ? format : nullptr;
+  }
+  std::vector<std::byte> read_blocks(const std::string& name) const override {
+    const std::string* here = find(name);
+    require(here != nullptr, "[model] {}: the tensor {} is missing", path_, name);
+    const std::span<const std::byte> bytes = file_.bytes(*here);
+    std::vector<std::byte> blocks(bytes.begin(), bytes.end());
+    const GgufFile::Tensor& tensor = file_.tensor(*here);
+    if (has_pairs(*here)) part_pairs(blocks, config_.head_size, int64_t(blocks.size()) / tensor.rows());
+    return blocks;
   }
   void require_no_others(const std::set<std::string>& names) const override {
     std::set<std::string> used = {"rope_freqs.weight"};
@@ -208,9 +220,14 @@ class GgufWeights : public WeightSource {
     const auto found = names_.find(name);
     return found == names_.end() || !file_.has(found->second) ? nullptr : &found->second;
   }
+  bool has_pairs(const std::string& here) const {
+    return interleaves_pairs_ &&
+           (here.find(".attn_q.") != std::string::npos || here.find(".attn_k.") != std::string::npos);
+  }
   // Rows of a head: (0, D/2, 1, D/2 + 1, …) become (0, 1, …, D/2, D/2 + 1, …).
-  static void part_pairs(std::vector<float>& values, int64_t head_size, int64_t cols) {
-    const std::vector<float> from = values;
+  template <class T>
+  static void part_pairs(std::vector<T>& values, int64_t head_size, int64_t cols) {
+    const std::vector<T> from = values;
     const int64_t half = head_size / 2, rows = int64_t(from.size()) / cols;
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t head = row / head_size * head_size, at = row - head;  // the row in its head, as it is wanted

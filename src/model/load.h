@@ -14,6 +14,9 @@ std::unique_ptr<WeightSource> open_weights(const std::string& path);
 
 ModelConfig read_config(const std::string& path);
 
+// A model with the shape and formats of what `weights` has, parameters zero.
+std::unique_ptr<Transformer> make_model(Device& device, const WeightSource& weights, Precision precision);
+
 // Error if a tensor is missing, has another shape, or is left over.
 std::unique_ptr<Transformer> load_model(Device& device, const std::string& path, Precision precision = {});
 

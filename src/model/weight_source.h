@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "tensor/format.h"
 
 namespace fude {
 
@@ -22,6 +23,9 @@ class WeightSource {
   // Row-major extents; null if there is no such tensor.
   virtual const std::vector<int64_t>* shape_of(const std::string& name) const = 0;
   virtual std::vector<float> read(const std::string& name) const = 0;
+  // The block format in which a tensor lies, or null; and its rows in it.
+  virtual const WeightFormat* block_format_of(const std::string&) const { return nullptr; }
+  virtual std::vector<std::byte> read_blocks(const std::string&) const { return {}; }
   // Error if there is a tensor that would change what the model says, and is not among these.
   virtual void require_no_others(const std::set<std::string>& names) const = 0;
 };

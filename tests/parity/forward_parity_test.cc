@@ -39,9 +39,31 @@ std::vector<float> run(const Transformer& model, const Kernels& kernels, const T
 // A family, and what its matrices multiply in.
 class Forward : public testing::TestWithParam<std::tuple<const Architecture*, DType>> {
  protected:
-  ModelConfig config() const { return small(std::get<0>(GetParam())->family); }
-  // bf16 without the f32 values, as a model that is only run.
-  Precision precision() const { return {std::get<1>(GetParam()), /*keeps_master=*/false}; }
+  ModelConfig config() const {
+    ModelConfig c = small(std::get<0>(GetParam())->family);
+    if (compute() == DType::u8 && c.width % 32 != 0) c.width = 64;
+    return c;
+  }
+  DType compute() const { return std::get<1>(GetParam()); }
+  // As a model that is only run: bf16 without the f32 values; u8 stands for blocks of integers, each tensor in another
+  // format, where its columns fill them.
+  std::unique_ptr<Transformer> make(Device& device, uint64_t seed) const {
+    std::unique_ptr<Transformer> model;
+    if (compute() == DType::u8) {
+      size_t next = 0;
+      model = std::make_unique<Transformer>(device, config(), Precision{}, [&](const std::string&) {
+        static constexpr WeightType types[] = {WeightType::q8_0, WeightType::q4_0, WeightType::q5_1, WeightType::q4_1};
+        return &weight_format(types[next++ / 3 % 4]);  // q, k and v alike
+      });
+      int64_t in_blocks = 0;
+      for (const Parameter* p : std::as_const(*model).parameters()) in_blocks += p->is_in_blocks();
+      EXPECT_GT(in_blocks, 4);
+    } else {
+      model = std::make_unique<Transformer>(device, config(), Precision{compute(), /*keeps_master=*/false});
+    }
+    model->initialise(seed);
+    return model;
+  }
 };
 
 TEST_P(Forward, SameBitsForThreadsAndTiers) {
@@ -51,11 +73,11 @@ TEST_P(Forward, SameBitsForThreadsAndTiers) {
     for (Tier tier : supported_tiers()) {
       const Kernels& kernels = kernels_of(int(tier));
       Device device(threads);
-      Transformer model(device, config(), precision());
-      model.initialise(1);
+      const auto made = make(device, 1);
+      const Transformer& model = *made;
       BatchKv kv;
       const auto logits = run(model, kernels, b, kv);
-      auto& first = first_of[precision().compute == DType::bf16 ? kernels.bf16 : "f32"];
+      auto& first = first_of[compute() == DType::bf16 ? kernels.bf16 : "f32"];
       if (first.empty()) first = logits;
       EXPECT_EQ(logits, first) << threads << " threads, " << name_of(tier);
     }
@@ -63,12 +85,13 @@ TEST_P(Forward, SameBitsForThreadsAndTiers) {
 
 // What trains and what only runs are the same bits.
 TEST_P(Forward, AMasterChangesNothing) {
+  if (compute() == DType::u8) GTEST_SKIP() << "blocks have no master";
   Device device(2);
   const TokenBatch b = sequences({5, 40});
   BatchKv kv;
   std::vector<std::vector<float>> logits;
   for (bool keeps_master : {true, false}) {
-    Transformer model(device, config(), {precision().compute, keeps_master});
+    Transformer model(device, config(), {compute(), keeps_master});
     model.initialise(4);
     logits.push_back(run(model, default_kernels(), b, kv));
   }
@@ -77,8 +100,8 @@ TEST_P(Forward, AMasterChangesNothing) {
 
 TEST_P(Forward, ASequenceAloneEqualsItselfInABatch) {
   Device device(2);
-  Transformer model(device, config(), precision());
-  model.initialise(2);
+  const auto made = make(device, 2);
+  const Transformer& model = *made;
   const TokenBatch all = sequences({17, 290, 3});
   BatchKv kv;
   const auto together = run(model, default_kernels(), all, kv);
@@ -94,8 +117,8 @@ TEST_P(Forward, ASequenceAloneEqualsItselfInABatch) {
 
 TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
   Device device(2);
-  Transformer model(device, config(), precision());
-  model.initialise(3);
+  const auto made = make(device, 3);
+  const Transformer& model = *made;
   const TokenBatch all = sequences({530});
   BatchKv whole;
   const auto expected = run(model, default_kernels(), all, whole);
@@ -113,12 +136,13 @@ TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Forward,
-                         testing::Combine(testing::ValuesIn(architectures()), testing::Values(DType::f32, DType::bf16)),
-                         [](const auto& info) {
-                           return std::string(std::get<0>(info.param)->family) + "_" +
-                                  std::string(name_of(std::get<1>(info.param)));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Families, Forward,
+    testing::Combine(testing::ValuesIn(architectures()), testing::Values(DType::f32, DType::bf16, DType::u8)),
+    [](const auto& info) {
+      return std::string(std::get<0>(info.param)->family) + "_" +
+             (std::get<1>(info.param) == DType::u8 ? "blocks" : std::string(name_of(std::get<1>(info.param))));
+    });
 
 }  // namespace
 }  // namespace fude
