@@ -7,6 +7,7 @@
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/model_files.h"
+#include "app/pipeline.h"
 #include "app/signals.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -14,8 +15,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "infer/score.h"
-#include "model/load.h"
-#include "text/tokenizer.h"
+#include "text/tokenizer_file.h"
 
 namespace fude {
 namespace {
@@ -47,8 +47,7 @@ void print_json(const Json& json) {
 
 void run_score(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
+  const auto [tokenizer, model] = load_for_use(device, o.model, o.compute);
   const std::string text = text_to_score(o);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text);
   const std::vector<float> scores = score(*model, default_kernels(), tokens);
@@ -74,8 +73,7 @@ void run_score(const ScoreOptions& o, const CommonOptions& common) {
 
 void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
+  const auto [tokenizer, model] = load_for_use(device, o.model, o.compute);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text_to_score(o));
   Progress progress = progress_on_stderr();
   ProgressState state{.label = "perplexity", .total = int64_t(tokens.size()) / o.context, .unit = "windows"};
@@ -104,7 +102,7 @@ void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
 
 CLI::App* add_scoring(CLI::App& app, const char* name, const char* what, ScoreOptions& o) {
   CLI::App* command = app.add_subcommand(name, what);
-  command->add_option("model", o.model, "model folder (Hugging Face layout) or GGUF file")->required();
+  command->add_option("model", o.model, kModelHelp)->required();
   command->add_option("--in", o.in, "file of text; without it, standard input");
   add_compute(*command, o.compute, "what matrices multiply in: f32, or bf16 (half the memory)");
   return command;

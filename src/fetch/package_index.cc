@@ -105,12 +105,14 @@ void read_pip_config(std::string_view text, PipSettings& settings) {
 
 PipSettings pip_settings() {
   PipSettings settings;
-  const std::string home = environment("HOME"), own = environment("XDG_CONFIG_HOME");
-  // What comes later goes before what came earlier.
-  for (const std::string& path :
-       {std::string("/etc/xdg/pip/pip.conf"), std::string("/etc/pip.conf"), home + "/.pip/pip.conf",
-        (own.empty() ? home + "/.config" : own) + "/pip/pip.conf", environment("PIP_CONFIG_FILE")})
-    if (!path.empty() && file_exists(path)) read_pip_config(read_file(path, kSettingsLimit), settings);
+  const std::string home = environment("HOME"), folder = environment("XDG_CONFIG_HOME"),
+                    own = environment("PIP_CONFIG_FILE");
+  // What comes later goes before what came earlier; /dev/null means none of them.
+  const std::vector<std::string> paths = {"/etc/xdg/pip/pip.conf", "/etc/pip.conf", home + "/.pip/pip.conf",
+                                          (folder.empty() ? home + "/.config" : folder) + "/pip/pip.conf", own};
+  for (const std::string& path : paths)
+    if (own != "/dev/null" && !path.empty() && file_exists(path))
+      read_pip_config(read_file(path, kSettingsLimit), settings);
   if (const std::string url = environment("PIP_INDEX_URL"); !url.empty()) settings.index_url = url;
   if (const std::string file = environment("PIP_CERT"); !file.empty()) settings.certificates = file;
   return settings;

@@ -25,6 +25,7 @@ struct WeightFormat {
   // Of any values, but those that encode_weights refuses may not come back as what they were.
   void (*encode)(const float* from, int64_t blocks, std::byte* to);
 
+  bool is_quantized() const { return block > 1; }
   double bits_per_weight() const { return 8.0 * double(block_bytes) / double(block); }
 };
 
@@ -35,8 +36,9 @@ const WeightFormat& weight_format(std::string_view name);
 // Nothing if the type is not one of ours.
 const WeightFormat* find_weight_format(uint32_t gguf_id);
 
-// Whole blocks of values. Error if one is not finite or beyond what the format's f16 scales reach (±65504); `place` is
-// named in it.
+// Error if a value is not finite or beyond what the format's f16 scales reach (±65504); `place` is named in it.
+void check_weights(const WeightFormat& format, std::span<const float> values, std::string_view place);
+// Whole blocks of values that have passed this check.
 void encode_weights(const WeightFormat& format, std::span<const float> values, std::byte* to, std::string_view place);
 
 }  // namespace fude
