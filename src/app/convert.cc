@@ -1,6 +1,7 @@
 // fude convert, fude quantize: a model from one kind of files to another.
-#include <cstdio>
+#include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "app/command_line.h"
 #include "app/commands.h"

@@ -1,5 +1,6 @@
 #include "model/export_folder.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
