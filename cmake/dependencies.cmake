@@ -7,4 +7,6 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+# Without these Fude builds, and cannot download.
+pkg_check_modules(download IMPORTED_TARGET libcurl libzip libcrypto)
 pkg_check_modules(compression REQUIRED IMPORTED_TARGET zlib libzstd liblzma)

@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "fetch/catalogue.h"
 #include "infer/answer.h"
-#include "model/load.h"
 #include "text/chat_format.h"
 #include "text/chat_template.h"
 #include "text/tokenizer_file.h"
@@ -30,7 +30,6 @@ struct GenerateOptions {
 };
 
 void add_shared(CLI::App* command, GenerateOptions& o) {
-  command->add_option("model", o.model, "model folder (Hugging Face layout) or GGUF file")->required();
   add_precision(*command, o.precision);
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
   command->option_defaults()->group("Answer");
@@ -95,8 +94,7 @@ void warn_at_end_of_context(const Answer& result) {
 
 void run_generate(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, o.precision);
+  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
   o.generation.sampling.seed = common.seed;
   add_ends(tokenizer, o.generation.stop_tokens);
   if (o.prompt.empty()) o.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
@@ -194,8 +192,7 @@ std::unique_ptr<Turns> turns_of(const Tokenizer& tokenizer) {
 
 void run_chat(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, o.precision);
+  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
   const std::unique_ptr<Turns> turns = turns_of(tokenizer);
   o.generation.sampling.seed = common.seed;
   o.generation.stop_tokens = turns->stops();
@@ -243,6 +240,7 @@ void chat_with(const std::string& folder, const CommonOptions& common) {
 void add_generate(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<GenerateOptions>();
   CLI::App* command = app.add_subcommand("generate", "continue a text");
+  command->add_option("model", options->model, kModelHelp)->required();
   add_shared(command, *options);
   command->add_option("--prompt", options->prompt, "the text to continue; without it, standard input");
   command->callback([=, &common] { run_generate(*options, common); });
@@ -251,6 +249,8 @@ void add_generate(CLI::App& app, const CommonOptions& common) {
 void add_chat(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<GenerateOptions>();
   CLI::App* command = app.add_subcommand("chat", "talk with a model; from a pipe it answers each line");
+  options->model = kDefaultModel;
+  command->add_option("model", options->model, kModelHelp)->capture_default_str();
   add_shared(command, *options);
   command->add_flag("--drop-oldest", options->drop_oldest, "at the end of the context drop the oldest turns");
   command->callback([=, &common] { run_chat(*options, common); });

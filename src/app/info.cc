@@ -10,7 +10,9 @@
 #include "base/progress.h"
 #include "data/shard.h"
 #include "data/shard_format.h"
+#include "fetch/pull.h"
 #include "infer/generator.h"
+#include "model/gguf_config.h"
 #include "model/load.h"
 #include "tensor/gguf.h"
 #include "tensor/safetensors.h"
@@ -116,7 +118,10 @@ void add_tokenizer_facts(Json& facts, const std::string& path, std::string_view 
 }
 
 void add_model(Json& facts, const std::string& folder, const InfoOptions& o) {
-  const auto weights = open_weights(folder);
+  // A GGUF file is opened once.
+  std::shared_ptr<const GgufFile> gguf;
+  if (!fs::is_directory(folder)) gguf = std::make_shared<const GgufFile>(folder);
+  const auto weights = gguf ? open_gguf(gguf) : open_folder(folder);
   const ModelConfig& c = weights->config();
   const int64_t context = o.context == 0 ? c.context : o.context;
   Device counting(1, /*only_counts=*/true);
@@ -136,10 +141,7 @@ void add_model(Json& facts, const std::string& folder, const InfoOptions& o) {
     if (plan.at_peak[size_t(i)] > 0)
       facts["memory"][std::string(name_of(Purpose(i))) + "_bytes"] = plan.at_peak[size_t(i)];
   facts["memory"]["peak_bytes"] = plan.held;
-  if (!fs::is_directory(folder)) {
-    add_gguf(facts, GgufFile(folder), o.tensors);
-    return;
-  }
+  if (gguf) return add_gguf(facts, *gguf, o.tensors);
   add_tensors(facts, files_with(folder, ".safetensors"), o.tensors);
   if (file_exists(folder + "/tokenizer.json")) add_tokenizer_facts(facts, folder);
 }
@@ -248,8 +250,8 @@ std::string folder_of(const std::string& path) {
 }
 
 Json facts_of(const InfoOptions& o) {
-  require(file_exists(o.path), "[info] {} does not exist", o.path);
-  const std::string path = folder_of(o.path);
+  const std::string found = find_model(o.path), path = folder_of(found);
+  require(file_exists(found), "[info] {} does not exist", o.path);
   const auto has = [&](const char* name) { return file_exists(path + "/" + name); };
   Json facts;
   const auto is = [&](const char* kind) { facts["kind"] = kind; };
@@ -320,7 +322,8 @@ void add_info(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<InfoOptions>();
   CLI::App* command = app.add_subcommand("info", "what a model, checkpoint, run, tokenizer or shard folder holds");
   command
-      ->add_option("path", options->path, "folder, or a .gguf, .safetensors, .shard, tokenizer.json or .tiktoken file")
+      ->add_option("path", options->path,
+                   "folder, or a .gguf, .safetensors, .shard, tokenizer.json or .tiktoken file, or a name of fude pull")
       ->required();
   command->add_option("--context", options->context, "models: tokens to plan memory for; 0: the model's")
       ->capture_default_str();

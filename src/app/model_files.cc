@@ -2,40 +2,29 @@
 
 #include <filesystem>
 
-#include "model/load.h"
-#include "tensor/gguf.h"
-#include "text/gguf_tokenizer.h"
+#include "app/gguf_tokenizer_keys.h"
+#include "fetch/pull.h"
+#include "model/folder.h"
+#include "model/gguf_model.h"
+#include "text/tokenizer_file.h"
 
 namespace fude {
-namespace {
 
-Tokenizer tokenizer_of_gguf(const std::string& path) {
-  const GgufFile file(path);
-  const GgufMetadata& m = file.metadata();
-  const std::string prefix = "tokenizer.ggml.";
-  GgufTokenizer t;
-  t.model = m.string(prefix + "model"), t.pre = m.find_string(prefix + "pre").value_or("");
-  t.pieces.texts = m.strings(prefix + "tokens");
-  if (m.has(prefix + "token_type"))
-    for (const int64_t type : m.integers(prefix + "token_type")) t.pieces.types.push_back(int32_t(type));
-  if (m.has(prefix + "scores"))
-    for (const double score : m.numbers(prefix + "scores")) t.pieces.scores.push_back(float(score));
-  if (m.has(prefix + "merges")) t.merges = m.strings(prefix + "merges");
-  t.begin = m.find_integer(prefix + "bos_token_id"), t.unknown = m.find_integer(prefix + "unknown_token_id");
-  for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id"})
-    if (const auto id = m.find_integer(prefix + key)) t.ends.push_back(*id);
-  t.prepends_begin = m.find_boolean(prefix + "add_bos_token");
-  t.appends_end = m.find_boolean(prefix + "add_eos_token");
-  t.space_prefix = m.find_boolean(prefix + "add_space_prefix");
-  t.chat_template = m.find_string("tokenizer.chat_template").value_or("");
-  return Tokenizer(read_gguf_tokenizer(std::move(t), path));
+ModelFiles open_model(const std::string& name) {
+  const std::string model = find_model(name);
+  if (!std::filesystem::is_regular_file(model)) {
+    auto weights = open_folder(model);
+    return {nullptr, std::move(weights), Tokenizer::load(model)};
+  }
+  auto file = std::make_shared<const GgufFile>(model);
+  auto weights = open_gguf(file);
+  return {file, std::move(weights), Tokenizer(read_gguf_tokenizer(tokenizer_in(file->metadata()), model))};
 }
 
-}  // namespace
-
-Tokenizer tokenizer_of_model(const std::string& path) {
-  read_config(path);
-  return std::filesystem::is_regular_file(path) ? tokenizer_of_gguf(path) : Tokenizer::load(path);
+LoadedModel load_for_use(Device& device, const std::string& model, Precision precision) {
+  ModelFiles files = open_model(model);
+  files.gguf.reset();
+  return {std::move(files.tokenizer), load_model(device, std::move(files.weights), precision)};
 }
 
 }  // namespace fude

@@ -15,8 +15,6 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "infer/score.h"
-#include "model/load.h"
-#include "text/tokenizer.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
@@ -49,8 +47,7 @@ void print_json(const Json& json) {
 
 void run_score(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, o.precision);
+  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
   const std::string text = text_to_score(o);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text);
   const std::vector<float> scores = score(*model, default_kernels(), tokens);
@@ -76,8 +73,7 @@ void run_score(const ScoreOptions& o, const CommonOptions& common) {
 
 void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
-  const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, o.precision);
+  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text_to_score(o));
   Progress progress = progress_on_stderr();
   ProgressState state{.label = "perplexity", .total = int64_t(tokens.size()) / o.context, .unit = "windows"};
@@ -106,7 +102,7 @@ void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
 
 CLI::App* add_scoring(CLI::App& app, const char* name, const char* what, ScoreOptions& o) {
   CLI::App* command = app.add_subcommand(name, what);
-  command->add_option("model", o.model, "model folder (Hugging Face layout) or GGUF file")->required();
+  command->add_option("model", o.model, kModelHelp)->required();
   command->add_option("--in", o.in, "file of text; without it, standard input");
   add_precision(*command, o.precision);
   return command;

@@ -21,4 +21,27 @@ inline std::vector<float> transposed(const std::vector<float>& x, int64_t rows, 
   return y;
 }
 
+// The values of a segment, or of some of its rows, from how the family's own files have them to how they are
+// multiplied, and back. Weights that are stored less one survive that in either direction if they once came from such a
+// file.
+inline std::vector<float> from_family_form(const Parameter& parameter, const Segment& segment,
+                                           std::vector<float> values) {
+  const int64_t cols = parameter.cols();
+  if (parameter.is_matrix() && segment.transposed_in_file)
+    values = transposed(values, cols, int64_t(values.size()) / cols);
+  if (segment.is_less_one_in_file)
+    for (float& value : values) value += 1;
+  return values;
+}
+
+inline std::vector<float> to_family_form(const Parameter& parameter, const Segment& segment,
+                                         std::vector<float> values) {
+  const int64_t cols = parameter.cols();
+  if (parameter.is_matrix() && segment.transposed_in_file)
+    values = transposed(values, int64_t(values.size()) / cols, cols);
+  if (segment.is_less_one_in_file)
+    for (float& value : values) value -= 1;
+  return values;
+}
+
 }  // namespace fude

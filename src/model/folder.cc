@@ -52,16 +52,20 @@ class Folder : public WeightSource {
       for (const auto& [name, entry] : files_[i].entries()) home_[name] = i;
   }
 
+  const std::string& path() const override { return folder_; }
   const ModelConfig& config() const override { return config_; }
   bool is_in_family_form() const override { return true; }
   const std::vector<int64_t>* shape_of(const std::string& name) const override {
     const auto found = find(name);
     return found == home_.end() ? nullptr : &files_[found->second].entry(found->first).shape;
   }
+  WeightType type_of(const std::string& name) const override {
+    const auto& [own_name, file] = at(name);
+    return weight_format(files_[file].entry(own_name).dtype).type;
+  }
   std::vector<float> read(const std::string& name) const override {
-    const auto found = find(name);
-    require(found != home_.end(), "[model] {}: the tensor {} is missing", folder_, name);
-    return files_[found->second].read_f32(found->first);
+    const auto& [own_name, file] = at(name);
+    return files_[file].read_f32(own_name);
   }
   void require_no_others(const std::set<std::string>& names) const override {
     std::set<std::string> used;
@@ -84,6 +88,12 @@ class Folder : public WeightSource {
     return home_.end();
   }
 
+  const Home::value_type& at(const std::string& name) const {
+    const auto found = find(name);
+    require(found != home_.end(), "[model] {}: the tensor {} is missing", folder_, name);
+    return *found;
+  }
+
   std::string folder_;
   ModelConfig config_;
   std::vector<SafetensorsFile> files_;
@@ -100,9 +110,7 @@ void put_segment(const Parameter& parameter, int64_t row, const Segment& segment
     const int64_t rows = std::min(at_once, segment.rows - done);
     std::vector<float> values(size_t(rows * cols));
     parameter.get_rows(row + done, rows, values.data());
-    if (segment.is_less_one_in_file)
-      for (float& value : values) value -= 1;
-    put(is_transposed ? transposed(values, rows, cols) : values);
+    put(to_family_form(parameter, segment, std::move(values)));
   }
 }
 

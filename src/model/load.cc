@@ -10,40 +10,49 @@
 namespace fude {
 namespace {
 
-void check_tensors(const WeightSource& weights, const Transformer& model, const std::string& path) {
+bool is_file(const std::string& path) { return std::filesystem::is_regular_file(path); }
+
+}  // namespace
+
+void check_tensors(const WeightSource& weights, const Transformer& model) {
   std::set<std::string> used;
   for (const Parameter* parameter : model.parameters())
     for (const Segment& segment : parameter->segments()) {
       const std::vector<int64_t>* shape = weights.shape_of(segment.name);
-      require(shape != nullptr, "[model] {}: the tensor {} is missing", path, segment.name);
+      require(shape != nullptr, "[model] {}: the tensor {} is missing", weights.path(), segment.name);
       require(*shape == shape_in_file(*parameter, segment, weights.is_in_family_form()),
-              "[model] {}: {} has another shape than the configuration says", path, segment.name);
+              "[model] {}: {} has another shape than the configuration says", weights.path(), segment.name);
       used.insert(segment.name);
     }
   weights.require_no_others(used);
 }
 
-}  // namespace
-
 std::unique_ptr<WeightSource> open_weights(const std::string& path) {
-  return std::filesystem::is_regular_file(path) ? open_gguf(path) : open_folder(path);
+  return is_file(path) ? open_gguf(std::make_shared<GgufFile>(path)) : open_folder(path);
 }
 
 ModelConfig read_config(const std::string& path) {
-  return std::filesystem::is_regular_file(path) ? open_gguf(path)->config() : read_folder_config(path);
+  return is_file(path) ? config_of_gguf(GgufFile(path)) : read_folder_config(path);
 }
 
 std::unique_ptr<Transformer> make_model(Device& device, const WeightSource& weights, Precision precision) {
   BlockFormats blocks;
-  if (precision.keeps_blocks) blocks = [&](const std::string& name) { return weights.block_format_of(name); };
+  if (precision.keeps_blocks)
+    blocks = [&](const std::string& name) {
+      const WeightFormat& format = weight_format(weights.type_of(name));
+      return format.is_quantized() ? &format : nullptr;
+    };
   return std::make_unique<Transformer>(device, weights.config(), precision, blocks);
 }
 
 std::unique_ptr<Transformer> load_model(Device& device, const std::string& path, Precision precision) {
-  const std::unique_ptr<WeightSource> weights = open_weights(path);
+  return load_model(device, open_weights(path), precision);
+}
+
+std::unique_ptr<Transformer> load_model(Device& device, std::unique_ptr<WeightSource> weights, Precision precision) {
   // Compared with a model without memory first: what the configuration asks for may not exist.
   Device counting(1, /*only_counts=*/true);
-  check_tensors(*weights, Transformer(counting, weights->config()), path);
+  check_tensors(*weights, Transformer(counting, weights->config()));
   auto model = make_model(device, *weights, precision);
   for (Parameter* parameter : model->parameters()) {
     int64_t row = 0;
@@ -59,12 +68,7 @@ std::unique_ptr<Transformer> load_model(Device& device, const std::string& path,
         continue;
       }
       std::vector<float> values = weights->read(segment.name);
-      if (weights->is_in_family_form()) {
-        if (parameter->is_matrix() && segment.transposed_in_file)
-          values = transposed(values, parameter->cols(), segment.rows);
-        if (segment.is_less_one_in_file)
-          for (float& value : values) value += 1;
-      }
+      if (weights->is_in_family_form()) values = from_family_form(*parameter, segment, std::move(values));
       parameter->set_rows(first, segment.rows, values.data());
     }
   }

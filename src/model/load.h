@@ -18,6 +18,10 @@ ModelConfig read_config(const std::string& path);
 std::unique_ptr<Transformer> make_model(Device& device, const WeightSource& weights, Precision precision);
 
 // Error if a tensor is missing, has another shape, or is left over.
+void check_tensors(const WeightSource& weights, const Transformer& model);
+// The same first.
 std::unique_ptr<Transformer> load_model(Device& device, const std::string& path, Precision precision = {});
+std::unique_ptr<Transformer> load_model(Device& device, std::unique_ptr<WeightSource> weights,
+                                        Precision precision = {});
 
 }  // namespace fude

@@ -16,15 +16,17 @@ class WeightSource {
  public:
   virtual ~WeightSource() = default;
 
+  virtual const std::string& path() const = 0;  // named in errors
   virtual const ModelConfig& config() const = 0;
   // Whether tensors lie as the family's own files have them (GPT-2's matrices turned, Gemma's norms less one), or as
   // they are multiplied.
   virtual bool is_in_family_form() const = 0;
   // Row-major extents; null if there is no such tensor.
   virtual const std::vector<int64_t>* shape_of(const std::string& name) const = 0;
+  // What the values lie in. Error, here and below, if there is no such tensor.
+  virtual WeightType type_of(const std::string& name) const = 0;
   virtual std::vector<float> read(const std::string& name) const = 0;
-  // The block format in which a tensor lies, or null; and its rows in it.
-  virtual const WeightFormat* block_format_of(const std::string&) const { return nullptr; }
+  // Rows as they lie, of a tensor whose type is quantized.
   virtual std::vector<std::byte> read_blocks(const std::string&) const { return {}; }
   // Error if there is a tensor that would change what the model says, and is not among these.
   virtual void require_no_others(const std::set<std::string>& names) const = 0;

@@ -40,14 +40,18 @@ const WeightFormat* find_weight_format(uint32_t gguf_id) {
   return found == formats.end() ? nullptr : &*found;
 }
 
+void check_weights(const WeightFormat& format, std::span<const float> values, std::string_view place) {
+  if (format.type == WeightType::f32 || format.type == WeightType::bf16) return;
+  for (const float value : values)
+    require(std::fabs(value) <= 65504.0f, "[format] {}: {} holds values up to 65504, got {}", place, format.name,
+            value);
+}
+
 void encode_weights(const WeightFormat& format, std::span<const float> values, std::byte* to, std::string_view place) {
   const int64_t blocks = int64_t(values.size()) / format.block;
   require(blocks * format.block == int64_t(values.size()), "[format] {}: {} takes blocks of {} values, got {}", place,
           format.name, format.block, values.size());
-  if (format.type != WeightType::f32 && format.type != WeightType::bf16)
-    for (const float value : values)
-      require(std::fabs(value) <= 65504.0f, "[format] {}: {} holds values up to 65504, got {}", place, format.name,
-              value);
+  check_weights(format, values, place);
   format.encode(values.data(), blocks, to);
 }
 

@@ -36,7 +36,7 @@ struct WeightFormat {
   void (*take_apart)(const std::byte* block, BlockCodes& codes) = nullptr;
   void (*put_together)(const BlockCodes& codes, std::byte* block) = nullptr;
 
-  bool is_block() const { return block > 1; }
+  bool is_quantized() const { return block > 1; }
   double bits_per_weight() const { return 8.0 * double(block_bytes) / double(block); }
 };
 
@@ -47,8 +47,9 @@ const WeightFormat& weight_format(std::string_view name);
 // Nothing if the type is not one of ours.
 const WeightFormat* find_weight_format(uint32_t gguf_id);
 
-// Whole blocks of values. Error if one is not finite or beyond what the format's f16 scales reach (±65504); `place` is
-// named in it.
+// Error if a value is not finite or beyond what the format's f16 scales reach (±65504); `place` is named in it.
+void check_weights(const WeightFormat& format, std::span<const float> values, std::string_view place);
+// Whole blocks of values that have passed this check.
 void encode_weights(const WeightFormat& format, std::span<const float> values, std::byte* to, std::string_view place);
 
 }  // namespace fude

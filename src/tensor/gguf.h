@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "tensor/format.h"
 #include "tensor/gguf_metadata.h"
+#include "tensor/write_options.h"
 
 namespace fude {
 
@@ -38,6 +39,7 @@ class GgufFile {
   // Error if the file is not whole, names a key or a tensor twice, or has tensors that overlap or leave the file.
   explicit GgufFile(const std::string& path);
 
+  const std::string& path() const { return path_; }
   const GgufMetadata& metadata() const { return metadata_; }
   const std::map<std::string, Tensor>& tensors() const { return tensors_; }
   bool has(const std::string& name) const { return tensors_.contains(name); }
@@ -59,15 +61,18 @@ class GgufFile {
   std::map<std::string, Tensor> tensors_;
 };
 
-// A tensor to write: when its turn comes, `fill` puts its values, row-major, in as many pieces as it likes.
+// A tensor to write: when its turn comes, `fill` puts its values, row-major, in as many pieces as it likes. Or it is
+// there already, encoded in another file.
 struct GgufOutput {
   using Put = std::function<void(const std::vector<float>&)>;
   std::string name;
   std::vector<int64_t> shape;  // row-major; whole blocks in the last dimension
   WeightType type;
   std::function<void(const Put&)> fill;
+  std::span<const std::byte> blocks = {};  // of that type, written as they are; `fill` is not asked then
 };
 
-void write_gguf(const std::string& path, const GgufMetadata& metadata, const std::vector<GgufOutput>& tensors);
+void write_gguf(const std::string& path, const GgufMetadata& metadata, const std::vector<GgufOutput>& tensors,
+                const WriteOptions& options = {});
 
 }  // namespace fude

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "tensor/gguf.h"
+#include "tensor/weight_encoder.h"
 
 namespace fude {
 namespace {
@@ -12,22 +13,16 @@ constexpr size_t kLongestName = 63;  // of a tensor, in llama.cpp
 uint64_t padding(uint64_t size, uint64_t alignment) { return (alignment - size % alignment) % alignment; }
 
 // Writes the tensor's blocks, and gives how many bytes they are.
-uint64_t put_blocks(const GgufOutput& tensor, const std::function<void(std::string_view)>& put) {
-  const WeightFormat& format = weight_format(tensor.type);
-  std::vector<float> waiting;  // values that have come and not yet filled a block
-  std::vector<std::byte> encoded;
-  uint64_t written = 0;
-  tensor.fill([&](const std::vector<float>& values) {
-    waiting.insert(waiting.end(), values.begin(), values.end());
-    const int64_t blocks = int64_t(waiting.size()) / format.block, whole = blocks * format.block;
-    encoded.resize(size_t(blocks * format.block_bytes));
-    encode_weights(format, {waiting.data(), size_t(whole)}, encoded.data(), tensor.name);
-    put({reinterpret_cast<const char*>(encoded.data()), encoded.size()});
-    written += encoded.size();
-    waiting.erase(waiting.begin(), waiting.begin() + whole);
-  });
-  require(waiting.empty(), "[gguf] {}: {} values are no whole block of {}", tensor.name, waiting.size(), format.name);
-  return written;
+uint64_t put_blocks(const GgufOutput& tensor, const WriteOptions& options, const WeightEncoder::Put& put) {
+  constexpr size_t kAtOnce = size_t(8) << 20;
+  if (!tensor.blocks.empty()) {
+    const std::string_view blocks(reinterpret_cast<const char*>(tensor.blocks.data()), tensor.blocks.size());
+    for (size_t at = 0; at < blocks.size(); at += kAtOnce) put(blocks.substr(at, kAtOnce));
+    return blocks.size();
+  }
+  WeightEncoder encoder(weight_format(tensor.type), tensor.name, options.threads, put);
+  tensor.fill([&](const std::vector<float>& values) { encoder.add(values); });
+  return encoder.finish();
 }
 
 uint64_t bytes_to_write(const GgufOutput& tensor) {
@@ -46,7 +41,8 @@ uint64_t bytes_to_write(const GgufOutput& tensor) {
 
 }  // namespace
 
-void write_gguf(const std::string& path, const GgufMetadata& metadata, const std::vector<GgufOutput>& tensors) {
+void write_gguf(const std::string& path, const GgufMetadata& metadata, const std::vector<GgufOutput>& tensors,
+                const WriteOptions& options) {
   const uint64_t alignment = metadata.alignment();
   std::string header = "GGUF";
   append_gguf(header, uint32_t(3));
@@ -61,7 +57,7 @@ void write_gguf(const std::string& path, const GgufMetadata& metadata, const std
   }
   std::set<std::string> names;
   std::vector<uint64_t> sizes;
-  uint64_t offset = 0;
+  uint64_t offset = 0, total = 0, done = 0;
   for (const GgufOutput& tensor : tensors) {
     sizes.push_back(bytes_to_write(tensor));
     require(names.insert(tensor.name).second, "[gguf] {}: the tensor {} comes twice", path, tensor.name);
@@ -70,13 +66,18 @@ void write_gguf(const std::string& path, const GgufMetadata& metadata, const std
     for (size_t i = tensor.shape.size(); i-- > 0;) append_gguf(header, uint64_t(tensor.shape[i]));
     append_gguf(header, weight_format(tensor.type).gguf_id);
     append_gguf(header, offset);
-    offset += sizes.back() + padding(sizes.back(), alignment);
+    total += sizes.back(), offset += sizes.back() + padding(sizes.back(), alignment);
   }
   header.resize(header.size() + padding(header.size(), alignment));
   write_atomically(path, [&](const auto& put) {
     put(header);
+    const auto put_weights = [&](std::string_view bytes) {
+      put(bytes);
+      done += bytes.size();
+      if (options.progress) options.progress(int64_t(done), int64_t(total));
+    };
     for (size_t i = 0; i < tensors.size(); ++i) {
-      const uint64_t written = put_blocks(tensors[i], put);
+      const uint64_t written = put_blocks(tensors[i], options, put_weights);
       require(written == sizes[i], "[gguf] {}: expected {} bytes, got {}", tensors[i].name, sizes[i], written);
       put(std::string(padding(written, alignment), '\0'));
     }

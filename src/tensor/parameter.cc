@@ -31,7 +31,7 @@ bool Parameter::can_stay_in_blocks(const std::vector<Segment>& segments, int64_t
   int64_t row = 0;
   for (size_t i = 0; i < segments.size(); ++i) {
     const WeightFormat* format = segments[i].blocks;
-    if (format == nullptr || !format->is_block() || cols % format->block != 0) return false;
+    if (format == nullptr || !format->is_quantized() || cols % format->block != 0) return false;
     if (i > 0 && format != segments[i - 1].blocks && row % kPanel != 0) return false;
     row += segments[i].rows;
   }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "tensor/format.h"
+#include "tensor/weight_encoder.h"
 
 namespace fude {
 namespace {
@@ -100,15 +101,20 @@ std::vector<int32_t> SafetensorsFile::read_i32(const std::string& name) const {
   return values;
 }
 
-void write_safetensors(const std::string& path, const std::vector<SafetensorsOutput>& tensors) {
+void write_safetensors(const std::string& path, const std::vector<SafetensorsOutput>& tensors,
+                       const WriteOptions& options) {
   Json header;
   header["__metadata__"] = {{"format", "pt"}};
-  uint64_t offset = 0;
+  std::vector<uint64_t> sizes;
+  uint64_t offset = 0, done = 0;
   for (const auto& tensor : tensors) {
-    uint64_t size = 4;
+    const WeightFormat& format = weight_format(tensor.type);
+    require(!format.is_quantized(), "[safetensors] {}: expected F32, F16 or BF16, got {}", tensor.name, format.name);
+    uint64_t size = uint64_t(format.block_bytes);
     for (int64_t extent : tensor.shape) size *= uint64_t(extent);
-    header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + size}}};
+    header[tensor.name] = {{"dtype", format.name}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + size}}};
     offset += size;
+    sizes.push_back(size);
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -116,14 +122,16 @@ void write_safetensors(const std::string& path, const std::vector<SafetensorsOut
     const uint64_t length = text.size();
     put({reinterpret_cast<const char*>(&length), 8});
     put(text);
-    for (const auto& tensor : tensors) {
-      uint64_t size = 1, written = 0;
-      for (int64_t extent : tensor.shape) size *= uint64_t(extent);
-      tensor.fill([&](const std::vector<float>& values) {
-        put({reinterpret_cast<const char*>(values.data()), values.size() * 4});
-        written += values.size();
-      });
-      require(written == size, "[safetensors] {}: expected {} values, got {}", tensor.name, size, written);
+    const auto put_weights = [&](std::string_view bytes) {
+      put(bytes);
+      done += bytes.size();
+      if (options.progress) options.progress(int64_t(done), int64_t(offset));
+    };
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      WeightEncoder encoder(weight_format(tensors[i].type), tensors[i].name, options.threads, put_weights);
+      tensors[i].fill([&](const std::vector<float>& values) { encoder.add(values); });
+      const uint64_t written = encoder.finish();
+      require(written == sizes[i], "[safetensors] {}: expected {} bytes, got {}", tensors[i].name, sizes[i], written);
     }
   });
 }

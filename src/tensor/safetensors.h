@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/file.h"
+#include "tensor/format.h"
+#include "tensor/write_options.h"
 
 namespace fude {
 
@@ -45,9 +47,11 @@ struct SafetensorsOutput {
   std::string name;
   std::vector<int64_t> shape;
   std::function<void(const Put&)> fill;
+  WeightType type = WeightType::f32;  // or f16, bf16
 };
 
-// Writes F32 tensors with {"format": "pt"} as metadata (transformers asks for it).
-void write_safetensors(const std::string& path, const std::vector<SafetensorsOutput>& tensors);
+// Writes the tensors with {"format": "pt"} as metadata (transformers asks for it).
+void write_safetensors(const std::string& path, const std::vector<SafetensorsOutput>& tensors,
+                       const WriteOptions& options = {});
 
 }  // namespace fude

@@ -9,6 +9,9 @@
 namespace fude {
 namespace {
 
+// That of "gemma4".
+const SplitStep kLineSplit{SplitStep::Kind::pattern, R"([^\n]+|\n+)"};
+
 constexpr std::string_view kQwen35 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
@@ -36,6 +39,22 @@ const NamedSplit kNamedSplits[] = {
     {{"qwen35"}, kQwen35},
     {{"gpt-4o", "llama4"}, "o200k"},
 };
+
+std::string pattern_of(const NamedSplit& split) {
+  return std::string(is_pattern_name(split.pattern) ? named_pattern(split.pattern) : split.pattern);
+}
+
+std::vector<SplitStep> steps_of(const NamedSplit& split) {
+  std::vector<SplitStep> steps;
+  if (split.each_digit) steps.push_back({SplitStep::Kind::each_digit, {}});
+  steps.push_back({SplitStep::Kind::pattern, pattern_of(split)});
+  return steps;
+}
+
+std::vector<NormalStep> normal_steps_of(const NamedSplit& split) {
+  if (!split.nfc) return {};
+  return {{NormalStep::Kind::nfc}};
+}
 
 const NamedSplit& find_split(std::string_view name, std::string_view where) {
   std::string known;
@@ -73,11 +92,8 @@ void add_listed_merges(const GgufTokenizer& file, std::string_view where, Vocabu
 
 void set_byte_level(const GgufTokenizer& file, std::string_view where, TokenizerData& data) {
   const NamedSplit& split = find_split(file.pre, where);
-  if (split.each_digit) data.steps.push_back({SplitStep::Kind::each_digit, {}});
-  data.steps.push_back({SplitStep::Kind::pattern, is_pattern_name(split.pattern)
-                                                      ? std::string(named_pattern(split.pattern))
-                                                      : std::string(split.pattern)});
-  if (split.nfc) data.normal.push_back({NormalStep::Kind::nfc});
+  data.steps = steps_of(split);
+  data.normal = normal_steps_of(split);
   data.prepends_begin = split.prepends_begin;
   data.vocabulary.whole_pieces = split.whole_pieces;
   for (std::string& token : data.vocabulary.tokens) token = *bytes_of_name(token);
@@ -98,12 +114,22 @@ void set_characters(const GgufTokenizer& file, std::string_view where, Tokenizer
     require(!file.pieces.scores.empty(), "[{}] expected tokenizer.ggml.scores, got none", where);
     add_scored_merges(file.pieces, where, data.vocabulary);
   } else {
-    data.steps.push_back({SplitStep::Kind::pattern, R"([^\n]+|\n+)"});
+    data.steps = {kLineSplit};
     add_listed_merges(file, where, data.vocabulary);
   }
 }
 
 }  // namespace
+
+std::string_view gguf_split_name(const TokenizerData& data) {
+  if (data.vocabulary.kind == Vocabulary::Kind::characters)
+    return data.steps == std::vector{kLineSplit} ? "gemma4" : "";
+  for (const NamedSplit& split : kNamedSplits)
+    if (data.steps == steps_of(split) && data.normal == normal_steps_of(split) &&
+        data.vocabulary.whole_pieces == split.whole_pieces)
+      return split.names[0];
+  return {};
+}
 
 TokenizerData read_gguf_tokenizer(GgufTokenizer file, std::string_view where) {
   require(file.model == "gpt2" || file.model == "llama" || file.model == "gemma4",

@@ -1,4 +1,4 @@
-// A tokenizer as GGUF files describe it: lists under "tokenizer.ggml.", and names for what is not listed.
+// A tokenizer as GGUF files describe it, both ways: lists under "tokenizer.ggml.", and names for what is not listed.
 //
 // The file's reader lies in another layer, so its values come as plain ones. "gpt2" is byte-level BPE, whose split
 // pattern has a name; "llama" is SentencePiece's BPE, where scores order the merges; "gemma4" is BPE over characters.
@@ -17,9 +17,9 @@ namespace fude {
 
 // What the keys hold; each of them without "tokenizer.ggml." unless named.
 struct GgufTokenizer {
-  std::string model, pre;                // "model", "pre"
-  PieceList pieces;                      // "tokens", "scores", "token_type"; all normal where there are no types
-  std::vector<std::string_view> merges;  // "merges": "left right"
+  std::string model, pre;           // "model", "pre"
+  PieceList pieces;                 // "tokens", "scores", "token_type"; all normal where there are no types
+  std::vector<std::string> merges;  // "merges": "left right"
   // "bos_token_id", "unknown_token_id"
   std::optional<int64_t> begin, unknown;
   std::vector<int64_t> ends;  // "eos_token_id", "eot_token_id", "eom_token_id", those there are
@@ -30,5 +30,16 @@ struct GgufTokenizer {
 
 // `where` names the file in errors.
 TokenizerData read_gguf_tokenizer(GgufTokenizer file, std::string_view where);
+
+// For a model of `vocabulary` tokens: ids without an entry become unused ones, tokens beyond are left out. What GGUF
+// says of SentencePiece's kind are scores, so merges become scores that order them the same way.
+//
+// Error if a text would be cut otherwise after this: GGUF knows patterns by names only, and no other normalisation. It
+// has no place for what added tokens do with white space, nor for a blank in front of the first piece only; these are
+// lost, as they are in llama.cpp's own files.
+GgufTokenizer gguf_tokenizer_of(const TokenizerData& data, int64_t vocabulary, std::string_view where);
+
+// The first name under "pre" that means this way to cut a text into pieces; empty if there is none.
+std::string_view gguf_split_name(const TokenizerData& data);
 
 }  // namespace fude

@@ -14,7 +14,7 @@ namespace fude {
 enum class PieceType : int32_t { normal = 1, unknown, control, user_defined, unused, byte };
 
 struct PieceList {
-  std::vector<std::string_view> texts;
+  std::vector<std::string> texts;
   std::vector<float> scores;   // by id; empty where merges are listed
   std::vector<int32_t> types;  // by id; PieceType
 };

@@ -33,7 +33,7 @@ void read_piece(ProtobufReader piece, PieceList& pieces) {
     if (piece.field() == 2) score = piece.number();
     if (piece.field() == 3) type = piece.integer();
   }
-  pieces.texts.push_back(text);
+  pieces.texts.emplace_back(text);
   pieces.scores.push_back(score);
   pieces.types.push_back(int32_t(std::clamp<int64_t>(type, 0, 100)));
 }

@@ -1,4 +1,5 @@
-// tokenizer_config.json: what a folder says beside tokenizer.json about whole sequences and chats.
+// tokenizer_config.json, chat_template.jinja and generation_config.json: what a folder says beside tokenizer.json about
+// whole sequences and chats.
 #include <algorithm>
 
 #include "base/error.h"
@@ -9,6 +10,8 @@
 
 namespace fude {
 namespace {
+
+constexpr uint64_t kConfigBytes = 64 << 20;
 
 // A special token stands as its content, or as an object with it. kNoToken if there is none, or no such entry.
 TokenId token_of(const Json& config, const char* key, std::string_view where, const TokenizerData& data) {
@@ -33,20 +36,41 @@ std::string template_of(const Json& config, std::string_view where) {
   return {};
 }
 
+// "eos_token_id" is one id or a list. What has no entry is left out.
+void add_ends(const std::string& path, TokenizerData& data) {
+  const Json config = parse_json(read_file(path, kConfigBytes), path);
+  const Json* ids = json_member(config, "eos_token_id", path);
+  if (ids == nullptr) return;
+  const Json list = ids->is_array() ? *ids : Json::array({*ids});
+  const auto is_entry = [&](int64_t id) {
+    const auto& tokens = data.vocabulary.tokens;
+    if (id >= 0 && id < int64_t(tokens.size()) && !tokens[size_t(id)].empty()) return true;
+    return std::any_of(data.added.begin(), data.added.end(), [&](const AddedToken& token) { return token.id == id; });
+  };
+  for (const Json& value : list) {
+    require(value.is_number_integer(), "[{}] expected whole numbers at 'eos_token_id', got {}", path, value.dump());
+    const auto id = value.get<int64_t>();
+    const auto& known = data.end_tokens;
+    if (is_entry(id) && std::find(known.begin(), known.end(), TokenId(id)) == known.end())
+      data.end_tokens.push_back(TokenId(id));
+  }
+}
+
 }  // namespace
 
 void read_tokenizer_config(const std::string& folder, TokenizerData& data) {
-  constexpr uint64_t kLimit = 64 << 20;
-  const std::string path = folder + "/tokenizer_config.json", chat = folder + "/chat_template.jinja";
+  const std::string path = folder + "/tokenizer_config.json", chat = folder + "/chat_template.jinja",
+                    generation = folder + "/generation_config.json";
   if (file_exists(path)) {
-    const Json config = parse_json(read_file(path, kLimit), path);
+    const Json config = parse_json(read_file(path, kConfigBytes), path);
     if (const TokenId begin = token_of(config, "bos_token", path, data); begin != kNoToken) data.begin_token = begin;
     if (const TokenId end = token_of(config, "eos_token", path, data); end != kNoToken) data.end_tokens = {end};
     data.prepends_begin = json_boolean(config, "add_bos_token", path, data.prepends_begin);
     data.appends_end = json_boolean(config, "add_eos_token", path, data.appends_end);
     data.chat_template = template_of(config, path);
   }
-  if (file_exists(chat)) data.chat_template = read_file(chat, kLimit);
+  if (file_exists(chat)) data.chat_template = read_file(chat, kConfigBytes);
+  if (file_exists(generation)) add_ends(generation, data);
 }
 
 }  // namespace fude

@@ -61,7 +61,8 @@ struct TokenizerData {
 // of tiktoken's, which then brings the special tokens too.
 TokenizerData read_tokenizer(const std::string& path, std::string_view pattern = {});
 
-// Adds what the folder's tokenizer_config.json and chat_template.jinja say, where there are such.
+// Adds what the folder's tokenizer_config.json, chat_template.jinja and generation_config.json say, where there are
+// such.
 void read_tokenizer_config(const std::string& folder, TokenizerData& data);
 
 // From and to the text of a tokenizer.json. `where` names it in errors.

@@ -21,6 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } catch (const Error&) { return 0; }
   const Architecture& family = architecture_of(config->family);
   if (family.read(family.write(*config)) != *config) __builtin_trap();
+  try {
+    GgufMetadata metadata;
+    put_config(*config, metadata);  // reads it again, and compares
+  } catch (const Error&) {}
   if (config->layers > 4 || config->context * config->head_size > 1 << 16) return 0;  // would be slow
   try {
     load_model(device, path);

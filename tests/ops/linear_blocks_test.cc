@@ -110,7 +110,7 @@ void check_case(const BlockCase& c, int threads, bool with_bias) {
 
 TEST(LinearBlocks, EveryFormatAsDefined) {
   for (const WeightFormat& format : weight_formats())
-    if (format.is_block())
+    if (format.is_quantized())
       for (int64_t rows : kFew) {
         SCOPED_TRACE(format.name);
         check_case({{format.type}, 256, rows}, 1, rows % 2 == 0);
@@ -131,7 +131,7 @@ TEST(LinearBlocks, NearTheProductOfWhatBlocksDecodeTo) {
   constexpr int64_t kRows = 3, kCols = 512, kOutputs = 33;
   Device device(1);
   for (const WeightFormat& format : weight_formats()) {
-    if (!format.is_block()) continue;
+    if (!format.is_quantized()) continue;
     Parameter weight(device, "w", Parameter::Layout::panels, {{.name = "w", .rows = kOutputs, .blocks = &format}},
                      kCols);
     weight.set_blocks(0, kOutputs, random_blocks(format, kOutputs * kCols / format.block, 9).data());
@@ -162,7 +162,7 @@ TEST(LinearBlocks, CrossesEveryBlock) { check_case({{WeightType::q8_0, WeightTyp
 // The largest levels against the largest activations: sums of pairs may not overflow on the way.
 TEST(LinearBlocks, ExtremesAreExact) {
   for (const WeightFormat& format : weight_formats()) {
-    if (!format.is_block()) continue;
+    if (!format.is_quantized()) continue;
     const int64_t cols = 256, blocks = cols / format.block;
     for (const int fill : {0, 255}) {
       Device device(1);
@@ -210,7 +210,7 @@ TEST(LinearBlocks, Speed) {
   constexpr int64_t kOutputs = 2048, kCols = 2048;
   Device device(1);
   for (const WeightFormat& format : weight_formats()) {
-    if (!format.is_block()) continue;
+    if (!format.is_quantized()) continue;
     Parameter weight(device, "w", Parameter::Layout::panels, {{.name = "w", .rows = kOutputs, .blocks = &format}},
                      kCols);
     const int64_t blocks = kOutputs * kCols / format.block;

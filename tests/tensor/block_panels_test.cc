@@ -14,7 +14,7 @@ namespace {
 TEST(BlockPanels, AnyBytesComeBack) {
   Random random{7, 1, 0};
   for (const WeightFormat& format : weight_formats()) {
-    if (!format.is_block()) continue;
+    if (!format.is_quantized()) continue;
     const BlockShape shape = block_shape(format.type);
     EXPECT_EQ(shape.columns(), format.block) << format.name;
     const bool grows = format.type == WeightType::q4_k || format.type == WeightType::q5_k;

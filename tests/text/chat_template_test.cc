@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "tests/reference/random_text.h"
-#include "text/chat_template_file.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_file.h"
 
@@ -154,31 +153,6 @@ TEST(ChatTemplate, IsSharedByThreads) {
         EXPECT_EQ(chat_template.render({{"messages", {text}}}), std::string(20, char('A' + i)));
     });
   for (std::thread& thread : threads) thread.join();
-}
-
-TEST(ChatTemplate, IsReadFromModelFolders) {
-  const std::string folder = testing::TempDir() + "fude_chat_template";
-  std::filesystem::remove_all(folder);
-  make_directories(folder);
-  EXPECT_EQ(read_chat_template(folder).source, "");
-  const auto config = [&](const Json& json) { write_file(folder + "/tokenizer_config.json", json.dump()); };
-  config({{"bos_token", nullptr}});
-  EXPECT_EQ(read_chat_template(folder).source, "");
-  config({{"bos_token", "<s>"}, {"eos_token", {{"content", "</s>"}}}, {"chat_template", "a"}});
-  EXPECT_EQ(read_chat_template(folder).source, "a");
-  EXPECT_EQ(read_chat_template(folder).bos_token, "<s>");
-  EXPECT_EQ(read_chat_template(folder).eos_token, "</s>");
-  config({{"chat_template", {{{"name", "default"}, {"template", "b"}}, {{"name", "tool_use"}, {"template", "c"}}}}});
-  EXPECT_EQ(read_chat_template(folder).source, "b");
-  EXPECT_EQ(read_chat_template(folder, "tool_use").source, "c");
-  EXPECT_THROW(read_chat_template(folder, "rag"), Error);
-  write_file(folder + "/chat_template.jinja", "d");
-  EXPECT_EQ(read_chat_template(folder).source, "d");
-  for (const Json& wrong : {Json::array(), Json{{"bos_token", 1}}, Json{{"eos_token", Json::object()}}}) {
-    config(wrong);
-    EXPECT_THROW(read_chat_template(folder), Error);
-  }
-  std::filesystem::remove_all(folder);
 }
 
 // The bytes that a template's author did not write, in [ ].

@@ -148,5 +148,67 @@ TEST(GgufTokenizer, RefusesWhatItCannotDo) {
   }
 }
 
+// Written in GGUF's terms and read again: the same ids, for the texts of the goldens.
+TEST(GgufTokenizer, WritesWhatItReads) {
+  const Json files = parse_json(read_file(kAllGoldens + "sentencepiece/expected.json"), "expected.json");
+  for (const char* name : {"bpe.model", "llama.json", "mistral.json", "gemma.json"}) {
+    const Tokenizer original = Tokenizer::load(kAllGoldens + "sentencepiece/" + name);
+    const int64_t vocabulary = original.vocabulary_size() + 3;
+    const GgufTokenizer file = gguf_tokenizer_of(original.data(), vocabulary, name);
+    EXPECT_EQ(file.model, "llama") << name;
+    EXPECT_EQ(int64_t(file.pieces.texts.size()), vocabulary);
+    EXPECT_EQ(file.pieces.texts.back(), fmt::format("[PAD{}]", vocabulary - 1));
+    const Tokenizer again = tokenizer_of(file);
+    for (const Json& value : files["texts"]) {
+      const std::string text = value;
+      // GGUF has no word for a blank that comes only where none stands, nor for none behind an added token.
+      const bool has_blank = text.starts_with(" ") || text.starts_with(kBlankMark);
+      if (original.data().prefix_space == PrefixSpace::first && (has_blank || text.find("<sep>") != text.npos))
+        continue;
+      // Nor for text that spells the name of a byte's token (Gemma's ignore_merges).
+      if (original.data().vocabulary.whole_pieces && text == "<0x0A>") continue;
+      EXPECT_EQ(again.encode(text), original.encode(text)) << name << ": " << text;
+    }
+    EXPECT_EQ(again.data().begin_token, original.data().begin_token) << name;
+    EXPECT_EQ(again.data().end_tokens, original.data().end_tokens) << name;
+  }
+  GgufTokenizer wanted = byte_level();
+  const GgufTokenizer file = gguf_tokenizer_of(read_gguf_tokenizer(wanted, "gguf"), 5, "gguf");
+  EXPECT_EQ(file.pre, "gpt-2");
+  EXPECT_EQ(file.pieces.texts, wanted.pieces.texts);
+  EXPECT_EQ(file.pieces.types, wanted.pieces.types);
+  EXPECT_EQ(file.merges, wanted.merges);
+  EXPECT_EQ(file.begin, wanted.begin);
+  EXPECT_EQ(file.ends, (std::vector<int64_t>{3}));
+  EXPECT_EQ(file.chat_template, wanted.chat_template);
+  // A vocabulary that the model has no rows for is left out.
+  EXPECT_EQ(gguf_tokenizer_of(read_gguf_tokenizer(wanted, "gguf"), 4, "gguf").pieces.texts.size(), 4u);
+}
+
+TEST(GgufTokenizer, RefusesToWriteWhatGgufCannotSay) {
+  const std::pair<const char*, std::function<void(TokenizerData&)>> cases[] = {
+      {"unigram", [](auto& d) { d.vocabulary.kind = Vocabulary::Kind::unigram; }},
+      {"has no name",
+       [](auto& d) {
+         d.steps.push_back({SplitStep::Kind::digits, {}});
+       }},
+      {"has no name", [](auto& d) { d.normal.push_back({NormalStep::Kind::nfc}); }},
+      {"a blank in front", [](auto& d) { d.prefix_space = PrefixSpace::always; }},
+  };
+  for (const auto& [message, change] : cases) {
+    TokenizerData data = read_gguf_tokenizer(byte_level(), "gguf");
+    change(data);
+    std::string got;
+    try {
+      gguf_tokenizer_of(data, 5, "gguf");
+    } catch (const Error& error) { got = error.what(); }
+    EXPECT_NE(got.find(message), std::string::npos) << message << ", got: " << got;
+  }
+  // SentencePiece would make ab of its parts before anything else, or never.
+  TokenizerData data = read_gguf_tokenizer(scored(), "gguf");
+  data.vocabulary.merges.pop_back();
+  EXPECT_THROW(gguf_tokenizer_of(data, 7, "gguf"), Error);
+}
+
 }  // namespace
 }  // namespace fude

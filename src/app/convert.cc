@@ -1,0 +1,171 @@
+// fude convert, fude quantize: a model from one kind of files to another.
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "app/command_line.h"
+#include "app/commands.h"
+#include "app/gguf_tokenizer_keys.h"
+#include "app/model_files.h"
+#include "app/pipeline.h"
+#include "app/signals.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "model/export_folder.h"
+#include "model/quantize.h"
+#include "text/tokenizer_file.h"
+
+namespace fude {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ConvertOptions {
+  std::string in, out, type;
+  bool requantize = false;
+};
+
+// Ends the writing at Ctrl-C.
+struct Stopped {};
+
+// Runs `write` with a line of progress. At Ctrl-C nothing is left of what it was writing.
+void write_with_progress(const char* label, const CommonOptions& common,
+                         const std::function<void(const WriteOptions&)>& write) {
+  Threads threads(common.threads);
+  Progress progress = progress_on_stderr();
+  ProgressState state{.label = label, .unit = "MB"};
+  const double began = now_seconds();
+  const WriteOptions options{&threads, [&](int64_t done, int64_t total) {
+                               if (interrupted) throw Stopped();
+                               state.done = done / 1000000, state.total = (total + 999999) / 1000000;
+                               state.seconds = now_seconds() - began;
+                               progress.update(state, now_seconds());
+                             }};
+  watch_interrupts();
+  try {
+    write(options);
+    state.done = state.total;
+  } catch (const Stopped&) {}
+  progress.finish(state);
+}
+
+std::string name_of_path(const std::string& path) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).stem().string();
+}
+
+// Everything a GGUF file of this model holds.
+GgufContents gguf_contents_of(ModelFiles files, const std::string& path) {
+  if (files.gguf) return contents_of(files.gguf);
+  GgufContents contents =
+      contents_of(std::shared_ptr<const WeightSource>(std::move(files.weights)), name_of_path(path));
+  put_tokenizer(gguf_tokenizer_of(files.tokenizer.data(), contents.config.vocabulary, path), contents.metadata);
+  return contents;
+}
+
+// What config.json and generation_config.json say of where texts begin and end.
+Json begin_and_ends(const TokenizerData& data) {
+  Json json = Json::object();
+  if (data.begin_token != kNoToken) json["bos_token_id"] = data.begin_token;
+  if (data.end_tokens.size() == 1) json["eos_token_id"] = data.end_tokens[0];
+  if (data.end_tokens.size() > 1) json["eos_token_id"] = data.end_tokens;
+  return json;
+}
+
+void write_folder(const ModelFiles& files, const std::string& folder, std::optional<WeightType> type,
+                  const WriteOptions& options) {
+  const TokenizerData& data = files.tokenizer.data();
+  const Json ids = begin_and_ends(data);
+  export_folder(*files.weights, folder, type, ids, options);
+  save_tokenizer(folder, data, "");
+  write_file(folder + "/generation_config.json", ids.dump(2) + "\n");
+}
+
+void check_paths(const ConvertOptions& o) {
+  std::error_code none;
+  require(!fs::equivalent(o.in, o.out, none), "[convert] {} would be written over while it is read", o.out);
+  require(!fs::is_directory(o.out) || !o.out.ends_with(".gguf"), "[convert] {} is a folder", o.out);
+}
+
+void run_convert(const ConvertOptions& o, const CommonOptions& common) {
+  check_paths(o);
+  std::optional<WeightType> type;
+  if (!o.type.empty()) type = quantize_mixture(o.type).type;
+  ModelFiles files = open_model(o.in);
+  write_with_progress("convert", common, [&](const WriteOptions& options) {
+    if (!o.out.ends_with(".gguf")) return write_folder(files, o.out, type, options);
+    const GgufContents contents = gguf_contents_of(std::move(files), o.in);
+    const std::vector<WeightType> types = plain_types(contents, type);
+    // The number of the type that most values have.
+    std::map<WeightType, int64_t> values;
+    for (size_t i = 0; i < types.size(); ++i) values[types[i]] += contents.tensors[i].size();
+    const auto most = std::max_element(values.begin(), values.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    std::optional<uint32_t> number;
+    for (const QuantizeMixture& mixture : quantize_mixtures())
+      if (mixture.type == most->first && !weight_format(mixture.type).is_quantized()) number = mixture.file_type;
+    write_gguf(o.out, contents, types, number, options);
+  });
+}
+
+void require_exact_source(const GgufContents& contents, const std::vector<WeightType>& types) {
+  for (size_t i = 0; i < types.size(); ++i) {
+    const GgufContents::Tensor& tensor = contents.tensors[i];
+    const WeightFormat& format = weight_format(tensor.type);
+    require(types[i] == tensor.type || !format.is_quantized(),
+            "[quantize] {} is {} already, and quantising it again to {} would lose more than quantising the original; "
+            "--allow-requantize does it all the same",
+            tensor.name, format.name, weight_format(types[i]).name);
+  }
+}
+
+void run_quantize(const ConvertOptions& o, const CommonOptions& common) {
+  check_paths(o);
+  const QuantizeMixture& mixture = quantize_mixture(o.type);
+  require(o.out.ends_with(".gguf"), "[quantize] expected the name of a .gguf file to write, got {}", o.out);
+  const GgufContents contents = gguf_contents_of(open_model(o.in), o.in);
+  const std::vector<WeightType> types = quantized_types(contents, mixture);
+  if (!o.requantize) require_exact_source(contents, types);
+  write_with_progress("quantize", common, [&](const WriteOptions& options) {
+    write_gguf(o.out, contents, types, mixture.file_type, options);
+  });
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app, const CommonOptions& common) {
+  auto options = std::make_shared<ConvertOptions>();
+  CLI::App* command = app.add_subcommand(
+      "convert",
+      "turn a Hugging Face folder into a GGUF file, or back\n\n"
+      "The output is a GGUF file if its name ends in .gguf, else a folder. No bit of the weights is lost unless\n"
+      "--type asks for fewer: what lies in blocks (Q4_K and the like) stays so in a GGUF file and becomes f32 in a\n"
+      "folder. llama.cpp loads the files, transformers the folders.");
+  command->add_option("in", options->in, kModelHelp)->required();
+  command->add_option("out", options->out, "file or folder to write")->required();
+  command->add_option("--type", options->type, "type of the matrices: f32, f16, bf16; without it, as they lie")
+      ->check(CLI::IsMember({"f32", "f16", "bf16"}, CLI::ignore_case));
+  command->callback([=, &common] { run_convert(*options, common); });
+}
+
+void add_quantize(CLI::App& app, const CommonOptions& common) {
+  auto options = std::make_shared<ConvertOptions>();
+  CLI::App* command = app.add_subcommand(
+      "quantize",
+      "write a model with fewer bits a weight, as a GGUF file\n\n"
+      "Q8_0 is all but exact, Q4_K_M the usual choice where memory is short. Which tensor gets how many bits is\n"
+      "decided as llama.cpp does: the mixtures _S and _M give more to those that need them.");
+  command->add_option("in", options->in, kModelHelp)->required();
+  command->add_option("out", options->out, "GGUF file to write")->required();
+  std::string names;
+  for (const QuantizeMixture& mixture : quantize_mixtures())
+    names.append(names.empty() ? "" : ", ").append(mixture.name);
+  command->add_option("--type", options->type, "one of " + names)->required();
+  command->add_flag("--allow-requantize", options->requantize, "take tensors that are quantised already");
+  command->callback([=, &common] { run_quantize(*options, common); });
+}
+
+}  // namespace fude

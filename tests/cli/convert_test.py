@@ -1,0 +1,76 @@
+"""fude convert and fude quantize: a model goes from folder to file and back, and answers as before."""
+
+import json
+import unittest
+
+from harness import FAILED, USAGE, Case, fude, world
+
+
+def scores(model):
+    return [line for line in fude("score", model, "--text", "Alice lives in 東京, number 42.", "--logprobs").lines()]
+
+
+class Convert(Case):
+    def test_there_and_back(self):
+        file, back = self.folder / "model.gguf", self.folder / "back"
+        self.succeeds(fude("convert", world().model, file))
+        self.succeeds(fude("convert", file, back))
+        expected = scores(world().model)
+        self.assertGreater(len(expected), 4)
+        self.assertEqual(scores(file), expected)
+        self.assertEqual(scores(back), expected)
+        for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"):
+            self.assertTrue((back / name).exists(), name)
+        facts = self.succeeds(fude("info", file, "--json")).lines()[0]
+        self.assertEqual((facts["metadata"]["general.name"], facts["metadata"]["general.file_type"]), ("model", 0))
+        self.assertEqual(json.loads((back / "tokenizer_config.json").read_text()).get("chat_template"),
+                         json.loads((world().model / "tokenizer_config.json").read_text()).get("chat_template"))
+
+    def test_types(self):
+        for kind, number in (("bf16", 32), ("F16", 1), ("f32", 0)):
+            with self.subTest(kind=kind):
+                file, back = self.folder / f"{kind}.gguf", self.folder / kind
+                self.succeeds(fude("convert", world().model, file, "--type", kind))
+                facts = self.succeeds(fude("info", file, "--json")).lines()[0]
+                self.assertEqual(facts["metadata"]["general.file_type"], number)
+                self.assertIn(kind.upper(), facts["elements"])
+                self.succeeds(fude("convert", world().model, back, "--type", kind))
+                self.assertEqual(list(fude("info", back, "--json").lines()[0]["elements"]), [kind.upper()])
+        self.fails(fude("convert", world().model, self.folder / "x.gguf", "--type", "q4_0"), USAGE, "--type")
+
+    def test_quantize(self):
+        full, small = self.folder / "full.gguf", self.folder / "small.gguf"
+        self.succeeds(fude("convert", world().model, full))
+        self.succeeds(fude("quantize", world().model, small, "--type", "Q8_0"))
+        once = small.read_bytes()
+        self.succeeds(fude("quantize", full, small, "--type", "q8_0", "--threads", 1))
+        facts = self.succeeds(fude("info", small, "--json")).lines()[0]
+        self.assertEqual(set(facts["elements"]), {"F32", "Q8_0"})
+        self.assertEqual(facts["metadata"]["general.file_type"], 7)
+        self.assertEqual(len(small.read_bytes()), len(once))
+        near, far = scores(small)[-1]["logprob"], scores(full)[-1]["logprob"]
+        self.assertLess(abs(near - far), 0.05 * abs(far))
+        self.assertNotEqual(near, far)
+        # The same type is copied; another would lose more than the original.
+        again = self.folder / "again.gguf"
+        self.succeeds(fude("quantize", small, again, "--type", "Q8_0"))
+        self.assertEqual(again.read_bytes(), small.read_bytes())
+        self.fails(fude("quantize", small, again, "--type", "Q4_0"), FAILED, "--allow-requantize")
+        self.succeeds(fude("quantize", small, again, "--type", "Q4_0", "--allow-requantize"))
+        # Quantised weights become f32 in a folder, bit for bit.
+        self.succeeds(fude("convert", small, self.folder / "back"))
+        self.assertEqual(scores(self.folder / "back"), scores(small))
+
+    def test_mistakes(self):
+        out = self.folder / "x.gguf"
+        self.fails(fude("quantize", world().model, out, "--type", "Q9"), FAILED, "Q4_K_M", "Q9")
+        self.fails(fude("quantize", world().model, self.folder / "x", "--type", "Q8_0"), FAILED, ".gguf")
+        self.fails(fude("quantize", world().model, out), USAGE, "--type")
+        self.fails(fude("convert", self.folder / "none", out), FAILED, "none")
+        self.succeeds(fude("convert", world().model, out))
+        self.fails(fude("convert", out, out), FAILED, "written over")
+        self.fails(fude("convert", world().model, world().model), FAILED, "written over")
+
+
+if __name__ == "__main__":
+    unittest.main()

