@@ -98,12 +98,11 @@ Transformer::Transformer(Device& device, const ModelConfig& config, Precision pr
   }
   final_norm_ = build.norm(names.final_norm);
   if (!config_.ties_head) head_ = build.matrix({{names.head, config_.vocabulary}}, c);
-  const auto rotation_of = [&](const RopeConfig& rope) {
-    return device_.only_counts() ? Rotation{{}, {}, config_.context}
-                                 : make_rotation(config_.context, rope_frequencies(rope, d), rope.attention_factor);
+  const auto make_rotation = [&](std::optional<Rotation>& rotation, const RopeConfig& rope) {
+    rotation.emplace(config_.context, rope_frequencies(rope, d), rope.attention_factor);
   };
-  if (config_.has_rope) rotation_ = rotation_of(config_.rope);
-  if (config_.has_rope && !config_.is_local_L.empty()) local_rotation_ = rotation_of(config_.local_rope);
+  if (config_.has_rope) make_rotation(rotation_, config_.rope);
+  if (config_.has_rope && !config_.is_local_L.empty()) make_rotation(local_rotation_, config_.local_rope);
 }
 
 void Transformer::initialise(uint64_t seed) {

@@ -23,8 +23,11 @@ struct QkvRope {
   const float* q_norm_D = nullptr;
   const float* k_norm_D = nullptr;
   float norm_eps = 1e-6f;
-  const float* cos_PD = nullptr;  // [positions, head_size / 2]
-  const float* sin_PD = nullptr;
+  const float* const* rotation_blocks = nullptr;  // [position / 256] → [256, head_size]: cosines, sines
+
+  const float* rotation_of(int32_t position) const {
+    return rotation_blocks[position / 256] + position % 256 * head_size;
+  }
 };
 
 // One step of AdamW (Loshchilov & Hutter, "Decoupled weight decay regularization", 2019).

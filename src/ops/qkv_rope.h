@@ -4,17 +4,39 @@
 //   qkv_NX, X = (H + 2G) · D  →  q_NHD, k_NGD, v_NGD, all f32
 #pragma once
 
+#include <memory>
+#include <mutex>
+#include <span>
+
 #include "ops/pass.h"
 
 namespace fude {
 
-struct Rotation {
-  std::vector<float> cos_PD, sin_PD;  // [positions, head_size / 2]
-  int64_t positions = 0;
-};
+// cos and sin of position · frequency, times a scale; computed in f64. Blocks of positions are made when they are first
+// met, so that a long context costs nothing until it is used. Safe from several threads.
+class Rotation {
+ public:
+  static constexpr int64_t kBlock = 256;
 
-// cos and sin of position · frequency, times a scale; computed in f64.
-Rotation make_rotation(int64_t positions, const std::vector<double>& frequencies_D2, double scale = 1);
+  Rotation(int64_t positions, std::vector<double> frequencies_D2, double scale = 1);
+
+  int64_t positions() const { return positions_; }
+  // [block of positions] → [kBlock, D]: cosines, then sines. Those of these positions are there. Error for a position
+  // that is negative or beyond.
+  const float* const* blocks_for(std::span<const int32_t> positions_N) const;
+  // D / 2 cosines, D / 2 sines.
+  const float* of(int32_t position) const;
+
+ private:
+  void make_block(int64_t block) const;
+
+  int64_t positions_;
+  std::vector<double> frequencies_D2_;
+  double scale_;
+  std::unique_ptr<std::once_flag[]> made_;
+  std::unique_ptr<std::unique_ptr<float[]>[]> owned_;
+  std::unique_ptr<const float*[]> blocks_;
+};
 
 struct QkvRopeOptions {
   int64_t heads, kv_heads, head_size;

@@ -26,9 +26,9 @@ inline void qkv_rope(Threads& threads, const Tensor& qkv_NX, const QkvRope& o, c
   const int64_t n = qkv_NX.rows(), d = o.head_size, width = qkv_NX.cols();
   const float* qkv = qkv_NX.data<float>();
   float *q = q_NHD.data<float>(), *k = k_NGD.data<float>(), *v = v_NGD.data<float>();
-  const auto put_heads = [&](const float* from, int64_t heads, const float* norm, int64_t position, float* to) {
-    if (norm == nullptr && o.cos_PD == nullptr) return void(std::copy_n(from, heads * d, to));
-    const int64_t at = position * (d / 2);
+  const auto put_heads = [&](const float* from, int64_t heads, const float* norm, int32_t position, float* to) {
+    if (norm == nullptr && o.rotation_blocks == nullptr) return void(std::copy_n(from, heads * d, to));
+    const float* cosines = o.rotation_blocks != nullptr ? o.rotation_of(position) : nullptr;
     for (int64_t head = 0; head < heads; ++head, from += d, to += d) {
       if (norm != nullptr) {
         const float r = head_reciprocal_root(from, d, o.norm_eps);
@@ -36,7 +36,7 @@ inline void qkv_rope(Threads& threads, const Tensor& qkv_NX, const QkvRope& o, c
           store_first(to + i, load_first(from + i, lanes) * r * load_first(norm + i, lanes), lanes);
         });
       }
-      if (o.cos_PD != nullptr) turn(norm ? to : from, d, o.cos_PD + at, o.sin_PD + at, 1.0f, to);
+      if (cosines != nullptr) turn(norm ? to : from, d, cosines, cosines + d / 2, 1.0f, to);
     }
   };
   threads.parallel_for(n, rows_per_chunk(width), [&](int64_t begin, int64_t end) {
@@ -90,10 +90,10 @@ inline void qkv_rope_backward(Threads& threads, const Tensor& dq_NHD, const Tens
     const float* from = dy.data<float>() + row * heads * d;
     if (norm == nullptr && !is_turned) return put(from, heads * d, dx);
     float* g = scratch(ScratchUse::rows, d);
-    const int64_t at = positions_N[size_t(row)] * (d / 2);
+    const float* cosines = is_turned ? o.rotation_of(positions_N[size_t(row)]) : nullptr;
     for (int64_t head = 0; head < heads; ++head, from += d, dx += d) {
       if (is_turned)
-        turn(from, d, o.cos_PD + at, o.sin_PD + at, -1.0f, g);
+        turn(from, d, cosines, cosines + d / 2, -1.0f, g);
       else
         std::copy_n(from, d, g);
       if (norm != nullptr) norm_head_backward(qkv + row * width + begin + head * d, norm, d, o.norm_eps, g, dnorm);
@@ -103,8 +103,8 @@ inline void qkv_rope_backward(Threads& threads, const Tensor& dq_NHD, const Tens
   sum_over_rows(threads, int64_t(positions_N.size()), 2 * d, {{dq_norm_D, 0, d}, {dk_norm_D, d, d}},
                 [&](int64_t row, float* sums) {
                   const int64_t keys = o.heads * d, values = keys + o.kv_heads * d;
-                  put_heads(dq_NHD, row, 0, o.heads, o.q_norm_D, o.cos_PD != nullptr, sums);
-                  put_heads(dk_NGD, row, keys, o.kv_heads, o.k_norm_D, o.cos_PD != nullptr, sums + d);
+                  put_heads(dq_NHD, row, 0, o.heads, o.q_norm_D, o.rotation_blocks != nullptr, sums);
+                  put_heads(dk_NGD, row, keys, o.kv_heads, o.k_norm_D, o.rotation_blocks != nullptr, sums + d);
                   put_heads(dv_NGD, row, values, o.kv_heads, nullptr, false, nullptr);
                 });
 }

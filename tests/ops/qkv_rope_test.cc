@@ -21,7 +21,7 @@ OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool w
             .rows = rows,
             .input_cols = {(heads + 2 * kv_heads) * d}};
   if (with_norm) op.parameters = {vector_of(d), vector_of(d)};
-  const auto rotation = std::make_shared<Rotation>(make_rotation(rows + 50, frequencies(d)));
+  const auto rotation = std::make_shared<Rotation>(rows + 50, frequencies(d));
   std::vector<int32_t> positions;
   for (int64_t n = 0; n < rows; ++n) positions.push_back(int32_t((n * 7 + 3) % (rows + 50)));
   op.run = [=](const Pass& pass, const auto& x, const auto& p, const auto& which) {
@@ -49,8 +49,9 @@ OpCase qkv_case(int64_t rows, int64_t heads, int64_t kv_heads, int64_t d, bool w
         Array to = from;
         if (with_rotation && kind < 2)
           for (int64_t i = 0; i < d / 2; ++i) {
-            const size_t at = size_t(positions[size_t(n)] * (d / 2) + i), low = size_t(i), high = size_t(i + d / 2);
-            const double c = rotation->cos_PD[at], s = rotation->sin_PD[at];
+            const size_t low = size_t(i), high = size_t(i + d / 2);
+            const float* cosines = rotation->of(positions[size_t(n)]);
+            const double c = cosines[low], s = cosines[high];
             to[low] = from[low] * c - from[high] * s;
             to[high] = from[high] * c + from[low] * s;
           }
@@ -76,7 +77,7 @@ TEST(QkvRope, NormsRotationsAndGroups) {
 // The gradient of what nothing depends on is zero.
 TEST(QkvRope, GoesBackFromSomeOfItsOutputs) {
   const int64_t rows = 3, heads = 2, kv_heads = 1, d = 4, width = (heads + 2 * kv_heads) * d;
-  const Rotation rotation = make_rotation(8, frequencies(d));
+  const Rotation rotation(8, frequencies(d));
   for (size_t only : {0, 1, 2}) {
     GuardedDevice device(1);
     ClosureTape tape;
@@ -103,18 +104,18 @@ TEST(QkvRope, Speed) {
 }
 
 TEST(QkvRope, RotationIsTheExactAngleRounded) {
-  const Rotation rotation = make_rotation(5000, frequencies(64, 1e6));
-  for (int64_t p : {0, 1, 777, 4999})
+  const Rotation rotation(5000, frequencies(64, 1e6));
+  for (int32_t p : {0, 1, 777, 4999})
     for (int64_t i = 0; i < 32; ++i) {
       const double angle = double(p) * std::pow(1e6, -double(i) / 32);
-      EXPECT_EQ(rotation.cos_PD[size_t(p * 32 + i)], float(std::cos(angle)));
-      EXPECT_EQ(rotation.sin_PD[size_t(p * 32 + i)], float(std::sin(angle)));
+      EXPECT_EQ(rotation.of(p)[i], float(std::cos(angle)));
+      EXPECT_EQ(rotation.of(p)[32 + i], float(std::sin(angle)));
     }
 }
 
 TEST(QkvRope, RefusesPositionsBeyondTheContext) {
   Device device(1);
-  const Rotation rotation = make_rotation(8, frequencies(4));
+  const Rotation rotation(8, frequencies(4));
   const Pass pass{device, default_kernels()};
   const Tensor qkv = tensor_of(device, {1, 12}, random_floats(12, 1));
   const QkvRopeOptions options{.heads = 1, .kv_heads = 1, .head_size = 4, .rotation = &rotation};
