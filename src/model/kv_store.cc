@@ -12,14 +12,14 @@ KvView BatchKv::put(int64_t, const Tensor& k_NGD, const Tensor& v_NGD, const Tok
     const int64_t first = batch.sequence_starts[size_t(s)], last = batch.sequence_starts[size_t(s) + 1];
     require(first == last || batch.positions_N[size_t(first)] == 0,
             "[batch_kv] expected sequences that begin at position 0");
-    view.first_block.push_back(int64_t(view.block_rows.size()));
-    for (int64_t row = first; row < last; row += kKeyBlock) view.block_rows.push_back(row);
+    view.first_page.push_back(int64_t(view.page_rows.size()));
+    for (int64_t row = first; row < last; row += kKeyPage) view.page_rows.push_back(row);
   }
   return view;
 }
 
 KvCache::KvCache(Device& device, int64_t layers, int64_t kv_heads, int64_t head_size, int64_t capacity)
-    : capacity_((capacity + kKeyBlock - 1) / kKeyBlock * kKeyBlock), kept_(size_t(layers), 0) {
+    : capacity_(pages_for(capacity) * kKeyPage), kept_(size_t(layers), 0) {
   for (int64_t layer = 0; layer < layers; ++layer) {
     k_.emplace_back(device, Shape{capacity_, kv_heads, head_size}, DType::f32, Purpose::cache);
     v_.emplace_back(device, Shape{capacity_, kv_heads, head_size}, DType::f32, Purpose::cache);
@@ -48,7 +48,7 @@ KvView KvCache::put(int64_t layer, const Tensor& k_NGD, const Tensor& v_NGD, con
     std::memcpy(static_cast<std::byte*>(v.raw()) + first * row_bytes, v_NGD.raw(), size_t(v_NGD.bytes()));
   }
   KvView view{k, v, {}, {0}};
-  for (int64_t row = 0; row < capacity_; row += kKeyBlock) view.block_rows.push_back(row);
+  for (int64_t row = 0; row < end; row += kKeyPage) view.page_rows.push_back(row);
   return view;
 }
 

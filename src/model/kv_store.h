@@ -1,4 +1,4 @@
-// Keeps the keys and values of each layer and says where block b of sequence s lies.
+// Keeps the keys and values of each layer and says where page p of sequence s lies.
 //
 // BatchKv (training, scoring) keeps nothing: a sequence's keys are its own rows of the batch, the identity page table.
 // KvCache keeps the keys of one sequence across calls, for generation.

@@ -12,8 +12,8 @@ Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const 
           "[attention] expected heads that divide and equal head sizes, got q {} and k {}", q.text(), k.text());
   require(kv.v_RGD.shape() == k && q[0] == batch.size(), "[attention] expected v {} and {} rows of q", k.text(),
           batch.size());
-  require(int64_t(kv.first_block.size()) == batch.sequences(), "[attention] expected {} sequences of keys, got {}",
-          batch.sequences(), kv.first_block.size());
+  require(int64_t(kv.first_page.size()) == batch.sequences(), "[attention] expected {} sequences of keys, got {}",
+          batch.sequences(), kv.first_page.size());
   require(options.scale >= 0 && options.window >= 0,
           "[attention] expected a scale and a window of at least 0, got {} and {}", options.scale, options.window);
   if (options.scale == 0) options.scale = 1 / std::sqrt(float(q[2]));

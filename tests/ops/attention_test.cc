@@ -8,18 +8,18 @@ namespace {
 
 struct Lengths {
   TokenBatch batch;
-  std::vector<int64_t> block_rows, first_block;
+  std::vector<int64_t> page_rows, first_page;
   int64_t longest = 0;
 };
 
-// A training batch: the blocks of each sequence are its own rows.
+// A training batch: the pages of each sequence are its own rows.
 std::shared_ptr<Lengths> pack(const std::vector<int64_t>& lengths) {
   auto all = std::make_shared<Lengths>();
   all->batch.sequence_starts = {0};
   for (int64_t length : lengths) {
     const int64_t start = all->batch.size();
-    all->first_block.push_back(int64_t(all->block_rows.size()));
-    for (int64_t key = 0; key < length; key += kKeyBlock) all->block_rows.push_back(start + key);
+    all->first_page.push_back(int64_t(all->page_rows.size()));
+    for (int64_t key = 0; key < length; key += kKeyPage) all->page_rows.push_back(start + key);
     for (int64_t i = 0; i < length; ++i) {
       all->batch.tokens_N.push_back(0);
       all->batch.positions_N.push_back(int32_t(i));
@@ -41,8 +41,8 @@ OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_
             .row_wise = false,
             .probes = probes};
   op.run = [=](const Pass& pass, const auto& x, const auto&, const auto&) {
-    const KvView kv{x[1].reshaped({rows, kv_heads, d}), x[2].reshaped({rows, kv_heads, d}), all->block_rows,
-                    all->first_block};
+    const KvView kv{x[1].reshaped({rows, kv_heads, d}), x[2].reshaped({rows, kv_heads, d}), all->page_rows,
+                    all->first_page};
     return std::vector<Tensor>{attention(pass, x[0].reshaped({rows, heads, d}), kv, all->batch, options)};
   };
   op.reference = [=](const auto& x, const auto&) {
@@ -112,8 +112,8 @@ TEST(Attention, DecodeSpeed) {
     TokenBatch batch;
     batch.sequence_starts = {0};
     for (int64_t s = 0; s < sequences; ++s) {
-      cache.first_block.push_back(int64_t(cache.block_rows.size()));
-      for (int64_t row = 0; row < keys; row += kKeyBlock) cache.block_rows.push_back(s * keys + row);
+      cache.first_page.push_back(int64_t(cache.page_rows.size()));
+      for (int64_t row = 0; row < keys; row += kKeyPage) cache.page_rows.push_back(s * keys + row);
       batch.tokens_N.push_back(0);
       batch.positions_N.push_back(keys - 1);
       batch.sequence_starts.push_back(int32_t(s + 1));
@@ -142,7 +142,7 @@ TEST(Attention, IgnoresTheFuture) {
     const auto run = [&] {
       return floats_of(attention(pass, q,
                                  {tensor_of(device, {rows, heads, d}, k), tensor_of(device, {rows, heads, d}, v),
-                                  all->block_rows, all->first_block},
+                                  all->page_rows, all->first_page},
                                  all->batch));
     };
     const auto before = run();
@@ -160,7 +160,7 @@ TEST(Attention, IgnoresTheFuture) {
 // One piece, chunks of any size, and row by row give the same bits; pages lie anywhere and their unwritten
 // rows are NaN.
 TEST(Attention, PrefillIsDecode) {
-  const int64_t heads = 4, kv_heads = 2, pages = 8;
+  const int64_t heads = 4, kv_heads = 2, pages = 32;
   for (Tier tier : supported_tiers())
     for (const auto& [d, window] :
          {std::pair<int64_t, int64_t>{16, 0}, {24, 0}, {64, 0}, {16, 1}, {16, 256}, {24, 300}}) {
@@ -173,19 +173,19 @@ TEST(Attention, PrefillIsDecode) {
       const auto q = random_floats(rows * heads * d, 1), k = random_floats(rows * kv_heads * d, 2),
                  v = random_floats(rows * kv_heads * d, 3);
       const KvView whole{tensor_of(device, {rows, kv_heads, d}, k), tensor_of(device, {rows, kv_heads, d}, v),
-                         all->block_rows, all->first_block};
+                         all->page_rows, all->first_page};
       const auto wanted =
           floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch, options));
 
-      // The cache: pages are handed out from the back, so that no sequence's blocks lie in order.
-      KvView cache{Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32),
-                   Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32),
+      // The cache: pages are handed out from the back, so that no sequence's pages lie in order.
+      KvView cache{Tensor(device, {(pages + 1) * kKeyPage, kv_heads, d}, DType::f32),
+                   Tensor(device, {(pages + 1) * kKeyPage, kv_heads, d}, DType::f32),
                    {},
                    {}};
       int64_t page = pages;
       for (int64_t length : lengths) {
-        cache.first_block.push_back(int64_t(cache.block_rows.size()));
-        for (int64_t key = 0; key < length; key += kKeyBlock) cache.block_rows.push_back(page-- * kKeyBlock);
+        cache.first_page.push_back(int64_t(cache.page_rows.size()));
+        for (int64_t key = 0; key < length; key += kKeyPage) cache.page_rows.push_back(page-- * kKeyPage);
       }
       // Every step each sequence goes on by its own chunk; those that are done have no rows.
       const std::vector<int64_t> chunks = {1, 3, 1, 97};
@@ -198,8 +198,7 @@ TEST(Attention, PrefillIsDecode) {
         for (size_t s = 0; s < lengths.size(); ++s) {
           for (int64_t i = 0; i < chunks[s] && done[s] < lengths[s]; ++i, ++done[s]) {
             const int64_t row = all->batch.sequence_starts[s] + done[s];
-            const int64_t to =
-                cache.block_rows[size_t(cache.first_block[s] + done[s] / kKeyBlock)] + done[s] % kKeyBlock;
+            const int64_t to = cache.page_rows[size_t(cache.first_page[s] + done[s] / kKeyPage)] + done[s] % kKeyPage;
             std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d, cache.k_RGD.data<float>() + to * kv_heads * d);
             std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d, cache.v_RGD.data<float>() + to * kv_heads * d);
             step_q.insert(step_q.end(), q.begin() + row * heads * d, q.begin() + (row + 1) * heads * d);
