@@ -27,6 +27,11 @@ struct QkvRope {
   const float* sin_PD = nullptr;
 };
 
+// What a sampler needs to know of a row of logits; see logit_sums.
+struct LogitSums {
+  float top = 0, log_sum = 0, mass = 0;
+};
+
 // One step of AdamW (Loshchilov & Hutter, "Decoupled weight decay regularization", 2019).
 struct AdamWStep {
   float learning_rate, beta1, beta2, eps, weight_decay;
@@ -101,6 +106,8 @@ struct Kernels {
   void (*softmax_loss)(Threads&, Tensor& logits_NV, int64_t classes, const int32_t* targets_N, float gradient_scale,
                        float* loss_N) = nothing;
   void (*log_softmax)(Threads&, const Tensor& logits_NV, Tensor& y_NV) = nothing;
+  void (*logit_sums)(Threads&, const Tensor& logits_NV, const float* inverse_temperatures_N,
+                     LogitSums* sums_N) = nothing;
   // adamw.h
   double (*sum_of_squares)(Threads&, const Tensor& x) = nothing;
   void (*adamw)(Threads&, const Tensor& gradient, const AdamWStep&, Tensor& values, Tensor& mean, Tensor& variance,
