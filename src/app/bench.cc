@@ -115,11 +115,13 @@ constexpr const char* kTokenizerHelp =
   encode 2 threads    documents shared out, all threads)";
 
 constexpr const char* kGenerateHelp =
-    R"(prompts and single tokens through a model, greedy, one sequence; tokens a second.
+    R"(prompts and single tokens through a model, greedy; tokens a second, of all sequences together.
 
   f32 prefill 512    a prompt of 512 tokens. limit: FLOP / peak, attention counted causal, logits of the last
   f32 decode 1       one by one, behind 16 others. limit: bytes of the weights, and of the keys and values so
                      far, at the read bandwidth
+  f32 decode 8       eight sequences at a time; also 16 and 64. limit: likewise, the weights once for all of them,
+                     or FLOP / peak, if that is less
   f32 depth 4096     one by one, behind 4096 others; likewise)";
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include "base/progress.h"
 #include "data/shard.h"
 #include "data/shard_format.h"
-#include "infer/generator.h"
+#include "infer/generate.h"
 #include "model/load.h"
 #include "tensor/gguf.h"
 #include "tensor/safetensors.h"
