@@ -44,7 +44,7 @@ Engine::Engine(const Transformer& model, const Kernels& kernels, EngineOptions o
     : model_(model),
       kernels_(kernels),
       options_(completed(std::move(options), model.config())),
-      pool_(model.device(), model.config(), pages_for(options_.cache_tokens)),
+      pool_(model.device(), model.config(), pages_for(options_.cache_tokens), options_.kv),
       tree_(pool_),
       scheduler_(pool_, tree_, options_),
       intake_(options_.queued_requests, options_.queued_tokens) {}
@@ -151,7 +151,7 @@ void Engine::run_parts(const std::vector<Scheduler::Part>& parts) {
     batch.sequence_starts.push_back(int32_t(batch.size()));
     pages_S.push_back(&s.pages);
   }
-  PagedKv kv(pool_, std::move(pages_S));
+  PagedKv kv(pool_, kernels_, std::move(pages_S));
   const Tensor hidden_NC = model_.forward({model_.device(), kernels_}, batch, kv);
   score_prompts(parts, batch, hidden_NC);
   draw(draws, hidden_NC);

@@ -25,18 +25,18 @@ Finish generate(Engine& engine, Request request, std::function<bool(const Answer
   return result;
 }
 
-Device::Usage plan_generation_memory(const ModelConfig& config, int64_t context, DType compute) {
+Device::Usage plan_generation_memory(const ModelConfig& config, int64_t context, DType compute, DType kv_type) {
   Device device(1, /*only_counts=*/true);
   const Transformer model(device, config, {compute, /*keeps_master=*/false});
   EngineOptions options;
   if (context == 0) context = config.context;
   require(context > 0 && context <= config.context, "[generate] the model's context is {} tokens, {} were asked for",
           config.context, context);
-  PagePool pool(device, config, pages_for(context));
+  PagePool pool(device, config, pages_for(context), kv_type);
   std::vector<Page> pages;
   while (pool.free_pages() > 0) pages.push_back(pool.take());
-  PagedKv kv(pool, {&pages});
   const Pass pass{device, counting_kernels()};
+  PagedKv kv(pool, pass.kernels, {&pages});
   TokenBatch batch;
   for (int64_t p = 0; p < std::min(context, options.chunk); ++p) batch.positions_N.push_back(int32_t(p));
   batch.tokens_N.resize(batch.positions_N.size());

@@ -16,6 +16,7 @@ Finish generate(Engine& engine, Request request, std::function<bool(const Answer
 
 // Bytes by purpose at the high-water mark of an engine's work on one sequence with a context of so many tokens (0: the
 // model's), prompt included.
-Device::Usage plan_generation_memory(const ModelConfig& config, int64_t context, DType compute = DType::f32);
+Device::Usage plan_generation_memory(const ModelConfig& config, int64_t context, DType compute = DType::f32,
+                                     DType kv = DType::f32);
 
 }  // namespace fude

@@ -1,35 +1,38 @@
 #include "infer/paged_kv.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "base/error.h"
+#include "ops/kv_rows.h"
 
 namespace fude {
 namespace {
 
-// Tokens whose rows one thread copies at a time.
-constexpr int64_t kCopiedTokens = 32;
-
-std::byte* row_of(const Tensor& tensor, int64_t row) {
-  return static_cast<std::byte*>(tensor.raw()) + row * tensor.cols() * size_of(tensor.type());
-}
-
-void copy_tensor_rows(const Tensor& from, int64_t first, const Tensor& to, int64_t first_to, int64_t count) {
-  std::memcpy(row_of(to, first_to), row_of(from, first), size_t(count * from.cols() * size_of(from.type())));
+// A tensor that is not there has none to copy.
+void copy_tensor_rows(const Tensor& tensor, int64_t from, int64_t to, int64_t count) {
+  if (tensor.is_empty()) return;
+  const int64_t row = tensor.cols() * size_of(tensor.type());
+  auto* bytes = static_cast<std::byte*>(tensor.raw());
+  std::memcpy(bytes + to * row, bytes + from * row, size_t(count * row));
 }
 
 }  // namespace
 
-PagePool::PagePool(Device& device, const ModelConfig& config, int64_t pages) {
+PagePool::PagePool(Device& device, const ModelConfig& config, int64_t pages, DType type) {
   require(pages > 0 && pages < (int64_t(1) << 31) / kKeyPage, "[paged_kv] expected 1 to {} pages, got {}",
           (int64_t(1) << 31) / kKeyPage - 1, pages);
   references_.assign(size_t(pages), 0);
   for (int64_t page = pages - 1; page >= 0; --page) free_.push_back(Page(page));
+  require(type == DType::f32 || type == DType::bf16 || type == DType::i8,
+          "[paged_kv] expected keys and values in f32, bf16 or i8, got {}", name_of(type));
+  const int64_t rows = pages * kKeyPage;
   for (int64_t layer = 0; layer < config.layers; ++layer)
-    for (auto* all : {&k_, &v_})
-      all->emplace_back(device, Shape{pages * kKeyPage, config.kv_heads, config.head_size}, DType::f32, Purpose::cache);
+    for (auto* all : {&k_, &v_}) {
+      all->push_back({Tensor(device, {rows, config.kv_heads, config.head_size}, type, Purpose::cache), {}});
+      if (type == DType::i8)
+        all->back().scales_RG = Tensor(device, {rows, config.kv_heads}, DType::f32, Purpose::cache);
+    }
 }
 
 Page PagePool::take() {
@@ -53,20 +56,19 @@ void PagePool::release(Page page) {
 void PagePool::copy_rows(Page from, Page to, int64_t rows) {
   require(rows >= 0 && rows <= kKeyPage && from != to, "[paged_kv] expected 0 to {} rows of another page, got {}",
           kKeyPage, rows);
-  for (auto* all : {&k_, &v_})
-    for (const Tensor& tensor : *all) copy_tensor_rows(tensor, from * kKeyPage, tensor, to * kKeyPage, rows);
+  for (const auto* all : {&k_, &v_})
+    for (const KvRows& kv : *all)
+      for (const Tensor* tensor : {&kv.rows_RGD, &kv.scales_RG})
+        copy_tensor_rows(*tensor, from * kKeyPage, to * kKeyPage, rows);
 }
 
-PagedKv::PagedKv(PagePool& pool, std::vector<const std::vector<Page>*> pages_S)
-    : pool_(pool), pages_S_(std::move(pages_S)) {}
+PagedKv::PagedKv(PagePool& pool, const Kernels& kernels, std::vector<const std::vector<Page>*> pages_S)
+    : pool_(pool), kernels_(kernels), pages_S_(std::move(pages_S)) {}
 
 KvView PagedKv::put(int64_t layer, const Tensor& k_NGD, const Tensor& v_NGD, const TokenBatch& batch) {
   require(batch.sequences() == int64_t(pages_S_.size()), "[paged_kv] expected {} sequences, got {}", pages_S_.size(),
           batch.sequences());
-  Tensor &k = pool_.keys(layer), &v = pool_.values(layer);
-  require_shape("paged_kv", "k", k_NGD, {batch.size(), k.shape()[1], k.shape()[2]});
-  require_shape("paged_kv", "v", v_NGD, {batch.size(), v.shape()[1], v.shape()[2]});
-  KvView view{k, v, {}, {}};
+  KvView view{pool_.keys(layer), pool_.values(layer), {}, {}};
   std::vector<int64_t> rows_N(size_t(batch.size()));  // of the pool
   for (size_t s = 0; s < pages_S_.size(); ++s) {
     const std::vector<Page>& pages = *pages_S_[s];
@@ -86,13 +88,9 @@ KvView PagedKv::put(int64_t layer, const Tensor& k_NGD, const Tensor& v_NGD, con
       rows_N[size_t(i)] = int64_t(pages[size_t(position / kKeyPage)]) * kKeyPage + position % kKeyPage;
     }
   }
-  if (k.device().only_counts()) return view;
-  k.device().threads().parallel_for(batch.size(), kCopiedTokens, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      copy_tensor_rows(k_NGD, i, k, rows_N[size_t(i)], 1);
-      copy_tensor_rows(v_NGD, i, v, rows_N[size_t(i)], 1);
-    }
-  });
+  Threads& threads = k_NGD.device().threads();
+  put_kv_rows(threads, kernels_, k_NGD, rows_N, view.k);
+  put_kv_rows(threads, kernels_, v_NGD, rows_N, view.v);
   return view;
 }
 

@@ -5,7 +5,7 @@
 namespace fude {
 
 KvView BatchKv::put(int64_t, const Tensor& k_NGD, const Tensor& v_NGD, const TokenBatch& batch) {
-  KvView view{k_NGD, v_NGD, {}, {}};
+  KvView view{{k_NGD, {}}, {v_NGD, {}}, {}, {}};
   for (int64_t s = 0; s < batch.sequences(); ++s) {
     const int64_t first = batch.sequence_starts[size_t(s)], last = batch.sequence_starts[size_t(s) + 1];
     require(first == last || batch.positions_N[size_t(first)] == 0,

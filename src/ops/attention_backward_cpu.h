@@ -129,8 +129,8 @@ inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Ten
     }
   });
   const AttentionGradients g{q_NHD.data<float>(),
-                             kv.k_RGD.data<float>(),
-                             kv.v_RGD.data<float>(),
+                             kv.k.rows_RGD.data<float>(),
+                             kv.v.rows_RGD.data<float>(),
                              dout,
                              lse_NH.data<float>(),
                              delta,

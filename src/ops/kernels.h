@@ -85,7 +85,8 @@ struct Kernels {
   void (*qkv_rope_backward)(Threads&, const Tensor& dq_NHD, const Tensor& dk_NGD, const Tensor& dv_NGD,
                             const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N,
                             GradientPlace dqkv_NX, GradientPlace dq_norm_D, GradientPlace dk_norm_D) = nothing;
-  // attention.h
+  // kv_rows.h, attention.h
+  void (*put_kv_rows)(Threads&, const Tensor& x_NGD, const std::vector<int64_t>& rows_N, const KvRows& to) = nothing;
   void (*attention)(Threads&, const Tensor& q_NHD, const KvView&, const TokenBatch&, const AttentionOptions&,
                     Tensor& o_NHD, Tensor& lse_NH) = nothing;
   void (*attention_backward)(Threads&, const Tensor& do_NHD, const Tensor& q_NHD, const KvView&, const TokenBatch&,

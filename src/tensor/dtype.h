@@ -22,11 +22,12 @@ struct BFloat16 {
   explicit operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
 };
 
-enum class DType { f32, bf16, i32 };
+enum class DType { f32, bf16, i32, i8 };
 
-inline int64_t size_of(DType type) { return type == DType::bf16 ? 2 : 4; }
+inline int64_t size_of(DType type) { return type == DType::bf16 ? 2 : type == DType::i8 ? 1 : 4; }
 inline std::string_view name_of(DType type) {
-  return type == DType::f32 ? "f32" : type == DType::bf16 ? "bf16" : "i32";
+  static constexpr std::string_view names[] = {"f32", "bf16", "i32", "i8"};
+  return names[int(type)];
 }
 
 // Error unless the name is f32 or bf16.
@@ -41,5 +42,7 @@ template <>
 inline constexpr DType dtype_of<BFloat16> = DType::bf16;
 template <>
 inline constexpr DType dtype_of<int32_t> = DType::i32;
+template <>
+inline constexpr DType dtype_of<int8_t> = DType::i8;
 
 }  // namespace fude

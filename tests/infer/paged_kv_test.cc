@@ -28,6 +28,7 @@ TEST(PagedKv, CountsReferences) {
   EXPECT_THROW(pool.share(a), Error);
   EXPECT_EQ(pool.references(b), 1);
   EXPECT_THROW(PagePool(device, two_layers(), 0), Error);
+  EXPECT_THROW(PagePool(device, two_layers(), 1, DType::i32), Error);
 }
 
 // Rows of two sequences land in their pages; a copy of some of them does not follow its original.
@@ -38,7 +39,7 @@ TEST(PagedKv, PutsRowsIntoPages) {
   const auto batch_of = [](std::vector<int32_t> positions, std::vector<int32_t> starts) {
     return TokenBatch{std::vector<int32_t>(positions.size(), 0), std::move(positions), std::move(starts)};
   };
-  PagedKv kv(pool, {&first, &second});
+  PagedKv kv(pool, default_kernels(), {&first, &second});
   const auto put = [&](int64_t layer, const TokenBatch& batch, float base) {
     Tensor k_NGD(device, {batch.size(), 1, 4}, DType::f32), v_NGD(device, {batch.size(), 1, 4}, DType::f32);
     for (int64_t i = 0; i < 4 * batch.size(); ++i) k_NGD.data<float>()[i] = base + float(i / 4);
@@ -48,11 +49,11 @@ TEST(PagedKv, PutsRowsIntoPages) {
   const KvView view = put(1, batch_of({31, 32, 33, 0}, {0, 3, 4}), 100);
   EXPECT_EQ(view.first_page, (std::vector<int64_t>{0, 2}));
   EXPECT_EQ(view.page_rows, (std::vector<int64_t>{first[0] * kKeyPage, first[1] * kKeyPage, second[0] * kKeyPage}));
-  const auto k_at = [&](Page page, int64_t row) { return view.k_RGD.data<float>()[(page * kKeyPage + row) * 4]; };
+  const auto k_at = [&](Page page, int64_t row) { return view.k.rows_RGD.data<float>()[(page * kKeyPage + row) * 4]; };
   EXPECT_EQ(k_at(first[0], 31), 100);
   EXPECT_EQ(k_at(first[1], 1), 102);
   EXPECT_EQ(k_at(second[0], 0), 103);
-  EXPECT_EQ(view.v_RGD.data<float>()[(first[1] * kKeyPage + 1) * 4 + 3], -102);
+  EXPECT_EQ(view.v.rows_RGD.data<float>()[(first[1] * kKeyPage + 1) * 4 + 3], -102);
 
   const Page copy = pool.take();
   pool.copy_rows(first[1], copy, 2);

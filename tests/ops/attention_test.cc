@@ -1,6 +1,7 @@
 #include "ops/attention.h"
 
 #include "backend/cpu/tier.h"
+#include "ops/kv_rows.h"
 #include "tests/support/op_case.h"
 
 namespace fude {
@@ -41,7 +42,9 @@ OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_
             .row_wise = false,
             .probes = probes};
   op.run = [=](const Pass& pass, const auto& x, const auto&, const auto&) {
-    const KvView kv{x[1].reshaped({rows, kv_heads, d}), x[2].reshaped({rows, kv_heads, d}), all->page_rows,
+    const KvView kv{{x[1].reshaped({rows, kv_heads, d}), {}},
+                    {x[2].reshaped({rows, kv_heads, d}), {}},
+                    all->page_rows,
                     all->first_page};
     return std::vector<Tensor>{attention(pass, x[0].reshaped({rows, heads, d}), kv, all->batch, options)};
   };
@@ -119,8 +122,8 @@ TEST(Attention, DecodeSpeed) {
       batch.sequence_starts.push_back(int32_t(s + 1));
     }
     const int64_t rows = sequences * keys;
-    cache.k_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
-    cache.v_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 2));
+    cache.k.rows_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
+    cache.v.rows_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 2));
     const Tensor q = tensor_of(device, {sequences, heads, d}, random_floats(sequences * heads * d, 3));
     for (Tier tier : timed_tiers())
       time_call(fmt::format("attention decode {} x {} keys [{}]", sequences, keys, name_of(tier)),
@@ -141,8 +144,10 @@ TEST(Attention, IgnoresTheFuture) {
     auto k = random_floats(rows * heads * d, 2), v = random_floats(rows * heads * d, 3);
     const auto run = [&] {
       return floats_of(attention(pass, q,
-                                 {tensor_of(device, {rows, heads, d}, k), tensor_of(device, {rows, heads, d}, v),
-                                  all->page_rows, all->first_page},
+                                 {{tensor_of(device, {rows, heads, d}, k), {}},
+                                  {tensor_of(device, {rows, heads, d}, v), {}},
+                                  all->page_rows,
+                                  all->first_page},
                                  all->batch));
     };
     const auto before = run();
@@ -172,14 +177,16 @@ TEST(Attention, PrefillIsDecode) {
       const Pass pass{device, kernels_of(int(tier))};
       const auto q = random_floats(rows * heads * d, 1), k = random_floats(rows * kv_heads * d, 2),
                  v = random_floats(rows * kv_heads * d, 3);
-      const KvView whole{tensor_of(device, {rows, kv_heads, d}, k), tensor_of(device, {rows, kv_heads, d}, v),
-                         all->page_rows, all->first_page};
+      const KvView whole{{tensor_of(device, {rows, kv_heads, d}, k), {}},
+                         {tensor_of(device, {rows, kv_heads, d}, v), {}},
+                         all->page_rows,
+                         all->first_page};
       const auto wanted =
           floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch, options));
 
       // The cache: pages are handed out from the back, so that no sequence's pages lie in order.
-      KvView cache{Tensor(device, {(pages + 1) * kKeyPage, kv_heads, d}, DType::f32),
-                   Tensor(device, {(pages + 1) * kKeyPage, kv_heads, d}, DType::f32),
+      KvView cache{{Tensor(device, {(pages + 1) * kKeyPage, kv_heads, d}, DType::f32), {}},
+                   {Tensor(device, {(pages + 1) * kKeyPage, kv_heads, d}, DType::f32), {}},
                    {},
                    {}};
       int64_t page = pages;
@@ -199,8 +206,10 @@ TEST(Attention, PrefillIsDecode) {
           for (int64_t i = 0; i < chunks[s] && done[s] < lengths[s]; ++i, ++done[s]) {
             const int64_t row = all->batch.sequence_starts[s] + done[s];
             const int64_t to = cache.page_rows[size_t(cache.first_page[s] + done[s] / kKeyPage)] + done[s] % kKeyPage;
-            std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d, cache.k_RGD.data<float>() + to * kv_heads * d);
-            std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d, cache.v_RGD.data<float>() + to * kv_heads * d);
+            std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d,
+                        cache.k.rows_RGD.data<float>() + to * kv_heads * d);
+            std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d,
+                        cache.v.rows_RGD.data<float>() + to * kv_heads * d);
             step_q.insert(step_q.end(), q.begin() + row * heads * d, q.begin() + (row + 1) * heads * d);
             source.push_back(row);
             batch.tokens_N.push_back(0);
@@ -220,6 +229,43 @@ TEST(Attention, PrefillIsDecode) {
         }
       }
     }
+}
+
+// Keys and values in fewer bits are read as exactly the numbers that they stand for: the same bits as those numbers in
+// f32, and they are as near to what was put in as their types allow.
+TEST(Attention, ReadsWhatIsStored) {
+  const int64_t heads = 4, kv_heads = 2;
+  for (Tier tier : supported_tiers())
+    for (const int64_t d : {16, 24, 64})
+      for (const DType type : {DType::bf16, DType::i8}) {
+        const auto all = pack({1, 7, 300});
+        const int64_t rows = all->batch.size();
+        GuardedDevice device(2);
+        const Pass pass{device, kernels_of(int(tier))};
+        std::vector<int64_t> places(static_cast<size_t>(rows));
+        for (int64_t row = 0; row < rows; ++row) places[size_t(row)] = row;
+        KvView stored{{}, {}, all->page_rows, all->first_page}, widened = stored;
+        for (auto [kv, wide, seed] : {std::tuple(&stored.k, &widened.k, 2), {&stored.v, &widened.v, 3}}) {
+          auto x = random_floats(rows * kv_heads * d, uint64_t(seed));
+          std::fill(x.begin(), x.begin() + d, 0.0f);  // a head of zeros
+          *kv = {Tensor(device, {rows, kv_heads, d}, type), Tensor(device, {rows, kv_heads}, DType::f32)};
+          put_kv_rows(pass.threads(), pass.kernels, tensor_of(device, {rows, kv_heads, d}, x), places, *kv);
+          std::vector<float> read(x.size());
+          for (size_t i = 0; i < x.size(); ++i) {
+            const float scale = kv->scales_RG.data<float>()[i / size_t(d)];
+            read[i] = type == DType::bf16 ? float(kv->rows_RGD.data<BFloat16>()[i])
+                                          : scale * float(kv->rows_RGD.data<int8_t>()[i]);
+            // Half of the last of eight bits; half a step, and the roundings of x / scale.
+            const float bound = type == DType::bf16 ? std::abs(x[i]) * 0x1p-8f : scale * (0.5f + 127 * 0x1p-22f);
+            ASSERT_LE(std::abs(read[i] - x[i]), bound) << name_of(type) << " " << i;
+          }
+          wide->rows_RGD = tensor_of(device, {rows, kv_heads, d}, read);
+        }
+        const Tensor q = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
+        expect_same_bits(floats_of(attention(pass, q, stored, all->batch)),
+                         floats_of(attention(pass, q, widened, all->batch)),
+                         fmt::format("{}, {}, head size {}", name_of(tier), name_of(type), d));
+      }
 }
 
 }  // namespace

@@ -63,6 +63,19 @@ TEST_P(EngineParity, OnOneThread) {
   expect_same_answers(run_together(engine, requests), alone, "one thread");
 }
 
+// Keys and values in fewer bits are others, but read as they are stored everywhere.
+TEST_P(EngineParity, InFewerBits) {
+  const std::vector<HeardRequest> exact = alone;
+  for (const DType kv : {DType::bf16, DType::i8}) {
+    const std::string type(name_of(kv));
+    alone = run_alone(model, requests, kv);
+    EXPECT_NE(alone[8].choices, exact[8].choices) << type;
+    expect_same({.cache_tokens = 4000, .kv = kv, .chunk = 50, .drafts = 3}, type + ", chunks and drafts");
+    expect_same({.context = 384, .kv = kv, .chunk = 3}, type + ", few pages");
+    EXPECT_GT(last.preemptions, 0);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, EngineParity,
                          testing::Combine(testing::ValuesIn(architectures()), testing::Values(DType::f32, DType::bf16)),
                          [](const auto& info) {

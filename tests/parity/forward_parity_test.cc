@@ -104,7 +104,7 @@ TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
     PagePool pool(device, model.config(), pages_for(530));
     std::vector<Page> pages;
     while (pool.free_pages() > 0) pages.insert(pages.begin(), pool.take());  // in no order of memory
-    PagedKv cache(pool, {&pages});
+    PagedKv cache(pool, default_kernels(), {&pages});
     for (int from = 0; from < 530; from += chunk) {
       const int to = std::min(530, from + chunk);
       const TokenBatch part{{all.tokens_N.begin() + from, all.tokens_N.begin() + to},

@@ -77,10 +77,11 @@ inline std::vector<HeardRequest> run_together(Engine& engine, const std::vector<
 }
 
 // Each request on an engine of its own, plainly: the answers that every other way of running must give.
-inline std::vector<HeardRequest> run_alone(const Transformer& model, const std::vector<Request>& requests) {
+inline std::vector<HeardRequest> run_alone(const Transformer& model, const std::vector<Request>& requests,
+                                           DType kv = DType::f32) {
   std::vector<HeardRequest> heard;
   for (const Request& request : requests) {
-    Engine engine(model, default_kernels(), {.shares_prefixes = false});
+    Engine engine(model, default_kernels(), {.kv = kv, .shares_prefixes = false});
     heard.push_back(run_together(engine, {request}).front());
   }
   return heard;
