@@ -21,11 +21,11 @@ namespace fude {
 namespace {
 
 struct GenerateOptions {
-  std::string model, prompt;
+  std::string model, prompt, draft_model;
   Request request;
   std::vector<std::string> stops;
   int64_t context = 0, drafts = 0;
-  DType compute = DType::f32;
+  DType compute = DType::f32, kv = DType::f32;
   bool drop_oldest = false, logprobs = false;
 };
 
@@ -33,9 +33,17 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   command->add_option("model", o.model, "model folder (Hugging Face layout) or GGUF file")->required();
   add_compute(*command, o.compute, "what matrices multiply in: f32, or bf16 (half the memory)");
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
-  command->add_option("--drafts", o.drafts, "tokens to guess ahead from what came before; the answer stays the same")
+  command
+      ->add_option_function<std::string>(
+          "--kv", [&o](const std::string& name) { o.kv = name == "int8" ? DType::i8 : compute_type_of(name); },
+          "what keys and values are kept in: f32, bf16, or int8 (a quarter of the memory)")
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}))
+      ->default_str("f32");
+  command->add_option("--drafts", o.drafts, "tokens to guess ahead; the answer stays the same")
       ->check(at_least(0))
       ->capture_default_str();
+  command->add_option("--draft-model", o.draft_model,
+                      "a smaller model with the same tokens that guesses; without it, what came before does");
   command->option_defaults()->group("Answer");
   command->add_option("--max-tokens", o.request.max_tokens, "longest answer")
       ->check(at_least(1))
@@ -55,6 +63,24 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")->capture_default_str();
   command->option_defaults()->group("Options");
 }
+
+// A model, the small one that guesses for it, if there is one, and their engine.
+class Speaker {
+ public:
+  Speaker(Device& device, const GenerateOptions& o)
+      : model_(load_model(device, o.model, {o.compute, /*keeps_master=*/false})),
+        draft_model_(o.draft_model.empty() ? nullptr
+                                           : load_model(device, o.draft_model, {o.compute, /*keeps_master=*/false})),
+        engine_(*model_, default_kernels(),
+                {.context = o.context, .kv = o.kv, .drafts = o.drafts, .draft_model = draft_model_.get()}) {
+    require(o.draft_model.empty() || o.drafts > 0, "[generate] a draft model needs --drafts, how many tokens to guess");
+  }
+  Engine& engine() { return engine_; }
+
+ private:
+  std::unique_ptr<Transformer> model_, draft_model_;
+  Engine engine_;
+};
 
 // Stops like the end of text, when the tokenizer has it, and what ends a turn.
 void add_ends(const Tokenizer& tokenizer, std::vector<TokenId>& stops) {
@@ -101,7 +127,7 @@ void warn_at_end_of_context(const Answer& result) {
 void run_generate(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
   const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
+  Speaker speaker(device, o);
   o.request.sampling.seed = common.seed;
   add_ends(tokenizer, o.request.stop_tokens);
   if (o.prompt.empty()) o.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
@@ -113,9 +139,8 @@ void run_generate(GenerateOptions o, const CommonOptions& common) {
     require(start.has_value(), "[generate] expected a prompt");
     prompt = {*start};
   }
-  Engine engine(*model, default_kernels(), {.context = o.context, .drafts = o.drafts});
   watch_interrupts();
-  const Answer result = speak(engine, tokenizer, prompt, o, common);
+  const Answer result = speak(speaker.engine(), tokenizer, prompt, o, common);
   warn_at_end_of_context(result);
 }
 
@@ -200,11 +225,11 @@ std::unique_ptr<Turns> turns_of(const Tokenizer& tokenizer) {
 void run_chat(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
   const Tokenizer tokenizer = tokenizer_of_model(o.model);
-  const auto model = load_model(device, o.model, {o.compute, /*keeps_master=*/false});
+  Speaker speaker(device, o);
+  Engine& engine = speaker.engine();
   const std::unique_ptr<Turns> turns = turns_of(tokenizer);
   o.request.sampling.seed = common.seed;
   o.request.stop_tokens = turns->stops();
-  Engine engine(*model, default_kernels(), {.context = o.context, .drafts = o.drafts});
   const bool is_terminal = ::isatty(STDIN_FILENO) != 0;
   if (is_terminal) std::printf("Ask anything; Ctrl-C stops an answer, Ctrl-D ends the chat.\n");
   for (std::string line;;) {

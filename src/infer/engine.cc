@@ -47,7 +47,13 @@ Engine::Engine(const Transformer& model, const Kernels& kernels, EngineOptions o
       pool_(model.device(), model.config(), pages_for(options_.cache_tokens), options_.kv),
       tree_(pool_),
       scheduler_(pool_, tree_, options_),
-      intake_(options_.queued_requests, options_.queued_tokens) {}
+      intake_(options_.queued_requests, options_.queued_tokens) {
+  if (options_.draft_model == nullptr) return;
+  const ModelConfig& small = options_.draft_model->config();
+  require(small.vocabulary == model.config().vocabulary, "[engine] expected a draft model with {} tokens, got {}",
+          model.config().vocabulary, small.vocabulary);
+  draft_model_.emplace(*options_.draft_model, kernels, options_.cache_tokens, options_.kv);
+}
 
 Engine::~Engine() {
   take_news();
@@ -103,11 +109,8 @@ void Engine::take_news() {
 bool Engine::step() {
   take_news();
   if (scheduler_.sequences().empty()) return false;
-  const auto draft = [this](Sequence& s) {
-    const int64_t most = std::min({options_.drafts, context() - s.size(), s.request().max_tokens - s.generated - 1});
-    if (s.request().may_speculate) s.drafts = look_up(s.tokens, most);
-  };
-  const std::vector<Scheduler::Part> parts = scheduler_.next(draft);
+  draft_ahead();
+  const std::vector<Scheduler::Part> parts = scheduler_.next();
   require(!parts.empty(), "[engine] {} answers wait and none can go on", scheduler_.sequences().size());
   const double begin = options_.clock();
   int64_t tokens = 0, keys = 0;
@@ -129,6 +132,27 @@ bool Engine::step() {
   scheduler_.cost().add(tokens, keys, options_.clock() - begin);
   intake_.set_seconds_per_token(scheduler_.cost().of(options_.chunk, 0) / double(options_.chunk));
   return true;
+}
+
+void Engine::draft_ahead() {
+  if (options_.drafts == 0) return;
+  std::vector<DraftModel::Wish> wishes;
+  for (const auto& s : scheduler_.sequences()) {
+    if (!s->is_decoding() || !s->request().may_speculate) continue;
+    const int64_t most = std::min({options_.drafts, context() - s->size(), s->request().max_tokens - s->generated - 1});
+    if (draft_model_)
+      wishes.push_back({s.get(), most});
+    else
+      s->drafts = look_up(s->tokens, most);
+  }
+  if (!draft_model_) return;
+  try {
+    draft_model_->draft(wishes);
+  } catch (const std::exception&) {
+    // A guess that cannot be made is none.
+    draft_model_->forget();
+    for (const DraftModel::Wish& wish : wishes) wish.sequence->drafts.clear();
+  }
 }
 
 void Engine::run() {
@@ -165,7 +189,7 @@ void Engine::run_parts(const std::vector<Scheduler::Part>& parts) {
 
 Tensor Engine::rows_of(const Tensor& hidden_NC, const std::vector<int64_t>& rows) const {
   Tensor some_RC(model_.device(), {int64_t(rows.size()), hidden_NC.cols()}, DType::f32);
-  for (size_t i = 0; i < rows.size() && !model_.device().only_counts(); ++i)
+  for (size_t i = 0; i < rows.size(); ++i)
     std::memcpy(some_RC.data<float>() + int64_t(i) * hidden_NC.cols(),
                 hidden_NC.data<float>() + rows[i] * hidden_NC.cols(), size_t(hidden_NC.cols()) * sizeof(float));
   return some_RC;
@@ -269,6 +293,7 @@ void Engine::weights_changed() {
   for (const auto& sequence : scheduler_.sequences()) scheduler_.preempt(*sequence);
   ++scheduler_.version;
   tree_.clear();
+  if (draft_model_) draft_model_->forget();
 }
 
 void Engine::forget() { tree_.clear(); }

@@ -6,9 +6,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "infer/draft_model.h"
 #include "infer/engine_options.h"
 #include "infer/intake.h"
 #include "infer/scheduler.h"
@@ -18,7 +20,8 @@ namespace fude {
 
 class Engine {
  public:
-  // The model and the kernels must outlive the engine. Takes pages for EngineOptions::cache_tokens.
+  // The model, the draft model if there is one, and the kernels must outlive the engine. Takes pages for
+  // EngineOptions::cache_tokens.
   Engine(const Transformer& model, const Kernels& kernels, EngineOptions options = {});
   // Ends what is left, reason cancelled.
   ~Engine();
@@ -60,6 +63,7 @@ class Engine {
  private:
   struct Draw;
   void take_news();
+  void draft_ahead();
   void run_parts(const std::vector<Scheduler::Part>& parts);
   Tensor rows_of(const Tensor& hidden_NC, const std::vector<int64_t>& rows) const;
   void score_prompts(const std::vector<Scheduler::Part>& parts, const TokenBatch& batch, const Tensor& hidden_NC);
@@ -76,6 +80,7 @@ class Engine {
   PrefixTree tree_;
   Scheduler scheduler_;
   Intake intake_;
+  std::optional<DraftModel> draft_model_;
   int64_t steps_ = 0, tokens_ = 0, drafted_ = 0, accepted_ = 0;
 };
 

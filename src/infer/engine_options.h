@@ -9,6 +9,8 @@
 
 namespace fude {
 
+class Transformer;
+
 struct EngineOptions {
   int64_t context = 0;              // positions of a sequence; 0: the model's
   int64_t cache_tokens = 0;         // positions in pages, of all sequences; 0: as many as one sequence may have
@@ -20,8 +22,9 @@ struct EngineOptions {
   int64_t queued_requests = 1024;   // that wait for their first step
   int64_t queued_tokens = 1 << 20;  // of their prompts
   double ageing_seconds = 10;       // waited for, that count as much as one priority more
-  int64_t drafts = 0;               // tokens guessed ahead by looking for the answer's end in what came before
-  bool shares_prefixes = true;      // keep pages of what was computed, for prompts that begin alike
+  int64_t drafts = 0;               // tokens guessed ahead in a step: by the draft model, or from what came before
+  const Transformer* draft_model = nullptr;  // a smaller one with the same tokens, on the same device
+  bool shares_prefixes = true;               // keep pages of what was computed, for prompts that begin alike
   std::function<double()> clock = now_seconds;
 };
 

@@ -23,12 +23,10 @@ void Scheduler::add(std::unique_ptr<Sequence> sequence) {
   sequences_.insert(at, std::move(sequence));
 }
 
-std::vector<Scheduler::Part> Scheduler::next(const std::function<void(Sequence&)>& draft) {
+std::vector<Scheduler::Part> Scheduler::next() {
   parts_.clear();
   for (const auto& s : sequences_) {
-    s->drafts.clear();
     if (!s->is_decoding()) continue;
-    if (draft) draft(*s);
     if (!reserve(*s, s->size() + int64_t(s->drafts.size()))) {
       s->drafts.clear();
       if (!reserve(*s, s->size())) continue;  // waits for pages, and keeps its own
@@ -139,6 +137,7 @@ void Scheduler::preempt(Sequence& s) {
 
 void Scheduler::advance(Sequence& s, int64_t computed) {
   const int64_t before = std::exchange(s.computed, computed);
+  s.drafts.clear();
   const bool is_prompt_done = computed >= s.prompt_size() && !s.live->is_prompt_known;
   if (is_prompt_done && s.request().choices > 1)
     tree_.insert(key_of(s), {s.tokens.data(), size_t(computed)}, s.pages);

@@ -7,7 +7,6 @@
 // often, changes no bit of any answer.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -32,8 +31,8 @@ class Scheduler {
   };
 
   void add(std::unique_ptr<Sequence> sequence);
-  // The next step; empty if nothing is to be done. `draft` may set the drafts of a sequence that is decoding.
-  std::vector<Part> next(const std::function<void(Sequence&)>& draft);
+  // The next step, with the drafts that sequences have; empty if nothing is to be done.
+  std::vector<Part> next();
   // The sequence now has keys and values of its first `computed` tokens.
   void advance(Sequence& sequence, int64_t computed);
   // Gives up its pages, what is known stays in the prefix tree.

@@ -47,6 +47,19 @@ TEST_P(EngineParity, Speculative) {
   EXPECT_LT(last.accepted, last.drafted);
 }
 
+// A small model that agrees at times, and the model itself, whose guesses are all right.
+TEST_P(EngineParity, SpeculativeByAnotherModel) {
+  for (const uint64_t seed : {3, 4}) {
+    Transformer small(device, small_config("qwen3"));
+    small.initialise(seed);
+    const Transformer& other = seed == 3 ? model : small;
+    for (const int64_t cache : {4000, 384})
+      expect_same({.context = 384, .cache_tokens = cache, .drafts = 4, .draft_model = &other}, "speculative");
+    if (seed == 3) { EXPECT_GT(last.accepted, last.drafted * 9 / 10); }
+    EXPECT_GT(last.drafted, 0);
+  }
+}
+
 TEST_P(EngineParity, OnKnownBeginnings) {
   Engine engine(model, default_kernels(), {.cache_tokens = 8000});
   run_together(engine, requests);
