@@ -112,19 +112,19 @@ std::optional<Drawn> draw_from_head(const LogitRow& row, const SamplingOptions& 
   constexpr size_t kMostSorted = 4096;
   const size_t size = row.logits_V.size();
   const float top = row.sums.top - row.sums.log_sum, least = float(double(top) - depth * o.temperature);
+  const bool is_cut_by_rank = o.top_k > 0 && size_t(o.top_k) < size;
+  const size_t count = is_cut_by_rank ? size_t(o.top_k) : size;  // of the tokens that may be drawn, the head's first
   std::vector<TokenLogprob> head;
-  for (size_t token = 0; token < size; ++token)
-    if (row.logprob(token) >= least) {
-      if (head.size() == kMostSorted) return {};
-      head.push_back({int32_t(token), row.logprob(token)});
-    }
-  // The order of ids is there already.
-  std::stable_sort(head.begin(), head.end(), [](const auto& a, const auto& b) { return a.logprob > b.logprob; });
-  size_t count = size;  // of the tokens that may be drawn, the head's first
-  if (o.top_k > 0 && size_t(o.top_k) < size) {
-    count = size_t(o.top_k);
-    if (head.size() < count) return {};
-    head.resize(count);
+  if (is_cut_by_rank) {
+    head = top_logprobs(row, o.top_k);
+  } else {
+    for (size_t token = 0; token < size; ++token)
+      if (row.logprob(token) >= least) {
+        if (head.size() == kMostSorted) return {};
+        head.push_back({int32_t(token), row.logprob(token)});
+      }
+    // The order of ids is there already.
+    std::stable_sort(head.begin(), head.end(), [](const auto& a, const auto& b) { return a.logprob > b.logprob; });
   }
   std::vector<double> weights;
   for (const TokenLogprob& t : head) weights.push_back(std::exp((double(t.logprob) - double(top)) / o.temperature));
@@ -240,16 +240,17 @@ std::vector<TokenLogprob> top_logprobs(const LogitRow& row, int64_t count) {
     return a.logprob != b.logprob ? a.logprob > b.logprob : a.token < b.token;
   };
   std::vector<TokenLogprob> best;  // a heap, the least of them first
-  const size_t wanted = std::min(size_t(std::max<int64_t>(0, count)), row.logits_V.size());
-  for (size_t token = 0; token < row.logits_V.size() && wanted > 0; ++token) {
+  const size_t size = row.logits_V.size(), wanted = std::min(size_t(std::max<int64_t>(0, count)), size);
+  for (size_t token = 0; token < wanted; ++token) best.push_back({int32_t(token), row.logprob(token)});
+  std::make_heap(best.begin(), best.end(), is_before);
+  float least = wanted > 0 ? best.front().logprob : std::numeric_limits<float>::infinity();
+  for (size_t token = wanted; token < size; ++token) {
     const float logprob = row.logprob(token);
-    if (best.size() == wanted) {
-      if (logprob <= best.front().logprob) continue;
-      std::pop_heap(best.begin(), best.end(), is_before);
-      best.pop_back();
-    }
-    best.push_back({int32_t(token), logprob});
+    if (!(logprob > least)) continue;
+    std::pop_heap(best.begin(), best.end(), is_before);
+    best.back() = {int32_t(token), logprob};
     std::push_heap(best.begin(), best.end(), is_before);
+    least = best.front().logprob;
   }
   std::sort_heap(best.begin(), best.end(), is_before);
   return best;
