@@ -19,7 +19,7 @@ class Oddity {
     tokens.resize(std::min(tokens.size(), size_t(model_->config().context)));
     if (tokens.size() < 2) return 0;
     double nats = 0;
-    for (const float logprob : fude::score_tokens(*model_, fude::default_kernels(), tokens)) nats -= logprob;
+    for (const float logprob : fude::score(*model_, fude::default_kernels(), tokens)) nats -= logprob;
     return nats / std::log(2.0) / double(line.size());
   }
 

@@ -24,15 +24,15 @@ int main(int argc, char** argv) try {
   Device device;
   const Tokenizer tokenizer = Tokenizer::load(argv[1]);
   const auto model = load_model(device, argv[1]);
-  Generator generator(*model, default_kernels());
-  const std::vector<TokenId> prompt = tokenizer.encode(argv[2]);
+  Engine engine(*model, default_kernels());
+  Request request{.prompt = tokenizer.encode(argv[2]), .sampling = {.temperature = 1.0}, .max_tokens = 24};
+  if (const auto end = tokenizer.find_special("<|endoftext|>")) request.stop_tokens.push_back(*end);
 
   std::string best;
   double most = -1;
   for (uint64_t seed = 0; seed < 8; ++seed) {
-    GenerationOptions options{.sampling = {.temperature = 1.0, .seed = seed}, .max_tokens = 24};
-    if (const auto end = tokenizer.find_special("<|endoftext|>")) options.stop_tokens.push_back(*end);
-    const Answer candidate = answer(generator, tokenizer, prompt, options);
+    request.sampling.seed = seed;
+    const Answer candidate = answer(engine, tokenizer, request);
     const double score = reward(candidate.text);
     std::printf("seed %llu  reward %.3f\n", (unsigned long long)seed, score);
     if (score > most) most = score, best = candidate.text;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "infer/answer.h"
-#include "infer/generator.h"
+#include "infer/engine_thread.h"
+#include "infer/score.h"
 #include "model/load.h"
 #include "text/tokenizer.h"

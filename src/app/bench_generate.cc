@@ -1,67 +1,106 @@
-// fude bench generate: prefill and decode of one sequence.
+// fude bench generate: prefill, decode of one and of many sequences, and decode behind a long context.
+#include <algorithm>
+
 #include "app/bench.h"
 #include "app/bench_models.h"
+#include "app/model_files.h"
 #include "base/random.h"
-#include "infer/generator.h"
+#include "fetch/pull.h"
+#include "infer/engine.h"
 #include "model/flop.h"
-#include "model/load.h"
 
 namespace fude {
 namespace {
 
 constexpr int64_t kPrefill = 512, kShallow = 16, kDeep = 4096, kNew = 16;
+constexpr int64_t kBatches[] = {1, 8, 16, 64};
 
-void measure_model(Bench& bench, const BenchTier& tier, DType type, const std::string& folder) {
-  const std::string prefix = fmt::format("{}{} ", name_of(type), tier.suffix);
-  const std::string prefill = prefix + fmt::format("prefill {}", kPrefill);
-  const auto decode = [&](int64_t depth) {
-    return prefix + (depth == kShallow ? "decode 1" : fmt::format("depth {}", depth));
-  };
-  if (!bench.wants(prefill) && !bench.wants(decode(kShallow)) && !bench.wants(decode(kDeep))) return;
-  Device& device = bench.device();
-  const Precision precision{type, /*keeps_master=*/false};
-  const auto model =
-      folder.empty() ? random_gpt2(device, precision, kDeep + kNew) : load_model(device, folder, precision);
-  const ModelConfig& c = model->config();
-  Generator generator(*model, tier.kernels, std::min(c.context, kDeep + kNew));
-  const auto generate = [&](int64_t depth, int64_t count) {
-    std::vector<int32_t> prompt;
-    Random random{5, 6, 0};
-    for (int64_t i = 0; i < depth; ++i) prompt.push_back(int32_t(random.below(uint64_t(c.vocabulary))));
-    GenerationOptions options;
-    options.sampling.temperature = 0;
-    options.max_tokens = count;
-    generator.generate(prompt, options, [](const SampledToken&) { return true; });
-  };
+std::vector<int32_t> random_prompt(const ModelConfig& c, int64_t size, uint64_t stream) {
+  std::vector<int32_t> prompt;
+  Random random{5, stream, 0};
+  for (int64_t i = 0; i < size; ++i) prompt.push_back(int32_t(random.below(uint64_t(c.vocabulary))));
+  return prompt;
+}
 
-  if (bench.wants(prefill) && kPrefill < generator.context()) {
-    const double flop =
-        2 * (double(kPrefill * block_weights(c) + classifier_weights(c)) + attention_products(c, kPrefill));
-    const auto limit = [&] { return double(kPrefill) * bench.peak(tier.kernels, type) / flop; };
-    const auto work = [&] {
-      generator.reset();
-      generate(kPrefill, 1);
-    };
-    bench.print(bench.measure(prefill, "tok/s", double(kPrefill), work, limit));
+std::unique_ptr<Transformer> model_to_measure(Device& device, const std::string& name, Precision precision) {
+  if (name.empty() && !is_cached(*find_in_catalogue(kDefaultModel)))
+    return random_gpt2(device, precision, kDeep + kNew);
+  return load_for_use(device, name.empty() ? kDefaultModel : name, precision).model;
+}
+
+// What a token reads: every weight, but of an embedding that is no classifier only a row.
+double bytes_of_weights(const Transformer& model) {
+  double bytes = 0;
+  for (const Parameter* p : model.parameters()) bytes += double(p->packed().bytes());
+  if (!model.config().ties_head) bytes -= double(model.parameters().front()->packed().bytes());
+  return bytes;
+}
+
+// What its products are measured against.
+DType type_of_products(const Transformer& model) {
+  DType type = DType::f32;
+  for (const Parameter* p : model.parameters()) {
+    if (p->is_in_blocks()) return DType::i8;
+    if (p->compute() == DType::bf16) type = DType::bf16;
   }
-  for (int64_t depth : {kShallow, kDeep}) {
-    if (!bench.wants(decode(depth)) || depth + kNew > generator.context()) continue;
-    if (bench.options().quick && depth == kDeep) continue;
-    const int64_t cached = 2 * c.layers * c.kv_heads * c.head_size * (depth + kNew / 2);
-    const double bytes =
-        double((block_weights(c) + classifier_weights(c)) * size_of(type) + cached * size_of(DType::f32));
-    // The prompt stays in the cache: only its last token runs again, and kNew - 1 new ones.
-    bench.print(bench.measure(
-        decode(depth), "tok/s", double(kNew), [&] { generate(depth, kNew); },
-        [&] { return bench.read_bandwidth() / bytes; }));
-  }
+  return type;
 }
 
 }  // namespace
 
-void bench_generate(Bench& bench, const std::string& folder) {
+void bench_generate(Bench& bench, const std::string& name, Precision precision) {
+  const std::string prefill = fmt::format("prefill {}", kPrefill), deep = fmt::format("depth {}", kDeep);
+  const auto decode = [](int64_t batch) { return fmt::format("decode {}", batch); };
   bench.print_probes();
-  for (DType type : {DType::f32, DType::bf16}) measure_model(bench, bench.tiers().front(), type, folder);
+  if (!bench.wants(prefill) && !bench.wants(deep) &&
+      std::ranges::none_of(kBatches, [&](int64_t batch) { return bench.wants(decode(batch)); }))
+    return;
+  const Kernels& kernels = default_kernels();
+  const auto model = model_to_measure(bench.device(), name, precision);
+  const DType type = type_of_products(*model);
+  const ModelConfig& c = model->config();
+  const int64_t most = *std::ranges::max_element(kBatches);
+  // A page more for each sequence, as the prefix tree keeps its prompt.
+  Engine engine(*model, kernels,
+                {.context = std::min(c.context, kDeep + kNew),
+                 .cache_tokens = std::max(kDeep + kNew, most * (kShallow + kNew)) + most * kKeyPage,
+                 .batch = most,
+                 .step_seconds = 0});
+  const auto generate = [&](int64_t batch, int64_t depth, int64_t count) {
+    for (int64_t i = 0; i < batch; ++i)
+      engine.submit(
+          {.prompt = random_prompt(c, depth, uint64_t(6 + i)), .sampling = {.temperature = 0}, .max_tokens = count},
+          {});
+    engine.run();
+  };
+  const double weights = double(block_weights(c) + classifier_weights(c));
+
+  if (bench.wants(prefill) && kPrefill < engine.context()) {
+    const double flop =
+        2 * (double(kPrefill * block_weights(c) + classifier_weights(c)) + attention_products(c, kPrefill));
+    const auto limit = [&] { return double(kPrefill) * bench.peak(kernels, type) / flop; };
+    const auto work = [&] {
+      engine.forget();
+      generate(1, kPrefill, 1);
+    };
+    bench.print(bench.measure(prefill, "tok/s", double(kPrefill), work, limit));
+  }
+  // The prompts stay in pages: only their last tokens run again, and kNew - 1 new ones of each.
+  const auto measure_decode = [&](const std::string& name, int64_t batch, int64_t depth) {
+    if (!bench.wants(name) || depth + kNew > engine.context()) return;
+    const double cached = double(2 * c.layers * c.kv_heads * c.head_size * (depth + kNew / 2) * size_of(DType::f32));
+    const double bytes = bytes_of_weights(*model) + double(batch) * cached;
+    // Weights and caches are read once a step, and every token needs its products.
+    const auto limit = [&] {
+      const double by_reading = double(batch) * bench.read_bandwidth() / bytes;
+      return batch == 1 ? by_reading : std::min(by_reading, bench.peak(kernels, type) / (2 * weights));
+    };
+    generate(batch, depth, kNew);
+    bench.print(bench.measure(
+        name, "tok/s", double(batch * kNew), [&] { generate(batch, depth, kNew); }, limit));
+  };
+  for (int64_t batch : kBatches) measure_decode(decode(batch), batch, kShallow);
+  if (!bench.options().quick) measure_decode(deep, 1, kDeep);
 }
 
 }  // namespace fude

@@ -21,25 +21,37 @@ namespace fude {
 namespace {
 
 struct GenerateOptions {
-  std::string model, prompt;
-  GenerationOptions generation;
+  std::string model, prompt, draft_model;
+  Request request;
   std::vector<std::string> stops;
-  int64_t context = 0;
+  int64_t context = 0, drafts = 0;
   Precision precision;
+  DType kv = DType::f32;
   bool drop_oldest = false, logprobs = false;
 };
 
 void add_shared(CLI::App* command, GenerateOptions& o) {
   add_precision(*command, o.precision);
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
+  command
+      ->add_option_function<std::string>(
+          "--kv", [&o](const std::string& name) { o.kv = name == "int8" ? DType::i8 : compute_type_of(name); },
+          "what keys and values are kept in: f32, bf16, or int8 (a quarter of the memory)")
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}))
+      ->default_str("f32");
+  command->add_option("--drafts", o.drafts, "tokens to guess ahead; the answer stays the same")
+      ->check(at_least(0))
+      ->capture_default_str();
+  command->add_option("--draft-model", o.draft_model,
+                      "a smaller model with the same tokens that guesses; without it, what came before does");
   command->option_defaults()->group("Answer");
-  command->add_option("--max-tokens", o.generation.max_tokens, "longest answer")
+  command->add_option("--max-tokens", o.request.max_tokens, "longest answer")
       ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--stop", o.stops, "text that ends the answer (may be given again)");
   command->add_flag("--logprobs", o.logprobs, "print each token with its log-probabilities, as JSON, then the answer");
   command->option_defaults()->group("Sampling");
-  SamplingOptions& s = o.generation.sampling;
+  SamplingOptions& s = o.request.sampling;
   command->add_option("--temperature", s.temperature, "0: always the most likely token")->capture_default_str();
   command->add_option("--top-k", s.top_k, "draw from the k most likely; 0: all")->capture_default_str();
   command->add_option("--top-p", s.top_p, "draw from the fewest that reach this probability")->capture_default_str();
@@ -51,6 +63,25 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")->capture_default_str();
   command->option_defaults()->group("Options");
 }
+
+// A model with its tokenizer, the small one that guesses for it, if there is one, and their engine.
+class Speaker {
+ public:
+  Speaker(Device& device, const GenerateOptions& o)
+      : loaded_(load_for_use(device, o.model, o.precision)),
+        draft_model_(o.draft_model.empty() ? nullptr : load_for_use(device, o.draft_model, o.precision).model),
+        engine_(*loaded_.model, default_kernels(),
+                {.context = o.context, .kv = o.kv, .drafts = o.drafts, .draft_model = draft_model_.get()}) {
+    require(o.draft_model.empty() || o.drafts > 0, "[generate] a draft model needs --drafts, how many tokens to guess");
+  }
+  const Tokenizer& tokenizer() const { return loaded_.tokenizer; }
+  Engine& engine() { return engine_; }
+
+ private:
+  LoadedModel loaded_;
+  std::unique_ptr<Transformer> draft_model_;
+  Engine engine_;
+};
 
 // Stops like the end of text, when the tokenizer has it, and what ends a turn.
 void add_ends(const Tokenizer& tokenizer, std::vector<TokenId>& stops) {
@@ -68,8 +99,8 @@ void print_now(const std::string& text) {
 void print_line(const Json& json) { print_now(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
 
 // One answer on standard output, as it comes: text, or lines of JSON (each token if asked for, then the whole).
-Answer speak(Generator& generator, const Tokenizer& tokenizer, const std::vector<TokenId>& prompt,
-             const GenerateOptions& o, const CommonOptions& common) {
+Answer speak(Engine& engine, const Tokenizer& tokenizer, const std::vector<TokenId>& prompt, const GenerateOptions& o,
+             const CommonOptions& common) {
   const bool is_json = common.json || o.logprobs;
   AnswerEvents events;
   if (o.logprobs)
@@ -80,7 +111,9 @@ Answer speak(Generator& generator, const Tokenizer& tokenizer, const std::vector
                   {"sampled_logprob", token.sampled_logprob}});
     };
   if (!is_json) events.text = print_now;
-  Answer result = answer(generator, tokenizer, prompt, o.generation, events, o.stops, &interrupted);
+  Request request = o.request;
+  request.prompt = prompt;
+  Answer result = answer(engine, tokenizer, std::move(request), events, o.stops, &interrupted);
   if (is_json)
     print_line({{"text", result.text}, {"tokens", result.tokens.size()}, {"finish_reason", name_of(result.reason)}});
   else
@@ -94,9 +127,10 @@ void warn_at_end_of_context(const Answer& result) {
 
 void run_generate(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
-  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
-  o.generation.sampling.seed = common.seed;
-  add_ends(tokenizer, o.generation.stop_tokens);
+  Speaker speaker(device, o);
+  const Tokenizer& tokenizer = speaker.tokenizer();
+  o.request.sampling.seed = common.seed;
+  add_ends(tokenizer, o.request.stop_tokens);
   if (o.prompt.empty()) o.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
   std::vector<TokenId> prompt;
   if (tokenizer.data().prepends_begin) prompt.push_back(tokenizer.data().begin_token);
@@ -106,9 +140,8 @@ void run_generate(GenerateOptions o, const CommonOptions& common) {
     require(start.has_value(), "[generate] expected a prompt");
     prompt = {*start};
   }
-  Generator generator(*model, default_kernels(), o.context);
   watch_interrupts();
-  const Answer result = speak(generator, tokenizer, prompt, o, common);
+  const Answer result = speak(speaker.engine(), tokenizer, prompt, o, common);
   warn_at_end_of_context(result);
 }
 
@@ -192,11 +225,12 @@ std::unique_ptr<Turns> turns_of(const Tokenizer& tokenizer) {
 
 void run_chat(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
-  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
+  Speaker speaker(device, o);
+  const Tokenizer& tokenizer = speaker.tokenizer();
+  Engine& engine = speaker.engine();
   const std::unique_ptr<Turns> turns = turns_of(tokenizer);
-  o.generation.sampling.seed = common.seed;
-  o.generation.stop_tokens = turns->stops();
-  Generator generator(*model, default_kernels(), o.context);
+  o.request.sampling.seed = common.seed;
+  o.request.stop_tokens = turns->stops();
   const bool is_terminal = ::isatty(STDIN_FILENO) != 0;
   if (is_terminal) std::printf("Ask anything; Ctrl-C stops an answer, Ctrl-D ends the chat.\n");
   for (std::string line;;) {
@@ -206,20 +240,19 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
     if (line.empty()) continue;
     turns->ask(line);
     // Half of the context at most is kept for the answer.
-    if (o.drop_oldest)
-      turns->shrink_to(generator.context() - std::min(o.generation.max_tokens, generator.context() / 2));
+    if (o.drop_oldest) turns->shrink_to(engine.context() - std::min(o.request.max_tokens, engine.context() / 2));
     const std::vector<TokenId> prompt = turns->tokens();
-    if (int64_t(prompt.size()) >= generator.context()) {
+    if (int64_t(prompt.size()) >= engine.context()) {
       const std::string what =
           fmt::format("[chat] the conversation has filled the context of {} tokens; begin again, or use --drop-oldest",
-                      generator.context());
+                      engine.context());
       require(is_terminal, "{}", what);
       std::fprintf(stderr, "fude: %s\n", what.c_str());
       turns->take_back();
       continue;
     }
     watch_interrupts();
-    const Answer reply = speak(generator, tokenizer, prompt, o, common);
+    const Answer reply = speak(engine, tokenizer, prompt, o, common);
     warn_at_end_of_context(reply);
     turns->answered(reply);
     if (interrupted && !is_terminal) return;

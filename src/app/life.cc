@@ -47,12 +47,13 @@ int64_t count_right(const std::string& folder, const std::vector<Question>& ques
   const Tokenizer tokenizer = Tokenizer::load(folder);
   const auto model = load_model(device, folder);
   const ChatFormat format(tokenizer);
-  Generator generator(*model, default_kernels());
-  GenerationOptions options{.sampling = {.temperature = 0}, .max_tokens = 80, .stop_tokens = format.stops()};
+  Engine engine(*model, default_kernels());
+  Request request{.sampling = {.temperature = 0}, .max_tokens = 80, .stop_tokens = format.stops()};
   int64_t right = 0;
   for (const Question& question : questions) {
     if (interrupted) break;
-    const Answer reply = answer(generator, tokenizer, format.user_turn(question.prompt), options, {}, {}, &interrupted);
+    request.prompt = format.user_turn(question.prompt);
+    const Answer reply = answer(engine, tokenizer, request, {}, {}, &interrupted);
     if (&question == &questions.front()) shown = reply.text;
     right += verify(question, reply.text) ? 1 : 0;
   }

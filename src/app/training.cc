@@ -174,10 +174,11 @@ std::string sample_text(const Transformer& model, const Kernels& kernels, const 
                         const std::string& prompt) {
   const std::vector<TokenId> tokens = tokenizer.encode(prompt, SpecialTokens::recognised);
   if (tokens.empty() || int64_t(tokens.size()) + 1 >= model.config().context) return "";
-  GenerationOptions options{.sampling = {.temperature = 0.7, .top_k = 50}, .max_tokens = 48, .stop_tokens = {}};
-  Generator generator(model, kernels, std::min(model.config().context, int64_t(tokens.size()) + options.max_tokens));
-  options.stop_tokens.push_back(*tokenizer.find_special(kEndOfText));
-  return answer(generator, tokenizer, tokens, options).text;
+  Request request{.prompt = tokens, .sampling = {.temperature = 0.7, .top_k = 50}, .max_tokens = 48};
+  request.stop_tokens.push_back(*tokenizer.find_special(kEndOfText));
+  Engine engine(model, kernels,
+                {.context = std::min(model.config().context, int64_t(tokens.size()) + request.max_tokens)});
+  return answer(engine, tokenizer, std::move(request)).text;
 }
 
 // Nothing where there is no room for the probe; the run may well have it.

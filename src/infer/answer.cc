@@ -1,12 +1,13 @@
 #include "infer/answer.h"
 
+#include <utility>
+
 #include "infer/stop.h"
 #include "text/text_stream.h"
 
 namespace fude {
 
-Answer answer(Generator& generator, const Tokenizer& tokenizer, const std::vector<TokenId>& prompt,
-              const GenerationOptions& options, const AnswerEvents& events,
+Answer answer(Engine& engine, const Tokenizer& tokenizer, Request request, const AnswerEvents& events,
               const std::vector<std::string>& stop_strings, const std::atomic<bool>* cancel) {
   TextStream stream(tokenizer);
   StopMatcher stop(stop_strings);
@@ -15,13 +16,13 @@ Answer answer(Generator& generator, const Tokenizer& tokenizer, const std::vecto
     result.text += text;
     if (!text.empty() && events.text) events.text(text);
   };
-  const auto on_token = [&](const SampledToken& token) {
-    result.tokens.push_back(token.token);
-    if (events.token) events.token(token);
-    give(stop.add(stream.add(token.token)));
+  const auto on_token = [&](const AnswerToken& token) {
+    result.tokens.push_back(token.sampled.token);
+    if (events.token) events.token(token.sampled);
+    give(stop.add(stream.add(token.sampled.token)));
     return !stop.matched();
   };
-  result.reason = generator.generate(prompt, options, on_token, cancel);
+  result.reason = generate(engine, std::move(request), on_token, cancel).reason;
   give(stop.add(stream.flush()));
   give(stop.flush());
   return result;

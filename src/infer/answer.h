@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "infer/generator.h"
+#include "infer/generate.h"
 #include "text/tokenizer.h"
 
 namespace fude {
@@ -21,9 +21,8 @@ struct AnswerEvents {
   std::function<void(const SampledToken&)> token;  // before its text
 };
 
-// `cancel`, if given, is read before each token.
-Answer answer(Generator& generator, const Tokenizer& tokenizer, const std::vector<TokenId>& prompt,
-              const GenerationOptions& options, const AnswerEvents& events = {},
+// As generate() runs it.
+Answer answer(Engine& engine, const Tokenizer& tokenizer, Request request, const AnswerEvents& events = {},
               const std::vector<std::string>& stop_strings = {}, const std::atomic<bool>* cancel = nullptr);
 
 }  // namespace fude

@@ -4,40 +4,17 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "ops/classifier_loss.h"
+#include "infer/generate.h"
 
 namespace fude {
-namespace {
-
-// Rows that go through the model, and rows of which logits are kept, at a time.
-constexpr int64_t kScoredChunk = 512, kLogitRows = 64;
-
-}  // namespace
-
 std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens) {
-  const ModelConfig& c = model.config();
-  const int64_t n = int64_t(tokens.size());
-  require(n >= 2 && n <= c.context, "[score] expected 2 to {} tokens, got {}", c.context, n);
-  const Pass pass{model.device(), kernels};
-  KvCache cache(model.device(), c.layers, c.kv_heads, c.head_size, n);
+  const auto n = int64_t(tokens.size());
+  require(n >= 2 && n <= model.config().context, "[score] expected 2 to {} tokens, got {}", model.config().context, n);
+  Engine engine(model, kernels, {.context = n});
   std::vector<float> scores;
-  for (int64_t from = 0; from < n - 1; from += kScoredChunk) {
-    const int64_t to = std::min(n - 1, from + kScoredChunk);
-    TokenBatch batch;
-    batch.tokens_N.assign(tokens.begin() + from, tokens.begin() + to);
-    for (int64_t p = from; p < to; ++p) batch.positions_N.push_back(int32_t(p));
-    batch.sequence_starts = {0, int32_t(to - from)};
-    const Tensor hidden_NC = model.forward(pass, batch, cache);
-    for (int64_t row = 0; row < to - from; row += kLogitRows) {
-      const int64_t rows = std::min(kLogitRows, to - from - row);
-      const Tensor logprobs_NV = log_softmax(pass, model.logits(pass, hidden_NC.slice_rows(row, rows)));
-      for (int64_t r = 0; r < rows; ++r) {
-        const int32_t next = tokens[size_t(from + row + r + 1)];
-        require(next >= 0 && next < c.vocabulary, "[score] expected tokens below {}, got {}", c.vocabulary, next);
-        scores.push_back(logprobs_NV.data<float>()[r * logprobs_NV.cols() + next]);
-      }
-    }
-  }
+  engine.submit({.prompt = tokens, .max_tokens = 0, .prompt_logprobs = true},
+                {.prompt_logprobs = [&](const std::vector<float>& logprobs) { scores = logprobs; }});
+  engine.run();
   return scores;
 }
 

@@ -1,7 +1,6 @@
 // What a model thinks of a given text: the log-probability of each token after those before it.
 //
-// The same forward pass, cache and log-softmax as in generation, so a token's score is the logprob that it was sampled
-// with.
+// A request to the engine like any other, so a token's score is the logprob that it was sampled with.
 #pragma once
 
 #include <cstdint>

@@ -7,13 +7,15 @@ namespace fude {
 Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch,
                  AttentionOptions options) {
   const Shape& q = q_NHD.shape();
-  const Shape& k = kv.k_RGD.shape();
+  const Shape& k = kv.k.rows_RGD.shape();
   require(q.rank() == 3 && k.rank() == 3 && q[2] == k[2] && q[1] % k[1] == 0,
           "[attention] expected heads that divide and equal head sizes, got q {} and k {}", q.text(), k.text());
-  require(kv.v_RGD.shape() == k && q[0] == batch.size(), "[attention] expected v {} and {} rows of q", k.text(),
+  require(kv.v.rows_RGD.shape() == k && q[0] == batch.size(), "[attention] expected v {} and {} rows of q", k.text(),
           batch.size());
-  require(int64_t(kv.first_block.size()) == batch.sequences(), "[attention] expected {} sequences of keys, got {}",
-          batch.sequences(), kv.first_block.size());
+  for (const KvRows* rows : {&kv.k, &kv.v})
+    if (rows->rows_RGD.type() == DType::i8) require_shape("attention", "scales", rows->scales_RG, {k[0], k[1]});
+  require(int64_t(kv.first_page.size()) == batch.sequences(), "[attention] expected {} sequences of keys, got {}",
+          batch.sequences(), kv.first_page.size());
   require(options.scale >= 0 && options.window >= 0,
           "[attention] expected a scale and a window of at least 0, got {} and {}", options.scale, options.window);
   if (options.scale == 0) options.scale = 1 / std::sqrt(float(q[2]));
@@ -23,7 +25,7 @@ Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const 
     const Tensor do_NHD = d.take(o_NHD.id());
     if (do_NHD.is_empty()) return;
     pass.kernels.attention_backward(pass.threads(), do_NHD, q_NHD, kv, batch, options, o_NHD, lse_NH, d.into(q_NHD),
-                                    d.into(kv.k_RGD), d.into(kv.v_RGD));
+                                    d.into(kv.k.rows_RGD), d.into(kv.v.rows_RGD));
   });
   return o_NHD;
 }

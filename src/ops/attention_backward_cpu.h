@@ -18,8 +18,7 @@ struct AttentionGradients {
 };
 
 struct AttentionCell {
-  int64_t kv_head, first, length;  // tokens of the sequence
-  const int64_t* block_rows;
+  int64_t kv_head, first, length;  // tokens of the sequence, which are its keys
   int64_t query_block, key_block;
 };
 
@@ -61,7 +60,7 @@ inline void go_back(const AttentionShape& s, const AttentionCell& cell, const At
   const int64_t first_query = cell.query_block * kKeyBlock, last_query = std::min(cell.length, first_query + kKeyBlock);
   for (int64_t key = first_key; key < last_key; key += kSide) {
     const int64_t count_k = std::min(kSide, last_key - key);
-    const int64_t at_k = (cell.block_rows[cell.key_block] + key - first_key) * width + cell.kv_head * s.d;
+    const int64_t at_k = (cell.first + key) * width + cell.kv_head * s.d;
     for (int64_t j = 0; j < count_k; j += kTileLanes) {
       turn_keys(g.k + at_k + j * width, width, std::min(kTileLanes, count_k - j), s.d, turned_k + j * s.d);
       turn_keys(g.v + at_k + j * width, width, std::min(kTileLanes, count_k - j), s.d, turned_v + j * s.d);
@@ -130,8 +129,8 @@ inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Ten
     }
   });
   const AttentionGradients g{q_NHD.data<float>(),
-                             kv.k_RGD.data<float>(),
-                             kv.v_RGD.data<float>(),
+                             kv.k.rows_RGD.data<float>(),
+                             kv.v.rows_RGD.data<float>(),
                              dout,
                              lse_NH.data<float>(),
                              delta,
@@ -157,8 +156,7 @@ inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Ten
       for (int64_t key_block = std::max<int64_t>(0, diagonal - blocks + 1); key_block <= diagonal / 2; ++key_block) {
         if (key_block < s.first_block((diagonal - key_block) * kKeyBlock)) continue;  // before every window
         for (int64_t kv_head = 0; kv_head < s.kv_heads; ++kv_head) {
-          cells.push_back({kv_head, first, length, kv.block_rows.data() + kv.first_block[size_t(sequence)],
-                           diagonal - key_block, key_block});
+          cells.push_back({kv_head, first, length, diagonal - key_block, key_block});
           const double side = double(std::min(length, kKeyBlock));
           work += 5.0 * side * side * double(s.group * s.d);
         }

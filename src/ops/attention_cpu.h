@@ -11,6 +11,7 @@ namespace {
 
 inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 inline constexpr int64_t kItemRows = 192;  // a multiple of every tile's rows; turning keys for them costs little
+static_assert(kKeyPage % kTileLanes == 0, "keys that are turned together lie in one page");
 
 struct AttentionShape {
   int64_t heads, kv_heads, group, d;
@@ -21,7 +22,7 @@ struct AttentionShape {
 
   AttentionShape(const Tensor& q_NHD, const KvView& kv, const AttentionOptions& options)
       : heads(q_NHD.shape()[1]),
-        kv_heads(kv.k_RGD.shape()[1]),
+        kv_heads(kv.k.rows_RGD.shape()[1]),
         group(heads / kv_heads),
         d(q_NHD.shape()[2]),
         padded(rounded_up(d, kTileLanes)),
@@ -96,16 +97,56 @@ inline int64_t partial_size(int64_t rows, int64_t stride) { return rounded_up(ro
 
 struct AttentionSequence {
   int64_t first, last, position;  // tokens of the batch, and the position of the first
-  const int64_t* block_rows;
+  const int64_t* page_rows;
   int64_t slot;  // of its first block and head if it has few rows, or -1
 
+  // The row of a position; those up to the end of its page follow.
+  int64_t row_of(int64_t position) const { return page_rows[position / kKeyPage] + position % kKeyPage; }
   int64_t keys() const { return position + last - first; }
   int64_t end_block() const { return (keys() + kKeyBlock - 1) / kKeyBlock; }
 };
 
+// Keys or values of one head as f32: where they lie, or widened.
+class HeadRows {
+ public:
+  HeadRows(const KvRows& kv)
+      : data_(kv.rows_RGD.raw()),
+        scales_(kv.scales_RG.is_empty() ? nullptr : kv.scales_RG.data<float>()),
+        type_(kv.rows_RGD.type()),
+        heads_(kv.rows_RGD.shape()[1]),
+        d_(kv.rows_RGD.shape()[2]) {}
+
+  // The first of the rows from `row` on, kv_heads · d apart; null unless they are f32.
+  const float* in_place(int64_t row, int64_t head) const {
+    return type_ == DType::f32 ? static_cast<const float*>(data_) + (row * heads_ + head) * d_ : nullptr;
+  }
+  // Copies `count` rows from `row` on to rows `to_stride` apart, with zeros up to a multiple of kTileLanes.
+  void copy(int64_t row, int64_t head, int64_t count, float* to, int64_t to_stride) const {
+    const int64_t at = row * heads_ + head, stride = heads_ * d_;
+    if (type_ == DType::f32)
+      return copy_rows(static_cast<const float*>(data_) + at * d_, stride, count, d_, to, to_stride);
+    if (type_ == DType::bf16)
+      return copy_rows(static_cast<const BFloat16*>(data_) + at * d_, stride, count, d_, to, to_stride);
+    copy_rows(static_cast<const int8_t*>(data_) + at * d_, stride, count, d_, to, to_stride);
+    for (int64_t r = 0; r < count; ++r) {
+      const float scale = scales_[at + r * heads_];
+      for_lanes(0, d_, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+        store_first(to + r * to_stride + i, load_first(to + r * to_stride + i, n) * scale, n);
+      });
+    }
+  }
+
+ private:
+  const void* data_;
+  const float* scales_;
+  DType type_;
+  int64_t heads_, d_;
+};
+
 struct AttentionForward {
   AttentionShape shape;
-  const float *q, *k, *v;
+  const float* q;
+  HeadRows k, v;
   float *o, *lse, *slots;
 
   int64_t first_block(const AttentionSequence& sequence) const { return shape.first_block(sequence.position); }
@@ -166,11 +207,18 @@ inline void AttentionForward::attend_many(const AttentionSequence& sequence, int
   const Partial part = partial_at(take(partial_size(kTileRows, s.stride)), kTileRows, s.stride);
   const Partial all = partial_at(take(partial_size(rows, s.stride)), rows, s.stride);
   for (int64_t block = s.first_block(position); block * kKeyBlock < position + last - first; ++block) {
-    const int64_t at_block = sequence.block_rows[block] * width + kv_head * s.d;
     const int64_t keys = std::min(kKeyBlock, position + last - first - block * kKeyBlock);
-    for (int64_t key = 0; key < keys; key += kTileLanes)
-      turn_keys(k + at_block + key * width, width, std::min(kTileLanes, keys - key), s.d, turned + key * s.d);
-    copy_rows(v + at_block, width, keys, s.d, values, s.stride);
+    for (int64_t page = 0; page < keys; page += kKeyPage) {
+      const int64_t at_page = sequence.row_of(block * kKeyBlock + page), count = std::min(kKeyPage, keys - page);
+      const float* from = k.in_place(at_page, kv_head);
+      const int64_t stride = from != nullptr ? width : s.stride;
+      if (from == nullptr) k.copy(at_page, kv_head, count, values, s.stride), from = values;  // the values come after
+      for (int64_t key = 0; key < count; key += kTileLanes)
+        turn_keys(from + key * stride, stride, std::min(kTileLanes, count - key), s.d, turned + (page + key) * s.d);
+    }
+    for (int64_t page = 0; page < keys; page += kKeyPage)
+      v.copy(sequence.row_of(block * kKeyBlock + page), kv_head, std::min(kKeyPage, keys - page),
+             values + page * s.stride, s.stride);
     // Tokens before the block see none of it, nor those whose window begins behind it.
     const int64_t end_row = s.rows_up_to(block, position, rows);
     for (int64_t row = std::max<int64_t>(0, block * kKeyBlock - position) * s.group; row < end_row; row += kTileRows) {
@@ -192,16 +240,16 @@ inline void AttentionForward::attend_many(const AttentionSequence& sequence, int
 
 inline void AttentionForward::attend_few(const AttentionSequence& sequence, int64_t block, int64_t first_head,
                                          int64_t last_head) const {
-  constexpr int64_t kValueRows = 32;
   const AttentionShape& s = shape;
-  const int64_t width = s.kv_heads * s.d, heads = last_head - first_head, at_block = sequence.block_rows[block] * width;
+  const int64_t width = s.kv_heads * s.d, heads = last_head - first_head;
+  const auto row_of = [&](int64_t key) { return sequence.row_of(block * kKeyBlock + key); };
   const int64_t row = std::max<int64_t>(0, block * kKeyBlock - sequence.position) * s.group;
   const int64_t count = s.rows_up_to(block, sequence.position, (sequence.last - sequence.first) * s.group) - row;
   float* at = scratch(ScratchUse::rows,
-                      heads * kTileRows * (kKeyBlock + s.stride) + kTileLanes * s.padded + kValueRows * s.stride);
+                      heads * kTileRows * (kKeyBlock + s.stride) + kTileLanes * s.padded + kKeyPage * s.stride);
   const auto take = [&](int64_t size) { return std::exchange(at, at + size); };
   float *scores = take(heads * kTileRows * kKeyBlock), *queries = take(heads * kTileRows * s.stride);
-  float *turned = take(kTileLanes * s.padded), *values = take(kValueRows * s.stride);
+  float *turned = take(kTileLanes * s.padded), *values = take(kKeyPage * s.stride);
   const auto scores_of = [&](int64_t head) { return scores + (head - first_head) * kTileRows * kKeyBlock; };
   const auto queries_of = [&](int64_t head) { return queries + (head - first_head) * kTileRows * s.stride; };
 
@@ -209,27 +257,34 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
   for (int64_t head = first_head; head < last_head; ++head)
     gather(sequence.first, sequence.position, head, row, count, block, queries_of(head), visible);
   const int64_t most = visible[count - 1];
-  for (int64_t key = 0; key < most; key += kTileLanes)
+  for (int64_t key = 0; key < most; key += kTileLanes) {
+    const int64_t keys = std::min(kTileLanes, most - key);
     for (int64_t head = first_head; head < last_head; ++head) {
-      turn_keys(k + at_block + key * width + head * s.d, width, std::min(kTileLanes, most - key), s.d, turned);
+      if (const float* from = k.in_place(row_of(key), head)) {
+        turn_keys(from, width, keys, s.d, turned);
+      } else {
+        k.copy(row_of(key), head, keys, values, s.stride);
+        turn_keys(values, s.stride, keys, s.d, turned);
+      }
       multiply({queries_of(head), s.stride, 1, turned, kTileLanes, scores_of(head) + key, kKeyBlock, s.d}, count,
                kTileLanes);
     }
+  }
   for (int64_t head = first_head; head < last_head; ++head) {
     const Partial part = slot(sequence, block, head);
     for (int64_t r = 0; r < count; ++r)
       softmax_of_block(scores_of(head) + r * kKeyBlock, hidden(sequence.position, row + r, block), visible[r], s.scale,
                        part.maxima + row + r, part.sums + row + r);
   }
-  for (int64_t key = 0; key < most; key += kValueRows) {
+  for (int64_t key = 0; key < most; key += kKeyPage) {
     int64_t depths[kTileRows];
-    for (int64_t r = 0; r < count; ++r) depths[r] = std::clamp<int64_t>(visible[r] - key, 0, kValueRows);
+    for (int64_t r = 0; r < count; ++r) depths[r] = std::clamp<int64_t>(visible[r] - key, 0, kKeyPage);
     for (int64_t head = first_head; head < last_head; ++head) {
-      const float* from = v + at_block + key * width + head * s.d;
-      const bool copies = s.padded != s.d;
-      if (copies) copy_rows(from, width, depths[count - 1], s.d, values, s.stride);
-      multiply({scores_of(head) + key, kKeyBlock, 1, copies ? values : from, copies ? s.stride : width,
-                slot(sequence, block, head).out + row * s.stride, s.stride, depths[0], depths, key > 0},
+      const float* from = s.padded == s.d ? v.in_place(row_of(key), head) : nullptr;
+      const int64_t stride = from != nullptr ? width : s.stride;
+      if (from == nullptr) v.copy(row_of(key), head, depths[count - 1], values, s.stride), from = values;
+      multiply({scores_of(head) + key, kKeyBlock, 1, from, stride, slot(sequence, block, head).out + row * s.stride,
+                s.stride, depths[0], depths, key > 0},
                count, s.padded);
     }
   }
@@ -256,8 +311,8 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
                       const AttentionOptions& options, Tensor& o_NHD, Tensor& lse_NH) {
   AttentionForward forward{AttentionShape(q_NHD, kv, options),
                            q_NHD.data<float>(),
-                           kv.k_RGD.data<float>(),
-                           kv.v_RGD.data<float>(),
+                           HeadRows(kv.k),
+                           HeadRows(kv.v),
                            o_NHD.data<float>(),
                            lse_NH.data<float>(),
                            nullptr};
@@ -269,8 +324,8 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
     const int64_t first = batch.sequence_starts[size_t(i)], last = batch.sequence_starts[size_t(i) + 1];
     if (first == last) continue;
     const bool is_short = (last - first) * s.group <= kTileRows;
-    sequences.push_back({first, last, batch.positions_N[size_t(first)],
-                         kv.block_rows.data() + kv.first_block[size_t(i)], is_short ? slots : -1});
+    sequences.push_back({first, last, batch.positions_N[size_t(first)], kv.page_rows.data() + kv.first_page[size_t(i)],
+                         is_short ? slots : -1});
     const AttentionSequence& added = sequences.back();
     if (is_short) slots += (added.end_block() - forward.first_block(added)) * s.kv_heads;
     work += 2.0 * double(last - first) * double(added.keys() - s.first_key(added.position)) * double(s.heads * s.d);

@@ -120,7 +120,8 @@ inline void turn_keys(const float* keys, int64_t stride, int64_t count, int64_t 
 }
 
 // Copies rows of d elements, `stride` apart, to rows `to_stride` apart, with zeros up to a multiple of kTileLanes.
-inline void copy_rows(const float* from, int64_t stride, int64_t count, int64_t d, float* to, int64_t to_stride) {
+template <class T>
+inline void copy_rows(const T* from, int64_t stride, int64_t count, int64_t d, float* to, int64_t to_stride) {
   for (int64_t row = 0; row < count; ++row, from += stride, to += to_stride) {
     for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY { store_first(to + i, load_first(from + i, n), n); });
     std::fill(to + d, to + rounded_up(d, kTileLanes), 0.0f);

@@ -44,4 +44,13 @@ Tensor log_softmax(const Pass& pass, const Tensor& logits_NV) {
   return y_NV;
 }
 
+std::vector<LogitSums> logit_sums(const Pass& pass, const Tensor& logits_NV,
+                                  const std::vector<float>& inverse_temperatures_N) {
+  require(int64_t(inverse_temperatures_N.size()) == logits_NV.rows(), "[logit_sums] expected {} temperatures, got {}",
+          logits_NV.rows(), inverse_temperatures_N.size());
+  std::vector<LogitSums> sums_N(inverse_temperatures_N.size());
+  pass.kernels.logit_sums(pass.threads(), logits_NV, inverse_temperatures_N.data(), sums_N.data());
+  return sums_N;
+}
+
 }  // namespace fude

@@ -18,4 +18,10 @@ std::vector<float> classifier_loss(const Pass& pass, const Tensor& x_NC, const P
 // y[n,v] = logits[n,v] - log Σ e^(logits[n,:])
 Tensor log_softmax(const Pass& pass, const Tensor& logits_NV);
 
+// Of each row, what tells all of its log-softmax and helps to draw from it, without a second matrix:
+//   top = max over v of logits[n,v],   log_sum = log Σ e^(logits[n,:]): logit - log_sum is what log_softmax gives,
+//   mass = Σ e^((logits[n,:] - top) · inverse_temperature[n]), within (V / 1024 + 80) · 2⁻²³ of itself.
+std::vector<LogitSums> logit_sums(const Pass& pass, const Tensor& logits_NV,
+                                  const std::vector<float>& inverse_temperatures_N);
+
 }  // namespace fude

@@ -89,7 +89,32 @@ inline void log_softmax(Threads& threads, const Tensor& logits_NV, Tensor& y_NV)
   });
 }
 
+inline void logit_sums(Threads& threads, const Tensor& logits_NV, const float* inverse_temperatures_N,
+                       LogitSums* sums_N) {
+  const int64_t classes = logits_NV.cols();
+  const float* logits = logits_NV.data<float>();
+  threads.parallel_for(logits_NV.rows(), rows_per_chunk(classes), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float *x = logits + row * classes, inverse = inverse_temperatures_N[row];
+      const LogSumExp all = log_sum_exp(x, classes);
+      float mass = all.sum;
+      if (inverse != 1.0f) {
+        mass = 0.0f;
+        for (int64_t first = 0; first < classes; first += kLogitBlock) {
+          Lanes total{};
+          for_lanes(first, std::min(classes, first + kLogitBlock), [&](int64_t i, auto n) FUDE_INLINE_BODY {
+            total = total + keep_first(exp((load_first(x + i, n) - all.maximum) * inverse), n, 0.0f);
+          });
+          mass += sum(total);
+        }
+      }
+      sums_N[row] = {all.maximum, all.maximum + log_of(all.sum), mass};
+    }
+  });
+}
+
 void fill_classifier_loss(Kernels& kernels) {
   kernels.softmax_loss = softmax_loss;
   kernels.log_softmax = log_softmax;
+  kernels.logit_sums = logit_sums;
 }

@@ -30,6 +30,11 @@ struct QkvRope {
   }
 };
 
+// What a sampler needs to know of a row of logits; see logit_sums.
+struct LogitSums {
+  float top = 0, log_sum = 0, mass = 0;
+};
+
 // One step of AdamW (Loshchilov & Hutter, "Decoupled weight decay regularization", 2019).
 struct AdamWStep {
   float learning_rate, beta1, beta2, eps, weight_decay;
@@ -87,7 +92,8 @@ struct Kernels {
   void (*qkv_rope_backward)(Threads&, const Tensor& dq_NHD, const Tensor& dk_NGD, const Tensor& dv_NGD,
                             const Tensor& qkv_NX, const QkvRope&, const std::vector<int32_t>& positions_N,
                             GradientPlace dqkv_NX, GradientPlace dq_norm_D, GradientPlace dk_norm_D) = nothing;
-  // attention.h
+  // kv_rows.h, attention.h
+  void (*put_kv_rows)(Threads&, const Tensor& x_NGD, const std::vector<int64_t>& rows_N, const KvRows& to) = nothing;
   void (*attention)(Threads&, const Tensor& q_NHD, const KvView&, const TokenBatch&, const AttentionOptions&,
                     Tensor& o_NHD, Tensor& lse_NH) = nothing;
   void (*attention_backward)(Threads&, const Tensor& do_NHD, const Tensor& q_NHD, const KvView&, const TokenBatch&,
@@ -108,6 +114,8 @@ struct Kernels {
   void (*softmax_loss)(Threads&, Tensor& logits_NV, int64_t classes, const int32_t* targets_N, float gradient_scale,
                        float* loss_N) = nothing;
   void (*log_softmax)(Threads&, const Tensor& logits_NV, Tensor& y_NV) = nothing;
+  void (*logit_sums)(Threads&, const Tensor& logits_NV, const float* inverse_temperatures_N,
+                     LogitSums* sums_N) = nothing;
   // adamw.h
   double (*sum_of_squares)(Threads&, const Tensor& x) = nothing;
   void (*adamw)(Threads&, const Tensor& gradient, const AdamWStep&, Tensor& values, Tensor& mean, Tensor& variance,
@@ -116,6 +124,7 @@ struct Kernels {
   // probe.h, on the calling thread: the FLOP done in so many rounds (bf16: null without the instruction); reading
   double (*probe_f32)(int64_t rounds) = nothing;
   double (*probe_bf16)(int64_t rounds) = nullptr;
+  double (*probe_i8)(int64_t rounds) = nullptr;                      // bytes; null likewise
   void (*probe_read)(const float* values, int64_t count) = nothing;  // a multiple of 4096
 };
 

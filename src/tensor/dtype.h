@@ -23,11 +23,11 @@ struct BFloat16 {
   explicit operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
 };
 
-enum class DType { f32, bf16, i32, u8 };
+enum class DType { f32, bf16, i32, i8, u8 };
 
-inline int64_t size_of(DType type) { return type == DType::u8 ? 1 : type == DType::bf16 ? 2 : 4; }
+inline int64_t size_of(DType type) { return type == DType::bf16 ? 2 : type == DType::i8 || type == DType::u8 ? 1 : 4; }
 inline std::string_view name_of(DType type) {
-  constexpr std::string_view names[] = {"f32", "bf16", "i32", "u8"};
+  static constexpr std::string_view names[] = {"f32", "bf16", "i32", "i8", "u8"};
   return names[int(type)];
 }
 
@@ -45,5 +45,7 @@ template <>
 inline constexpr DType dtype_of<int32_t> = DType::i32;
 template <>
 inline constexpr DType dtype_of<std::byte> = DType::u8;
+template <>
+inline constexpr DType dtype_of<int8_t> = DType::i8;
 
 }  // namespace fude

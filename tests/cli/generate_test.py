@@ -37,6 +37,17 @@ class Generate(Case):
         self.assertEqual(self.generate("--temperature", 0, "--stop", stop, "--json").lines(), lines[-1:])
         self.fails(fude("generate", world().model, "--prompt", "x", "--stop", ""), FAILED, "stop")
 
+    def test_guessing_ahead_changes_nothing(self):
+        for how in (("--temperature", 0), ("--seed", 3)):
+            plain = self.generate(*how).out
+            self.assertEqual(self.generate(*how, "--drafts", 4).out, plain)
+            self.assertEqual(self.generate(*how, "--drafts", 4, "--draft-model", world().model).out, plain)
+        self.fails(fude("generate", world().model, "--prompt", "x", "--draft-model", world().model), FAILED, "--drafts")
+
+    def test_keys_and_values_in_fewer_bits(self):
+        for kv in ("bf16", "int8"):
+            self.generate("--kv", kv)
+
     def test_log_probabilities(self):
         tokens = self.generate("--temperature", 0, "--logprobs").lines()[:-1]
         for token in tokens:

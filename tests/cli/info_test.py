@@ -20,7 +20,7 @@ class Info(Case):
         self.assertNotIn("tensors", model)
         self.assertEqual(len(self.facts(world().model, "--tensors")["tensors"]), model["tensors_in_file"])
         # Keys and values of two layers, one head of 16, in whole blocks of 256 positions, f32.
-        self.assertEqual(self.facts(world().model, "--context", 10)["memory"]["cache_bytes"], 2 * 2 * 16 * 256 * 4)
+        self.assertEqual(self.facts(world().model, "--context", 10)["memory"]["cache_bytes"], 2 * 2 * 16 * 32 * 4)
         self.assertLess(self.facts(world().model, "--compute", "bf16")["memory"]["weights_bytes"], model["memory"]["weights_bytes"])
 
     def test_checkpoint(self):

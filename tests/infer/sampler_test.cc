@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <vector>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "infer/stop.h"
 
 namespace fude {
@@ -76,6 +78,68 @@ TEST(Sampler, RefusesLogProbabilitiesThatAreNotNumbers) {
   p[500] = std::nanf("");
   for (const double temperature : {0.0, 1.0})
     EXPECT_THROW(sample_token(p, {}, 0, {.temperature = temperature}, 0), Error);
+}
+
+// A row of logits with sums as the kernel gives them, within its bound.
+LogitRow row_of(const std::vector<float>& logits, const SamplingOptions& o, double error) {
+  double sum = 0, mass = 0;
+  const float top = *std::max_element(logits.begin(), logits.end());
+  for (float x : logits) {
+    sum += std::exp(double(x) - double(top));
+    mass += std::exp((double(x) - double(top)) * double(inverse_temperature(o)));
+  }
+  return {logits, {top, float(double(top) + std::log(sum)), float(mass * (1 + error))}};
+}
+
+// The short way draws what the definition draws, whatever the options, the shape of the distribution, and the rounding
+// of its mass.
+TEST(Sampler, TheHeadIsEnough) {
+  Random random{21};
+  const std::vector<SamplingOptions> kinds = {
+      {.temperature = 0},
+      {.temperature = 1},
+      {.temperature = 0.7, .top_p = 0.9},
+      {.temperature = 1.5, .top_k = 40},
+      {.temperature = 0.9, .top_k = 50, .top_p = 0.95, .min_p = 0.05},
+      {.temperature = 1, .min_p = 0.1},
+      {.temperature = 1, .top_p = 0},
+      {.temperature = 1e-9},
+      {.temperature = 0.8, .repetition_penalty = 1.3, .frequency_penalty = 0.2},
+      {.temperature = 0.8, .logit_bias = {{3, 5.0}, {7, -100.0}}},
+  };
+  for (const double spread : {0.0, 1.0, 3.0, 10.0})
+    for (const size_t size : {1, 5, 3000}) {
+      std::vector<float> logits(size);
+      for (float& x : logits) x = float(spread * random.normal());
+      if (size > 10) logits[9] = logits[8] = logits[3];  // ties
+      for (SamplingOptions o : kinds)
+        for (int draw = 0; draw < 40; ++draw) {
+          if (size < 8) o.logit_bias.clear();
+          const LogitRow row = row_of(logits, o, draw % 2 == 0 ? 9e-6 : -9e-6);
+          std::vector<float> logprobs;
+          for (size_t token = 0; token < size; ++token) logprobs.push_back(row.logprob(token));
+          const std::vector<int32_t> seen = {0, 0, 0};
+          const SampledToken got = sample_token(row, seen, 2, o, draw),
+                             wanted = sample_token(logprobs, seen, 2, o, draw);
+          ASSERT_EQ(got.token, wanted.token) << spread << " " << size << " " << draw;
+          ASSERT_EQ(got.logprob, wanted.logprob);
+          ASSERT_NEAR(got.sampled_logprob, wanted.sampled_logprob, 1e-5 + 1e-6 * std::abs(wanted.sampled_logprob));
+        }
+    }
+}
+
+TEST(Sampler, TopLogprobsAreInOrder) {
+  const std::vector<float> logits = {1, 3, 2, 3, 0, 2};
+  const LogitRow row = row_of(logits, {}, 0);
+  const auto top = top_logprobs(row, 4);
+  std::vector<int32_t> tokens;
+  for (const TokenLogprob& t : top) {
+    tokens.push_back(t.token);
+    EXPECT_EQ(t.logprob, row.logprob(size_t(t.token)));
+  }
+  EXPECT_EQ(tokens, (std::vector<int32_t>{1, 3, 2, 5}));
+  EXPECT_TRUE(top_logprobs(row, 0).empty());
+  EXPECT_EQ(top_logprobs(row, 100).size(), logits.size());
 }
 
 TEST(StopMatcher, HoldsBackWhatMayBecomeAStop) {

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "infer/generator.h"
+#include "infer/generate.h"
 #include "model/load.h"
 
 namespace fude {
@@ -33,15 +33,15 @@ class Score : public testing::Test {
 
 // What is scored has the log-probability that it was sampled with, bit for bit.
 TEST_F(Score, IsWhatTheSamplerSaid) {
-  Generator generator(*model, default_kernels());
+  Engine engine(*model, default_kernels());
   std::vector<int32_t> tokens = text(9);
   std::vector<float> said;
-  generator.generate(tokens, {.sampling = {.temperature = 1, .seed = 4}, .max_tokens = 80, .stop_tokens = {}},
-                     [&](const SampledToken& token) {
-                       tokens.push_back(token.token);
-                       said.push_back(float(token.logprob));
-                       return true;
-                     });
+  generate(engine, {.prompt = tokens, .sampling = {.temperature = 1, .seed = 4}, .max_tokens = 80},
+           [&](const AnswerToken& token) {
+             tokens.push_back(token.sampled.token);
+             said.push_back(token.sampled.logprob);
+             return true;
+           });
   const std::vector<float> scores = score(*model, default_kernels(), tokens);
   ASSERT_EQ(scores.size(), tokens.size() - 1);
   EXPECT_EQ(std::vector<float>(scores.end() - 80, scores.end()), said);

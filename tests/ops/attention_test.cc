@@ -1,6 +1,7 @@
 #include "ops/attention.h"
 
 #include "backend/cpu/tier.h"
+#include "ops/kv_rows.h"
 #include "tests/support/op_case.h"
 
 namespace fude {
@@ -8,18 +9,18 @@ namespace {
 
 struct Lengths {
   TokenBatch batch;
-  std::vector<int64_t> block_rows, first_block;
+  std::vector<int64_t> page_rows, first_page;
   int64_t longest = 0;
 };
 
-// A training batch: the blocks of each sequence are its own rows.
+// A training batch: the pages of each sequence are its own rows.
 std::shared_ptr<Lengths> pack(const std::vector<int64_t>& lengths) {
   auto all = std::make_shared<Lengths>();
   all->batch.sequence_starts = {0};
   for (int64_t length : lengths) {
     const int64_t start = all->batch.size();
-    all->first_block.push_back(int64_t(all->block_rows.size()));
-    for (int64_t key = 0; key < length; key += kKeyBlock) all->block_rows.push_back(start + key);
+    all->first_page.push_back(int64_t(all->page_rows.size()));
+    for (int64_t key = 0; key < length; key += kKeyPage) all->page_rows.push_back(start + key);
     for (int64_t i = 0; i < length; ++i) {
       all->batch.tokens_N.push_back(0);
       all->batch.positions_N.push_back(int32_t(i));
@@ -41,8 +42,10 @@ OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_
             .row_wise = false,
             .probes = probes};
   op.run = [=](const Pass& pass, const auto& x, const auto&, const auto&) {
-    const KvView kv{x[1].reshaped({rows, kv_heads, d}), x[2].reshaped({rows, kv_heads, d}), all->block_rows,
-                    all->first_block};
+    const KvView kv{{x[1].reshaped({rows, kv_heads, d}), {}},
+                    {x[2].reshaped({rows, kv_heads, d}), {}},
+                    all->page_rows,
+                    all->first_page};
     return std::vector<Tensor>{attention(pass, x[0].reshaped({rows, heads, d}), kv, all->batch, options)};
   };
   op.reference = [=](const auto& x, const auto&) {
@@ -112,15 +115,15 @@ TEST(Attention, DecodeSpeed) {
     TokenBatch batch;
     batch.sequence_starts = {0};
     for (int64_t s = 0; s < sequences; ++s) {
-      cache.first_block.push_back(int64_t(cache.block_rows.size()));
-      for (int64_t row = 0; row < keys; row += kKeyBlock) cache.block_rows.push_back(s * keys + row);
+      cache.first_page.push_back(int64_t(cache.page_rows.size()));
+      for (int64_t row = 0; row < keys; row += kKeyPage) cache.page_rows.push_back(s * keys + row);
       batch.tokens_N.push_back(0);
       batch.positions_N.push_back(keys - 1);
       batch.sequence_starts.push_back(int32_t(s + 1));
     }
     const int64_t rows = sequences * keys;
-    cache.k_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
-    cache.v_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 2));
+    cache.k.rows_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
+    cache.v.rows_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 2));
     const Tensor q = tensor_of(device, {sequences, heads, d}, random_floats(sequences * heads * d, 3));
     for (Tier tier : timed_tiers())
       time_call(fmt::format("attention decode {} x {} keys [{}]", sequences, keys, name_of(tier)),
@@ -141,8 +144,10 @@ TEST(Attention, IgnoresTheFuture) {
     auto k = random_floats(rows * heads * d, 2), v = random_floats(rows * heads * d, 3);
     const auto run = [&] {
       return floats_of(attention(pass, q,
-                                 {tensor_of(device, {rows, heads, d}, k), tensor_of(device, {rows, heads, d}, v),
-                                  all->block_rows, all->first_block},
+                                 {{tensor_of(device, {rows, heads, d}, k), {}},
+                                  {tensor_of(device, {rows, heads, d}, v), {}},
+                                  all->page_rows,
+                                  all->first_page},
                                  all->batch));
     };
     const auto before = run();
@@ -160,7 +165,7 @@ TEST(Attention, IgnoresTheFuture) {
 // One piece, chunks of any size, and row by row give the same bits; pages lie anywhere and their unwritten
 // rows are NaN.
 TEST(Attention, PrefillIsDecode) {
-  const int64_t heads = 4, kv_heads = 2, pages = 8;
+  const int64_t heads = 4, kv_heads = 2, pages = 32;
   for (Tier tier : supported_tiers())
     for (const auto& [d, window] :
          {std::pair<int64_t, int64_t>{16, 0}, {24, 0}, {64, 0}, {16, 1}, {16, 256}, {24, 300}}) {
@@ -172,20 +177,22 @@ TEST(Attention, PrefillIsDecode) {
       const Pass pass{device, kernels_of(int(tier))};
       const auto q = random_floats(rows * heads * d, 1), k = random_floats(rows * kv_heads * d, 2),
                  v = random_floats(rows * kv_heads * d, 3);
-      const KvView whole{tensor_of(device, {rows, kv_heads, d}, k), tensor_of(device, {rows, kv_heads, d}, v),
-                         all->block_rows, all->first_block};
+      const KvView whole{{tensor_of(device, {rows, kv_heads, d}, k), {}},
+                         {tensor_of(device, {rows, kv_heads, d}, v), {}},
+                         all->page_rows,
+                         all->first_page};
       const auto wanted =
           floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch, options));
 
-      // The cache: pages are handed out from the back, so that no sequence's blocks lie in order.
-      KvView cache{Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32),
-                   Tensor(device, {(pages + 1) * kKeyBlock, kv_heads, d}, DType::f32),
+      // The cache: pages are handed out from the back, so that no sequence's pages lie in order.
+      KvView cache{{Tensor(device, {(pages + 1) * kKeyPage, kv_heads, d}, DType::f32), {}},
+                   {Tensor(device, {(pages + 1) * kKeyPage, kv_heads, d}, DType::f32), {}},
                    {},
                    {}};
       int64_t page = pages;
       for (int64_t length : lengths) {
-        cache.first_block.push_back(int64_t(cache.block_rows.size()));
-        for (int64_t key = 0; key < length; key += kKeyBlock) cache.block_rows.push_back(page-- * kKeyBlock);
+        cache.first_page.push_back(int64_t(cache.page_rows.size()));
+        for (int64_t key = 0; key < length; key += kKeyPage) cache.page_rows.push_back(page-- * kKeyPage);
       }
       // Every step each sequence goes on by its own chunk; those that are done have no rows.
       const std::vector<int64_t> chunks = {1, 3, 1, 97};
@@ -198,10 +205,11 @@ TEST(Attention, PrefillIsDecode) {
         for (size_t s = 0; s < lengths.size(); ++s) {
           for (int64_t i = 0; i < chunks[s] && done[s] < lengths[s]; ++i, ++done[s]) {
             const int64_t row = all->batch.sequence_starts[s] + done[s];
-            const int64_t to =
-                cache.block_rows[size_t(cache.first_block[s] + done[s] / kKeyBlock)] + done[s] % kKeyBlock;
-            std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d, cache.k_RGD.data<float>() + to * kv_heads * d);
-            std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d, cache.v_RGD.data<float>() + to * kv_heads * d);
+            const int64_t to = cache.page_rows[size_t(cache.first_page[s] + done[s] / kKeyPage)] + done[s] % kKeyPage;
+            std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d,
+                        cache.k.rows_RGD.data<float>() + to * kv_heads * d);
+            std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d,
+                        cache.v.rows_RGD.data<float>() + to * kv_heads * d);
             step_q.insert(step_q.end(), q.begin() + row * heads * d, q.begin() + (row + 1) * heads * d);
             source.push_back(row);
             batch.tokens_N.push_back(0);
@@ -221,6 +229,43 @@ TEST(Attention, PrefillIsDecode) {
         }
       }
     }
+}
+
+// Keys and values in fewer bits are read as exactly the numbers that they stand for: the same bits as those numbers in
+// f32, and they are as near to what was put in as their types allow.
+TEST(Attention, ReadsWhatIsStored) {
+  const int64_t heads = 4, kv_heads = 2;
+  for (Tier tier : supported_tiers())
+    for (const int64_t d : {16, 24, 64})
+      for (const DType type : {DType::bf16, DType::i8}) {
+        const auto all = pack({1, 7, 300});
+        const int64_t rows = all->batch.size();
+        GuardedDevice device(2);
+        const Pass pass{device, kernels_of(int(tier))};
+        std::vector<int64_t> places(static_cast<size_t>(rows));
+        for (int64_t row = 0; row < rows; ++row) places[size_t(row)] = row;
+        KvView stored{{}, {}, all->page_rows, all->first_page}, widened = stored;
+        for (auto [kv, wide, seed] : {std::tuple(&stored.k, &widened.k, 2), {&stored.v, &widened.v, 3}}) {
+          auto x = random_floats(rows * kv_heads * d, uint64_t(seed));
+          std::fill(x.begin(), x.begin() + d, 0.0f);  // a head of zeros
+          *kv = {Tensor(device, {rows, kv_heads, d}, type), Tensor(device, {rows, kv_heads}, DType::f32)};
+          put_kv_rows(pass.threads(), pass.kernels, tensor_of(device, {rows, kv_heads, d}, x), places, *kv);
+          std::vector<float> read(x.size());
+          for (size_t i = 0; i < x.size(); ++i) {
+            const float scale = kv->scales_RG.data<float>()[i / size_t(d)];
+            read[i] = type == DType::bf16 ? float(kv->rows_RGD.data<BFloat16>()[i])
+                                          : scale * float(kv->rows_RGD.data<int8_t>()[i]);
+            // Half of the last of eight bits; half a step, and the roundings of x / scale.
+            const float bound = type == DType::bf16 ? std::abs(x[i]) * 0x1p-8f : scale * (0.5f + 127 * 0x1p-22f);
+            ASSERT_LE(std::abs(read[i] - x[i]), bound) << name_of(type) << " " << i;
+          }
+          wide->rows_RGD = tensor_of(device, {rows, kv_heads, d}, read);
+        }
+        const Tensor q = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
+        expect_same_bits(floats_of(attention(pass, q, stored, all->batch)),
+                         floats_of(attention(pass, q, widened, all->batch)),
+                         fmt::format("{}, {}, head size {}", name_of(tier), name_of(type), d));
+      }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "backend/cpu/tier.h"
 #include "base/random.h"
+#include "infer/paged_kv.h"
 #include "model/load.h"
 
 namespace fude {
@@ -123,7 +124,10 @@ TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
   BatchKv whole;
   const auto expected = run(model, default_kernels(), all, whole);
   for (int chunk : {1, 7, 256, 529}) {
-    KvCache cache(device, model.config().layers, model.config().kv_heads, model.config().head_size, 530);
+    PagePool pool(device, model.config(), pages_for(530));
+    std::vector<Page> pages;
+    while (pool.free_pages() > 0) pages.insert(pages.begin(), pool.take());  // in no order of memory
+    PagedKv cache(pool, default_kernels(), {&pages});
     for (int from = 0; from < 530; from += chunk) {
       const int to = std::min(530, from + chunk);
       const TokenBatch part{{all.tokens_N.begin() + from, all.tokens_N.begin() + to},

@@ -16,7 +16,9 @@ typedef float Part __attribute__((vector_size(FUDE_PART_BYTES)));
 typedef int32_t IntPart __attribute__((vector_size(FUDE_PART_BYTES)));
 typedef uint32_t UintPart __attribute__((vector_size(FUDE_PART_BYTES)));
 typedef uint16_t HalfPart __attribute__((vector_size(FUDE_PART_BYTES / 2)));
+typedef int8_t BytePart __attribute__((vector_size(FUDE_PART_BYTES / 4)));
 typedef float UnalignedPart __attribute__((vector_size(FUDE_PART_BYTES), aligned(4), may_alias));
+typedef int8_t UnalignedBytePart __attribute__((vector_size(FUDE_PART_BYTES / 4), aligned(1), may_alias));
 typedef uint16_t UnalignedHalfPart __attribute__((vector_size(FUDE_PART_BYTES / 2), aligned(2), may_alias));
 inline constexpr int64_t kLanes = 16, kPartLanes = FUDE_PART_BYTES / 4;
 #undef FUDE_PART_BYTES
@@ -103,6 +105,11 @@ FUDE_INLINE Lanes load(const BFloat16* p) {
   return make_lanes([&](auto i) FUDE_INLINE_BODY {
     const HalfPart half = *(const UnalignedHalfPart*)(p + i * kPartLanes);
     return (Part)(__builtin_convertvector(half, UintPart) << 16);
+  });
+}
+FUDE_INLINE Lanes load(const int8_t* p) {
+  return make_lanes([&](auto i) FUDE_INLINE_BODY {
+    return __builtin_convertvector(BytePart(*(const UnalignedBytePart*)(p + i * kPartLanes)), Part);
   });
 }
 // Rounded to nearest even, in the upper half of each word; NaN stays NaN.

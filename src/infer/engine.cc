@@ -1,0 +1,309 @@
+#include "infer/engine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "base/error.h"
+#include "infer/prompt_lookup.h"
+#include "ops/classifier_loss.h"
+
+namespace fude {
+namespace {
+
+// Rows of which logits exist at a time.
+constexpr int64_t kDrawnRows = 64;
+
+EngineOptions completed(EngineOptions o, const ModelConfig& config) {
+  require(o.context >= 0 && o.context <= config.context, "[engine] the model's context is {} tokens, {} were asked for",
+          config.context, o.context);
+  if (o.context == 0) o.context = config.context;
+  o.cache_tokens = std::max(o.cache_tokens, o.context);
+  require(o.batch > 0 && o.chunk > 0 && o.drafts >= 0, "[engine] expected a batch and a chunk of at least 1");
+  return o;
+}
+
+}  // namespace
+
+const char* name_of(FinishReason reason) {
+  static constexpr const char* names[] = {"stop", "length", "context", "cancelled", "failed"};
+  return names[int(reason)];
+}
+
+// The rows of a step from which the next tokens of one sequence are drawn, and those tokens.
+struct Engine::Draw {
+  Sequence* sequence;
+  int64_t first_row, rows;  // of the batch: one, and one for each draft
+  int64_t generated;        // before
+  std::vector<AnswerToken> tokens{};
+  std::string error{};
+};
+
+Engine::Engine(const Transformer& model, const Kernels& kernels, EngineOptions options)
+    : model_(model),
+      kernels_(kernels),
+      options_(completed(std::move(options), model.config())),
+      pool_(model.device(), model.config(), pages_for(options_.cache_tokens), options_.kv),
+      tree_(pool_),
+      scheduler_(pool_, tree_, options_),
+      intake_(options_.queued_requests, options_.queued_tokens) {
+  if (options_.draft_model == nullptr) return;
+  const ModelConfig& small = options_.draft_model->config();
+  require(small.vocabulary == model.config().vocabulary, "[engine] expected a draft model with {} tokens, got {}",
+          model.config().vocabulary, small.vocabulary);
+  draft_model_.emplace(*options_.draft_model, kernels, options_.cache_tokens, options_.kv);
+}
+
+Engine::~Engine() {
+  take_news();
+  while (!scheduler_.sequences().empty()) {
+    Sequence& last = *scheduler_.sequences().back();
+    finish(last, FinishReason::cancelled, last.generated);
+  }
+}
+
+Submission Engine::submit(Request request, RequestEvents events) {
+  const ModelConfig& c = model_.config();
+  check(request.sampling);
+  const auto size = int64_t(request.prompt.size());
+  require(size > 0, "[engine] expected a prompt of at least one token");
+  require(size < context() || (size == context() && request.max_tokens == 0),
+          "[engine] the prompt has {} tokens, the context has room for {}", size, context() - 1);
+  for (int32_t token : request.prompt)
+    require(token >= 0 && token < c.vocabulary, "[engine] expected tokens below {}, got {}", c.vocabulary, token);
+  require(request.max_tokens >= 0, "[engine] expected at least 0 tokens to make, got {}", request.max_tokens);
+  require(request.choices > 0 && request.choices <= 128, "[engine] expected 1 to 128 choices, got {}", request.choices);
+  require(request.top_logprobs >= 0 && request.top_logprobs <= c.vocabulary,
+          "[engine] expected 0 to {} top log-probabilities, got {}", c.vocabulary, request.top_logprobs);
+  return intake_.add(std::move(request), std::move(events));
+}
+
+void Engine::cancel(RequestId id) { intake_.cancel(id); }
+
+void Engine::take_news() {
+  Intake::News news = intake_.take();
+  const double now = options_.clock();
+  for (Intake::Arrival& arrival : news.arrivals) {
+    const auto live =
+        std::make_shared<LiveRequest>(LiveRequest{arrival.id, std::move(arrival.request), std::move(arrival.events)});
+    const Request& request = live->request;
+    for (int64_t choice = 0; choice < request.choices; ++choice) {
+      auto sequence = std::make_unique<Sequence>();
+      sequence->live = live;
+      sequence->choice = choice;
+      sequence->rank = {now - double(request.priority) * options_.ageing_seconds, live->id, choice};
+      sequence->sampling = request.sampling;
+      sequence->sampling.seed += uint64_t(choice);
+      if (request.mask) sequence->mask = request.mask(choice);
+      sequence->tokens = request.prompt;
+      scheduler_.add(std::move(sequence));
+    }
+  }
+  for (RequestId id : news.cancelled)
+    for (size_t i = scheduler_.sequences().size(); i-- > 0;)
+      if (Sequence& sequence = *scheduler_.sequences()[i]; sequence.live->id == id)
+        finish(sequence, FinishReason::cancelled, sequence.generated);
+}
+
+bool Engine::step() {
+  take_news();
+  if (scheduler_.sequences().empty()) return false;
+  draft_ahead();
+  const std::vector<Scheduler::Part> parts = scheduler_.next();
+  require(!parts.empty(), "[engine] {} answers wait and none can go on", scheduler_.sequences().size());
+  const double begin = options_.clock();
+  int64_t tokens = 0, keys = 0;
+  for (const Scheduler::Part& part : parts) {
+    leave_queue(*part.sequence->live);
+    tokens += part.count;
+    keys += part.count * (part.first + part.end() + 1) / 2;
+  }
+  ++steps_, tokens_ += tokens;
+  try {
+    run_parts(parts);
+  } catch (const std::exception& error) {
+    // What is not known to be done has failed; the others were not touched.
+    for (const Scheduler::Part& part : parts)
+      if (std::ranges::any_of(scheduler_.sequences(), [&](const auto& s) { return s.get() == part.sequence; }))
+        finish(*part.sequence, FinishReason::failed, part.sequence->generated, error.what());
+    return true;
+  }
+  scheduler_.cost().add(tokens, keys, options_.clock() - begin);
+  intake_.set_seconds_per_token(scheduler_.cost().of(options_.chunk, 0) / double(options_.chunk));
+  return true;
+}
+
+void Engine::draft_ahead() {
+  if (options_.drafts == 0) return;
+  std::vector<DraftModel::Wish> wishes;
+  for (const auto& s : scheduler_.sequences()) {
+    if (!s->is_decoding() || !s->request().may_speculate) continue;
+    const int64_t most = std::min({options_.drafts, context() - s->size(), s->request().max_tokens - s->generated - 1});
+    if (draft_model_)
+      wishes.push_back({s.get(), most});
+    else
+      s->drafts = look_up(s->tokens, most);
+  }
+  if (!draft_model_) return;
+  try {
+    draft_model_->draft(wishes);
+  } catch (const std::exception&) {
+    // A guess that cannot be made is none.
+    draft_model_->forget();
+    for (const DraftModel::Wish& wish : wishes) wish.sequence->drafts.clear();
+  }
+}
+
+void Engine::run() {
+  while (step()) {}
+}
+
+void Engine::run_parts(const std::vector<Scheduler::Part>& parts) {
+  TokenBatch batch;
+  batch.sequence_starts = {0};
+  std::vector<const std::vector<Page>*> pages_S;
+  std::vector<Draw> draws;
+  for (const Scheduler::Part& part : parts) {
+    Sequence& s = *part.sequence;
+    if (part.completes() && s.request().max_tokens > 0)
+      draws.push_back({&s, batch.size() + s.size() - 1 - part.first, 1 + int64_t(s.drafts.size()), s.generated});
+    for (int64_t i = part.first; i < part.end(); ++i) {
+      batch.tokens_N.push_back(i < s.size() ? s.tokens[size_t(i)] : s.drafts[size_t(i - s.size())]);
+      batch.positions_N.push_back(int32_t(i));
+    }
+    batch.sequence_starts.push_back(int32_t(batch.size()));
+    pages_S.push_back(&s.pages);
+  }
+  PagedKv kv(pool_, kernels_, std::move(pages_S));
+  const Tensor hidden_NC = model_.forward({model_.device(), kernels_}, batch, kv);
+  score_prompts(parts, batch, hidden_NC);
+  draw(draws, hidden_NC);
+  for (const Scheduler::Part& part : parts)
+    scheduler_.advance(*part.sequence, std::min(part.end(), part.sequence->size() - 1));
+  for (const Scheduler::Part& part : parts)
+    if (part.sequence->request().max_tokens == 0 && part.end() == part.sequence->size())
+      finish(*part.sequence, FinishReason::length, 0);
+  for (const Draw& draw : draws) deliver(draw);
+}
+
+Tensor Engine::rows_of(const Tensor& hidden_NC, const std::vector<int64_t>& rows) const {
+  Tensor some_RC(model_.device(), {int64_t(rows.size()), hidden_NC.cols()}, DType::f32);
+  for (size_t i = 0; i < rows.size(); ++i)
+    std::memcpy(some_RC.data<float>() + int64_t(i) * hidden_NC.cols(),
+                hidden_NC.data<float>() + rows[i] * hidden_NC.cols(), size_t(hidden_NC.cols()) * sizeof(float));
+  return some_RC;
+}
+
+void Engine::score_prompts(const std::vector<Scheduler::Part>& parts, const TokenBatch& batch,
+                           const Tensor& hidden_NC) {
+  const Pass pass{model_.device(), kernels_};
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const Scheduler::Part& part = parts[i];
+    const Sequence& s = *part.sequence;
+    if (!s.request().prompt_logprobs || s.choice != 0 || s.generated > 0) continue;
+    std::vector<float>& known = s.live->prompt_logprobs;
+    const int64_t last = std::min(part.end(), s.prompt_size() - 1);
+    for (int64_t from = int64_t(known.size()); from < last; from = int64_t(known.size())) {
+      const int64_t count = std::min(last - from, kDrawnRows);
+      const Tensor logits_NV =
+          model_.logits(pass, hidden_NC.slice_rows(batch.sequence_starts[i] + from - part.first, count));
+      const auto sums_N = logit_sums(pass, logits_NV, std::vector<float>(size_t(count), 1.0f));
+      for (int64_t row = 0; row < count; ++row)
+        known.push_back(logits_NV.data<float>()[row * logits_NV.cols() + s.tokens[size_t(from + row + 1)]] -
+                        sums_N[size_t(row)].log_sum);
+    }
+    if (part.end() >= s.prompt_size() && s.live->events.prompt_logprobs) s.live->events.prompt_logprobs(known);
+  }
+}
+
+void Engine::draw(std::vector<Draw>& draws, const Tensor& hidden_NC) {
+  const Pass pass{model_.device(), kernels_};
+  for (size_t first = 0, last; first < draws.size(); first = last) {
+    std::vector<int64_t> rows, row_of_draw;
+    std::vector<float> inverse_temperatures_N;
+    for (last = first; last < draws.size(); ++last) {
+      const Draw& draw = draws[last];
+      if (last > first && int64_t(rows.size()) + draw.rows > kDrawnRows) break;
+      row_of_draw.push_back(int64_t(rows.size()));
+      for (int64_t row = 0; row < draw.rows; ++row) rows.push_back(draw.first_row + row);
+      inverse_temperatures_N.resize(rows.size(), inverse_temperature(draw.sequence->sampling));
+    }
+    const Tensor logits_NV = model_.logits(pass, rows_of(hidden_NC, rows));
+    const std::vector<LogitSums> sums_N = logit_sums(pass, logits_NV, inverse_temperatures_N);
+    pass.threads().parallel_for(int64_t(last - first), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        Draw& draw = draws[first + size_t(i)];
+        try {
+          draw_tokens(draw, logits_NV, sums_N, row_of_draw[size_t(i)]);
+        } catch (const std::exception& error) { draw.error = error.what(); }
+      }
+    });
+  }
+}
+
+// The next tokens of a sequence, each drawn as if it were the only one, for as long as the drafts were right.
+void Engine::draw_tokens(Draw& draw, const Tensor& logits_NV, const std::vector<LogitSums>& sums_N, int64_t row) const {
+  Sequence& s = *draw.sequence;
+  const Request& request = s.request();
+  for (size_t i = 0;; ++i, ++row) {
+    const LogitRow logits{{logits_NV.data<float>() + row * logits_NV.cols(), size_t(logits_NV.cols())},
+                          sums_N[size_t(row)]};
+    const SampledToken next = sample_token(logits, s.tokens, s.generated, s.sampling, s.size(), s.mask.get());
+    draw.tokens.push_back({s.choice, next, top_logprobs(logits, request.top_logprobs)});
+    if (std::ranges::find(request.stop_tokens, next.token) != request.stop_tokens.end()) return;
+    s.tokens.push_back(next.token);
+    ++s.generated;
+    if (s.mask) s.mask->accept(next.token);
+    if (i == s.drafts.size() || s.drafts[i] != next.token || s.generated >= request.max_tokens || s.size() >= context())
+      return;
+  }
+}
+
+void Engine::deliver(const Draw& draw) {
+  Sequence& s = *draw.sequence;
+  const std::shared_ptr<LiveRequest> live = s.live;
+  drafted_ += draw.rows - 1;
+  accepted_ += std::max<int64_t>(0, int64_t(draw.tokens.size()) - 1);
+  int64_t given = draw.generated;
+  for (const AnswerToken& token : draw.tokens) {
+    const auto& stops = live->request.stop_tokens;
+    if (std::ranges::find(stops, token.sampled.token) != stops.end()) return finish(s, FinishReason::stop, given);
+    ++given;
+    if (live->events.token && !live->events.token(token)) return finish(s, FinishReason::stop, given);
+  }
+  if (!draw.error.empty()) return finish(s, FinishReason::failed, given, draw.error);
+  if (s.generated >= live->request.max_tokens) return finish(s, FinishReason::length, given);
+  if (s.size() >= context()) finish(s, FinishReason::context, given);
+}
+
+void Engine::finish(Sequence& s, FinishReason reason, int64_t tokens, const std::string& error) {
+  const std::shared_ptr<LiveRequest> live = s.live;
+  const Finish finish{s.choice, reason, error, std::max<int64_t>(0, s.cached), tokens};
+  scheduler_.remove(s);
+  leave_queue(*live);
+  if (live->events.finish) live->events.finish(finish);
+}
+
+void Engine::leave_queue(LiveRequest& live) {
+  if (std::exchange(live.is_queued, false)) intake_.leave(int64_t(live.request.prompt.size()));
+}
+
+void Engine::weights_changed() {
+  for (const auto& sequence : scheduler_.sequences()) scheduler_.preempt(*sequence);
+  ++scheduler_.version;
+  tree_.clear();
+  if (draft_model_) draft_model_->forget();
+}
+
+void Engine::forget() { tree_.clear(); }
+
+Engine::Status Engine::status() {
+  Status now{
+      intake_.waiting_requests(), 0,        0,        pool_.pages(), pool_.free_pages(), tree_.pages(), steps_, tokens_,
+      scheduler_.preemptions(),   drafted_, accepted_};
+  for (const auto& sequence : scheduler_.sequences()) ++(sequence->is_running ? now.running : now.waiting);
+  return now;
+}
+
+}  // namespace fude

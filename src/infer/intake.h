@@ -1,0 +1,58 @@
+// Where requests wait for the engine: the only part of it that threads share.
+//
+// The queue is bounded by requests and by prompt tokens. What does not fit is refused at once, so that a server can say
+// when to come back instead of letting everybody wait. A request leaves the queue when its prompt begins to run.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include "infer/request.h"
+
+namespace fude {
+
+class Intake {
+ public:
+  Intake(int64_t most_requests, int64_t most_tokens) : most_requests_(most_requests), most_tokens_(most_tokens) {}
+
+  struct Arrival {
+    RequestId id;
+    Request request;
+    RequestEvents events;
+  };
+
+  // Any thread. An empty queue takes a request of any length.
+  Submission add(Request request, RequestEvents events);
+  void cancel(RequestId id);
+  // Ends wait() now and from now on.
+  void close();
+  // Returns as soon as there is news; false if it was closed.
+  bool wait();
+
+  // The engine's thread: what came since the last call.
+  struct News {
+    std::vector<Arrival> arrivals;
+    std::vector<RequestId> cancelled;
+  };
+  News take();
+  // A request with a prompt of so many tokens has left the queue.
+  void leave(int64_t tokens);
+  // What a waiting token takes now, in seconds.
+  void set_seconds_per_token(double seconds);
+  // Prompt tokens that wait.
+  int64_t waiting_tokens();
+  int64_t waiting_requests();
+
+ private:
+  const int64_t most_requests_, most_tokens_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  News news_;
+  RequestId last_id_ = 0;
+  int64_t requests_ = 0, tokens_ = 0;
+  double seconds_per_token_ = 0;
+  bool is_closed_ = false;
+};
+
+}  // namespace fude

@@ -1,0 +1,65 @@
+// What is asked of the engine, and what comes back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "infer/sampler.h"
+#include "infer/token_mask.h"
+
+namespace fude {
+
+struct Request {
+  std::vector<int32_t> prompt;  // at least one token
+  SamplingOptions sampling;     // choice i draws with seed + i
+  int64_t max_tokens = 256;
+  std::vector<int32_t> stop_tokens;  // end the answer; not part of it
+  int64_t choices = 1;               // answers to the same prompt, each drawn for itself
+  int64_t priority = 0;              // the higher goes first; see EngineOptions::ageing_seconds
+  int64_t top_logprobs = 0;          // of the most likely tokens, with each token of the answer
+  bool prompt_logprobs = false;      // of each prompt token but the first
+  uint64_t adapter = 0;              // whose keys and values may be shared; 0: none
+  bool may_speculate = true;         // where the engine does; it never changes the answer
+  std::function<std::unique_ptr<TokenMask>(int64_t choice)> mask;  // called on the engine's thread; may be empty
+};
+
+enum class FinishReason { stop, length, context, cancelled, failed };
+const char* name_of(FinishReason reason);
+
+struct AnswerToken {
+  int64_t choice = 0;
+  SampledToken sampled{};
+  std::vector<TokenLogprob> top;  // the most likely first, of equals the smaller id
+};
+
+// The end of one choice.
+struct Finish {
+  int64_t choice = 0;
+  FinishReason reason = FinishReason::stop;
+  std::string error;          // with `failed`
+  int64_t cached_tokens = 0;  // of the prompt, found in pages when it was first run
+  int64_t tokens = 0;         // of the answer
+};
+
+// Called on the engine's thread, in order; each may be left out. They return soon, throw nothing, and do not call the
+// engine.
+struct RequestEvents {
+  std::function<bool(const AnswerToken&)> token;                   // false ends the choice, reason stop
+  std::function<void(const std::vector<float>&)> prompt_logprobs;  // of prompt[1], prompt[2], …; once
+  std::function<void(const Finish&)> finish;                       // once for each choice
+};
+
+// Names a request at its engine; never used twice.
+using RequestId = uint64_t;
+
+// What came of handing in a request.
+struct Submission {
+  RequestId id = 0;        // 0: refused, the queue is full; no event will come
+  double retry_after = 0;  // if refused: seconds until there may be room
+  bool is_accepted() const { return id != 0; }
+};
+
+}  // namespace fude
