@@ -7,6 +7,7 @@
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/model_files.h"
+#include "app/pipeline.h"
 #include "app/signals.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -15,7 +16,7 @@
 #include "base/progress.h"
 #include "infer/score.h"
 #include "model/load.h"
-#include "text/tokenizer.h"
+#include "text/tokenizer_file.h"
 
 namespace fude {
 namespace {
