@@ -37,9 +37,11 @@ double Bench::read_bandwidth() {
 
 void Bench::print_probes() {
   for (const BenchTier& tier : tiers())
-    for (DType type : {DType::f32, DType::bf16}) {
+    for (DType type : {DType::f32, DType::bf16, DType::i8}) {
       const std::string name = fmt::format("{}{} peak", name_of(type), tier.suffix);
-      if (!wants(name) || (type == DType::bf16 && tier.kernels.probe_bf16 == nullptr)) continue;
+      if (!wants(name) || (type == DType::bf16 && tier.kernels.probe_bf16 == nullptr) ||
+          (type == DType::i8 && tier.kernels.probe_i8 == nullptr))
+        continue;
       std::vector<double> samples;
       for (int i = 0; i < 9; ++i) samples.push_back(peak(tier.kernels, type) / 1e9);
       print({name, "GFLOP/s", spread_of(samples)});
@@ -115,12 +117,16 @@ constexpr const char* kTokenizerHelp =
   encode 2 threads    documents shared out, all threads)";
 
 constexpr const char* kGenerateHelp =
-    R"(prompts and single tokens through a model, greedy, one sequence; tokens a second.
+    R"(prompts and single tokens through a model, greedy; tokens a second, of all sequences together.
 
-  f32 prefill 512    a prompt of 512 tokens. limit: FLOP / peak, attention counted causal, logits of the last
-  f32 decode 1       one by one, behind 16 others. limit: bytes of the weights, and of the keys and values so
-                     far, at the read bandwidth
-  f32 depth 4096     one by one, behind 4096 others; likewise)";
+  prefill 512    a prompt of 512 tokens. limit: FLOP / peak, attention counted causal, logits of the last
+  decode 1       one by one, behind 16 others. limit: bytes of the weights, and of the keys and values so
+                 far, at the read bandwidth
+  decode 8       eight sequences at a time; also 16 and 64. limit: likewise, the weights once for all of them,
+                 or FLOP / peak, if that is less
+  depth 4096     one by one, behind 4096 others; likewise
+
+The peak is that of f32, of the bf16 dot product, or of products of bytes where weights are blocks of integers.)";
 
 }  // namespace
 
@@ -163,10 +169,14 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
 
   auto model = std::make_shared<std::string>();
   CLI::App* generate = command->add_subcommand("generate", kGenerateHelp);
-  generate->add_option("model", *model, "model folder; without: GPT-2 124M with random weights");
+  auto precision = std::make_shared<Precision>();
+  generate->add_option("model", *model,
+                       "model folder, GGUF file or name; without: the default one, or where that was not pulled GPT-2 "
+                       "124M with random weights");
+  add_precision(*generate, *precision);
   generate->callback([=, &common] {
     Bench bench(*options, common);
-    bench_generate(bench, *model);
+    bench_generate(bench, *model, *precision);
   });
 }
 

@@ -75,7 +75,7 @@ struct TokenizerBenchOptions {
 };
 void bench_tokenizer(Bench& bench, const TokenizerBenchOptions& options);
 
-// A model folder, or empty for random weights.
-void bench_generate(Bench& bench, const std::string& model);
+// A model as commands take it; empty: the default one if it is there, else random weights.
+void bench_generate(Bench& bench, const std::string& model, Precision precision);
 
 }  // namespace fude

@@ -15,9 +15,10 @@ constexpr int64_t kChunkBytes = int64_t(1) << 20;
 }  // namespace
 
 double measure_peak(const Pass& pass, DType type) {
-  require(type == DType::f32 || type == DType::bf16, "[probe] expected f32 or bf16, got {}", name_of(type));
-  const bool has_dot = type == DType::bf16 && pass.kernels.probe_bf16 != nullptr;
-  const auto probe = has_dot ? pass.kernels.probe_bf16 : pass.kernels.probe_f32;
+  require(type == DType::f32 || type == DType::bf16 || type == DType::i8, "[probe] expected f32, bf16 or i8, got {}",
+          name_of(type));
+  const auto own = type == DType::i8 ? pass.kernels.probe_i8 : type == DType::bf16 ? pass.kernels.probe_bf16 : nullptr;
+  const auto probe = own != nullptr ? own : pass.kernels.probe_f32;
   const double flop = probe(1) * double(kRounds);
   const auto seconds_of = [&](int64_t chunks) {
     const double began = now_seconds();

@@ -9,7 +9,8 @@
 
 namespace fude {
 
-// FLOP/s of multiply-adds. bf16: of the tier's dot product; where it has none, bf16 is multiplied as f32.
+// FLOP/s of multiply-adds. bf16: of the tier's dot product; where it has none, bf16 is multiplied as f32. i8: of
+// products of bytes, likewise.
 double measure_peak(const Pass& pass, DType type);
 
 // Bytes/s of reading memory: a buffer of so many bytes, in whole MiB.

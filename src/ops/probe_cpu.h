@@ -36,6 +36,37 @@ inline double probe_bf16(int64_t rounds) {
 }
 #endif
 
+#if FUDE_TIER_LEVEL >= 1
+// Products of unsigned and signed bytes: where four of them add to 32 bits at once, that; else pairs to 16 bits, and an
+// addition. (What 16 bits hold has to be widened now and then, which is no part of the peak.)
+template <size_t... I>
+FUDE_INLINE void run_byte_chains(int64_t rounds, std::index_sequence<I...>) {
+#if FUDE_TIER_LEVEL == 1
+  using Bytes = __m256i;
+  const auto link = [](Bytes sum, Bytes a, Bytes b)
+                        FUDE_INLINE_BODY { return _mm256_add_epi16(sum, _mm256_maddubs_epi16(a, b)); };
+#elif FUDE_TIER_LEVEL == 2
+  using Bytes = __m512i;
+  const auto link = [](Bytes sum, Bytes a, Bytes b)
+                        FUDE_INLINE_BODY { return _mm512_add_epi16(sum, _mm512_maddubs_epi16(a, b)); };
+#else
+  using Bytes = __m512i;
+  const auto link = [](Bytes sum, Bytes a, Bytes b) FUDE_INLINE_BODY { return _mm512_dpbusd_epi32(sum, a, b); };
+#endif
+  Bytes chain[] = {(Bytes)(IntPart{} + int32_t(I))...}, a = (Bytes)(IntPart{} + 0x01010101), b = a;
+  for (; rounds > 0; --rounds) {
+    asm volatile("" : "+v"(a), "+v"(b));  // else equal products are made once
+    ((chain[I] = link(chain[I], a, b)), ...);
+  }
+  (keep((Part)chain[I]), ...);
+}
+
+inline double probe_i8(int64_t rounds) {
+  run_byte_chains(rounds, std::make_index_sequence<kChains - 2>());
+  return 2.0 * (kChains - 2) * 4 * kPartLanes * double(rounds);
+}
+#endif
+
 template <size_t... I>
 FUDE_INLINE Part sum_of(const float* p, int64_t count, std::index_sequence<I...>) {
   Part total[] = {(Part{} + float(I))...};
@@ -52,6 +83,9 @@ void fill_probe(Kernels& kernels) {
   kernels.probe_f32 = probe_f32;
 #if FUDE_TIER_LEVEL >= 3
   kernels.probe_bf16 = probe_bf16;
+#endif
+#if FUDE_TIER_LEVEL >= 1
+  kernels.probe_i8 = probe_i8;
 #endif
   kernels.probe_read = probe_read;
 }
