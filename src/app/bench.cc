@@ -18,10 +18,23 @@ std::vector<BenchTier> Bench::tiers() const {
   return tiers;
 }
 
+namespace {
+
+// A number at the end of `part` is a whole one: "decode 1" is not in "decode 16".
+bool contains(const std::string& name, const std::string& part) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  for (size_t at = name.find(part); at != name.npos; at = name.find(part, at + 1)) {
+    const size_t end = at + part.size();
+    if (part.empty() || end == name.size() || !is_digit(part.back()) || !is_digit(name[end])) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool Bench::wants(const std::string& name) const {
-  return options_.filters.empty() ||
-         std::any_of(options_.filters.begin(), options_.filters.end(),
-                     [&](const auto& part) { return name.find(part) != std::string::npos; });
+  return options_.filters.empty() || std::any_of(options_.filters.begin(), options_.filters.end(),
+                                                 [&](const auto& part) { return contains(name, part); });
 }
 
 double Bench::peak(const Kernels& kernels, DType type) { return measure_peak({device_, kernels}, type); }

@@ -59,7 +59,7 @@ std::vector<IndexFile> parse_json_page(const std::string& page, const std::strin
 }
 
 std::string unescaped(std::string text) {
-  for (size_t at = 0; (at = text.find("&amp;", at)) != text.npos; ++at) text.replace(at, 5, "&");
+  for (size_t at = 0; (at = text.find("&amp;", at)) != text.npos; ++at) text.erase(at + 1, 4);
   return text;
 }
 

@@ -32,13 +32,14 @@ class GgufWeights : public WeightSource {
     const int64_t cols = file_->tensor(here).shape.size() == 1 ? 1 : file_->tensor(here).cols();
     return part_pairs(values, config_.head_size, cols);
   }
-  std::vector<std::byte> read_blocks(const std::string& name) const override {
+  std::span<const std::byte> blocks_of(const std::string& name, std::vector<std::byte>& buffer) const override {
     const std::string& here = at(name);
     const std::span<const std::byte> bytes = file_->bytes(here);
-    std::vector<std::byte> blocks(bytes.begin(), bytes.end());
-    if (!has_pairs(family_, here)) return blocks;
-    return part_pairs(blocks, config_.head_size, int64_t(blocks.size()) / file_->tensor(here).rows());
+    if (!has_pairs(family_, here)) return bytes;
+    const int64_t row_bytes = int64_t(bytes.size()) / file_->tensor(here).rows();
+    return buffer = part_pairs(std::vector<std::byte>(bytes.begin(), bytes.end()), config_.head_size, row_bytes);
   }
+  void drop(const std::string& name) const override { file_->drop(at(name)); }
   void require_no_others(const std::set<std::string>& names) const override {
     std::set<std::string> used = {"rope_freqs.weight"};
     for (const std::string& name : names)

@@ -60,11 +60,13 @@ std::unique_ptr<Transformer> load_model(Device& device, std::unique_ptr<WeightSo
       const int64_t first = row;
       row += segment.rows;
       if (parameter->is_in_blocks()) {
-        const std::vector<std::byte> blocks = weights->read_blocks(segment.name);
+        std::vector<std::byte> buffer;
+        const std::span<const std::byte> blocks = weights->blocks_of(segment.name, buffer);
         const int64_t row_bytes = int64_t(blocks.size()) / segment.rows;
         device.threads().parallel_for(segment.rows, kPanel, [&](int64_t begin, int64_t end) {
           parameter->set_blocks(first + begin, end - begin, blocks.data() + begin * row_bytes);
         });
+        weights->drop(segment.name);
         continue;
       }
       std::vector<float> values = weights->read(segment.name);

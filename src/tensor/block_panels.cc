@@ -1,6 +1,7 @@
 #include "tensor/block_panels.h"
 
 #include <cstring>
+#include <type_traits>
 
 namespace fude {
 namespace {
@@ -21,15 +22,14 @@ void copy_half(const void* from, int64_t from_lane, void* to, int64_t to_lane) {
 
 constexpr uint32_t kLowNibbles = 0x0F0F0F0F, kOnes = 0x01010101, kPairs = 0x03030303;
 
-}  // namespace
-
-void put_in_panel(const WeightFormat& format, const BlockCodes& codes, int64_t lane, std::byte* block) {
-  const BlockShape shape = block_shape(format.type);
+template <WeightType kType>
+void put(const BlockCodes& codes, int64_t lane, std::byte* block) {
+  constexpr BlockShape shape = block_shape(kType);
   if (shape.is_super) {
     copy_half(&codes.unit, 0, block, lane);
     if (shape.has_low) copy_half(&codes.low_unit, 0, block + 2 * kPanel, lane);
   }
-  for (int64_t unit = 0; unit < format.block / kUnitColumns; ++unit) {
+  for (int64_t unit = 0; unit < shape.columns() / kUnitColumns; ++unit) {
     std::byte* to = block + shape.header() + unit * shape.unit();
     if (shape.is_super) {
       for (int64_t i = 0; i < shape.scales; ++i)
@@ -57,13 +57,14 @@ void put_in_panel(const WeightFormat& format, const BlockCodes& codes, int64_t l
   }
 }
 
-void take_from_panel(const WeightFormat& format, const std::byte* block, int64_t lane, BlockCodes& codes) {
-  const BlockShape shape = block_shape(format.type);
+template <WeightType kType>
+void take(const std::byte* block, int64_t lane, BlockCodes& codes) {
+  constexpr BlockShape shape = block_shape(kType);
   if (shape.is_super) {
     copy_half(block, lane, &codes.unit, 0);
     if (shape.has_low) copy_half(block + 2 * kPanel, lane, &codes.low_unit, 0);
   }
-  for (int64_t unit = 0; unit < format.block / kUnitColumns; ++unit) {
+  for (int64_t unit = 0; unit < shape.columns() / kUnitColumns; ++unit) {
     const std::byte* from = block + shape.header() + unit * shape.unit();
     if (shape.is_super) {
       for (int64_t i = 0; i < shape.scales; ++i)
@@ -86,6 +87,40 @@ void take_from_panel(const WeightFormat& format, const std::byte* block, int64_t
       set_word(codes.levels + unit * kUnitColumns, g, level);
     }
   }
+}
+
+// Calls body with the type as a compile-time constant, so that loops over its layout unroll.
+template <class Body>
+void with_type(WeightType type, const Body& body) {
+  using enum WeightType;
+  switch (type) {
+    case q4_0:
+      return body(std::integral_constant<WeightType, q4_0>());
+    case q4_1:
+      return body(std::integral_constant<WeightType, q4_1>());
+    case q5_0:
+      return body(std::integral_constant<WeightType, q5_0>());
+    case q5_1:
+      return body(std::integral_constant<WeightType, q5_1>());
+    case q4_k:
+      return body(std::integral_constant<WeightType, q4_k>());
+    case q5_k:
+      return body(std::integral_constant<WeightType, q5_k>());
+    case q6_k:
+      return body(std::integral_constant<WeightType, q6_k>());
+    default:
+      return body(std::integral_constant<WeightType, q8_0>());
+  }
+}
+
+}  // namespace
+
+void put_in_panel(const WeightFormat& format, const BlockCodes& codes, int64_t lane, std::byte* block) {
+  with_type(format.type, [&](auto type) { put<type()>(codes, lane, block); });
+}
+
+void take_from_panel(const WeightFormat& format, const std::byte* block, int64_t lane, BlockCodes& codes) {
+  with_type(format.type, [&](auto type) { take<type()>(block, lane, codes); });
 }
 
 }  // namespace fude

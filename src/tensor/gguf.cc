@@ -171,6 +171,11 @@ std::span<const std::byte> GgufFile::bytes(const std::string& name) const {
   return file_.bytes().subspan(t.begin, t.end - t.begin);
 }
 
+void GgufFile::drop(const std::string& name) const {
+  const Tensor& t = readable(name);
+  file_.drop(t.begin, t.end);
+}
+
 std::vector<float> GgufFile::read_f32(const std::string& name) const {
   const Tensor& t = readable(name);
   std::vector<float> values(size_t(t.rows() * t.cols()));

@@ -18,7 +18,7 @@ std::string lower(std::string text) {
 }
 
 GgufContents contents_with(ModelConfig config, std::map<std::string, std::vector<int64_t>> shapes) {
-  GgufContents contents{config, {}, {}, nullptr};
+  GgufContents contents{config, GgufMetadata(), {}, nullptr};
   for (const auto& [name, shape] : shapes) contents.tensors.push_back({name, shape, WeightType::f32, {}});
   return contents;
 }
