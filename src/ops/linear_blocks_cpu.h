@@ -23,8 +23,21 @@ struct UnitLayout {
                            kWords = kSums + (kMiddle != 0 ? kShape.scales : 0);
 };
 
-// A tile: so many rows by two vectors of outputs, whose sums stay in registers.
-inline constexpr int64_t kBlockTileRows = FUDE_TIER_LEVEL >= 2 ? 8 : FUDE_TIER_LEVEL == 1 ? 4 : 2, kVectors = 2;
+// A tile: so many rows by two vectors of outputs, whose sums stay in registers. Few under a sanitizer, which compiles
+// each for minutes; the bits are the same.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FUDE_FEW_TILES
+#elif defined(__clang__)
+#if __has_feature(address_sanitizer)
+#define FUDE_FEW_TILES
+#endif
+#endif
+#if defined(FUDE_FEW_TILES)
+inline constexpr int64_t kBlockTileRows = 2;
+#else
+inline constexpr int64_t kBlockTileRows = FUDE_TIER_LEVEL >= 2 ? 8 : FUDE_TIER_LEVEL == 1 ? 4 : 2;
+#endif
+inline constexpr int64_t kVectors = 2;
 
 // Opaque to the compiler, which otherwise turns chains of integer additions into trees and loads every broadcast before
 // a loop, all of it through the stack.
