@@ -55,6 +55,8 @@ class Lexer {
     return known != kUnknown ? known : make(state, classes_[byte]);
   }
   bool accepts(int32_t state) const { return accepts_[size_t(state)]; }
+  // Whether any byte can follow.
+  bool goes_on(int32_t state) const { return goes_on_[size_t(state)]; }
   bool matches(std::string_view text);
   // The one byte that can follow, kSeveral, or kDead where none can.
   static constexpr int32_t kSeveral = -2;
@@ -75,7 +77,7 @@ class Lexer {
   int32_t class_count_ = 0;
   int32_t start_ = kDead;
   std::vector<int32_t> table_;  // by state and class
-  std::vector<bool> accepts_;
+  std::vector<bool> accepts_, goes_on_;
   std::vector<int32_t> only_;  // answers of only_byte, or kUnasked
   std::vector<std::vector<int32_t>> sets_;
   std::unordered_multimap<uint64_t, int32_t> by_hash_;

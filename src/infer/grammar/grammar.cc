@@ -84,7 +84,7 @@ void GrammarBuilder::lower_rule(int32_t rule, const ExpressionPtr& body) {
       else
         lower(part, result.emplace_back());
     if (!plain.empty()) lower_lexeme({choice(std::move(plain))}, result.emplace_back());
-  } else if (body->kind == Expression::Kind::repeat && !body->is_regular) {
+  } else if (body->kind == Expression::Kind::repeat && body->minimum == 0 && !body->is_plain && !body->is_apart) {
     // Right recursion for an open end (the parser drops calls that stand last); one rule after the other for a bound.
     result.emplace_back();
     std::vector<int32_t>& more = result.emplace_back();

@@ -72,6 +72,7 @@ int32_t Lexer::state_of(std::vector<int32_t> set) {
   spend(set.size() + size_t(class_count_));
   by_hash_.emplace(hash, number);
   accepts_.push_back(std::binary_search(set.begin(), set.end(), automaton_->accept));
+  goes_on_.push_back(set.size() > size_t(accepts_.back()));
   only_.push_back(kUnasked);
   sets_.push_back(std::move(set));
   table_.resize(table_.size() + size_t(class_count_), kUnknown);

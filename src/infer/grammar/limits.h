@@ -9,7 +9,7 @@ namespace fude::grammar {
 
 struct GrammarLimits {
   uint64_t source_bytes = 1 << 20;
-  int nesting = 100;                          // of groups, schemas and rules in the source
+  int nesting = 200;                          // of groups, schemas and rules in the source
   int32_t automaton_states = 1 << 20;         // of one lexeme, before it is made deterministic
   int32_t lexer_states = 1 << 16;             // of one lexeme's deterministic automaton
   int32_t product_states = 20'000;            // of an intersection or a difference of two languages

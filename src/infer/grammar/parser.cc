@@ -108,7 +108,7 @@ bool Parser::push(uint8_t byte) {
     Lexer& lexer = lexers_.lexers[size_t(grammar_.symbols[size_t(item.position)])];
     item.state = lexer.next(item.state, byte);
     if (item.state == kDead) continue;
-    items_.push_back(item);
+    if (lexer.goes_on(item.state)) items_.push_back(item);
     if (lexer.accepts(item.state)) visit(item.position + 1, item.node);
   }
   drain();
@@ -138,7 +138,6 @@ int32_t Parser::only_byte() const {
   int32_t found = kDead;
   for (const Item& item : items()) {
     const int32_t byte = lexers_.lexers[size_t(grammar_.symbols[size_t(item.position)])].only_byte(item.state);
-    if (byte == kDead) continue;  // it can only end, and what follows is in the frontier too
     if (byte == Lexer::kSeveral || (found != kDead && found != byte)) return kDead;
     found = byte;
   }
