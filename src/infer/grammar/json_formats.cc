@@ -32,8 +32,12 @@ std::string ipv6_pattern() {
 }
 
 std::map<std::string_view, std::string> make_formats() {
-  const std::string label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
-  const std::string hostname = label + "(?:\\." + label + "){0,7}";
+  // At most 253 characters in all: few long labels, or more of them that are shorter.
+  const auto labels = [](int longest, int more) {
+    const std::string label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0," + std::to_string(longest - 2) + "}[A-Za-z0-9])?";
+    return label + "(?:\\." + label + "){0," + std::to_string(more) + "}";
+  };
+  const std::string hostname = "(?:" + labels(62, 3) + "|" + labels(30, 7) + ")";
   const std::string word = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
   const std::string octet = "(?:25[0-5]|2[0-4]\\d|1\\d{2}|[1-9]?\\d)";
   const std::string ipv4 = octet + "(?:\\." + octet + "){3}";

@@ -140,6 +140,7 @@ void SchemaReader::check_keywords(const PlacedSchema& at) const {
   for (const auto& [key, value] : at.schema->items()) {
     if (kHandled.count(key) > 0 || kAnnotations.count(key) > 0) continue;
     if (key == "uniqueItems" && value == false) continue;
+    if (key == "id" && at.schema == &root_ && value.is_string()) continue;  // what drafts before 6 call $id
     fail("[json_schema] the keyword '{}' at '{}' is not supported", key, at.place);
   }
   require(at.schema == &root_ || !at.schema->contains("$id"),

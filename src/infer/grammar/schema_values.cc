@@ -119,8 +119,6 @@ StringShape shape_strings(const Shape& shape, const GrammarLimits& limits) {
     require(!pattern.empty(), "[json_schema] the format '{}' at '{}' is not supported", string_at(at), at.place);
     result.content =
         narrowed(result.content, compile_regex(pattern, RegexMatch::whole, Encoding::json_string, limits), limits);
-    if (string_at(at) == "hostname" || string_at(at) == "email")
-      result.maximum = result.maximum < 0 ? 253 : std::min(result.maximum, 253);
   }
   const bool is_bounded = result.minimum > 0 || result.maximum >= 0;
   if (result.content && is_bounded) {
