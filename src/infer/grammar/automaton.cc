@@ -231,7 +231,7 @@ std::shared_ptr<const Automaton> product_of(const Automaton& a, const Automaton&
   };
   out.start = number_of(first.start(), second.start());
   for (size_t i = 0; i < pairs.size(); ++i) {
-    const auto [left, right] = pairs[i];
+    const int32_t left = pairs[i].first, right = pairs[i].second;
     int32_t from = number_of(left, right);
     const auto fork = [&] {  // a state has one edge that reads; more hang on a chain
       const int32_t more = add_state();
