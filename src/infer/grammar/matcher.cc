@@ -31,16 +31,13 @@ void GrammarVocabulary::build() {
     require(token >= 0 && token < size(), "[grammar] the end token {} is not in the vocabulary of {}", token, size());
     tokens_[size_t(token)].clear();
   }
-  std::vector<std::pair<std::string, TokenId>> entries;
-  for (size_t i = 0; i < tokens_.size(); ++i)
-    if (!tokens_[i].empty() && tokens_[i].size() <= kLongestOfferedToken) entries.emplace_back(tokens_[i], TokenId(i));
-  trie_ = TokenTrie(std::move(entries));
+  tries_.emplace(tokens_);
 }
 
 TokenGrammar::TokenGrammar(Grammar grammar, std::shared_ptr<const GrammarVocabulary> vocabulary)
     : vocabulary_(std::move(vocabulary)),
       lexers_(std::move(grammar)),
-      masks_(vocabulary_->trie(), vocabulary_->size(), lexers_.grammar.limits.mask_bytes) {}
+      masks_(vocabulary_->tries(), vocabulary_->size(), lexers_.grammar.limits.mask_bytes) {}
 
 Matcher::Matcher(std::shared_ptr<TokenGrammar> grammar) : grammar_(std::move(grammar)), parser_(grammar_->lexers_) {}
 
@@ -66,11 +63,11 @@ void Matcher::allowed(TokenMask& mask) {
     const LexemeMask& known =
         grammar_->masks_.find(lexeme, items[begin].state, grammar_->lexers_.lexers[size_t(lexeme)]);
     known.add_inside(mask);
-    if (known.rests.nodes().empty()) continue;
+    if (!known.has_rests()) continue;
     if (!parser_.push_end_of(std::span(items).subspan(begin, end - begin))) continue;
     const size_t base = parser_.size();
     try {
-      walk(known.rests, mask, steps);
+      walk_rests(known, mask, steps);
     } catch (...) {
       parser_.pop(parser_.size() - base + 1);
       throw;
@@ -79,13 +76,20 @@ void Matcher::allowed(TokenMask& mask) {
   }
 }
 
-// Sets the tokens of a tree whose bytes can come.
-void Matcher::walk(const TokenTrie& trie, TokenMask& mask, uint64_t& steps) {
+void Matcher::walk_rests(const LexemeMask& known, TokenMask& mask, uint64_t& steps) {
+  walk(known.rests, 0, int32_t(known.rests.nodes().size()), mask, steps);
+  for (const auto [trie, node] : known.places) walk(*trie, node + 1, trie->nodes()[size_t(node)].end, mask, steps);
+}
+
+// Sets the tokens of a part of a tree whose bytes can come: of siblings from `begin` to before `end` and what is below.
+void Matcher::walk(const TokenTrie& trie, int32_t begin, int32_t end, TokenMask& mask, uint64_t& steps) {
+  if (begin >= end) return;
   const size_t base = parser_.size();
   const std::span<const TokenTrie::Node> nodes = trie.nodes();
-  for (int32_t i = 0; size_t(i) < nodes.size();) {
+  const size_t first_depth = nodes[size_t(begin)].depth;
+  for (int32_t i = begin; i < end;) {
     const TokenTrie::Node& node = nodes[size_t(i)];
-    parser_.pop(parser_.size() - base - (size_t(node.depth) - 1));
+    parser_.pop(parser_.size() - base - (size_t(node.depth) - first_depth));
     require(steps-- > 0, "[grammar] the grammar takes more than {} steps for one mask",
             grammar_->lexers_.grammar.limits.mask_steps);
     if (!parser_.push(node.byte)) {
@@ -95,6 +99,7 @@ void Matcher::walk(const TokenTrie& trie, TokenMask& mask, uint64_t& steps) {
     trie.for_tokens(node, [&](TokenId token) { mask.set(token); });
     ++i;
   }
+  parser_.pop(parser_.size() - base);
 }
 
 bool Matcher::accept(TokenId token) {
@@ -142,7 +147,7 @@ std::vector<TokenId> Matcher::forced() {
   if (bytes.empty()) return {};
   // A token that covers bytes yet to come begins at a place from which all forced bytes are the beginning of a token.
   size_t certain = 0;
-  while (certain < bytes.size() && !vocabulary.trie().can_continue(std::string_view(bytes).substr(certain))) ++certain;
+  while (certain < bytes.size() && !vocabulary.tries().can_continue(std::string_view(bytes).substr(certain))) ++certain;
   const std::span<const TokenId> context = std::span(tokens_).last(std::min(kContextTokens, tokens_.size()));
   std::string text;
   for (const TokenId token : context) text += vocabulary.bytes_of(token);

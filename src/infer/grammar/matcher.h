@@ -34,7 +34,7 @@ class GrammarVocabulary {
 
   int64_t size() const { return int64_t(tokens_.size()); }
   std::string_view bytes_of(TokenId token) const { return tokens_[size_t(token)]; }
-  const TokenTrie& trie() const { return trie_; }
+  const VocabularyTries& tries() const { return *tries_; }
   const std::vector<TokenId>& end_tokens() const { return end_tokens_; }
   const std::optional<Tokenizer>& tokenizer() const { return tokenizer_; }
 
@@ -43,7 +43,7 @@ class GrammarVocabulary {
   std::vector<std::string> tokens_;
   std::vector<TokenId> end_tokens_;
   std::optional<Tokenizer> tokenizer_;
-  TokenTrie trie_;
+  std::optional<VocabularyTries> tries_;
 };
 
 // A grammar and all that is learnt about it while it is used. Shared by the matchers of any number of threads, which
@@ -85,7 +85,8 @@ class Matcher {
   std::vector<TokenId> forced();
 
  private:
-  void walk(const TokenTrie& trie, TokenMask& mask, uint64_t& steps);
+  void walk_rests(const LexemeMask& known, TokenMask& mask, uint64_t& steps);
+  void walk(const TokenTrie& trie, int32_t begin, int32_t end, TokenMask& mask, uint64_t& steps);
 
   std::shared_ptr<TokenGrammar> grammar_;
   Parser parser_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "text/unicode.h"
+
 namespace fude::grammar {
 
 TokenTrie::TokenTrie(std::vector<std::pair<std::string, TokenId>> entries) {
@@ -40,6 +42,27 @@ bool TokenTrie::can_continue(std::string_view bytes) const {
     ++at;
   }
   return at < end;
+}
+
+VocabularyTries::VocabularyTries(const std::vector<std::string>& tokens) : all_plain(int64_t(tokens.size())) {
+  const auto is_plain = [](const std::string& bytes) {
+    size_t points = 0;
+    for (size_t at = 0; at < bytes.size(); ++points) {
+      const Character c = decode_character(bytes, at);
+      if (c.code_point == kInvalid || c.code_point < 0x20 || c.code_point == '"' || c.code_point == '\\') return false;
+      at += c.length;
+    }
+    return points <= kLongestPlain;
+  };
+  std::vector<std::pair<std::string, TokenId>> entries[2];
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i].empty() || tokens[i].size() > kLongestOfferedToken) continue;
+    const bool plain_token = is_plain(tokens[i]);
+    entries[plain_token].emplace_back(tokens[i], TokenId(i));
+    if (plain_token) all_plain.set(TokenId(i));
+  }
+  others = TokenTrie(std::move(entries[0]));
+  plain = TokenTrie(std::move(entries[1]));
 }
 
 }  // namespace fude::grammar

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "infer/grammar/token_mask.h"
 #include "text/bpe.h"
 
 namespace fude::grammar {
@@ -51,6 +52,19 @@ class TokenTrie {
  private:
   std::vector<Node> nodes_;
   std::vector<std::pair<int32_t, TokenId>> same_;  // a node's number, and another token that ends there; sorted
+};
+
+// Most of a vocabulary is plain text: whole characters without quotes, backslashes and control characters. Where a
+// grammar takes any plain text, all of these tokens are allowed at once and only the others are walked.
+struct VocabularyTries {
+  static constexpr size_t kLongestPlain = 32;  // code points of a plain token
+
+  TokenTrie plain, others;
+  TokenMask all_plain;
+
+  // By id; empty: matches nothing.
+  explicit VocabularyTries(const std::vector<std::string>& tokens);
+  bool can_continue(std::string_view bytes) const { return plain.can_continue(bytes) || others.can_continue(bytes); }
 };
 
 }  // namespace fude::grammar
