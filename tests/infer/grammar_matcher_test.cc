@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
 #include "base/error.h"
+#include "infer/grammar/json_schema.h"
 #include "infer/grammar/regex.h"
 
 namespace fude::grammar {
@@ -139,6 +141,36 @@ TEST(GrammarMatcher, ForcedBytesAreTheOnlyWayOn) {
   ASSERT_TRUE(matcher.accept(5));
   EXPECT_EQ(matcher.forced_bytes(), "");
   EXPECT_FALSE(matcher.accept(kEndToken));
+}
+
+// What is forced is what the tokenizer cuts, whatever comes behind it.
+TEST(GrammarMatcher, ForcedTokensAreTheTokenizers) {
+  const auto vocabulary =
+      std::make_shared<GrammarVocabulary>(Tokenizer::load(FUDE_SOURCE_DIR "/tests/goldens/text/tokenizer.json"));
+  const auto grammar = std::make_shared<TokenGrammar>(
+      json_schema_grammar(
+          std::string_view(R"({"type": "object", "properties": {"temperature_in_celsius": {"type": "integer"},
+              "the description of it": {"type": "string"}}, "required": ["temperature_in_celsius",
+              "the description of it"], "additionalProperties": false})"),
+          {.has_space = false}),
+      vocabulary);
+  size_t forced = 0;
+  for (const char* answer : {R"({"temperature_in_celsius":12,"the description of it":"warm"})",
+                             R"({"temperature_in_celsius":-7,"the description of it":" and cold"})",
+                             R"({"temperature_in_celsius":100,"the description of it":"\n"})",
+                             R"({"temperature_in_celsius":0,"the description of it":""})"}) {
+    const std::vector<TokenId> tokens = vocabulary->tokenizer()->encode(answer);
+    Matcher matcher(grammar);
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      const std::vector<TokenId> next = matcher.forced();
+      forced += next.size();
+      ASSERT_LE(next.size(), tokens.size() - i);
+      EXPECT_TRUE(std::equal(next.begin(), next.end(), tokens.begin() + ptrdiff_t(i))) << answer << " at " << i;
+      ASSERT_TRUE(matcher.accept(tokens[i]));
+    }
+    EXPECT_TRUE(matcher.can_end());
+  }
+  EXPECT_GT(forced, 20u);
 }
 
 TEST(GrammarMatcher, NestingAndAmbiguityStayWithinLimits) {
