@@ -275,6 +275,8 @@ std::shared_ptr<const Automaton> intersection(const Automaton& a, const Automato
   return product_of(a, b, true, limits);
 }
 
+std::shared_ptr<const Automaton> compacted(const Automaton& a) { return product_of(a, a, true, {}); }
+
 std::shared_ptr<const Automaton> difference(const Automaton& a, const Automaton& b, const GrammarLimits& limits) {
   if (is_empty(b)) return std::make_shared<Automaton>(a);
   return product_of(a, b, false, limits);

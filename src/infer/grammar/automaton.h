@@ -37,6 +37,8 @@ std::shared_ptr<const Automaton> build_automaton(const Expression& expression, c
 // The texts that are in both, or in `a` and not in `b`.
 std::shared_ptr<const Automaton> intersection(const Automaton& a, const Automaton& b, const GrammarLimits& limits);
 std::shared_ptr<const Automaton> difference(const Automaton& a, const Automaton& b, const GrammarLimits& limits);
+// The same language in fewer states, for what is repeated many times.
+std::shared_ptr<const Automaton> compacted(const Automaton& a);
 inline bool is_empty(const Automaton& a) { return a.start == kDead; }
 
 // What lexers may still spend, shared by those of one grammar.

@@ -238,8 +238,8 @@ class SchemaCompiler {
       if (!names.all.empty() || !patterns.empty()) {
         ExpressionPtr& known = other_keys_[names.all];
         if (!known || !patterns.empty()) {
-          const auto any = one_of(CharacterSet{{0, kLastCodePoint}}, Encoding::json_string);
-          auto keys = difference(*build_automaton(*repeat(any, 0, kUnbounded), limits_), *name_set, limits_);
+          auto keys =
+              difference(*build_automaton(*repeat(shortest_character(), 0, kUnbounded), limits_), *name_set, limits_);
           for (const KeyPattern& pattern : patterns) keys = difference(*keys, *pattern.keys, limits_);
           key = JsonParts::quoted(keys);
           if (patterns.empty()) known = key;

@@ -13,6 +13,10 @@ ExpressionPtr any_of_bytes(std::string_view bytes) {
   return choice(std::move(parts));
 }
 
+ExpressionPtr compact(const ExpressionPtr& expression) {
+  return from_automaton(compacted(*build_automaton(*expression, {})));
+}
+
 // One character of a JSON string in any way of writing it.
 ExpressionPtr string_character() {
   const CharacterSet as_they_are = {{0x20, 0x21}, {0x23, 0x5B}, {0x5D, kLastCodePoint}};
@@ -23,18 +27,28 @@ ExpressionPtr string_character() {
                                       sequence({surrogate, any_of_bytes("01234567"), last_two})});
   const ExpressionPtr pair = sequence(
       {surrogate, any_of_bytes("89abAB"), last_two, literal("\\u"), surrogate, any_of_bytes("cdefCDEF"), last_two});
-  return choice({one_of(as_they_are, Encoding::plain), sequence({literal("\\"), any_of_bytes("\"\\/bfnrt")}),
-                 sequence({literal("\\u"), choice({plain, pair})})});
+  return compact(choice({one_of(as_they_are, Encoding::plain), sequence({literal("\\"), any_of_bytes("\"\\/bfnrt")}),
+                         sequence({literal("\\u"), choice({plain, pair})})}));
+}
+
+ExpressionPtr any_string_character() {
+  static const ExpressionPtr kCharacter = string_character();
+  return kCharacter;
 }
 
 }  // namespace
+
+ExpressionPtr shortest_character() {
+  static const ExpressionPtr kCharacter = compact(one_of(CharacterSet{{0, kLastCodePoint}}, Encoding::json_string));
+  return kCharacter;
+}
 
 JsonParts::JsonParts(const JsonSchemaOptions& options)
     : space_(options.has_space
                  ? optional(choice(
                        {literal(" "), sequence({literal("\n"), repeat(any_of_bytes(" \t"), 0, kMostIndentation)})}))
                  : sequence({})),
-      character_(string_character()),
+      character_(any_string_character()),
       any_string_(string_of_length(0, kUnbounded)),
       any_number_(apart(fude::grammar::any_number())),
       any_integer_(apart(fude::grammar::any_integer())) {}

@@ -15,6 +15,9 @@ struct JsonSchemaOptions {
   bool has_space = true;  // false: compact JSON only
 };
 
+// Any character in a string, written with its shortest escape (Encoding::json_string).
+ExpressionPtr shortest_character();
+
 class JsonParts {
  public:
   explicit JsonParts(const JsonSchemaOptions& options);

@@ -7,6 +7,7 @@
 #include "infer/grammar/characters.h"
 #include "infer/grammar/json_formats.h"
 #include "infer/grammar/json_numbers.h"
+#include "infer/grammar/json_values.h"
 #include "infer/grammar/regex.h"
 #include "text/unicode.h"
 
@@ -125,8 +126,7 @@ StringShape shape_strings(const Shape& shape, const GrammarLimits& limits) {
     if (result.maximum >= 0 && result.maximum < result.minimum) {
       result.content = std::make_shared<Automaton>();
     } else {
-      const ExpressionPtr character = one_of(CharacterSet{{0, kLastCodePoint}}, Encoding::json_string);
-      const auto length = build_automaton(*repeat(character, result.minimum, result.maximum), limits);
+      const auto length = build_automaton(*repeat(shortest_character(), result.minimum, result.maximum), limits);
       result.content = intersection(*result.content, *length, limits);
     }
   }
