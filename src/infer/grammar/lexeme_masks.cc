@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <string>
 
 namespace fude::grammar {
 
 namespace {
 
+constexpr int kAskedDepth = 3;         // where it is worth asking whether all that follows is plain
 constexpr int32_t kCopiedNodes = 100;  // behind an end of a lexeme, at most
 
 // The state behind one character that is plain text, if it is the same for all of them; else kDead. UTF-8's ranges by
@@ -53,6 +55,9 @@ struct MaskWalk {
   TokenMask& inside;
   LexemeMask& result;
   std::vector<std::pair<std::string, TokenId>>& rests;
+  // Whether any plain text can come in a state; of the tree of plain tokens, all below is then inside.
+  std::function<bool(int32_t)> takes_plain;
+  bool is_dense = false;
 
   void run(const TokenTrie& trie) {
     const std::span<const TokenTrie::Node> nodes = trie.nodes();
@@ -67,6 +72,11 @@ struct MaskWalk {
         continue;
       }
       trie.for_tokens(node, [&](TokenId token) { inside.set(token), result.few.push_back(token); });
+      if (takes_plain && node.depth <= kAskedDepth && node.end > i + 1 && takes_plain(next)) {
+        is_dense = true;
+        for (++i; i < node.end; ++i) trie.for_tokens(nodes[size_t(i)], [&](TokenId token) { inside.set(token); });
+        continue;
+      }
       if (node.end > i + 1 && lexer.accepts(next)) ends.push_back(i);
       ++i;
     }
@@ -126,13 +136,23 @@ LexemeMask LexemeMasks::make(uint64_t key, Lexer& lexer) {
   LexemeMask result;
   TokenMask inside(vocabulary_size_);
   std::vector<std::pair<std::string, TokenId>> rests;
-  const bool has_plain = takes_plain_text(key, lexer);
-  if (has_plain) inside = tries_.all_plain;
   MaskWalk walk{lexer, int32_t(key), inside, result, rests};
-  walk.run(tries_.others);
-  if (!has_plain) walk.run(tries_.plain);
+  if (takes_plain_text(key, lexer)) {
+    inside = tries_.all_plain;
+    walk.is_dense = true;
+    walk.run(tries_.others);
+  } else {
+    walk.run(tries_.others);
+    int32_t asked = kDead;
+    bool answer = false;
+    walk.takes_plain = [&](int32_t state) {  // mostly the same state again
+      if (state != asked) answer = takes_plain_text((key >> 32) << 32 | uint32_t(asked = state), lexer);
+      return answer;
+    };
+    walk.run(tries_.plain);
+  }
   result.rests = TokenTrie(std::move(rests));
-  if (has_plain || result.few.size() * sizeof(TokenId) > inside.words().size_bytes() / 2) {
+  if (walk.is_dense || result.few.size() * sizeof(TokenId) > inside.words().size_bytes() / 2) {
     result.few = {};
     result.inside = std::move(inside);
   } else {
