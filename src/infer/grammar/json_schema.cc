@@ -11,7 +11,9 @@
 namespace fude::grammar {
 namespace {
 
-constexpr int kApartDepth = 3;  // how deep two objects are compared for oneOf
+constexpr int kApartDepth = 3;          // how deep two objects are compared for oneOf
+constexpr int kMostComparisons = 2000;  // of two shapes, for all oneOf of a schema
+constexpr size_t kMostNames = 4096;     // of members, declared or required in one object
 
 // Behind the last declared member, or item: what may follow, with its comma.
 ExpressionPtr behind_comma(ExpressionPtr part) { return sequence({literal(","), std::move(part)}); }
@@ -166,6 +168,8 @@ class SchemaCompiler {
         names.required.push_back(name.get<std::string>());
       }
     }
+    require(names.required.size() <= kMostNames && names.all.size() <= kMostNames,
+            "[json_schema] expected an object of at most {} names", kMostNames);
     return names;
   }
 
@@ -298,6 +302,7 @@ class SchemaCompiler {
   bool are_apart(const Shape& a, const Shape& b, int depth) {
     const uint32_t common = a.types & b.types;
     if (common == 0) return true;
+    require(++comparisons_ <= kMostComparisons, "[json_schema] 'oneOf' has too many alternatives to compare");
     const auto first = shape_constants(a, limits_), second = shape_constants(b, limits_);
     if (first && second)
       return std::none_of(first->begin(), first->end(), [&](const Json* x) {
@@ -358,6 +363,7 @@ class SchemaCompiler {
   std::map<std::pair<int32_t, int32_t>, ExpressionPtr> lengths_;
   std::map<std::vector<std::string>, ExpressionPtr> other_keys_;  // by the declared names
   int level_ = 0;
+  int comparisons_ = 0;
 };
 
 }  // namespace

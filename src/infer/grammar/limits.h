@@ -13,7 +13,7 @@ struct GrammarLimits {
   int32_t automaton_states = 1 << 20;         // of one lexeme, before it is made deterministic
   int32_t lexer_states = 1 << 16;             // of one lexeme's deterministic automaton
   int32_t product_states = 20'000;            // of an intersection or a difference of two languages
-  int32_t symbols = 1 << 20;                  // of all rules together
+  int32_t symbols = 1 << 18;                  // of all rules together
   uint64_t total_states = 1 << 21;            // of all lexemes' automata together
   uint64_t lexer_work = 50'000'000;           // spent on making lexemes deterministic: steps, and numbers kept
   int32_t depth = 500;                        // calls open at once while matching

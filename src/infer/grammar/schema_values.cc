@@ -14,6 +14,8 @@
 namespace fude::grammar {
 namespace {
 
+constexpr size_t kMostCompared = 2000;  // values of an enum beside another one
+
 using AutomatonPtr = std::shared_ptr<const Automaton>;
 
 AutomatonPtr narrowed(const AutomatonPtr& a, const AutomatonPtr& b, const GrammarLimits& limits) {
@@ -55,12 +57,12 @@ bool has_parts_keyword(const Shape& shape, const Json& value) {
                                     "minProperties", "maxProperties"});
 }
 
-bool is_listed(const Shape& shape, const Json& value) {
-  for (const PlacedSchema& list : shape.all("enum"))
-    if (std::find(list.schema->begin(), list.schema->end(), value) == list.schema->end()) return false;
-  for (const PlacedSchema& only : shape.all("const"))
-    if (*only.schema != value) return false;
-  return true;
+// Whether the value is in all lists but the first, which it may come from, and equal to all constants.
+bool is_listed(const std::vector<PlacedSchema>& lists, size_t from, const std::vector<PlacedSchema>& single,
+               const Json& value) {
+  for (size_t i = from; i < lists.size(); ++i)
+    if (std::find(lists[i].schema->begin(), lists[i].schema->end(), value) == lists[i].schema->end()) return false;
+  return std::all_of(single.begin(), single.end(), [&](const PlacedSchema& only) { return *only.schema == value; });
 }
 
 size_t code_points(const std::string& text) {
@@ -138,7 +140,9 @@ std::optional<std::vector<const Json*>> shape_constants(const Shape& shape, cons
   const std::vector<PlacedSchema> lists = shape.all("enum"), single = shape.all("const");
   if (lists.empty() && single.empty()) return std::nullopt;
   for (const PlacedSchema& list : lists)
-    require(list.schema->is_array(), "[json_schema] expected a list at '{}'", list.place);
+    require(list.schema->is_array() && (lists.size() == 1 || list.schema->size() <= kMostCompared),
+            "[json_schema] expected a list at '{}', of at most {} values where several must be compared", list.place,
+            kMostCompared);
   if (!single.empty())
     candidates.push_back(single[0].schema);
   else
@@ -148,7 +152,7 @@ std::optional<std::vector<const Json*>> shape_constants(const Shape& shape, cons
   const StringShape string_shape = shape_strings(shape, limits);
   if (string_shape.content) strings.emplace(string_shape.content, limits);
   std::erase_if(candidates, [&](const Json* value) {
-    if ((type_of(*value) & shape.types) == 0 || !is_listed(shape, *value)) return true;
+    if ((type_of(*value) & shape.types) == 0 || !is_listed(lists, single.empty(), single, *value)) return true;
     if (value->is_structured())
       require(
           !has_parts_keyword(shape, *value),
