@@ -31,6 +31,11 @@ ExpressionPtr string_character() {
                          sequence({literal("\\u"), choice({plain, pair})})}));
 }
 
+ExpressionPtr flexible_space() {
+  const ExpressionPtr indented = sequence({literal("\n"), repeat(any_of_bytes(" \t"), 0, kMostIndentation)});
+  return compact(optional(choice({literal(" "), indented})));
+}
+
 ExpressionPtr any_string_character() {
   static const ExpressionPtr kCharacter = string_character();
   return kCharacter;
@@ -44,10 +49,7 @@ ExpressionPtr shortest_character() {
 }
 
 JsonParts::JsonParts(const JsonSchemaOptions& options)
-    : space_(options.has_space
-                 ? optional(choice(
-                       {literal(" "), sequence({literal("\n"), repeat(any_of_bytes(" \t"), 0, kMostIndentation)})}))
-                 : sequence({})),
+    : space_(options.has_space ? flexible_space() : sequence({})),
       character_(any_string_character()),
       any_string_(string_of_length(0, kUnbounded)),
       any_number_(apart(fude::grammar::any_number())),
