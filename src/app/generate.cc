@@ -10,9 +10,14 @@
 #include "app/signals.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "fetch/catalogue.h"
 #include "infer/answer.h"
+#include "infer/grammar/constraint.h"
+#include "infer/grammar/gbnf.h"
+#include "infer/grammar/json_schema.h"
+#include "infer/grammar/regex.h"
 #include "text/chat_format.h"
 #include "text/chat_template.h"
 #include "text/tokenizer_file.h"
@@ -24,6 +29,7 @@ struct GenerateOptions {
   std::string model, prompt, draft_model;
   Request request;
   std::vector<std::string> stops;
+  std::string json_schema, regex, grammar;  // at most one
   int64_t context = 0, drafts = 0;
   Precision precision;
   DType kv = DType::f32;
@@ -49,6 +55,12 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
       ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--stop", o.stops, "text that ends the answer (may be given again)");
+  CLI::Option* schema = command->add_option(
+      "--json-schema", o.json_schema, "the answer is JSON as this schema (a file, or its text) says; {}: any JSON");
+  CLI::Option* regex = command->add_option("--regex", o.regex, "the answer matches this, as a whole")->excludes(schema);
+  command->add_option("--grammar", o.grammar, "the answer follows this file in llama.cpp's GBNF")
+      ->excludes(schema)
+      ->excludes(regex);
   command->add_flag("--logprobs", o.logprobs, "print each token with its log-probabilities, as JSON, then the answer");
   command->option_defaults()->group("Sampling");
   SamplingOptions& s = o.request.sampling;
@@ -88,6 +100,19 @@ void add_ends(const Tokenizer& tokenizer, std::vector<TokenId>& stops) {
   if (const auto id = tokenizer.find_special(kEndOfText)) stops.push_back(*id);
   const std::vector<TokenId>& ends = tokenizer.data().end_tokens;
   stops.insert(stops.end(), ends.begin(), ends.end());
+}
+
+// Needs the request's stop tokens.
+void constrain(GenerateOptions& o, const Tokenizer& tokenizer) {
+  if (o.json_schema.empty() && o.regex.empty() && o.grammar.empty()) return;
+  const auto compiled = [&] {
+    if (!o.regex.empty()) return grammar::regex_grammar(o.regex);
+    if (!o.grammar.empty()) return grammar::gbnf_grammar(read_file(o.grammar));
+    const std::string schema = file_exists(o.json_schema) ? read_file(o.json_schema) : o.json_schema;
+    return grammar::json_schema_grammar(std::string_view(schema));
+  };
+  auto vocabulary = std::make_shared<const grammar::GrammarVocabulary>(tokenizer, o.request.stop_tokens);
+  o.request.mask = Constraint(compiled(), std::move(vocabulary)).masks();
 }
 
 void print_now(const std::string& text) {
@@ -131,6 +156,7 @@ void run_generate(GenerateOptions o, const CommonOptions& common) {
   const Tokenizer& tokenizer = speaker.tokenizer();
   o.request.sampling.seed = common.seed;
   add_ends(tokenizer, o.request.stop_tokens);
+  constrain(o, tokenizer);
   if (o.prompt.empty()) o.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
   std::vector<TokenId> prompt;
   if (tokenizer.data().prepends_begin) prompt.push_back(tokenizer.data().begin_token);
@@ -231,6 +257,7 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
   const std::unique_ptr<Turns> turns = turns_of(tokenizer);
   o.request.sampling.seed = common.seed;
   o.request.stop_tokens = turns->stops();
+  constrain(o, tokenizer);
   const bool is_terminal = ::isatty(STDIN_FILENO) != 0;
   if (is_terminal) std::printf("Ask anything; Ctrl-C stops an answer, Ctrl-D ends the chat.\n");
   for (std::string line;;) {

@@ -1,0 +1,245 @@
+#include "infer/grammar/gbnf.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "base/error.h"
+#include "infer/grammar/characters.h"
+#include "text/unicode.h"
+
+namespace fude::grammar {
+namespace {
+
+bool is_rule_name(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+class GbnfParser {
+ public:
+  GbnfParser(std::string_view source, const GrammarLimits& limits)
+      : source_(source), limits_(limits), builder_(limits) {
+    require(source.size() <= limits.source_bytes, "[gbnf] expected a grammar of at most {} bytes, got {}",
+            limits.source_bytes, source.size());
+    require(is_valid_utf8(source), "[gbnf] expected a grammar in UTF-8");
+  }
+
+  Grammar run() {
+    skip_space(true);
+    while (at_ < source_.size()) define_rule();
+    for (const auto& [name, rule] : rules_)
+      require(rule.is_defined, "[gbnf:{}] there is no rule '{}'", rule.line, name);
+    const auto root = rules_.find("root");
+    require(root != rules_.end(), "[gbnf] expected a rule 'root'");
+    return builder_.compile(root->second.number);
+  }
+
+ private:
+  struct Rule {
+    int32_t number;
+    int64_t line;  // where it is named first
+    bool is_defined = false;
+  };
+
+  int64_t line() const { return 1 + std::count(source_.begin(), source_.begin() + ptrdiff_t(at_), '\n'); }
+  template <class... Args>
+  [[noreturn]] void fail_here(fmt::format_string<Args...> format, Args&&... args) const {
+    fail("[gbnf:{}] {}", line(), fmt::format(format, std::forward<Args>(args)...));
+  }
+  bool is(char c) const { return at_ < source_.size() && source_[at_] == c; }
+  bool take(std::string_view text) {
+    if (!source_.substr(at_).starts_with(text)) return false;
+    at_ += text.size();
+    return true;
+  }
+  uint32_t take_character() {
+    if (at_ >= source_.size()) fail_here("unexpected end of the grammar");
+    const Character c = decode_character(source_, at_);
+    at_ += c.length;
+    return c.code_point;
+  }
+  // Blanks and comments, and line ends where the rule goes on.
+  void skip_space(bool over_lines) {
+    while (at_ < source_.size()) {
+      if (is('#'))
+        while (at_ < source_.size() && !is('\n')) ++at_;
+      else if (is(' ') || is('\t') || (over_lines && (is('\n') || is('\r'))))
+        ++at_;
+      else
+        break;
+    }
+  }
+
+  Rule& rule_named(std::string_view name) {
+    const auto [found, is_new] = rules_.try_emplace(std::string(name), Rule{0, 0});
+    if (is_new) found->second = {builder_.add_rule(), line()};
+    return found->second;
+  }
+  std::string_view take_name() {
+    const size_t begin = at_;
+    while (at_ < source_.size() && is_rule_name(source_[at_])) ++at_;
+    if (at_ == begin) fail_here("expected a rule's name");
+    return source_.substr(begin, at_ - begin);
+  }
+
+  void define_rule() {
+    const std::string_view name = take_name();
+    Rule& rule = rule_named(name);
+    if (rule.is_defined) fail_here("the rule '{}' is defined twice", name);
+    rule.is_defined = true;
+    const int32_t number = rule.number;
+    skip_space(false);
+    if (!take("::=")) fail_here("expected '::=' behind '{}'", name);
+    skip_space(true);
+    builder_.define(number, alternatives(false));
+    if (at_ < source_.size() && !is('\n') && !is('\r')) fail_here("unexpected '{}'", source_[at_]);
+    skip_space(true);
+  }
+
+  ExpressionPtr alternatives(bool is_group) {
+    std::vector<ExpressionPtr> parts;
+    do {
+      skip_space(true);
+      parts.push_back(terms(is_group));
+    } while (take("|"));
+    return choice(std::move(parts));
+  }
+
+  ExpressionPtr terms(bool is_group) {
+    std::vector<ExpressionPtr> parts;
+    while (at_ < source_.size() && !is('|') && !is(')') && !is('\n') && !is('\r')) {
+      ExpressionPtr one = term();
+      skip_space(is_group);
+      while (bounds(one)) skip_space(is_group);
+      parts.push_back(std::move(one));
+    }
+    return sequence(std::move(parts));
+  }
+
+  ExpressionPtr term() {
+    if (take("\"")) return text();
+    if (take("[")) return one_of(character_class(), Encoding::plain);
+    if (take(".")) return one_of(CharacterSet{{0, kLastCodePoint}}, Encoding::plain);
+    if (take("(")) {
+      if (++nesting_ > limits_.nesting) fail_here("groups are nested deeper than {}", limits_.nesting);
+      ExpressionPtr inside = alternatives(true);
+      if (!take(")")) fail_here("expected ')'");
+      --nesting_;
+      return inside;
+    }
+    if (!is_rule_name(source_[at_])) fail_here("unexpected '{}'", std::string(1, source_[at_]));
+    return rule_reference(rule_named(take_name()).number);
+  }
+
+  // Wraps `part` in the repetition that stands here; false if none does.
+  bool bounds(ExpressionPtr& part) {
+    int32_t minimum = 0, maximum = kUnbounded;
+    if (take("+")) {
+      minimum = 1;
+    } else if (take("?")) {
+      maximum = 1;
+    } else if (take("{")) {
+      const bool has_minimum = number(minimum);
+      if (take(",")) {
+        if (!number(maximum)) maximum = kUnbounded;
+      } else {
+        if (!has_minimum) fail_here("expected a number behind '{{'");
+        maximum = minimum;
+      }
+      if (!take("}")) fail_here("expected '}}'");
+      if (maximum != kUnbounded && maximum < minimum) fail_here("the bounds of a repetition are out of order");
+    } else if (!take("*")) {
+      return false;
+    }
+    part = repeat(std::move(part), minimum, maximum);
+    return true;
+  }
+  bool number(int32_t& value) {
+    skip_space(false);
+    const size_t begin = at_;
+    for (value = 0; at_ < source_.size() && source_[at_] >= '0' && source_[at_] <= '9'; ++at_) {
+      value = value * 10 + (source_[at_] - '0');
+      if (value > limits_.symbols) fail_here("a repetition of more than {}", limits_.symbols);
+    }
+    const bool has_digits = at_ > begin;
+    skip_space(false);
+    return has_digits;
+  }
+
+  ExpressionPtr text() {
+    std::string bytes;
+    while (!take("\"")) {
+      if (is('\n')) fail_here("a literal has no end");
+      append_utf8(bytes, character());
+    }
+    return literal(bytes);
+  }
+
+  CharacterSet character_class() {
+    const bool is_inverse = take("^");
+    std::vector<CodePoints> ranges;
+    while (!take("]")) {
+      const uint32_t low = character();
+      uint32_t high = low;
+      if (is('-') && at_ + 1 < source_.size() && source_[at_ + 1] != ']') {
+        ++at_;
+        high = character();
+      }
+      if (high < low) fail_here("a range's ends are out of order");
+      ranges.push_back({low, high});
+    }
+    const CharacterSet set(std::move(ranges));
+    return is_inverse ? set.inverse() : set;
+  }
+
+  uint32_t character() {
+    const uint32_t c = take_character();
+    if (c != '\\') return c;
+    const uint32_t name = take_character();
+    switch (name) {
+      case 'n':
+        return '\n';
+      case 'r':
+        return '\r';
+      case 't':
+        return '\t';
+      case 'x':
+        return hexadecimal(2);
+      case 'u':
+        return hexadecimal(4);
+      case 'U':
+        return hexadecimal(8);
+      case '\\':
+      case '"':
+      case '[':
+      case ']':
+        return name;
+      default:
+        fail_here("unknown escape");
+    }
+  }
+  uint32_t hexadecimal(int digits) {
+    uint32_t value = 0;
+    for (int i = 0; i < digits; ++i) {
+      const uint32_t c = take_character(), low = c | 32;
+      const bool is_letter = low >= 'a' && low <= 'f';
+      if (!is_letter && (c < '0' || c > '9')) fail_here("expected a hexadecimal digit");
+      value = value * 16 + (is_letter ? low - 'a' + 10 : c - '0');
+    }
+    if (value > kLastCodePoint || (value >= 0xD800 && value <= 0xDFFF)) fail_here("expected a character's code point");
+    return value;
+  }
+
+  std::string_view source_;
+  const GrammarLimits limits_;
+  GrammarBuilder builder_;
+  std::map<std::string, Rule> rules_;
+  size_t at_ = 0;
+  int nesting_ = 0;
+};
+
+}  // namespace
+
+Grammar gbnf_grammar(std::string_view source, const GrammarLimits& limits) { return GbnfParser(source, limits).run(); }
+
+}  // namespace fude::grammar

@@ -1,0 +1,114 @@
+// Lazy subset construction (Rabin and Scott, 1959): a state is the set of automaton states that a text can be in, of
+// which only those are kept that read a byte or accept.
+#include <algorithm>
+
+#include "base/error.h"
+#include "infer/grammar/automaton.h"
+
+namespace fude::grammar {
+namespace {
+
+constexpr int32_t kUnasked = -3;
+
+uint64_t hash_of_set(const std::vector<int32_t>& set) {
+  uint64_t hash = set.size();
+  for (const int32_t state : set) hash = (hash ^ uint64_t(state)) * 0x9E3779B97F4A7C15u, hash ^= hash >> 29;
+  return hash;
+}
+
+}  // namespace
+
+Lexer::Lexer(std::shared_ptr<const Automaton> automaton, const GrammarLimits& limits, LexerBudget budget)
+    : automaton_(std::move(automaton)),
+      most_states_(limits.lexer_states),
+      budget_(budget ? std::move(budget) : std::make_shared<uint64_t>(limits.lexer_work)),
+      marks_(automaton_->states.size()) {
+  std::array<bool, 257> begins{};
+  for (const Automaton::State& state : automaton_->states)
+    if (state.next != kDead) begins[state.low] = begins[size_t(state.high) + 1] = true;
+  for (size_t byte = 0, now = 0; byte < 256; ++byte) {
+    if (byte > 0 && begins[byte]) ++now;
+    classes_[byte] = uint8_t(now);
+    class_bytes_[now] = uint8_t(byte);
+    class_count_ = int32_t(now) + 1;
+  }
+  if (automaton_->start == kDead) return;
+  std::vector<int32_t> set;
+  ++round_;
+  visit(automaton_->start, set);
+  start_ = state_of(std::move(set));
+}
+
+void Lexer::spend(uint64_t work) {
+  require(*budget_ >= work, "[grammar] the patterns take more work to follow than is allowed");
+  *budget_ -= work;
+}
+
+// Adds what is reached from `state` without reading.
+void Lexer::visit(int32_t state, std::vector<int32_t>& set) {
+  pending_.assign(1, state);
+  while (!pending_.empty()) {
+    const int32_t at = pending_.back();
+    pending_.pop_back();
+    if (at == kDead || marks_[size_t(at)] == round_) continue;
+    marks_[size_t(at)] = round_;
+    spend(1);
+    const Automaton::State& found = automaton_->states[size_t(at)];
+    if (found.next != kDead || at == automaton_->accept) set.push_back(at);
+    pending_.push_back(found.free[0]);
+    pending_.push_back(found.free[1]);
+  }
+}
+
+int32_t Lexer::state_of(std::vector<int32_t> set) {
+  if (set.empty()) return kDead;
+  std::sort(set.begin(), set.end());
+  const uint64_t hash = hash_of_set(set);
+  const auto [begin, end] = by_hash_.equal_range(hash);
+  for (auto found = begin; found != end; ++found)
+    if (sets_[size_t(found->second)] == set) return found->second;
+  const auto number = int32_t(sets_.size());
+  require(number < most_states_, "[grammar] the pattern needs more than {} states", most_states_);
+  spend(set.size() + size_t(class_count_));
+  by_hash_.emplace(hash, number);
+  accepts_.push_back(std::binary_search(set.begin(), set.end(), automaton_->accept));
+  goes_on_.push_back(set.size() > size_t(accepts_.back()));
+  only_.push_back(kUnasked);
+  sets_.push_back(std::move(set));
+  table_.resize(table_.size() + size_t(class_count_), kUnknown);
+  return number;
+}
+
+int32_t Lexer::make(int32_t state, uint8_t byte_class) {
+  const uint8_t byte = class_bytes_[byte_class];
+  std::vector<int32_t> reached;
+  ++round_;
+  for (const int32_t from : sets_[size_t(state)]) {
+    const Automaton::State& edge = automaton_->states[size_t(from)];
+    if (edge.next != kDead && edge.low <= byte && byte <= edge.high) visit(edge.next, reached);
+  }
+  spend(sets_[size_t(state)].size());
+  const int32_t target = state_of(std::move(reached));
+  table_[size_t(state) * size_t(class_count_) + byte_class] = target;
+  return target;
+}
+
+bool Lexer::matches(std::string_view text) {
+  int32_t state = start_;
+  for (size_t i = 0; i < text.size() && state != kDead; ++i) state = next(state, uint8_t(text[i]));
+  return state != kDead && accepts(state);
+}
+
+int32_t Lexer::only_byte(int32_t state) {
+  if (only_[size_t(state)] != kUnasked) return only_[size_t(state)];
+  int32_t found = kDead;
+  for (const int32_t from : sets_[size_t(state)]) {
+    const Automaton::State& edge = automaton_->states[size_t(from)];
+    if (edge.next == kDead) continue;
+    found = edge.low != edge.high || (found != kDead && found != edge.low) ? kSeveral : edge.low;
+    if (found == kSeveral) break;
+  }
+  return only_[size_t(state)] = found;
+}
+
+}  // namespace fude::grammar

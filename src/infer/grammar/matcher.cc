@@ -1,0 +1,167 @@
+#include "infer/grammar/matcher.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "text/tokenizer_file.h"
+
+namespace fude::grammar {
+namespace {
+
+constexpr size_t kContextTokens = 8;  // that are cut again with the forced bytes
+
+}  // namespace
+
+GrammarVocabulary::GrammarVocabulary(Tokenizer tokenizer, std::vector<TokenId> end_tokens)
+    : end_tokens_(std::move(end_tokens)), tokenizer_(std::move(tokenizer)) {
+  if (end_tokens_.empty()) end_tokens_ = tokenizer_->data().end_tokens;
+  tokens_.resize(size_t(tokenizer_->vocabulary_size()));
+  for (size_t i = 0; i < tokens_.size(); ++i)
+    if (!tokenizer_->is_special(TokenId(i))) tokens_[i] = tokenizer_->bytes_of(TokenId(i));
+  build();
+}
+
+GrammarVocabulary::GrammarVocabulary(std::vector<std::string> tokens, std::vector<TokenId> end_tokens)
+    : tokens_(std::move(tokens)), end_tokens_(std::move(end_tokens)) {
+  build();
+}
+
+void GrammarVocabulary::build() {
+  for (const TokenId token : end_tokens_) {
+    require(token >= 0 && token < size(), "[grammar] the end token {} is not in the vocabulary of {}", token, size());
+    tokens_[size_t(token)].clear();
+  }
+  tries_.emplace(tokens_);
+}
+
+TokenGrammar::TokenGrammar(Grammar grammar, std::shared_ptr<const GrammarVocabulary> vocabulary)
+    : vocabulary_(std::move(vocabulary)),
+      lexers_(std::move(grammar)),
+      masks_(vocabulary_->tries(), vocabulary_->size(), lexers_.grammar.limits.mask_bytes) {}
+
+Matcher::Matcher(std::shared_ptr<TokenGrammar> grammar) : grammar_(std::move(grammar)), parser_(grammar_->lexers_) {}
+
+void Matcher::allowed(TokenSet& mask) {
+  const std::lock_guard lock(grammar_->mutex_);
+  if (int64_t(mask.words().size()) * 64 < grammar_->vocabulary().size()) mask = TokenSet(grammar_->vocabulary().size());
+  mask.clear();
+  if (is_done_) return;
+  if (parser_.can_end())
+    for (const TokenId token : grammar_->vocabulary().end_tokens()) mask.set(token);
+  // Items of one lexeme in one state share what is inside it, and go on together behind its end.
+  std::vector<Parser::Item> items(parser_.items().begin(), parser_.items().end());
+  const auto lexeme_of = [&](const Parser::Item& item) {
+    return grammar_->lexers_.grammar.symbols[size_t(item.position)];
+  };
+  const auto kind_of = [&](const Parser::Item& item) { return std::pair{lexeme_of(item), item.state}; };
+  std::sort(items.begin(), items.end(), [&](auto& a, auto& b) { return kind_of(a) < kind_of(b); });
+  uint64_t steps = grammar_->lexers_.grammar.limits.mask_steps;
+  for (size_t begin = 0, end = 0; begin < items.size(); begin = end) {
+    while (end < items.size() && kind_of(items[end]) == kind_of(items[begin])) ++end;
+    const int32_t lexeme = lexeme_of(items[begin]);
+    const LexemeMask& known =
+        grammar_->masks_.find(lexeme, items[begin].state, grammar_->lexers_.lexers[size_t(lexeme)]);
+    known.add_inside(mask);
+    if (!known.has_rests()) continue;
+    if (!parser_.push_end_of(std::span(items).subspan(begin, end - begin))) continue;
+    const size_t base = parser_.size();
+    try {
+      walk_rests(known, mask, steps);
+    } catch (...) {
+      parser_.pop(parser_.size() - base + 1);
+      throw;
+    }
+    parser_.pop(parser_.size() - base + 1);
+  }
+}
+
+void Matcher::walk_rests(const LexemeMask& known, TokenSet& mask, uint64_t& steps) {
+  walk(known.rests, 0, int32_t(known.rests.nodes().size()), mask, steps);
+  for (const auto [trie, node] : known.places) walk(*trie, node + 1, trie->nodes()[size_t(node)].end, mask, steps);
+}
+
+// Sets the tokens of a part of a tree whose bytes can come: of siblings from `begin` to before `end` and what is below.
+void Matcher::walk(const TokenTrie& trie, int32_t begin, int32_t end, TokenSet& mask, uint64_t& steps) {
+  if (begin >= end) return;
+  const size_t base = parser_.size();
+  const std::span<const TokenTrie::Node> nodes = trie.nodes();
+  const size_t first_depth = nodes[size_t(begin)].depth;
+  for (int32_t i = begin; i < end;) {
+    const TokenTrie::Node& node = nodes[size_t(i)];
+    parser_.pop(parser_.size() - base - (size_t(node.depth) - first_depth));
+    require(steps-- > 0, "[grammar] the grammar takes more than {} steps for one mask",
+            grammar_->lexers_.grammar.limits.mask_steps);
+    if (!parser_.push(node.byte)) {
+      i = node.end;
+      continue;
+    }
+    trie.for_tokens(node, [&](TokenId token) { mask.set(token); });
+    ++i;
+  }
+  parser_.pop(parser_.size() - base);
+}
+
+bool Matcher::accept(TokenId token) {
+  const std::lock_guard lock(grammar_->mutex_);
+  const GrammarVocabulary& vocabulary = grammar_->vocabulary();
+  if (is_done_ || token < 0 || token >= vocabulary.size()) return false;
+  const std::string_view bytes = vocabulary.bytes_of(token);
+  if (bytes.empty() || bytes.size() > kLongestOfferedToken) {
+    const auto& ends = vocabulary.end_tokens();
+    if (!parser_.can_end() || std::find(ends.begin(), ends.end(), token) == ends.end()) return false;
+    is_done_ = true;
+  }
+  if (!is_done_ && !parser_.push(bytes)) return false;
+  tokens_.push_back(token);
+  return true;
+}
+
+void Matcher::rollback(size_t count) {
+  const std::lock_guard lock(grammar_->mutex_);
+  require(count <= tokens_.size(), "[grammar] expected to go back by at most {} tokens, got {}", tokens_.size(), count);
+  for (; count > 0; --count) {
+    if (!is_done_) parser_.pop(grammar_->vocabulary().bytes_of(tokens_.back()).size());
+    is_done_ = false;
+    tokens_.pop_back();
+  }
+}
+
+std::string Matcher::forced_bytes() {
+  const std::lock_guard lock(grammar_->mutex_);
+  std::string bytes;
+  if (is_done_) return bytes;
+  const size_t before = parser_.size();
+  for (int32_t byte; bytes.size() < kMostForced && (byte = parser_.only_byte()) >= 0;) {
+    if (!parser_.push(uint8_t(byte))) break;
+    bytes += char(byte);
+  }
+  parser_.pop(parser_.size() - before);
+  return bytes;
+}
+
+std::vector<TokenId> Matcher::forced() {
+  const GrammarVocabulary& vocabulary = grammar_->vocabulary();
+  if (!vocabulary.tokenizer()) return {};
+  const std::string bytes = forced_bytes();
+  if (bytes.empty()) return {};
+  // A token that covers bytes yet to come begins at a place from which all forced bytes are the beginning of a token.
+  size_t certain = 0;
+  while (certain < bytes.size() && !vocabulary.tries().can_continue(std::string_view(bytes).substr(certain))) ++certain;
+  const std::span<const TokenId> context = std::span(tokens_).last(std::min(kContextTokens, tokens_.size()));
+  std::string text;
+  for (const TokenId token : context) text += vocabulary.bytes_of(token);
+  const size_t begin = text.size();
+  std::vector<TokenId> cut = vocabulary.tokenizer()->encode(text + bytes);
+  if (!std::equal(context.begin(), context.end(), cut.begin(),
+                  cut.begin() + ptrdiff_t(std::min(cut.size(), context.size()))))
+    return {};  // what was drawn is not how the tokenizer cuts: there is no canonical way on
+  cut.erase(cut.begin(), cut.begin() + ptrdiff_t(context.size()));
+  size_t end = begin;
+  size_t kept = 0;
+  while (kept < cut.size() && end + vocabulary.bytes_of(cut[kept]).size() <= begin + certain)
+    end += vocabulary.bytes_of(cut[kept++]).size();
+  cut.resize(kept);
+  return cut;
+}
+
+}  // namespace fude::grammar

@@ -1,0 +1,321 @@
+#include "infer/grammar/regex.h"
+
+#include <map>
+
+#include "base/error.h"
+#include "text/unicode.h"
+
+namespace fude::grammar {
+namespace {
+
+const CharacterSet kDigits = {{'0', '9'}};
+const CharacterSet kWordCharacters = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
+// WhiteSpace and LineTerminator of ECMA-262.
+const CharacterSet kWhiteSpace = {{9, 13},          {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680},
+                                  {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F},
+                                  {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+const CharacterSet kLineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
+const CharacterSet kAnyCharacter = {{0, kLastCodePoint}};
+
+CharacterSet one_character(uint32_t code_point) { return {{code_point, code_point}}; }
+
+// The code points of some classes: every one of them is looked at.
+CharacterSet characters_of(CharClasses classes) {
+  std::vector<CodePoints> ranges;
+  for (uint32_t c = 0; c <= kLastCodePoint; ++c)
+    if (classes & bit(class_of(c))) {
+      if (!ranges.empty() && ranges.back().high + 1 == c)
+        ranges.back().high = c;
+      else
+        ranges.push_back({c, c});
+    }
+  return CharacterSet(std::move(ranges));
+}
+
+class RegexParser {
+ public:
+  RegexParser(std::string_view pattern, Encoding encoding, const GrammarLimits& limits)
+      : pattern_(pattern), encoding_(encoding), limits_(limits) {
+    require(pattern.size() <= limits.source_bytes, "[regex] expected a pattern of at most {} bytes, got {}",
+            limits.source_bytes, pattern.size());
+    require(is_valid_utf8(pattern), "[regex] expected a pattern in UTF-8");
+  }
+
+  ExpressionPtr run() {
+    ExpressionPtr whole = alternatives();
+    if (at_ < pattern_.size()) fail_here("unexpected ')'");
+    return whole;
+  }
+
+ private:
+  template <class... Args>
+  [[noreturn]] void fail_here(fmt::format_string<Args...> format, Args&&... args) const {
+    fail("[regex] {} at byte {} of '{}'", fmt::format(format, std::forward<Args>(args)...), at_, pattern_);
+  }
+  bool is(char c) const { return at_ < pattern_.size() && pattern_[at_] == c; }
+  bool take(std::string_view text) {
+    if (!pattern_.substr(at_).starts_with(text)) return false;
+    at_ += text.size();
+    return true;
+  }
+  uint32_t take_character() {
+    if (at_ >= pattern_.size()) fail_here("unexpected end");
+    const Character c = decode_character(pattern_, at_);
+    at_ += c.length;
+    return c.code_point;
+  }
+
+  ExpressionPtr alternatives() {
+    std::vector<ExpressionPtr> parts;
+    do parts.push_back(terms());
+    while (take("|"));
+    return choice(std::move(parts));
+  }
+
+  ExpressionPtr terms() {
+    std::vector<ExpressionPtr> parts;
+    while (at_ < pattern_.size() && !is('|') && !is(')')) parts.push_back(term());
+    return sequence(std::move(parts));
+  }
+
+  ExpressionPtr term() {
+    if (take("^")) return anchor(Expression::Kind::begin);
+    if (take("$")) return anchor(Expression::Kind::end);
+    if (take("(")) return quantified(group());
+    if (take("[")) return quantified(encoded(character_class()));
+    if (take(".")) {
+      CharacterSet line_ends = kLineEnds;
+      return quantified(encoded(line_ends.inverse()));
+    }
+    if (take("\\")) return quantified(encoded(escape(false)));
+    if (is('*') || is('+') || is('?')) fail_here("nothing to repeat");
+    return quantified(encoded(one_character(take_character())));
+  }
+
+  ExpressionPtr group() {
+    if (take("?")) {
+      if (is('=') || is('!') || pattern_.substr(at_).starts_with("<=") || pattern_.substr(at_).starts_with("<!"))
+        fail_here("look-around is not supported");
+      if (take("<")) {
+        while (at_ < pattern_.size() && !is('>')) ++at_;
+        if (!take(">")) fail_here("expected the end of a group's name");
+      } else if (!take(":")) {
+        fail_here("flags and this kind of group are not supported");
+      }
+    }
+    if (++nesting_ > limits_.nesting) fail_here("groups are nested deeper than {}", limits_.nesting);
+    ExpressionPtr inside = alternatives();
+    if (!take(")")) fail_here("expected ')'");
+    --nesting_;
+    return inside;
+  }
+
+  ExpressionPtr quantified(ExpressionPtr part) {
+    int32_t minimum = 1, maximum = 1;
+    const size_t before = at_;
+    if (take("*"))
+      minimum = 0, maximum = kUnbounded;
+    else if (take("+"))
+      maximum = kUnbounded;
+    else if (take("?"))
+      minimum = 0;
+    else if (!bounds(minimum, maximum))
+      return part;
+    take("?");  // lazy: the same texts
+    if (is('+')) fail_here("possessive repetition is not supported");
+    if (is('*') || is('?')) fail_here("nothing to repeat");
+    if (maximum != kUnbounded && maximum < minimum) {
+      at_ = before;
+      fail_here("the bounds of a repetition are out of order");
+    }
+    return repeat(std::move(part), minimum, maximum);
+  }
+
+  // {m}, {m,} or {m,n}; anything else leaves the brace to be a character, as browsers do.
+  bool bounds(int32_t& minimum, int32_t& maximum) {
+    const size_t before = at_;
+    if (take("{") && number(minimum)) {
+      maximum = minimum;
+      if (take(",") && !number(maximum)) maximum = kUnbounded;
+      if (take("}")) return true;
+    }
+    at_ = before;
+    minimum = maximum = 1;
+    return false;
+  }
+  bool number(int32_t& value) {
+    const size_t begin = at_;
+    for (value = 0; at_ < pattern_.size() && pattern_[at_] >= '0' && pattern_[at_] <= '9'; ++at_) {
+      value = value * 10 + (pattern_[at_] - '0');
+      if (value > limits_.automaton_states) fail_here("a repetition of more than {}", limits_.automaton_states);
+    }
+    return at_ > begin;
+  }
+
+  // Behind the bracket that opens it.
+  CharacterSet character_class() {
+    const bool is_inverse = take("^");
+    std::vector<CodePoints> ranges;
+    CharacterSet sets;
+    while (!take("]")) {
+      if (at_ >= pattern_.size()) fail_here("expected ']'");
+      const CharacterSet first = class_part();
+      if (is('-') && at_ + 1 < pattern_.size() && pattern_[at_ + 1] != ']') {
+        ++at_;
+        const CharacterSet last = class_part();
+        if (!is_single(first) || !is_single(last)) {  // [\w-.]: the hyphen is one of the characters
+          ranges.push_back({'-', '-'});
+          for (const CharacterSet& part : {first, last})
+            ranges.insert(ranges.end(), part.ranges().begin(), part.ranges().end());
+          continue;
+        }
+        const uint32_t low = first.ranges()[0].low, high = last.ranges()[0].low;
+        if (high < low) fail_here("a range's ends are out of order");
+        ranges.push_back({low, high});
+      } else {
+        ranges.insert(ranges.end(), first.ranges().begin(), first.ranges().end());
+      }
+    }
+    sets = CharacterSet(std::move(ranges));
+    return is_inverse ? sets.inverse() : sets;
+  }
+  static bool is_single(const CharacterSet& set) {
+    return set.ranges().size() == 1 && set.ranges()[0].low == set.ranges()[0].high;
+  }
+  CharacterSet class_part() { return take("\\") ? escape(true) : one_character(take_character()); }
+
+  // Behind the backslash.
+  CharacterSet escape(bool in_class) {
+    const uint32_t c = take_character();
+    switch (c) {
+      case 'd':
+        return kDigits;
+      case 'D':
+        return kDigits.inverse();
+      case 'w':
+        return kWordCharacters;
+      case 'W':
+        return kWordCharacters.inverse();
+      case 's':
+        return kWhiteSpace;
+      case 'S':
+        return kWhiteSpace.inverse();
+      case 'p':
+        return property();
+      case 'P':
+        return property().inverse();
+      case 't':
+        return one_character('\t');
+      case 'n':
+        return one_character('\n');
+      case 'r':
+        return one_character('\r');
+      case 'f':
+        return one_character('\f');
+      case 'v':
+        return one_character('\v');
+      case 'x':
+        return one_character(hexadecimal(2));
+      case 'u':
+        return one_character(code_point());
+      case 'c': {
+        const uint32_t letter = take_character() | 32;
+        if (letter < 'a' || letter > 'z') fail_here("expected a letter behind \\c");
+        return one_character(letter & 31);
+      }
+      case 'b':
+        if (in_class) return one_character('\b');
+        [[fallthrough]];
+      case 'B':
+        fail_here("word boundaries (\\b, \\B) are not supported");
+      case 'k':
+        fail_here("back-references are not supported");
+      case '0':
+        if (at_ < pattern_.size() && pattern_[at_] >= '0' && pattern_[at_] <= '9') fail_here("octal escapes");
+        return one_character(0);
+      default:
+        break;
+    }
+    if (c >= '1' && c <= '9') fail_here("back-references are not supported");
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) fail_here("the escape \\{} is not supported", char(c));
+    return one_character(c);
+  }
+
+  uint32_t hexadecimal(int digits) {
+    uint32_t value = 0;
+    for (int i = 0; i < digits; ++i) {
+      const uint32_t c = take_character(), low = c | 32;
+      const bool is_letter = low >= 'a' && low <= 'f';
+      if (!is_letter && (c < '0' || c > '9')) fail_here("expected a hexadecimal digit");
+      value = value * 16 + (is_letter ? low - 'a' + 10 : c - '0');
+    }
+    return value;
+  }
+  uint32_t code_point() {
+    uint32_t value = 0;
+    if (take("{")) {
+      do {
+        value = value * 16 + hexadecimal(1);
+        if (value > kLastCodePoint) fail_here("expected a code point");
+      } while (!take("}"));
+    } else {
+      value = hexadecimal(4);
+      if (value >= 0xD800 && value < 0xDC00 && take("\\u")) {
+        const uint32_t low = hexadecimal(4);
+        if (low < 0xDC00 || low > 0xDFFF) fail_here("expected the second half of a surrogate pair");
+        value = 0x10000 + ((value - 0xD800) << 10) + (low - 0xDC00);
+      }
+    }
+    if (value >= 0xD800 && value <= 0xDFFF) fail_here("a lone surrogate is no character");
+    return value;
+  }
+
+  CharacterSet property() {
+    static const std::map<std::string_view, CharClasses> kNames = {{"L", kLetters},
+                                                                   {"Letter", kLetters},
+                                                                   {"Lu", bit(CharClass::upper)},
+                                                                   {"Ll", bit(CharClass::lower)},
+                                                                   {"Lt", bit(CharClass::title)},
+                                                                   {"Lm", bit(CharClass::modifier)},
+                                                                   {"Lo", bit(CharClass::letter)},
+                                                                   {"M", kMarks},
+                                                                   {"N", kNumbers}};
+    if (!take("{")) fail_here("expected '{{' behind \\p");
+    const size_t end = pattern_.find('}', at_);
+    if (end == std::string_view::npos) fail_here("expected '}}'");
+    const std::string_view name = pattern_.substr(at_, end - at_);
+    const auto found = kNames.find(name);
+    if (found == kNames.end()) fail_here("the property '{}' is not supported", name);
+    at_ = end + 1;
+    return characters_of(found->second);
+  }
+
+  ExpressionPtr encoded(const CharacterSet& characters) { return one_of(characters, encoding_); }
+
+  std::string_view pattern_;
+  Encoding encoding_;
+  const GrammarLimits& limits_;
+  size_t at_ = 0;
+  int nesting_ = 0;
+};
+
+}  // namespace
+
+std::shared_ptr<const Automaton> compile_regex(std::string_view pattern, RegexMatch match, Encoding encoding,
+                                               const GrammarLimits& limits) {
+  ExpressionPtr whole = RegexParser(pattern, encoding, limits).run();
+  if (match == RegexMatch::search) {
+    const ExpressionPtr anything = repeat(one_of(kAnyCharacter, encoding), 0, kUnbounded);
+    whole = sequence({anything, whole, anything});
+  }
+  return build_automaton(*whole, limits);
+}
+
+Grammar regex_grammar(std::string_view pattern, const GrammarLimits& limits) {
+  GrammarBuilder builder(limits);
+  const int32_t start = builder.add_rule();
+  builder.define(start, from_automaton(compile_regex(pattern, RegexMatch::whole, Encoding::plain, limits)));
+  return builder.compile(start);
+}
+
+}  // namespace fude::grammar

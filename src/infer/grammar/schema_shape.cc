@@ -1,0 +1,220 @@
+#include "infer/grammar/schema_shape.h"
+
+#include <cmath>
+#include <map>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace fude::grammar {
+namespace {
+
+constexpr size_t kMostReadings = 20'000;  // of all choices of a schema, multiplied out
+
+// Keywords that say something about a value and are handled, and those that say nothing (annotations).
+const std::set<std::string_view> kHandled = {"type",
+                                             "enum",
+                                             "const",
+                                             "properties",
+                                             "required",
+                                             "additionalProperties",
+                                             "minProperties",
+                                             "maxProperties",
+                                             "items",
+                                             "prefixItems",
+                                             "minItems",
+                                             "maxItems",
+                                             "anyOf",
+                                             "oneOf",
+                                             "allOf",
+                                             "$ref",
+                                             "minLength",
+                                             "maxLength",
+                                             "pattern",
+                                             "format",
+                                             "minimum",
+                                             "maximum",
+                                             "exclusiveMinimum",
+                                             "exclusiveMaximum",
+                                             "multipleOf",
+                                             "patternProperties"};
+const std::set<std::string_view> kAnnotations = {"title", "description", "default",    "examples", "$schema",
+                                                 "$id",   "$comment",    "deprecated", "readOnly", "writeOnly",
+                                                 "$defs", "definitions", "$vocabulary"};
+
+const std::map<std::string_view, uint32_t> kTypeNames = {
+    {"null", kNullType},     {"boolean", kBooleanType}, {"integer", kIntegerType}, {"number", kNumberTypes},
+    {"string", kStringType}, {"array", kArrayType},     {"object", kObjectType}};
+
+std::string escaped_for_pointer(const std::string& key) {
+  std::string out;
+  for (const char c : key)
+    if (c == '~')
+      out += "~0";
+    else if (c == '/')
+      out += "~1";
+    else
+      out += c;
+  return out;
+}
+
+}  // namespace
+
+PlacedSchema PlacedSchema::at(const std::string& key) const {
+  return {&*schema->find(key), place + "/" + escaped_for_pointer(key)};
+}
+PlacedSchema PlacedSchema::at(size_t index) const { return {&(*schema)[index], place + "/" + std::to_string(index)}; }
+
+uint32_t type_of(const Json& value) {
+  if (value.is_null()) return kNullType;
+  if (value.is_boolean()) return kBooleanType;
+  if (value.is_number_float())
+    return std::floor(value.get<double>()) == value.get<double>() ? kIntegerType : kFractionType;
+  if (value.is_number()) return kIntegerType;
+  if (value.is_string()) return kStringType;
+  return value.is_array() ? kArrayType : kObjectType;
+}
+
+std::vector<PlacedSchema> Shape::all(const char* keyword) const {
+  std::vector<PlacedSchema> found;
+  for (const PlacedSchema& schema : schemas)
+    if (schema.schema->contains(keyword)) found.push_back(schema.at(keyword));
+  return found;
+}
+
+bool Shape::has(const char* keyword) const {
+  for (const PlacedSchema& schema : schemas)
+    if (schema.schema->contains(keyword)) return true;
+  return false;
+}
+
+SchemaReader::SchemaReader(const Json& root, const GrammarLimits& limits,
+                           std::function<bool(const Shape&, const Shape&)> are_apart)
+    : root_(root), limits_(limits), are_apart_(std::move(are_apart)) {}
+
+std::vector<Shape> SchemaReader::shapes(const Conjunction& conjunction) {
+  std::vector<Shape> out;
+  read({.to_do = conjunction}, out, 0);
+  return out;
+}
+
+void SchemaReader::read(Reading reading, std::vector<Shape>& out, int level) {
+  require(level <= limits_.nesting, "[json_schema] choices are nested deeper than {}", limits_.nesting);
+  require(++readings_ <= kMostReadings, "[json_schema] expected choices with at most {} combinations", kMostReadings);
+  while (!reading.to_do.empty()) {
+    const PlacedSchema next = reading.to_do.front();
+    reading.to_do.erase(reading.to_do.begin());
+    if (!read_schema(next, reading)) return;
+  }
+  if (reading.shape.types == 0) return;
+  if (reading.choices.empty()) return out.push_back(std::move(reading.shape));
+  const Conjunction choices = std::move(reading.choices.back());
+  reading.choices.pop_back();
+  for (const PlacedSchema& alternative : choices) {
+    Reading with = reading;
+    with.to_do = {alternative};
+    read(std::move(with), out, level + 1);
+  }
+}
+
+bool SchemaReader::read_schema(const PlacedSchema& at, Reading& reading) {
+  const Json& schema = *at.schema;
+  if (schema.is_boolean()) return schema.get<bool>();
+  require(schema.is_object(), "[json_schema] expected a schema at '{}', got {}", at.place, schema.type_name());
+  if (!reading.seen.insert(&schema).second) return true;
+  check_keywords(at);
+  if (schema.contains("type")) reading.shape.types &= types_of(at.at("type"));
+  reading.shape.schemas.push_back(at);
+  if (schema.contains("$ref")) reading.to_do.push_back(resolve(at.at("$ref")));
+  if (schema.contains("allOf"))
+    for (const PlacedSchema& part : alternatives_of(at.at("allOf"))) reading.to_do.push_back(part);
+  for (const char* keyword : {"anyOf", "oneOf"})
+    if (schema.contains(keyword)) {
+      reading.choices.push_back(alternatives_of(at.at(keyword)));
+      if (std::string_view(keyword) == "oneOf") check_apart(at.at(keyword));
+    }
+  return reading.shape.types != 0;
+}
+
+void SchemaReader::check_keywords(const PlacedSchema& at) const {
+  for (const auto& [key, value] : at.schema->items()) {
+    if (kHandled.count(key) > 0 || kAnnotations.count(key) > 0) continue;
+    if (key == "uniqueItems" && value == false) continue;
+    if (key == "id" && at.schema == &root_ && value.is_string()) continue;  // what drafts before 6 call $id
+    fail("[json_schema] the keyword '{}' at '{}' is not supported", key, at.place);
+  }
+  require(at.schema == &root_ || !at.schema->contains("$id"),
+          "[json_schema] '$id' at '{}' is not supported inside a schema: references could mean another document",
+          at.place);
+}
+
+uint32_t SchemaReader::types_of(const PlacedSchema& types) const {
+  const auto one = [&](const Json& name) {
+    require(name.is_string(), "[json_schema] expected a type's name at '{}', got {}", types.place, name.type_name());
+    const auto found = kTypeNames.find(name.get_ref<const std::string&>());
+    require(found != kTypeNames.end(), "[json_schema] unknown type '{}' at '{}'", name.get<std::string>(), types.place);
+    return found->second;
+  };
+  if (!types.schema->is_array()) return one(*types.schema);
+  uint32_t bits = 0;
+  for (const Json& name : *types.schema) bits |= one(name);
+  return bits;
+}
+
+PlacedSchema SchemaReader::resolve(const PlacedSchema& reference) const {
+  require(reference.schema->is_string(), "[json_schema] expected a string at '{}'", reference.place);
+  const std::string& target = reference.schema->get_ref<const std::string&>();
+  require(target == "#" || target.starts_with("#/"),
+          "[json_schema] '$ref' at '{}': expected a reference into this schema (#/…), got '{}'", reference.place,
+          target);
+  PlacedSchema at = {&root_, "#"};
+  for (size_t begin = 2; begin <= target.size();) {
+    const size_t end = std::min(target.find('/', begin), target.size());
+    std::string key;
+    for (size_t i = begin; i < end; ++i) {
+      if (target[i] == '~' && i + 1 < end && (target[i + 1] == '0' || target[i + 1] == '1')) {
+        key += target[++i] == '0' ? '~' : '/';
+      } else if (target[i] == '%' && i + 2 < end) {
+        key += char(std::strtol(target.substr(i + 1, 2).c_str(), nullptr, 16));
+        i += 2;
+      } else {
+        key += target[i];
+      }
+    }
+    const bool is_index = !key.empty() && key.size() < 6 && key.find_first_not_of("0123456789") == std::string::npos;
+    if (at.schema->is_object() && at.schema->contains(key))
+      at = at.at(key);
+    else if (at.schema->is_array() && is_index && std::stoul(key) < at.schema->size())
+      at = at.at(std::stoul(key));
+    else
+      fail("[json_schema] '$ref' at '{}': there is no '{}'", reference.place, target);
+    begin = end + 1;
+  }
+  return at;
+}
+
+Conjunction SchemaReader::alternatives_of(const PlacedSchema& list) const {
+  require(list.schema->is_array() && !list.schema->empty(), "[json_schema] expected a list of schemas at '{}'",
+          list.place);
+  Conjunction parts;
+  for (size_t i = 0; i < list.schema->size(); ++i) parts.push_back(list.at(i));
+  return parts;
+}
+
+// A grammar cannot count how many alternatives match, so they must exclude each other.
+void SchemaReader::check_apart(const PlacedSchema& list) {
+  if (!checked_.insert(list.schema).second) return;
+  std::vector<std::vector<Shape>> all;
+  for (const PlacedSchema& part : alternatives_of(list)) all.push_back(shapes({part}));
+  for (size_t i = 0; i < all.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      for (const Shape& a : all[i])
+        for (const Shape& b : all[j])
+          require(
+              are_apart_(a, b),
+              "[json_schema] 'oneOf' at '{}': alternatives {} and {} may both hold, which is not supported (if that "
+              "is fine, say anyOf)",
+              list.place, j, i);
+}
+
+}  // namespace fude::grammar

@@ -1,0 +1,70 @@
+// The bytes of a vocabulary's tokens as a tree in one array, for walking all of it fast.
+//
+// Nodes lie in preorder: a walk is a loop over the array, and a byte that cannot come skips to where its subtree ends.
+// (text/trie.h is the other kind: one look-up per byte, for following one text.)
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "infer/grammar/token_set.h"
+#include "text/bpe.h"
+
+namespace fude::grammar {
+
+// Longer tokens are never offered: they would make a walk as deep as a file from strangers says.
+constexpr size_t kLongestOfferedToken = 256;
+
+class TokenTrie {
+ public:
+  struct Node {
+    TokenId token;   // that ends here, or kNoToken
+    int32_t end;     // the number of the node behind its subtree
+    uint16_t depth;  // of its byte: 1 for the first
+    uint8_t byte;
+  };
+
+  TokenTrie() = default;
+  // Entries: bytes (not empty) and the token that they are. Of the same bytes several tokens are kept.
+  explicit TokenTrie(std::vector<std::pair<std::string, TokenId>> entries);
+
+  std::span<const Node> nodes() const { return nodes_; }
+  // Calls `use` with each token that ends at the node.
+  template <class Use>
+  void for_tokens(const Node& node, Use&& use) const {
+    if (node.token == kNoToken) return;
+    use(node.token);
+    if (same_.empty()) return;
+    const auto number = int32_t(&node - nodes_.data());
+    for (auto i = std::lower_bound(same_.begin(), same_.end(), std::pair{number, kNoToken});
+         i != same_.end() && i->first == number; ++i)
+      use(i->second);
+  }
+  // Whether a longer token begins with all of `bytes`.
+  bool can_continue(std::string_view bytes) const;
+  size_t bytes() const { return nodes_.size() * sizeof(Node) + same_.size() * sizeof(same_[0]); }
+
+ private:
+  std::vector<Node> nodes_;
+  std::vector<std::pair<int32_t, TokenId>> same_;  // a node's number, and another token that ends there; sorted
+};
+
+// Most of a vocabulary is plain text: whole characters without quotes, backslashes and control characters. Where a
+// grammar takes any plain text, all of these tokens are allowed at once and only the others are walked.
+struct VocabularyTries {
+  static constexpr size_t kLongestPlain = 32;  // code points of a plain token
+
+  TokenTrie plain, others;
+  TokenSet all_plain;
+
+  // By id; empty: matches nothing.
+  explicit VocabularyTries(const std::vector<std::string>& tokens);
+  bool can_continue(std::string_view bytes) const { return plain.can_continue(bytes) || others.can_continue(bytes); }
+};
+
+}  // namespace fude::grammar

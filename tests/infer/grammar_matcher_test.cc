@@ -1,0 +1,218 @@
+// Masks against trying every token, going back against never having gone, forced bytes against all ways on.
+#include "infer/grammar/matcher.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "base/error.h"
+#include "infer/grammar/json_schema.h"
+#include "infer/grammar/regex.h"
+
+namespace fude::grammar {
+namespace {
+
+constexpr TokenId kEndToken = 0;
+
+// All single bytes that the alphabet has, and random pieces of it; the end token is 0, and 1 is no text.
+std::shared_ptr<const GrammarVocabulary> small_vocabulary(std::string_view alphabet, uint32_t seed) {
+  std::mt19937 source(seed);
+  std::vector<std::string> tokens = {"", ""};
+  for (const char byte : alphabet) tokens.emplace_back(1, byte);
+  for (int i = 0; i < 150; ++i) {
+    std::string token;
+    for (size_t n = 2 + source() % 4; n > 0; --n) token += alphabet[source() % alphabet.size()];
+    tokens.push_back(token);
+  }
+  return std::make_shared<GrammarVocabulary>(tokens, std::vector<TokenId>{kEndToken});
+}
+
+// sum = sum ("+" | "-") term | term; term = digits | "(" sum ")": recursive on the left and in the middle.
+Grammar sums_grammar(const GrammarLimits& limits = {}) {
+  GrammarBuilder builder(limits);
+  const int32_t sum = builder.add_rule(), term = builder.add_rule();
+  const ExpressionPtr digits = repeat(byte_range('0', '1'), 1, kUnbounded);
+  builder.define(sum,
+                 choice({sequence({rule_reference(sum), choice({literal("+"), literal("-")}), rule_reference(term)}),
+                         rule_reference(term)}));
+  builder.define(term, choice({digits, sequence({literal("("), rule_reference(sum), literal(")")})}));
+  return builder.compile(sum);
+}
+
+// s = s s | "a" | (empty): as ambiguous as it gets.
+Grammar ambiguous_grammar() {
+  GrammarBuilder builder({});
+  const int32_t s = builder.add_rule();
+  builder.define(s, choice({sequence({rule_reference(s), rule_reference(s)}), literal("a"), sequence({})}));
+  return builder.compile(s);
+}
+
+// a^n b^n as lists with bounds: {2,3} of (x [y] x), where x may be empty.
+Grammar bounded_grammar() {
+  GrammarBuilder builder({});
+  const int32_t start = builder.add_rule(), pair = builder.add_rule();
+  builder.define(pair, sequence({literal("a"), optional(rule_reference(pair)), literal("b")}));
+  builder.define(start, repeat(sequence({optional(rule_reference(pair)), literal("c")}), 2, 3));
+  return builder.compile(start);
+}
+
+struct Case {
+  Grammar grammar;
+  std::string_view alphabet;
+};
+std::vector<Case> small_cases() {
+  std::vector<Case> cases;
+  cases.push_back({sums_grammar(), "01+-()"});
+  cases.push_back({ambiguous_grammar(), "ab"});
+  cases.push_back({bounded_grammar(), "abc"});
+  cases.push_back({regex_grammar("(ab|a)*(b|c[^a]){1,3}"), "abc"});
+  cases.push_back({regex_grammar("é+[à-ÿ]*|語."), "\xC3\xA9\xE8\xAA\x9E"});
+  return cases;
+}
+
+TEST(GrammarMatcher, MasksAreWhatEachTokenSays) {
+  for (const Case& one : small_cases()) {
+    const auto vocabulary = small_vocabulary(one.alphabet, 3);
+    const auto grammar = std::make_shared<TokenGrammar>(one.grammar, vocabulary);
+    std::mt19937 source(4);
+    for (int run = 0; run < 30; ++run) {
+      Matcher matcher(grammar);
+      TokenSet mask;
+      for (int step = 0; step < 12; ++step) {
+        matcher.allowed(mask);
+        std::vector<TokenId> tokens;
+        for (TokenId token = 0; token < vocabulary->size(); ++token) {
+          const bool accepted = matcher.accept(token);
+          if (accepted) matcher.rollback(1);
+          EXPECT_EQ(mask.has(token), accepted) << vocabulary->bytes_of(token);
+          if (accepted) tokens.push_back(token);
+        }
+        ASSERT_FALSE(tokens.empty());
+        EXPECT_EQ(mask.count(), int64_t(tokens.size()));
+        EXPECT_FALSE(mask.has(1));
+        const TokenId token = tokens[source() % tokens.size()];
+        ASSERT_TRUE(matcher.accept(token));
+        if (matcher.is_done()) break;
+      }
+      if (!matcher.is_done()) continue;
+      matcher.allowed(mask);
+      EXPECT_EQ(mask.count(), 0);
+    }
+  }
+}
+
+TEST(GrammarMatcher, GoingBackIsNeverHavingGone) {
+  for (const Case& one : small_cases()) {
+    const auto vocabulary = small_vocabulary(one.alphabet, 5);
+    const auto grammar = std::make_shared<TokenGrammar>(one.grammar, vocabulary);
+    std::mt19937 source(6);
+    Matcher matcher(grammar);
+    std::vector<TokenId> taken;
+    for (int step = 0; step < 300; ++step) {
+      if (source() % 3 == 0) {
+        const size_t count = source() % (taken.size() + 1);
+        matcher.rollback(count);
+        taken.resize(taken.size() - count);
+      } else if (const auto token = TokenId(source() % size_t(vocabulary->size())); matcher.accept(token)) {
+        taken.push_back(token);
+      }
+      Matcher fresh(grammar);
+      for (const TokenId token : taken) ASSERT_TRUE(fresh.accept(token));
+      TokenSet mask, expected;
+      matcher.allowed(mask);
+      fresh.allowed(expected);
+      ASSERT_EQ(mask, expected);
+      ASSERT_EQ(matcher.can_end(), fresh.can_end());
+    }
+    EXPECT_THROW(matcher.rollback(taken.size() + 1), Error);
+  }
+}
+
+TEST(GrammarMatcher, ForcedBytesAreTheOnlyWayOn) {
+  const auto vocabulary = small_vocabulary("abcdef", 7);
+  Matcher matcher(std::make_shared<TokenGrammar>(regex_grammar("abc(de|df)?"), vocabulary));
+  EXPECT_EQ(matcher.forced_bytes(), "abc");
+  ASSERT_TRUE(matcher.accept(2));  // a
+  EXPECT_EQ(matcher.forced_bytes(), "bc");
+  ASSERT_TRUE(matcher.accept(3) && matcher.accept(4));
+  EXPECT_EQ(matcher.forced_bytes(), "");  // it may end
+  ASSERT_TRUE(matcher.accept(5));
+  EXPECT_EQ(matcher.forced_bytes(), "");
+  EXPECT_FALSE(matcher.accept(kEndToken));
+}
+
+// What is forced is what the tokenizer cuts, whatever comes behind it.
+TEST(GrammarMatcher, ForcedTokensAreTheTokenizers) {
+  const auto vocabulary =
+      std::make_shared<GrammarVocabulary>(Tokenizer::load(FUDE_SOURCE_DIR "/tests/goldens/text/tokenizer.json"));
+  const auto grammar = std::make_shared<TokenGrammar>(
+      json_schema_grammar(
+          std::string_view(R"({"type": "object", "properties": {"temperature_in_celsius": {"type": "integer"},
+              "the description of it": {"type": "string"}}, "required": ["temperature_in_celsius",
+              "the description of it"], "additionalProperties": false})"),
+          {.has_space = false}),
+      vocabulary);
+  size_t forced = 0;
+  for (const char* answer : {R"({"temperature_in_celsius":12,"the description of it":"warm"})",
+                             R"({"temperature_in_celsius":-7,"the description of it":" and cold"})",
+                             R"({"temperature_in_celsius":100,"the description of it":"\n"})",
+                             R"({"temperature_in_celsius":0,"the description of it":""})"}) {
+    const std::vector<TokenId> tokens = vocabulary->tokenizer()->encode(answer);
+    Matcher matcher(grammar);
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      const std::vector<TokenId> next = matcher.forced();
+      forced += next.size();
+      ASSERT_LE(next.size(), tokens.size() - i);
+      EXPECT_TRUE(std::equal(next.begin(), next.end(), tokens.begin() + ptrdiff_t(i))) << answer << " at " << i;
+      ASSERT_TRUE(matcher.accept(tokens[i]));
+    }
+    EXPECT_TRUE(matcher.can_end());
+  }
+  EXPECT_GT(forced, 20u);
+}
+
+TEST(GrammarMatcher, NestingAndAmbiguityStayWithinLimits) {
+  GrammarLimits limits;
+  limits.depth = 20;
+  const auto vocabulary = small_vocabulary("01+-()", 8);
+  Matcher deep(std::make_shared<TokenGrammar>(sums_grammar(limits), vocabulary));
+  int opened = 0;
+  while (opened < 100 && deep.accept(6)) ++opened;  // (
+  EXPECT_GT(opened, 5);
+  EXPECT_LT(opened, 21);
+  EXPECT_TRUE(deep.accept(2));  // what is open can still be closed
+  while (opened-- > 0) EXPECT_TRUE(deep.accept(7));
+  EXPECT_TRUE(deep.accept(kEndToken));
+
+  Matcher ambiguous(std::make_shared<TokenGrammar>(ambiguous_grammar(), small_vocabulary("ab", 8)));
+  TokenSet mask;
+  for (int i = 0; i < 300; ++i) {
+    ambiguous.allowed(mask);
+    ASSERT_TRUE(ambiguous.accept(2));
+  }
+}
+
+TEST(GrammarMatcher, GrammarsWithoutTextsAreRefused) {
+  GrammarBuilder builder({});
+  const int32_t rule = builder.add_rule();
+  builder.define(rule, sequence({literal("a"), rule_reference(rule)}));
+  EXPECT_THROW(builder.compile(rule), Error);
+  GrammarBuilder undefined({});
+  EXPECT_THROW(undefined.compile(undefined.add_rule()), Error);
+}
+
+TEST(GrammarMatcher, MasksLeaveTheOthersTheirProportions) {
+  TokenSet mask(100);
+  mask.set(3);
+  mask.set(70);
+  std::vector<float> logprobs(100, -1.0f);
+  keep_allowed(mask, logprobs);
+  for (int token = 0; token < 100; ++token) EXPECT_EQ(std::isinf(logprobs[size_t(token)]), token != 3 && token != 70);
+  mask.clear();
+  EXPECT_THROW(keep_allowed(mask, logprobs), Error);
+}
+
+}  // namespace
+}  // namespace fude::grammar
