@@ -1,5 +1,6 @@
 """fude generate and fude chat as their user meets them: on a terminal, through a pipe, in a script."""
 
+import json
 import os
 import pty
 import select
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from harness import DONE, FAILED, PROGRAM, Case, fude, sentences, world
+from harness import DONE, FAILED, PROGRAM, USAGE, Case, fude, sentences, world
 
 STOPPED = 128 + signal.SIGINT
 
@@ -150,3 +151,23 @@ class Score(Case):
         self.assertIn(f"perplexity {one['perplexity']:.4f}", again.out)
         self.fails(fude("perplexity", world().model, "--in", text, "--context", 100000), FAILED, "context")
         self.fails(fude("perplexity", world().model, "--in", self.folder / "none"), FAILED, "none")
+
+
+class Constrained(Case):
+    def answer(self, *options):
+        return self.succeeds(fude("generate", world().model, "--prompt", "Alice", "--max-tokens", 60, *options))
+
+    def test_answers_keep_to_it(self):
+        self.assertRegex(self.answer("--regex", "[ab]{3}c?").out, r"\A[ab]{3}c?\n\Z")
+        grammar = self.write("g.gbnf", 'root ::= "yes" | "no"')
+        self.assertIn(self.answer("--grammar", grammar, "--drafts", 3).out, ("yes\n", "no\n"))
+        schema = '{"type": "object", "properties": {"n": {"type": "integer", "minimum": 0, "maximum": 99}}, "required": ["n"], "additionalProperties": false}'
+        for given in (schema, self.write("schema.json", schema)):
+            value = json.loads(self.answer("--json-schema", given, "--temperature", 0).out)
+            self.assertEqual((list(value), type(value["n"])), (["n"], int))
+
+    def test_mistakes(self):
+        run = ("generate", world().model, "--prompt", "Alice")
+        self.fails(fude(*run, "--json-schema", '{"uniqueItems": true}'), FAILED, "uniqueItems")
+        self.fails(fude(*run, "--regex", "(a"), FAILED, "regex")
+        self.fails(fude(*run, "--regex", "a", "--json-schema", "{}"), USAGE, "--json-schema")
