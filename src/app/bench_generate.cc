@@ -3,11 +3,11 @@
 
 #include "app/bench.h"
 #include "app/bench_models.h"
-#include "app/model_files.h"
 #include "base/random.h"
 #include "fetch/pull.h"
 #include "infer/engine.h"
 #include "model/flop.h"
+#include "model/load.h"
 
 namespace fude {
 namespace {
@@ -25,7 +25,7 @@ std::vector<int32_t> random_prompt(const ModelConfig& c, int64_t size, uint64_t 
 std::unique_ptr<Transformer> model_to_measure(Device& device, const std::string& name, Precision precision) {
   if (name.empty() && !is_cached(*find_in_catalogue(kDefaultModel)))
     return random_gpt2(device, precision, kDeep + kNew);
-  return load_for_use(device, name.empty() ? kDefaultModel : name, precision).model;
+  return load_model(device, find_model(name.empty() ? kDefaultModel : name), precision);
 }
 
 // What a token reads: every weight, but of an embedding that is no classifier only a row.

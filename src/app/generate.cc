@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "fetch/catalogue.h"
+#include "fetch/pull.h"
 #include "infer/answer.h"
 #include "infer/grammar/constraint.h"
 #include "infer/grammar/gbnf.h"
@@ -81,7 +81,7 @@ class Speaker {
  public:
   Speaker(Device& device, const GenerateOptions& o)
       : loaded_(load_for_use(device, o.model, o.precision)),
-        draft_model_(o.draft_model.empty() ? nullptr : load_for_use(device, o.draft_model, o.precision).model),
+        draft_model_(o.draft_model.empty() ? nullptr : load_model(device, find_model(o.draft_model), o.precision)),
         engine_(*loaded_.model, default_kernels(),
                 {.context = o.context, .kv = o.kv, .drafts = o.drafts, .draft_model = draft_model_.get()}) {
     require(o.draft_model.empty() || o.drafts > 0, "[generate] a draft model needs --drafts, how many tokens to guess");

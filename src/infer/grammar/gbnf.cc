@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "infer/grammar/characters.h"
+#include "infer/grammar/scanner.h"
 #include "text/unicode.h"
 
 namespace fude::grammar {
@@ -15,10 +16,10 @@ bool is_rule_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-class GbnfParser {
+class GbnfParser : Scanner {
  public:
   GbnfParser(std::string_view source, const GrammarLimits& limits)
-      : source_(source), limits_(limits), builder_(limits) {
+      : Scanner(source), limits_(limits), builder_(limits) {
     require(source.size() <= limits.source_bytes, "[gbnf] expected a grammar of at most {} bytes, got {}",
             limits.source_bytes, source.size());
     require(is_valid_utf8(source), "[gbnf] expected a grammar in UTF-8");
@@ -26,7 +27,7 @@ class GbnfParser {
 
   Grammar run() {
     skip_space(true);
-    while (at_ < source_.size()) define_rule();
+    while (!is_at_end()) define_rule();
     for (const auto& [name, rule] : rules_)
       require(rule.is_defined, "[gbnf:{}] there is no rule '{}'", rule.line, name);
     const auto root = rules_.find("root");
@@ -41,28 +42,20 @@ class GbnfParser {
     bool is_defined = false;
   };
 
-  int64_t line() const { return 1 + std::count(source_.begin(), source_.begin() + ptrdiff_t(at_), '\n'); }
+  int64_t line() const { return 1 + std::count(text_.begin(), text_.begin() + ptrdiff_t(at_), '\n'); }
   template <class... Args>
   [[noreturn]] void fail_here(fmt::format_string<Args...> format, Args&&... args) const {
     fail("[gbnf:{}] {}", line(), fmt::format(format, std::forward<Args>(args)...));
   }
-  bool is(char c) const { return at_ < source_.size() && source_[at_] == c; }
-  bool take(std::string_view text) {
-    if (!source_.substr(at_).starts_with(text)) return false;
-    at_ += text.size();
-    return true;
-  }
   uint32_t take_character() {
-    if (at_ >= source_.size()) fail_here("unexpected end of the grammar");
-    const Character c = decode_character(source_, at_);
-    at_ += c.length;
-    return c.code_point;
+    if (is_at_end()) fail_here("unexpected end of the grammar");
+    return take_code_point();
   }
   // Blanks and comments, and line ends where the rule goes on.
   void skip_space(bool over_lines) {
-    while (at_ < source_.size()) {
+    while (!is_at_end()) {
       if (is('#'))
-        while (at_ < source_.size() && !is('\n')) ++at_;
+        while (!is_at_end() && !is('\n')) ++at_;
       else if (is(' ') || is('\t') || (over_lines && (is('\n') || is('\r'))))
         ++at_;
       else
@@ -77,9 +70,9 @@ class GbnfParser {
   }
   std::string_view take_name() {
     const size_t begin = at_;
-    while (at_ < source_.size() && is_rule_name(source_[at_])) ++at_;
+    while (!is_at_end() && is_rule_name(text_[at_])) ++at_;
     if (at_ == begin) fail_here("expected a rule's name");
-    return source_.substr(begin, at_ - begin);
+    return text_.substr(begin, at_ - begin);
   }
 
   void define_rule() {
@@ -92,7 +85,7 @@ class GbnfParser {
     if (!take("::=")) fail_here("expected '::=' behind '{}'", name);
     skip_space(true);
     builder_.define(number, alternatives(false));
-    if (at_ < source_.size() && !is('\n') && !is('\r')) fail_here("unexpected '{}'", source_[at_]);
+    if (!is_at_end() && !is('\n') && !is('\r')) fail_here("unexpected '{}'", text_[at_]);
     skip_space(true);
   }
 
@@ -107,7 +100,7 @@ class GbnfParser {
 
   ExpressionPtr terms(bool is_group) {
     std::vector<ExpressionPtr> parts;
-    while (at_ < source_.size() && !is('|') && !is(')') && !is('\n') && !is('\r')) {
+    while (!is_at_end() && !is('|') && !is(')') && !is('\n') && !is('\r')) {
       ExpressionPtr one = term();
       skip_space(is_group);
       while (bounds(one)) skip_space(is_group);
@@ -127,7 +120,7 @@ class GbnfParser {
       --nesting_;
       return inside;
     }
-    if (!is_rule_name(source_[at_])) fail_here("unexpected '{}'", std::string(1, source_[at_]));
+    if (!is_rule_name(text_[at_])) fail_here("unexpected '{}'", std::string(1, text_[at_]));
     return rule_reference(rule_named(take_name()).number);
   }
 
@@ -157,8 +150,8 @@ class GbnfParser {
   bool number(int32_t& value) {
     skip_space(false);
     const size_t begin = at_;
-    for (value = 0; at_ < source_.size() && source_[at_] >= '0' && source_[at_] <= '9'; ++at_) {
-      value = value * 10 + (source_[at_] - '0');
+    for (value = 0; !is_at_end() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
+      value = value * 10 + (text_[at_] - '0');
       if (value > limits_.symbols) fail_here("a repetition of more than {}", limits_.symbols);
     }
     const bool has_digits = at_ > begin;
@@ -181,7 +174,7 @@ class GbnfParser {
     while (!take("]")) {
       const uint32_t low = character();
       uint32_t high = low;
-      if (is('-') && at_ + 1 < source_.size() && source_[at_ + 1] != ']') {
+      if (is('-') && at_ + 1 < text_.size() && text_[at_ + 1] != ']') {
         ++at_;
         high = character();
       }
@@ -230,11 +223,9 @@ class GbnfParser {
     return value;
   }
 
-  std::string_view source_;
   const GrammarLimits limits_;
   GrammarBuilder builder_;
   std::map<std::string, Rule> rules_;
-  size_t at_ = 0;
   int nesting_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "infer/grammar/scanner.h"
 #include "text/unicode.h"
 
 namespace fude::grammar {
@@ -32,10 +33,10 @@ CharacterSet characters_of(CharClasses classes) {
   return CharacterSet(std::move(ranges));
 }
 
-class RegexParser {
+class RegexParser : Scanner {
  public:
   RegexParser(std::string_view pattern, Encoding encoding, const GrammarLimits& limits)
-      : pattern_(pattern), encoding_(encoding), limits_(limits) {
+      : Scanner(pattern), encoding_(encoding), limits_(limits) {
     require(pattern.size() <= limits.source_bytes, "[regex] expected a pattern of at most {} bytes, got {}",
             limits.source_bytes, pattern.size());
     require(is_valid_utf8(pattern), "[regex] expected a pattern in UTF-8");
@@ -43,26 +44,18 @@ class RegexParser {
 
   ExpressionPtr run() {
     ExpressionPtr whole = alternatives();
-    if (at_ < pattern_.size()) fail_here("unexpected ')'");
+    if (!is_at_end()) fail_here("unexpected ')'");
     return whole;
   }
 
  private:
   template <class... Args>
   [[noreturn]] void fail_here(fmt::format_string<Args...> format, Args&&... args) const {
-    fail("[regex] {} at byte {} of '{}'", fmt::format(format, std::forward<Args>(args)...), at_, pattern_);
-  }
-  bool is(char c) const { return at_ < pattern_.size() && pattern_[at_] == c; }
-  bool take(std::string_view text) {
-    if (!pattern_.substr(at_).starts_with(text)) return false;
-    at_ += text.size();
-    return true;
+    fail("[regex] {} at byte {} of '{}'", fmt::format(format, std::forward<Args>(args)...), at_, text_);
   }
   uint32_t take_character() {
-    if (at_ >= pattern_.size()) fail_here("unexpected end");
-    const Character c = decode_character(pattern_, at_);
-    at_ += c.length;
-    return c.code_point;
+    if (is_at_end()) fail_here("unexpected end");
+    return take_code_point();
   }
 
   ExpressionPtr alternatives() {
@@ -74,7 +67,7 @@ class RegexParser {
 
   ExpressionPtr terms() {
     std::vector<ExpressionPtr> parts;
-    while (at_ < pattern_.size() && !is('|') && !is(')')) parts.push_back(term());
+    while (!is_at_end() && !is('|') && !is(')')) parts.push_back(term());
     return sequence(std::move(parts));
   }
 
@@ -94,10 +87,10 @@ class RegexParser {
 
   ExpressionPtr group() {
     if (take("?")) {
-      if (is('=') || is('!') || pattern_.substr(at_).starts_with("<=") || pattern_.substr(at_).starts_with("<!"))
+      if (is('=') || is('!') || text_.substr(at_).starts_with("<=") || text_.substr(at_).starts_with("<!"))
         fail_here("look-around is not supported");
       if (take("<")) {
-        while (at_ < pattern_.size() && !is('>')) ++at_;
+        while (!is_at_end() && !is('>')) ++at_;
         if (!take(">")) fail_here("expected the end of a group's name");
       } else if (!take(":")) {
         fail_here("flags and this kind of group are not supported");
@@ -145,8 +138,8 @@ class RegexParser {
   }
   bool number(int32_t& value) {
     const size_t begin = at_;
-    for (value = 0; at_ < pattern_.size() && pattern_[at_] >= '0' && pattern_[at_] <= '9'; ++at_) {
-      value = value * 10 + (pattern_[at_] - '0');
+    for (value = 0; !is_at_end() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
+      value = value * 10 + (text_[at_] - '0');
       if (value > limits_.automaton_states) fail_here("a repetition of more than {}", limits_.automaton_states);
     }
     return at_ > begin;
@@ -158,9 +151,9 @@ class RegexParser {
     std::vector<CodePoints> ranges;
     CharacterSet sets;
     while (!take("]")) {
-      if (at_ >= pattern_.size()) fail_here("expected ']'");
+      if (is_at_end()) fail_here("expected ']'");
       const CharacterSet first = class_part();
-      if (is('-') && at_ + 1 < pattern_.size() && pattern_[at_ + 1] != ']') {
+      if (is('-') && at_ + 1 < text_.size() && text_[at_ + 1] != ']') {
         ++at_;
         const CharacterSet last = class_part();
         if (!is_single(first) || !is_single(last)) {  // [\w-.]: the hyphen is one of the characters
@@ -231,7 +224,7 @@ class RegexParser {
       case 'k':
         fail_here("back-references are not supported");
       case '0':
-        if (at_ < pattern_.size() && pattern_[at_] >= '0' && pattern_[at_] <= '9') fail_here("octal escapes");
+        if (!is_at_end() && text_[at_] >= '0' && text_[at_] <= '9') fail_here("octal escapes");
         return one_character(0);
       default:
         break;
@@ -281,9 +274,9 @@ class RegexParser {
                                                                    {"M", kMarks},
                                                                    {"N", kNumbers}};
     if (!take("{")) fail_here("expected '{{' behind \\p");
-    const size_t end = pattern_.find('}', at_);
+    const size_t end = text_.find('}', at_);
     if (end == std::string_view::npos) fail_here("expected '}}'");
-    const std::string_view name = pattern_.substr(at_, end - at_);
+    const std::string_view name = text_.substr(at_, end - at_);
     const auto found = kNames.find(name);
     if (found == kNames.end()) fail_here("the property '{}' is not supported", name);
     at_ = end + 1;
@@ -292,10 +285,8 @@ class RegexParser {
 
   ExpressionPtr encoded(const CharacterSet& characters) { return one_of(characters, encoding_); }
 
-  std::string_view pattern_;
   Encoding encoding_;
   const GrammarLimits& limits_;
-  size_t at_ = 0;
   int nesting_ = 0;
 };
 
