@@ -1,7 +1,9 @@
 // The one program: parses the command line, runs a subcommand, and turns every error into one message and an
 // exit code.
+#include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 
 #include "app/command_line.h"
@@ -11,15 +13,33 @@
 
 namespace {
 
+using fude::kNoMemory;
+
 int complain(const std::string& message, int code) {
   std::fflush(stdout);
   std::fprintf(stderr, "fude: %s\n", message.c_str());
   return code;
 }
 
-}  // namespace
+// Memory that is given back where there is no more of it, for what happens on the way to the message: destructors that
+// allocate (JSON's does, to take a tree apart without recursion) may not fail.
+std::atomic<void*> memory_reserve = nullptr;
 
-int main(int argc, char** argv) {
+void give_reserve_back() {
+  std::set_new_handler(nullptr);
+  std::free(memory_reserve.exchange(nullptr));
+  throw std::bad_alloc();
+}
+
+bool keep_reserve() {
+  memory_reserve = std::malloc(size_t(4) << 20);  // of addresses; pages are never touched
+  std::set_new_handler(give_reserve_back);
+  return memory_reserve != nullptr;
+}
+
+int complain_of_memory() { return complain("not enough memory; use a smaller model, batch or context", kNoMemory); }
+
+int run(int argc, char** argv) {
   using namespace fude;
   // A file that may not grow is an error of the write, not the end of the program.
   std::signal(SIGXFSZ, SIG_IGN);
@@ -55,7 +75,16 @@ int main(int argc, char** argv) {
     return complain(explain(program, error), kUsage);
   } catch (const UsageError& error) { return complain(error.what(), kUsage); } catch (const OutOfMemory& error) {
     return complain(error.what(), kNoMemory);
-  } catch (const std::bad_alloc&) {
-    return complain("not enough memory; use a smaller model, batch or context", kNoMemory);
-  } catch (const std::exception& error) { return complain(error.what(), kFailed); }
+  } catch (const std::bad_alloc&) { throw; } catch (const std::exception& error) {
+    return complain(error.what(), kFailed);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (!keep_reserve()) return complain_of_memory();
+  try {
+    return run(argc, argv);
+  } catch (const std::bad_alloc&) { return complain_of_memory(); }
 }

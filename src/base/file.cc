@@ -111,6 +111,7 @@ MappedFile::MappedFile(const std::string& path) {
   size_ = size_of(file.fd, path);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  if (mapped == MAP_FAILED && errno == ENOMEM) throw OutOfMemory(fmt::format("[file] no memory to map {}", path));
   require(mapped != MAP_FAILED, "[file] cannot map {}: {}", path, reason());
   data_ = static_cast<const std::byte*>(mapped);
 }
