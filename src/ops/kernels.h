@@ -17,16 +17,18 @@ struct AttentionOptions {
   int64_t window = 0;  // positions that a position sees, its own included; 0: all before it
 };
 
+inline constexpr int64_t kRotationBlock = 256;  // positions whose cosines and sines lie together
+
 // What qkv_rope needs besides its tensors. Empty norms or a null rope leave that part out.
 struct QkvRope {
   int64_t heads = 0, kv_heads = 0, head_size = 0;
   const float* q_norm_D = nullptr;
   const float* k_norm_D = nullptr;
   float norm_eps = 1e-6f;
-  const float* const* rotation_blocks = nullptr;  // [position / 256] → [256, head_size]: cosines, sines
+  const float* const* rotation_blocks = nullptr;  // [block of positions] → [kRotationBlock, head_size]: cosines, sines
 
   const float* rotation_of(int32_t position) const {
-    return rotation_blocks[position / 256] + position % 256 * head_size;
+    return rotation_blocks[position / kRotationBlock] + position % kRotationBlock * head_size;
   }
 };
 
@@ -68,7 +70,6 @@ struct Kernels {
   // linear_blocks.h
   void (*linear_blocks)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
                         Tensor& y_NO) = nothing;
-  ScratchSizes (*linear_blocks_scratch)(int64_t n, const Parameter& w) = nothing;
   // rms_norm.h, layer_norm.h
   // With `pending` not empty: sum = x + pending, and the norm is that of the sum; else `sum` is not written.
   void (*rms_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C, float eps,

@@ -8,16 +8,16 @@ namespace fude {
 Rotation::Rotation(int64_t positions, std::vector<double> frequencies_D2, double scale)
     : positions_(positions), frequencies_D2_(std::move(frequencies_D2)), scale_(scale) {
   require(positions > 0, "[rope] expected at least one position, got {}", positions);
-  const size_t blocks = size_t((positions + kBlock - 1) / kBlock);
+  const size_t blocks = size_t((positions + kRotationBlock - 1) / kRotationBlock);
   made_ = std::make_unique<std::once_flag[]>(blocks);
   owned_ = std::make_unique<std::unique_ptr<float[]>[]>(blocks);
   blocks_ = std::make_unique<const float*[]>(blocks);
 }
 
 void Rotation::make_block(int64_t block) const {
-  const int64_t half = int64_t(frequencies_D2_.size()), first = block * kBlock;
-  auto rows = std::make_unique<float[]>(size_t(kBlock * 2 * half));
-  for (int64_t p = 0; p < std::min(kBlock, positions_ - first); ++p)
+  const int64_t half = int64_t(frequencies_D2_.size()), first = block * kRotationBlock;
+  auto rows = std::make_unique<float[]>(size_t(kRotationBlock * 2 * half));
+  for (int64_t p = 0; p < std::min(kRotationBlock, positions_ - first); ++p)
     for (int64_t i = 0; i < half; ++i) {
       const double angle = double(first + p) * frequencies_D2_[size_t(i)];
       rows[size_t(p * 2 * half + i)] = float(scale_ * std::cos(angle));
@@ -32,7 +32,7 @@ const float* const* Rotation::blocks_for(std::span<const int32_t> positions_N) c
   for (const int32_t position : positions_N) {
     require(position >= 0 && position < positions_, "[qkv_rope] position {} is beyond the model's context of {}",
             position, positions_);
-    const int64_t block = position / kBlock;
+    const int64_t block = position / kRotationBlock;
     if (block != last) std::call_once(made_[size_t(block)], [&] { make_block(block); });
     last = block;
   }
@@ -40,8 +40,8 @@ const float* const* Rotation::blocks_for(std::span<const int32_t> positions_N) c
 }
 
 const float* Rotation::of(int32_t position) const {
-  const float* block = blocks_for({&position, 1})[position / kBlock];
-  return block + position % kBlock * 2 * int64_t(frequencies_D2_.size());
+  const float* block = blocks_for({&position, 1})[position / kRotationBlock];
+  return block + position % kRotationBlock * 2 * int64_t(frequencies_D2_.size());
 }
 
 Qkv qkv_rope(const Pass& pass, const Tensor& qkv_NX, const QkvRopeOptions& options,

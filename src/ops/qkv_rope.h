@@ -16,13 +16,11 @@ namespace fude {
 // met, so that a long context costs nothing until it is used. Safe from several threads.
 class Rotation {
  public:
-  static constexpr int64_t kBlock = 256;
-
   Rotation(int64_t positions, std::vector<double> frequencies_D2, double scale = 1);
 
   int64_t positions() const { return positions_; }
-  // [block of positions] → [kBlock, D]: cosines, then sines. Those of these positions are there. Error for a position
-  // that is negative or beyond.
+  // [block of positions] → [kRotationBlock, D]: cosines, then sines. Those of these positions are there. Error for a
+  // position that is negative or beyond.
   const float* const* blocks_for(std::span<const int32_t> positions_N) const;
   // D / 2 cosines, D / 2 sines.
   const float* of(int32_t position) const;

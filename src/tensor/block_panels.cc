@@ -1,7 +1,6 @@
 #include "tensor/block_panels.h"
 
 #include <cstring>
-#include <type_traits>
 
 namespace fude {
 namespace {
@@ -89,38 +88,14 @@ void take(const std::byte* block, int64_t lane, BlockCodes& codes) {
   }
 }
 
-// Calls body with the type as a compile-time constant, so that loops over its layout unroll.
-template <class Body>
-void with_type(WeightType type, const Body& body) {
-  using enum WeightType;
-  switch (type) {
-    case q4_0:
-      return body(std::integral_constant<WeightType, q4_0>());
-    case q4_1:
-      return body(std::integral_constant<WeightType, q4_1>());
-    case q5_0:
-      return body(std::integral_constant<WeightType, q5_0>());
-    case q5_1:
-      return body(std::integral_constant<WeightType, q5_1>());
-    case q4_k:
-      return body(std::integral_constant<WeightType, q4_k>());
-    case q5_k:
-      return body(std::integral_constant<WeightType, q5_k>());
-    case q6_k:
-      return body(std::integral_constant<WeightType, q6_k>());
-    default:
-      return body(std::integral_constant<WeightType, q8_0>());
-  }
-}
-
 }  // namespace
 
 void put_in_panel(const WeightFormat& format, const BlockCodes& codes, int64_t lane, std::byte* block) {
-  with_type(format.type, [&](auto type) { put<type()>(codes, lane, block); });
+  with_block_type(format.type, [&](auto type) { put<type()>(codes, lane, block); });
 }
 
 void take_from_panel(const WeightFormat& format, const std::byte* block, int64_t lane, BlockCodes& codes) {
-  with_type(format.type, [&](auto type) { take<type()>(block, lane, codes); });
+  with_block_type(format.type, [&](auto type) { take<type()>(block, lane, codes); });
 }
 
 }  // namespace fude

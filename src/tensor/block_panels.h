@@ -14,6 +14,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
 #include "tensor/format.h"
 
@@ -60,6 +62,19 @@ constexpr BlockShape block_shape(WeightType type) {
     default:
       return {8, 0, false, false, 1};  // Q8_0
   }
+}
+
+// Calls body with a block format's type as a compile-time constant.
+template <class Body>
+inline void with_block_type(WeightType type, const Body& body) {
+  const auto try_one = [&]<WeightType kType>(std::integral_constant<WeightType, kType> constant) {
+    if (type == kType) body(constant);
+  };
+  const auto try_all = [&]<WeightType... kTypes>(std::integer_sequence<WeightType, kTypes...>) {
+    (try_one(std::integral_constant<WeightType, kTypes>()), ...);
+  };
+  using enum WeightType;
+  try_all(std::integer_sequence<WeightType, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k>());
 }
 
 // One row's block into its lane of a panel's block, and back. `format` is a block format; other lanes stay.

@@ -1,0 +1,172 @@
+// Sums of integers for linear over blocks: levels as they lie in a panel become bytes, and products of bytes are summed
+// exactly, with whatever instruction the tier has for it.
+namespace {
+
+// What a signed or large level needs beside a product of bytes: pairs of 16 bits where there is no other instruction.
+template <WeightType kType>
+struct UnitLayout {
+  static constexpr BlockShape kShape = block_shape(kType);
+  static constexpr bool kHasDot = FUDE_TIER_LEVEL >= 3;
+  static constexpr bool kIsWide = kShape.bits == 8 && !kHasDot;
+  static constexpr int kMiddle = kShape.bits == 8 && kHasDot ? 128 : kShape.middle;
+  // Words of a packed row and unit: q, a, a · Σ q, and middle · Σ q for each scale.
+  static constexpr int64_t kLow = (kIsWide ? 16 : 8) + 1, kSums = kLow + kShape.has_low,
+                           kWords = kSums + (kMiddle != 0 ? kShape.scales : 0);
+};
+
+// Opaque to the compiler, which otherwise turns chains of integer additions into trees and loads every broadcast before
+// a loop, all of it through the stack.
+template <class T>
+FUDE_INLINE void keep_order(T& vector) {
+#if FUDE_TIER_LEVEL >= 1
+  asm("" : "+v"(vector));
+#endif
+}
+FUDE_INLINE const float* reload(const float* p) {
+  asm volatile("" : "+r"(p));
+  return p;
+}
+
+FUDE_INLINE UintPart load_bytes(const std::byte* p) { return (UintPart)load_part(reinterpret_cast<const float*>(p)); }
+
+FUDE_INLINE Part load_halves(const std::byte* p) {
+#if FUDE_TIER_LEVEL >= 2
+  return (Part)_mm512_maskz_cvtph_ps(0xFFFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+#elif FUDE_TIER_LEVEL == 1
+  return (Part)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#else
+  Part x;
+  for (int i = 0; i < kPartLanes; ++i) {
+    Float16 half;
+    __builtin_memcpy(&half.bits, p + 2 * i, 2);
+    x[i] = float(half);
+  }
+  return x;
+#endif
+}
+
+// Bytes as numbers. (g++ 12 converts such vectors lane by lane.)
+template <class Byte>
+FUDE_INLINE Part load_integers(const std::byte* p) {
+  constexpr bool kIsSigned = std::is_signed_v<Byte>;
+#if FUDE_TIER_LEVEL >= 2
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m512i words =
+      kIsSigned ? _mm512_maskz_cvtepi8_epi32(0xFFFF, bytes) : _mm512_maskz_cvtepu8_epi32(0xFFFF, bytes);
+  return __builtin_convertvector((IntPart)words, Part);
+#elif FUDE_TIER_LEVEL == 1
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return __builtin_convertvector((IntPart)(kIsSigned ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes)),
+                                 Part);
+#else
+  Part x;
+  for (int i = 0; i < kPartLanes; ++i) x[i] = kIsSigned ? float(int8_t(p[i])) : float(uint8_t(p[i]));
+  return x;
+#endif
+}
+
+// Four columns' levels of every lane, a byte each.
+template <WeightType kType, int kGroup>
+FUDE_INLINE UintPart load_levels(const std::byte* unit, int64_t lane) {
+  constexpr BlockShape kShape = block_shape(kType);
+  constexpr int64_t kPlane = 4 * kPanel;
+  const std::byte* levels = unit + kShape.levels() + 4 * lane;
+  if constexpr (kShape.bits == 8) return load_bytes(levels + kGroup * kPlane);
+  UintPart x = load_bytes(levels + kGroup % 4 * kPlane);
+  x = (kGroup < 4 ? x : x >> 4) & 0x0F0F0F0Fu;
+  const std::byte* highs = unit + kShape.highs() + 4 * lane;
+  if constexpr (kShape.bits == 5) {
+    const UintPart high = load_bytes(highs);
+    x |= (kGroup < 4 ? high << (4 - kGroup) : high >> (kGroup - 4)) & 0x10101010u;
+  } else if constexpr (kShape.bits == 6) {
+    const UintPart high = load_bytes(highs + kGroup / 4 * kPlane);
+    constexpr int kShift = 2 * (kGroup % 4);
+    x |= (kShift < 4 ? high << (4 - kShift) : high >> (kShift - 4)) & 0x30303030u;
+  }
+  return x;
+}
+
+// Σ level · q of one row and a vector of outputs, four columns at a time. kStep counts the calls for one sum, of
+// kSteps.
+template <WeightType kType>
+struct LevelSum {
+  using Layout = UnitLayout<kType>;
+  IntPart total;
+#if FUDE_TIER_LEVEL >= 3
+  struct Levels {
+    IntPart x;
+    explicit Levels(UintPart levels) : x((IntPart)(Layout::kShape.bits == 8 ? levels ^ 0x80808080u : levels)) {}
+  };
+  template <int kStep, int kSteps>
+  FUDE_INLINE void add(const Levels& levels, const float* q, int64_t) {
+    const IntPart from = kStep == 0 ? IntPart{} : total;
+    total = (IntPart)_mm512_dpbusd_epi32((__m512i)from, (__m512i)levels.x, (__m512i)fill_part(*q));
+    keep_order(total);
+  }
+#elif FUDE_TIER_LEVEL >= 1
+  typedef int16_t ShortPart __attribute__((vector_size(sizeof(IntPart))));
+  static FUDE_INLINE IntPart multiply_pairs(ShortPart a, ShortPart b) {
+#if FUDE_TIER_LEVEL == 2
+    return (IntPart)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#else
+    return (IntPart)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#endif
+  }
+  static FUDE_INLINE ShortPart multiply_bytes(IntPart levels, IntPart q) {
+#if FUDE_TIER_LEVEL == 2
+    return (ShortPart)_mm512_maddubs_epi16((__m512i)levels, (__m512i)q);
+#else
+    return (ShortPart)_mm256_maddubs_epi16((__m256i)levels, (__m256i)q);
+#endif
+  }
+  struct Levels {  // wide: columns 0 and 2, columns 1 and 3 as 16 bits
+    IntPart x, odd;
+    explicit Levels(UintPart levels) : x((IntPart)levels), odd{} {
+      if constexpr (Layout::kIsWide)
+        x = (IntPart)((ShortPart)(levels << 8) >> 8), odd = (IntPart)((ShortPart)levels >> 8);
+    }
+  };
+  // Sums of pairs of products that 16 bits hold.
+  static constexpr int kFold = 32767 / (2 * 127 * ((1 << std::min(Layout::kShape.bits, 6)) - 1));
+  ShortPart some;
+  template <int kStep, int kSteps>
+  FUDE_INLINE void add(const Levels& levels, const float* q, int64_t next_q) {
+    if constexpr (Layout::kIsWide) {
+      const IntPart product = multiply_pairs((ShortPart)levels.x, (ShortPart)fill_part(q[0])) +
+                              multiply_pairs((ShortPart)levels.odd, (ShortPart)fill_part(q[next_q]));
+      total = kStep == 0 ? product : total + product;
+      keep_order(total);
+    } else {
+      const ShortPart product = multiply_bytes(levels.x, (IntPart)fill_part(*q));
+      some = kStep % kFold == 0 ? product : some + product;
+      keep_order(some);
+      if constexpr (kStep % kFold == kFold - 1 || kStep == kSteps - 1) {
+        const IntPart sum = multiply_pairs(some, ShortPart{} + int16_t(1));
+        total = kStep < kFold ? sum : total + sum;
+      }
+    }
+  }
+#else
+  struct Levels {
+    UintPart x;
+    explicit Levels(UintPart levels) : x(levels) {}
+  };
+  template <int kStep, int kSteps>
+  FUDE_INLINE void add(const Levels& levels, const float* q, int64_t next_q) {
+    if (kStep == 0) total = IntPart{};
+    for (int lane = 0; lane < kPartLanes; ++lane)
+      for (int i = 0; i < 4; ++i) {
+        const int level = int(levels.x[lane] >> (8 * i) & 255);
+        if constexpr (Layout::kIsWide) {
+          int16_t pair[2];
+          __builtin_memcpy(pair, q + i % 2 * next_q, 4);
+          total[lane] += int(int8_t(level)) * pair[i / 2];
+        } else {
+          total[lane] += level * reinterpret_cast<const int8_t*>(q)[i];
+        }
+      }
+  }
+#endif
+};
+
+}  // namespace

@@ -1,0 +1,135 @@
+// The register tile of linear over blocks: some rows by the 32 outputs of a panel, over all its units. It takes levels
+// apart in registers, which costs little beside the products even of one row, so that no unpacked copy exists.
+#include "ops/linear_blocks_sum_cpu.h"
+
+namespace {
+
+// A tile: so many rows by two vectors of outputs, whose sums stay in registers. Few under a sanitizer, which compiles
+// each for minutes; the bits are the same.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FUDE_FEW_TILES
+#elif defined(__clang__)
+#if __has_feature(address_sanitizer)
+#define FUDE_FEW_TILES
+#endif
+#endif
+#if defined(FUDE_FEW_TILES)
+inline constexpr int64_t kBlockTileRows = 2;
+#else
+inline constexpr int64_t kBlockTileRows = FUDE_TIER_LEVEL >= 2 ? 8 : FUDE_TIER_LEVEL == 1 ? 4 : 2;
+#endif
+inline constexpr int64_t kVectors = 2;
+
+struct BlockTile {
+  const float* rows;  // packed: [unit][words][R]
+  const std::byte* panel;
+  int64_t units;
+  const float* bias;  // 32, or null
+  float* results;     // [R, 32]
+  int64_t result_stride;
+};
+
+// Sums are [row][vector]: a broadcast serves the vectors beside each other.
+template <WeightType kType, size_t kSums, int kFirstGroup, size_t... Group, size_t... I>
+FUDE_INLINE void add_groups(LevelSum<kType> (&sums)[kSums], const std::byte* unit, int64_t lane, const float* rows,
+                            std::index_sequence<Group...>, std::index_sequence<I...>) {
+  using Sum = LevelSum<kType>;
+  constexpr int64_t R = int64_t(kSums) / kVectors, kStride = UnitLayout<kType>::kIsWide ? 2 * R : R;
+  const auto add = [&]<int kStep>(std::integral_constant<int, kStep>) FUDE_INLINE_BODY {
+    constexpr int kGroup = kFirstGroup + kStep;
+    const typename Sum::Levels levels[kVectors] = {
+        typename Sum::Levels(load_levels<kType, kGroup>(unit, lane)),
+        typename Sum::Levels(load_levels<kType, kGroup>(unit, lane + kPartLanes))};
+    const float* q = rows + kGroup * kStride;
+    (sums[I].template add<kStep, int(sizeof...(Group))>(levels[I % kVectors], q + I / kVectors, R), ...);
+  };
+  (add(std::integral_constant<int, int(Group)>()), ...);
+}
+
+// The units in which the scales and lows of a K format's block count, widened once for all of it.
+struct SuperUnits {
+  alignas(64) float scale[kPanel], low[kPanel];
+
+  FUDE_INLINE void read(const std::byte* header, bool has_low) {
+    for (int64_t lane = 0; lane < kPanel; lane += kPartLanes) {
+      store_part(scale + lane, load_halves(header + 2 * lane));
+      if (has_low) store_part(low + lane, -load_halves(header + 2 * kPanel + 2 * lane));
+    }
+  }
+};
+
+// The scale of a unit's outputs, and its low.
+template <WeightType kType, int kScale>
+FUDE_INLINE Part load_scale(const SuperUnits& units, const std::byte* unit, int64_t lane) {
+  constexpr BlockShape kShape = block_shape(kType);
+  if constexpr (!kShape.is_super) return load_halves(unit + 2 * lane);
+  using Byte = std::conditional_t<kType == WeightType::q6_k, int8_t, uint8_t>;
+  return load_part(units.scale + lane) * load_integers<Byte>(unit + kScale * kPanel + lane);
+}
+template <WeightType kType>
+FUDE_INLINE Part load_low(const SuperUnits& units, const std::byte* unit, int64_t lane) {
+  constexpr BlockShape kShape = block_shape(kType);
+  if constexpr (!kShape.is_super) return load_halves(unit + kShape.lows() + 2 * lane);
+  return load_part(units.low + lane) * load_integers<uint8_t>(unit + kShape.lows() + lane);
+}
+
+template <WeightType kType, size_t... I>
+FUDE_INLINE void run_block_tile(const BlockTile& t, std::index_sequence<I...> sums_sequence) {
+  using Layout = UnitLayout<kType>;
+  constexpr BlockShape kShape = Layout::kShape;
+  constexpr int64_t R = int64_t(sizeof...(I)) / kVectors, kUnits = kShape.columns() / kUnitColumns;
+  constexpr int kGroups = 8 / kShape.scales;
+  alignas(64) float results[R * kPanel];
+  for (int64_t r = 0; r < R; ++r)
+    for (int64_t lane = 0; lane < kPanel; lane += kPartLanes)
+      store_part(results + r * kPanel + lane, t.bias ? load_part(t.bias + lane) : Part{});
+  const std::byte* unit = t.panel;
+  SuperUnits super;
+  const float* rows = t.rows;
+  for (int64_t u = 0; u < t.units; ++u, unit += kShape.unit(), rows += Layout::kWords * R) {
+    if (kShape.is_super && u % kUnits == 0) super.read(unit, kShape.has_low), unit += kShape.header();
+    for (int64_t lane = 0; lane < kPanel; lane += kVectors * kPartLanes) {
+      const float* q = reload(rows);
+      const auto add_scale = [&]<int kScale>(std::integral_constant<int, kScale>) FUDE_INLINE_BODY {
+        LevelSum<kType> sums[sizeof...(I)];
+        add_groups<kType, sizeof...(I), kScale * kGroups>(sums, unit, lane, q,
+                                                          std::make_index_sequence<size_t(kGroups)>(), sums_sequence);
+        const Part scales[kVectors] = {load_scale<kType, kScale>(super, unit, lane),
+                                       load_scale<kType, kScale>(super, unit, lane + kPartLanes)};
+        Part lows[kVectors] = {};
+        if constexpr (kShape.has_low)
+          lows[0] = load_low<kType>(super, unit, lane), lows[1] = load_low<kType>(super, unit, lane + kPartLanes);
+        const auto finish = [&]<size_t kSum>(std::integral_constant<size_t, kSum>) FUDE_INLINE_BODY {
+          constexpr int64_t kRow = int64_t(kSum) / kVectors, kVector = int64_t(kSum) % kVectors;
+          float* y = results + kRow * kPanel + lane + kVector * kPartLanes;
+          IntPart total = sums[kSum].total;
+          if constexpr (Layout::kMiddle != 0) total -= (IntPart)fill_part(q[(Layout::kSums + kScale) * R + kRow]);
+          const Part scale = scales[kVector] * fill_part(q[(Layout::kLow - 1) * R + kRow]);
+          Part sum = fma(__builtin_convertvector(total, Part), scale, load_part(y));
+          if constexpr (kShape.has_low) sum = fma(lows[kVector], fill_part(q[Layout::kLow * R + kRow]), sum);
+          store_part(y, sum);
+        };
+        (finish(std::integral_constant<size_t, I>()), ...);
+      };
+      add_scale(std::integral_constant<int, 0>());
+      if constexpr (kShape.scales == 2) add_scale(std::integral_constant<int, 1>());
+    }
+  }
+  for (int64_t r = 0; r < R; ++r)
+    for (int64_t lane = 0; lane < kPanel; lane += kPartLanes)
+      store_part(t.results + r * t.result_stride + lane, load_part(results + r * kPanel + lane));
+}
+
+using BlockTileFunction = void (*)(const BlockTile&);
+template <WeightType kType, size_t R>
+void block_tile(const BlockTile& t) {
+  run_block_tile<kType>(t, std::make_index_sequence<R * size_t(kVectors)>());
+}
+template <WeightType kType, size_t... R>
+constexpr auto make_block_tiles(std::index_sequence<R...>) {
+  return std::array<BlockTileFunction, sizeof...(R)>{&block_tile<kType, R + 1>...};
+}
+template <WeightType kType>
+inline constexpr auto kBlockTiles = make_block_tiles<kType>(std::make_index_sequence<size_t(kBlockTileRows)>());
+
+}  // namespace
