@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 #include <iterator>
+#include <sstream>
 
 #include "app/command_line.h"
 #include "app/commands.h"
@@ -24,7 +25,7 @@ struct ScoreOptions {
   std::string model, text, in;
   int64_t context = 512;
   Precision precision;
-  bool logprobs = false;
+  bool logprobs = false, lines = false;
 };
 
 std::string text_to_score(const ScoreOptions& o) {
@@ -45,7 +46,54 @@ void print_json(const Json& json) {
   std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
+// A line of --lines: {"text"}, {"prompt", "text"}, of which the tokens behind those of the prompt alone are scored, or
+// {"tokens", "from"}.
+Passage passage_of(const Tokenizer& tokenizer, const std::string& line) {
+  const Json json = parse_json(line, "line");
+  require(json.is_object(), "expected a JSON object");
+  if (const auto tokens = json.find("tokens"); tokens != json.end()) return {*tokens, json.value("from", int64_t(1))};
+  const std::string prompt = json.value("prompt", ""), text = json.at("text");
+  return {sequence_of(tokenizer, prompt + text), std::max<int64_t>(1, int64_t(sequence_of(tokenizer, prompt).size()))};
+}
+
+void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
+  Device device(common.threads);
+  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
+  std::vector<Passage> passages;
+  std::istringstream lines(text_to_score(o));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    try {
+      passages.push_back(passage_of(tokenizer, line));
+    } catch (const std::exception& error) {
+      fail("[score] line {}: expected {{\"text\"}}, {{\"prompt\", \"text\"}} or {{\"tokens\", \"from\"}}: {}",
+           passages.size() + 1, error.what());
+    }
+  }
+  std::vector<std::vector<float>> scores(passages.size());
+  Progress progress = progress_on_stderr();
+  ProgressState state{.label = "score", .total = int64_t(passages.size()), .unit = "lines"};
+  const double began = now_seconds();
+  watch_interrupts();
+  size_t printed = 0;
+  score(*model, default_kernels(), passages, [&](size_t index, const std::vector<float>& logprobs) {
+    scores[index] = logprobs;
+    for (; printed < scores.size() && !scores[printed].empty(); ++printed) {
+      double total = 0;
+      for (const float logprob : scores[printed]) total += double(logprob);
+      Json facts = {{"logprob", total}, {"tokens", scores[printed].size()}};
+      if (o.logprobs) facts["logprobs"] = scores[printed];
+      print_json(facts);
+    }
+    state.done += 1, state.seconds = now_seconds() - began;
+    progress.update(state, now_seconds());
+    return !interrupted;
+  });
+  progress.finish(state);
+}
+
 void run_score(const ScoreOptions& o, const CommonOptions& common) {
+  if (o.lines) return run_score_lines(o, common);
   Device device(common.threads);
   const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
   const std::string text = text_to_score(o);
@@ -116,6 +164,11 @@ void add_score(CLI::App& app, const CommonOptions& common) {
   command->add_option("--text", options->text, "the text itself");
   command->add_flag("--logprobs", options->logprobs,
                     "print each token with its log-probability, as JSON, then the whole");
+  command->add_flag(
+      "--lines", options->lines,
+      "each line of the input is JSON and scored for itself, many at a time: {\"text\"}; {\"prompt\", \"text\"}, "
+      "of which only the text counts; or {\"tokens\", \"from\"}. Prints {\"logprob\", \"tokens\"} for each, with "
+      "--logprobs also those of its tokens");
   command->callback([=, &common] { run_score(*options, common); });
 }
 

@@ -73,6 +73,9 @@ Submission Engine::submit(Request request, RequestEvents events) {
   for (int32_t token : request.prompt)
     require(token >= 0 && token < c.vocabulary, "[engine] expected tokens below {}, got {}", c.vocabulary, token);
   require(request.max_tokens >= 0, "[engine] expected at least 0 tokens to make, got {}", request.max_tokens);
+  require(request.prompt_logprobs_from >= 0 && request.prompt_logprobs_from <= size,
+          "[engine] expected log-probabilities from a token of the prompt, 1 to {}, or 0, got {}", size,
+          request.prompt_logprobs_from);
   require(request.choices > 0 && request.choices <= 128, "[engine] expected 1 to 128 choices, got {}", request.choices);
   require(request.top_logprobs >= 0 && request.top_logprobs <= c.vocabulary,
           "[engine] expected 0 to {} top log-probabilities, got {}", c.vocabulary, request.top_logprobs);
@@ -201,10 +204,14 @@ void Engine::score_prompts(const std::vector<Scheduler::Part>& parts, const Toke
   for (size_t i = 0; i < parts.size(); ++i) {
     const Scheduler::Part& part = parts[i];
     const Sequence& s = *part.sequence;
-    if (!s.request().prompt_logprobs || s.choice != 0 || s.generated > 0) continue;
+    const int64_t first_scored = s.request().prompt_logprobs_from;
+    if (first_scored == 0 || s.choice != 0 || s.generated > 0) continue;
     std::vector<float>& known = s.live->prompt_logprobs;
     const int64_t last = std::min(part.end(), s.prompt_size() - 1);
-    for (int64_t from = int64_t(known.size()); from < last; from = int64_t(known.size())) {
+    const auto next = [&] {
+      return first_scored - 1 + int64_t(known.size());
+    };  // whose logits score the token behind it
+    for (int64_t from = next(); from < last; from = next()) {
       const int64_t count = std::min(last - from, kDrawnRows);
       const Tensor logits_NV =
           model_.logits(pass, hidden_NC.slice_rows(batch.sequence_starts[i] + from - part.first, count));

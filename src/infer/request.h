@@ -20,7 +20,7 @@ struct Request {
   int64_t choices = 1;               // answers to the same prompt, each drawn for itself
   int64_t priority = 0;              // the higher goes first; see EngineOptions::ageing_seconds
   int64_t top_logprobs = 0;          // of the most likely tokens, with each token of the answer
-  bool prompt_logprobs = false;      // of each prompt token but the first
+  int64_t prompt_logprobs_from = 0;  // log-probabilities of the prompt's tokens from this on, at least 1; 0: none
   uint64_t adapter = 0;              // whose keys and values may be shared; 0: none
   bool may_speculate = true;         // where the engine does; it never changes the answer
   std::function<std::unique_ptr<TokenMask>(int64_t choice)> mask;  // called on the engine's thread; may be empty
@@ -48,7 +48,7 @@ struct Finish {
 // engine.
 struct RequestEvents {
   std::function<bool(const AnswerToken&)> token;                   // false ends the choice, reason stop
-  std::function<void(const std::vector<float>&)> prompt_logprobs;  // of prompt[1], prompt[2], …; once
+  std::function<void(const std::vector<float>&)> prompt_logprobs;  // once, all that were asked for
   std::function<void(const Finish&)> finish;                       // once for each choice
 };
 

@@ -7,15 +7,55 @@
 #include "infer/generate.h"
 
 namespace fude {
+namespace {
+
+// Positions in pages where many passages are scored.
+constexpr int64_t kPassageTokens = 8192;
+
+}  // namespace
+
 std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens) {
-  const auto n = int64_t(tokens.size());
-  require(n >= 2 && n <= model.config().context, "[score] expected 2 to {} tokens, got {}", model.config().context, n);
-  Engine engine(model, kernels, {.context = n});
   std::vector<float> scores;
-  engine.submit({.prompt = tokens, .max_tokens = 0, .prompt_logprobs = true},
-                {.prompt_logprobs = [&](const std::vector<float>& logprobs) { scores = logprobs; }});
-  engine.run();
+  score(model, kernels, {{tokens, 1}}, [&](size_t, const std::vector<float>& logprobs) {
+    scores = logprobs;
+    return true;
+  });
   return scores;
+}
+
+void score(const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
+           const std::function<bool(size_t, const std::vector<float>&)>& on_scored) {
+  int64_t longest = 0, total = 0;
+  for (const Passage& passage : passages) {
+    const auto n = int64_t(passage.tokens.size());
+    require(n >= 2 && n <= model.config().context, "[score] expected 2 to {} tokens, got {}", model.config().context,
+            n);
+    require(passage.from >= 1 && passage.from < n, "[score] expected to score from a token of 1 to {} on, got {}",
+            n - 1, passage.from);
+    longest = std::max(longest, n), total += n;
+  }
+  if (passages.empty()) return;
+  Engine engine(model, kernels,
+                {.context = longest, .cache_tokens = std::min(total, std::max(longest, kPassageTokens))});
+  bool goes_on = true;
+  std::string error;
+  for (size_t next = 0; goes_on;) {
+    while (next < passages.size()) {
+      const Passage& passage = passages[next];
+      const Submission submission = engine.submit(
+          {.prompt = passage.tokens, .max_tokens = 0, .prompt_logprobs_from = passage.from},
+          {.prompt_logprobs =
+               [&, next](const std::vector<float>& scores) { goes_on = goes_on && on_scored(next, scores); },
+           .finish =
+               [&](const Finish& finish) {
+                 if (!finish.error.empty()) error = finish.error;
+               }});
+      if (!submission.is_accepted()) break;
+      ++next;
+    }
+    if (!engine.step()) break;
+    require(error.empty(), "{}", error);
+  }
 }
 
 double Perplexity::value() const { return std::exp(nats / double(std::max<int64_t>(1, scored))); }

@@ -14,6 +14,16 @@ namespace fude {
 // Of tokens[1] … tokens[N - 1]: N - 1 numbers. Error if they do not fit into the model's context.
 std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens);
 
+// Tokens of which those from `from` on, at least 1, are scored.
+struct Passage {
+  std::vector<int32_t> tokens;
+  int64_t from = 1;
+};
+// Many at a time; what begins alike (a question with several answers) is mostly computed once. `on_scored` is called
+// in any order, with a passage's index and the log-probabilities of its tokens from `from` on; false ends it.
+void score(const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
+           const std::function<bool(size_t index, const std::vector<float>& logprobs)>& on_scored);
+
 // Perplexity of a text as llama.cpp counts it: windows of `context` tokens one after the other, of which the second
 // half is scored; a rest shorter than a window is left out.
 struct Perplexity {

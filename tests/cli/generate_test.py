@@ -132,6 +132,24 @@ class Chat(Case):
 
 
 class Score(Case):
+    def test_lines_are_scored_as_each_alone(self):
+        texts = ["Alice lives in Tokyo.", "Bob lives in 東京, number 42.", "x y z"]
+        alone = [self.succeeds(fude("score", world().model, "--text", text, "--logprobs")).lines() for text in texts]
+        rows = [{"text": text} for text in texts]
+        rows.append({"prompt": "Alice lives", "text": " in Tokyo."})
+        rows.append({"tokens": [row["token"] for row in alone[1][:-1]], "from": 3})
+        lines = "\n\n".join(json.dumps(row) for row in rows).encode()
+        got = self.succeeds(fude("score", world().model, "--lines", "--logprobs", stdin=lines)).lines()
+        self.assertEqual(len(got), len(rows))
+        for one, whole in zip(got, alone):
+            self.assertEqual(one["logprobs"], [row["logprob"] for row in whole[:-1]])
+            self.assertEqual(one["logprob"], whole[-1]["logprob"])
+        self.assertLess(got[3]["tokens"], got[0]["tokens"])
+        self.assertEqual(got[3]["logprobs"], got[0]["logprobs"][-got[3]["tokens"]:])
+        self.assertEqual(got[4]["tokens"], len(alone[1]) - 4)
+        for bad in ["[1]", "{", '{"prompt": "x"}', '{"tokens": [1, "a"]}', '{"tokens": [1]}', '{"tokens": [-1, 5]}']:
+            self.fails(fude("score", world().model, "--lines", stdin=bad.encode()), FAILED, "expected")
+
     def test_what_was_generated_is_scored_alike(self):
         text = "Alice lives in the old mill, number 17."
         lines = self.succeeds(fude("score", world().model, "--text", text, "--logprobs")).lines()

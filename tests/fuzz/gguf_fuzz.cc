@@ -52,9 +52,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const GgufFile copy(again);
   if (copy.tensors().size() != outputs.size()) __builtin_trap();
   if (copy.metadata().entries().size() != file->metadata().entries().size()) __builtin_trap();
-  for (const auto& [name, shape, type, fill] : outputs) {
+  for (const GgufOutput& output : outputs) {
+    const std::string& name = output.name;
     const std::vector<float> values = file->read_f32(name), read = copy.read_f32(name);
-    if (copy.tensor(name).shape != shape || values.size() != read.size()) __builtin_trap();
+    if (copy.tensor(name).shape != output.shape || values.size() != read.size()) __builtin_trap();
     if (std::memcmp(values.data(), read.data(), values.size() * 4) != 0) __builtin_trap();
   }
   return 0;

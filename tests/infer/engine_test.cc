@@ -293,7 +293,7 @@ TEST_F(EngineTest, Soak) {
                       .max_tokens = int64_t(random.below(30)),
                       .choices = 1 + int64_t(random.below(3)),
                       .priority = int64_t(random.below(3)),
-                      .prompt_logprobs = random.below(4) == 0};
+                      .prompt_logprobs_from = random.below(4) == 0};
       heard.push_back(std::make_unique<HeardRequest>());
       const Submission submission = engine.submit(request, heard.back()->events());
       if (submission.is_accepted()) {

@@ -57,6 +57,31 @@ TEST_F(Score, DoesNotDependOnWhatFollows) {
   }
 }
 
+// Many passages, some of which begin alike, have the scores that each has alone, from wherever they are scored.
+TEST_F(Score, ManyAreScoredAsEachAlone) {
+  std::vector<Passage> passages;
+  for (const int64_t size : {2, 40, 41, 64, 65, 300, 650})
+    for (const int64_t from : {int64_t(1), size / 2, size - 1}) {
+      Passage passage{text(size), std::max<int64_t>(1, from)};
+      if (from == size - 1) passage.tokens.back() = (passage.tokens.back() + 1) % 30;
+      passages.push_back(passage);
+    }
+  std::vector<std::vector<float>> scores(passages.size());
+  size_t calls = 0;
+  score(*model, default_kernels(), passages, [&](size_t index, const std::vector<float>& logprobs) {
+    scores[index] = logprobs;
+    return ++calls < 15;
+  });
+  EXPECT_EQ(calls, 15u);
+  for (size_t i = 0; i < passages.size(); ++i) {
+    if (scores[i].empty()) continue;
+    const std::vector<float> all = score(*model, default_kernels(), passages[i].tokens);
+    EXPECT_EQ(scores[i], std::vector<float>(all.begin() + passages[i].from - 1, all.end())) << i;
+  }
+  EXPECT_THROW(score(*model, default_kernels(), {{text(9), 9}}, {}), Error);
+  EXPECT_THROW(score(*model, default_kernels(), {{text(701), 1}}, {}), Error);
+}
+
 TEST_F(Score, PerplexityIsOfTheSecondHalfOfEachWindow) {
   const std::vector<int32_t> tokens = text(50);
   double nats = 0;

@@ -111,7 +111,7 @@ TEST_F(EngineQwen3, AChoiceIsARequestOfItsOwn) {
                     .sampling = {.temperature = 1, .seed = 8},
                     .max_tokens = 20,
                     .choices = 3,
-                    .prompt_logprobs = true};
+                    .prompt_logprobs_from = 1};
     const auto together = run_alone(model, {request}).front();
     EXPECT_EQ(together.prompt_logprobs.size(), 1u);
     request.choices = 1;
@@ -137,7 +137,7 @@ TEST_F(EngineQwen3, LogProbabilitiesAreThoseOfTraining) {
   const Request request{.prompt = random_tokens(80, 6),
                         .sampling = {.temperature = 0.7, .top_p = 0.9, .seed = 8},
                         .max_tokens = 40,
-                        .prompt_logprobs = true};
+                        .prompt_logprobs_from = 1};
   const HeardRequest heard = run_alone(model, {request}).front();
   std::vector<float> said = heard.prompt_logprobs.at(0);
   TokenBatch batch{request.prompt, {}, {}};

@@ -108,7 +108,7 @@ inline std::vector<Request> mixed_requests() {
     if (i % 5 == 3) request.sampling.frequency_penalty = 0.5, request.sampling.repetition_penalty = 1.1;
     if (i == 4) request.choices = 3;
     if (i % 2 == 0) request.top_logprobs = 3;
-    request.prompt_logprobs = i % 3 == 1;
+    request.prompt_logprobs_from = i % 3 == 1 ? 1 + i % 5 : 0;
     request.priority = int64_t(i % 2);
     requests.push_back(request);
   }
