@@ -3,7 +3,7 @@
 # (backend/cpu/tier_begin.h), and lists them for src/ops/select.cc. The named ones have a translation unit of their own;
 # the others, which compile faster than the headers they need, share one.
 set(FUDE_TIERS portable)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+if(NOT FUDE_PORTABLE AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND FUDE_TIERS avx2 avx512 avx512_bf16)
 endif()
 

@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <iostream>
 #include <iterator>
+#include <optional>
 #include <sstream>
+#include <utility>
 
 #include "app/command_line.h"
 #include "app/commands.h"
@@ -26,6 +28,7 @@ struct ScoreOptions {
   int64_t context = 512;
   Precision precision;
   bool logprobs = false, lines = false;
+  int64_t top = 0;
 };
 
 std::string text_to_score(const ScoreOptions& o) {
@@ -56,6 +59,21 @@ Passage passage_of(const Tokenizer& tokenizer, const std::string& line) {
   return {sequence_of(tokenizer, prompt + text), std::max<int64_t>(1, int64_t(sequence_of(tokenizer, prompt).size()))};
 }
 
+Json facts_of(const std::vector<PromptToken>& scored, const ScoreOptions& o) {
+  double total = 0;
+  Json logprobs = Json::array(), top = Json::array();
+  for (const PromptToken& token : scored) {
+    total += double(token.logprob);
+    logprobs.push_back(token.logprob);
+    Json& likely = top.emplace_back(Json::array());
+    for (const TokenLogprob& other : token.top) likely.push_back({other.token, other.logprob});
+  }
+  Json facts = {{"logprob", total}, {"tokens", scored.size()}};
+  if (o.logprobs) facts["logprobs"] = logprobs;
+  if (o.top > 0) facts["top"] = top;
+  return facts;
+}
+
 void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
   const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
@@ -65,26 +83,21 @@ void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
       passages.push_back(passage_of(tokenizer, line));
+      passages.back().top = o.top;
     } catch (const std::exception& error) {
       fail("[score] line {}: expected {{\"text\"}}, {{\"prompt\", \"text\"}} or {{\"tokens\", \"from\"}}: {}",
            passages.size() + 1, error.what());
     }
   }
-  std::vector<std::vector<float>> scores(passages.size());
+  std::vector<std::optional<Json>> found(passages.size());
   Progress progress = progress_on_stderr();
   ProgressState state{.label = "score", .total = int64_t(passages.size()), .unit = "lines"};
   const double began = now_seconds();
   watch_interrupts();
   size_t printed = 0;
-  score(*model, default_kernels(), passages, [&](size_t index, const std::vector<float>& logprobs) {
-    scores[index] = logprobs;
-    for (; printed < scores.size() && !scores[printed].empty(); ++printed) {
-      double total = 0;
-      for (const float logprob : scores[printed]) total += double(logprob);
-      Json facts = {{"logprob", total}, {"tokens", scores[printed].size()}};
-      if (o.logprobs) facts["logprobs"] = scores[printed];
-      print_json(facts);
-    }
+  score(*model, default_kernels(), passages, [&](size_t index, const std::vector<PromptToken>& scored) {
+    found[index] = facts_of(scored, o);
+    for (; printed < found.size() && found[printed]; ++printed) print_json(*std::exchange(found[printed], Json()));
     state.done += 1, state.seconds = now_seconds() - began;
     progress.update(state, now_seconds());
     return !interrupted;
@@ -169,6 +182,7 @@ void add_score(CLI::App& app, const CommonOptions& common) {
       "each line of the input is JSON and scored for itself, many at a time: {\"text\"}; {\"prompt\", \"text\"}, "
       "of which only the text counts; or {\"tokens\", \"from\"}. Prints {\"logprob\", \"tokens\"} for each, with "
       "--logprobs also those of its tokens");
+  command->add_option("--top", options->top, "with --lines: the most likely tokens beside each, [[token, logprob], …]");
   command->callback([=, &common] { run_score(*options, common); });
 }
 

@@ -15,6 +15,10 @@ namespace {
 // Rows of which logits exist at a time.
 constexpr int64_t kDrawnRows = 64;
 
+LogitRow logit_row(const Tensor& logits_NV, const std::vector<LogitSums>& sums_N, int64_t row) {
+  return {{logits_NV.data<float>() + row * logits_NV.cols(), size_t(logits_NV.cols())}, sums_N[size_t(row)]};
+}
+
 EngineOptions completed(EngineOptions o, const ModelConfig& config) {
   require(o.context >= 0 && o.context <= config.context, "[engine] the model's context is {} tokens, {} were asked for",
           config.context, o.context);
@@ -206,7 +210,7 @@ void Engine::score_prompts(const std::vector<Scheduler::Part>& parts, const Toke
     const Sequence& s = *part.sequence;
     const int64_t first_scored = s.request().prompt_logprobs_from;
     if (first_scored == 0 || s.choice != 0 || s.generated > 0) continue;
-    std::vector<float>& known = s.live->prompt_logprobs;
+    std::vector<PromptToken>& known = s.live->prompt_tokens;
     const int64_t last = std::min(part.end(), s.prompt_size() - 1);
     const auto next = [&] {
       return first_scored - 1 + int64_t(known.size());
@@ -216,11 +220,13 @@ void Engine::score_prompts(const std::vector<Scheduler::Part>& parts, const Toke
       const Tensor logits_NV =
           model_.logits(pass, hidden_NC.slice_rows(batch.sequence_starts[i] + from - part.first, count));
       const auto sums_N = logit_sums(pass, logits_NV, std::vector<float>(size_t(count), 1.0f));
-      for (int64_t row = 0; row < count; ++row)
-        known.push_back(logits_NV.data<float>()[row * logits_NV.cols() + s.tokens[size_t(from + row + 1)]] -
-                        sums_N[size_t(row)].log_sum);
+      for (int64_t row = 0; row < count; ++row) {
+        const LogitRow logits = logit_row(logits_NV, sums_N, row);
+        known.push_back(
+            {logits.logprob(size_t(s.tokens[size_t(from + row + 1)])), top_logprobs(logits, s.request().top_logprobs)});
+      }
     }
-    if (part.end() >= s.prompt_size() && s.live->events.prompt_logprobs) s.live->events.prompt_logprobs(known);
+    if (part.end() >= s.prompt_size() && s.live->events.prompt_tokens) s.live->events.prompt_tokens(known);
   }
 }
 
@@ -254,8 +260,7 @@ void Engine::draw_tokens(Draw& draw, const Tensor& logits_NV, const std::vector<
   Sequence& s = *draw.sequence;
   const Request& request = s.request();
   for (size_t i = 0;; ++i, ++row) {
-    const LogitRow logits{{logits_NV.data<float>() + row * logits_NV.cols(), size_t(logits_NV.cols())},
-                          sums_N[size_t(row)]};
+    const LogitRow logits = logit_row(logits_NV, sums_N, row);
     const SampledToken next = sample_token(logits, s.tokens, s.generated, s.sampling, s.size(), s.mask.get());
     draw.tokens.push_back({s.choice, next, top_logprobs(logits, request.top_logprobs)});
     if (std::ranges::find(request.stop_tokens, next.token) != request.stop_tokens.end()) return;

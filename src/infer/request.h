@@ -19,7 +19,7 @@ struct Request {
   std::vector<int32_t> stop_tokens;  // end the answer; not part of it
   int64_t choices = 1;               // answers to the same prompt, each drawn for itself
   int64_t priority = 0;              // the higher goes first; see EngineOptions::ageing_seconds
-  int64_t top_logprobs = 0;          // of the most likely tokens, with each token of the answer
+  int64_t top_logprobs = 0;          // of the most likely tokens, with each that has a log-probability
   int64_t prompt_logprobs_from = 0;  // log-probabilities of the prompt's tokens from this on, at least 1; 0: none
   uint64_t adapter = 0;              // whose keys and values may be shared; 0: none
   bool may_speculate = true;         // where the engine does; it never changes the answer
@@ -35,6 +35,13 @@ struct AnswerToken {
   std::vector<TokenLogprob> top;  // the most likely first, of equals the smaller id
 };
 
+// A token of the prompt, after those before it.
+struct PromptToken {
+  float logprob = 0;
+  std::vector<TokenLogprob> top{};
+  bool operator==(const PromptToken&) const = default;
+};
+
 // The end of one choice.
 struct Finish {
   int64_t choice = 0;
@@ -47,9 +54,9 @@ struct Finish {
 // Called on the engine's thread, in order; each may be left out. They return soon, throw nothing, and do not call the
 // engine.
 struct RequestEvents {
-  std::function<bool(const AnswerToken&)> token;                   // false ends the choice, reason stop
-  std::function<void(const std::vector<float>&)> prompt_logprobs;  // once, all that were asked for
-  std::function<void(const Finish&)> finish;                       // once for each choice
+  std::function<bool(const AnswerToken&)> token;                       // false ends the choice, reason stop
+  std::function<void(const std::vector<PromptToken>&)> prompt_tokens;  // once, all that were asked for
+  std::function<void(const Finish&)> finish;                           // once for each choice
 };
 
 // Names a request at its engine; never used twice.

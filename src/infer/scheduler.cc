@@ -75,7 +75,7 @@ bool Scheduler::admit(Sequence& s) {
   // log-probability is asked for and not known yet.
   int64_t most = s.size() - 1;
   if (const int64_t from = s.request().prompt_logprobs_from; from > 0 && s.choice == 0 && s.generated == 0)
-    most = std::min(most, from - 1 + int64_t(s.live->prompt_logprobs.size()));
+    most = std::min(most, from - 1 + int64_t(s.live->prompt_tokens.size()));
   PrefixTree::Match match;
   if (options_.shares_prefixes || s.choice > 0 || s.generated > 0)
     match = tree_.find(key_of(s), {s.tokens.data(), size_t(most)});

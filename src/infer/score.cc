@@ -16,15 +16,15 @@ constexpr int64_t kPassageTokens = 8192;
 
 std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens) {
   std::vector<float> scores;
-  score(model, kernels, {{tokens, 1}}, [&](size_t, const std::vector<float>& logprobs) {
-    scores = logprobs;
+  score(model, kernels, {{tokens, 1}}, [&](size_t, const std::vector<PromptToken>& scored) {
+    for (const PromptToken& token : scored) scores.push_back(token.logprob);
     return true;
   });
   return scores;
 }
 
 void score(const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
-           const std::function<bool(size_t, const std::vector<float>&)>& on_scored) {
+           const std::function<bool(size_t, const std::vector<PromptToken>&)>& on_scored) {
   int64_t longest = 0, total = 0;
   for (const Passage& passage : passages) {
     const auto n = int64_t(passage.tokens.size());
@@ -43,9 +43,12 @@ void score(const Transformer& model, const Kernels& kernels, const std::vector<P
     while (next < passages.size()) {
       const Passage& passage = passages[next];
       const Submission submission = engine.submit(
-          {.prompt = passage.tokens, .max_tokens = 0, .prompt_logprobs_from = passage.from},
-          {.prompt_logprobs =
-               [&, next](const std::vector<float>& scores) { goes_on = goes_on && on_scored(next, scores); },
+          {.prompt = passage.tokens,
+           .max_tokens = 0,
+           .top_logprobs = passage.top,
+           .prompt_logprobs_from = passage.from},
+          {.prompt_tokens =
+               [&, next](const std::vector<PromptToken>& scores) { goes_on = goes_on && on_scored(next, scores); },
            .finish =
                [&](const Finish& finish) {
                  if (!finish.error.empty()) error = finish.error;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "infer/request.h"
 #include "model/transformer.h"
 
 namespace fude {
@@ -18,11 +19,12 @@ std::vector<float> score(const Transformer& model, const Kernels& kernels, const
 struct Passage {
   std::vector<int32_t> tokens;
   int64_t from = 1;
+  int64_t top = 0;  // so many of the most likely tokens beside each
 };
 // Many at a time; what begins alike (a question with several answers) is mostly computed once. `on_scored` is called
-// in any order, with a passage's index and the log-probabilities of its tokens from `from` on; false ends it.
+// in any order, with a passage's index and what is known of its tokens from `from` on; false ends it.
 void score(const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
-           const std::function<bool(size_t index, const std::vector<float>& logprobs)>& on_scored);
+           const std::function<bool(size_t index, const std::vector<PromptToken>& scores)>& on_scored);
 
 // Perplexity of a text as llama.cpp counts it: windows of `context` tokens one after the other, of which the second
 // half is scored; a rest shorter than a window is left out.

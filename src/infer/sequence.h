@@ -24,7 +24,7 @@ struct LiveRequest {
   RequestId id;
   Request request;
   RequestEvents events;
-  std::vector<float> prompt_logprobs{};
+  std::vector<PromptToken> prompt_tokens{};
   bool is_queued = true;         // until its prompt begins to run
   bool is_prompt_known = false;  // its pages are in the prefix tree
   bool is_cancelled = false;

@@ -147,6 +147,9 @@ class Score(Case):
         self.assertLess(got[3]["tokens"], got[0]["tokens"])
         self.assertEqual(got[3]["logprobs"], got[0]["logprobs"][-got[3]["tokens"]:])
         self.assertEqual(got[4]["tokens"], len(alone[1]) - 4)
+        top = self.succeeds(fude("score", world().model, "--lines", "--top", 2, stdin=lines)).lines()
+        self.assertEqual([row["logprob"] for row in top], [row["logprob"] for row in got])
+        self.assertTrue(all(likely[0][1] >= likely[1][1] for row in top for likely in row["top"]))
         for bad in ["[1]", "{", '{"prompt": "x"}', '{"tokens": [1, "a"]}', '{"tokens": [1]}', '{"tokens": [-1, 5]}']:
             self.fails(fude("score", world().model, "--lines", stdin=bad.encode()), FAILED, "expected")
 

@@ -333,7 +333,7 @@ TEST_F(EngineTest, Soak) {
         EXPECT_EQ(answer, expected) << i;
       }
     }
-    if (!heard[i]->prompt_logprobs.empty()) { EXPECT_EQ(heard[i]->prompt_logprobs, alone.prompt_logprobs) << i; }
+    if (!heard[i]->prompt_tokens.empty()) { EXPECT_EQ(heard[i]->prompt_tokens, alone.prompt_tokens) << i; }
   }
   EXPECT_GT(whole, 30);
   EXPECT_GT(cancelled, 0);

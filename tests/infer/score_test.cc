@@ -62,21 +62,27 @@ TEST_F(Score, ManyAreScoredAsEachAlone) {
   std::vector<Passage> passages;
   for (const int64_t size : {2, 40, 41, 64, 65, 300, 650})
     for (const int64_t from : {int64_t(1), size / 2, size - 1}) {
-      Passage passage{text(size), std::max<int64_t>(1, from)};
+      Passage passage{text(size), std::max<int64_t>(1, from), 2};
       if (from == size - 1) passage.tokens.back() = (passage.tokens.back() + 1) % 30;
       passages.push_back(passage);
     }
-  std::vector<std::vector<float>> scores(passages.size());
+  std::vector<std::vector<PromptToken>> scores(passages.size());
   size_t calls = 0;
-  score(*model, default_kernels(), passages, [&](size_t index, const std::vector<float>& logprobs) {
-    scores[index] = logprobs;
+  score(*model, default_kernels(), passages, [&](size_t index, const std::vector<PromptToken>& scored) {
+    scores[index] = scored;
     return ++calls < 15;
   });
   EXPECT_EQ(calls, 15u);
   for (size_t i = 0; i < passages.size(); ++i) {
     if (scores[i].empty()) continue;
     const std::vector<float> all = score(*model, default_kernels(), passages[i].tokens);
-    EXPECT_EQ(scores[i], std::vector<float>(all.begin() + passages[i].from - 1, all.end())) << i;
+    ASSERT_EQ(scores[i].size(), passages[i].tokens.size() - size_t(passages[i].from)) << i;
+    for (size_t k = 0; k < scores[i].size(); ++k) {
+      EXPECT_EQ(scores[i][k].logprob, all[size_t(passages[i].from) - 1 + k]) << i << ", " << k;
+      ASSERT_EQ(scores[i][k].top.size(), 2u);
+      EXPECT_GE(scores[i][k].top[0].logprob, scores[i][k].top[1].logprob);
+      EXPECT_GE(scores[i][k].top[0].logprob, scores[i][k].logprob);
+    }
   }
   EXPECT_THROW(score(*model, default_kernels(), {{text(9), 9}}, {}), Error);
   EXPECT_THROW(score(*model, default_kernels(), {{text(701), 1}}, {}), Error);

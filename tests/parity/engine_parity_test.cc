@@ -113,7 +113,7 @@ TEST_F(EngineQwen3, AChoiceIsARequestOfItsOwn) {
                     .choices = 3,
                     .prompt_logprobs_from = 1};
     const auto together = run_alone(model, {request}).front();
-    EXPECT_EQ(together.prompt_logprobs.size(), 1u);
+    EXPECT_EQ(together.prompt_tokens.size(), 1u);
     request.choices = 1;
     for (int64_t choice = 0; choice < 3; ++choice) {
       request.sampling.seed = uint64_t(8 + choice);
@@ -139,7 +139,8 @@ TEST_F(EngineQwen3, LogProbabilitiesAreThoseOfTraining) {
                         .max_tokens = 40,
                         .prompt_logprobs_from = 1};
   const HeardRequest heard = run_alone(model, {request}).front();
-  std::vector<float> said = heard.prompt_logprobs.at(0);
+  std::vector<float> said;
+  for (const PromptToken& token : heard.prompt_tokens.at(0)) said.push_back(token.logprob);
   TokenBatch batch{request.prompt, {}, {}};
   for (const AnswerToken& token : heard.choices.at(0).tokens) {
     said.push_back(token.sampled.logprob);

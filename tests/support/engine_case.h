@@ -54,7 +54,7 @@ struct Heard {
 
 struct HeardRequest {
   std::map<int64_t, Heard> choices;
-  std::vector<std::vector<float>> prompt_logprobs;
+  std::vector<std::vector<PromptToken>> prompt_tokens;
 
   RequestEvents events() {
     return {.token =
@@ -62,7 +62,7 @@ struct HeardRequest {
                   choices[token.choice].tokens.push_back(token);
                   return true;
                 },
-            .prompt_logprobs = [this](const std::vector<float>& logprobs) { prompt_logprobs.push_back(logprobs); },
+            .prompt_tokens = [this](const std::vector<PromptToken>& tokens) { prompt_tokens.push_back(tokens); },
             .finish = [this](const Finish& finish) { choices[finish.choice].finishes.push_back(finish); }};
   }
 };
@@ -92,7 +92,7 @@ inline void expect_same_answers(const std::vector<HeardRequest>& got, const std:
   ASSERT_EQ(got.size(), expected.size());
   for (size_t i = 0; i < got.size(); ++i) {
     EXPECT_EQ(got[i].choices, expected[i].choices) << what << ", request " << i;
-    EXPECT_EQ(got[i].prompt_logprobs, expected[i].prompt_logprobs) << what << ", request " << i;
+    EXPECT_EQ(got[i].prompt_tokens, expected[i].prompt_tokens) << what << ", request " << i;
   }
 }
 

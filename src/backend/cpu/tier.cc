@@ -22,7 +22,7 @@ std::string_view name_of(Tier tier) {
 }
 
 bool is_supported(Tier tier) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(FUDE_PORTABLE)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -14,7 +14,7 @@ enum class Tier { portable, avx2, avx512, avx512_bf16 };
 inline constexpr Tier kTiers[] = {Tier::portable, Tier::avx2, Tier::avx512, Tier::avx512_bf16};
 
 std::string_view name_of(Tier tier);
-// Whether this machine (and its operating system) can run the tier.
+// Whether this machine (and its operating system) can run the tier, and the build has it.
 bool is_supported(Tier tier);
 std::vector<Tier> supported_tiers();
 // The best supported tier, or the one named by the environment variable FUDE_TIER. Error if that one is unknown or
