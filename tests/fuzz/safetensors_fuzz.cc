@@ -26,9 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     write_safetensors(again, outputs);
     const SafetensorsFile copy(again);
     if (copy.entries().size() != outputs.size()) __builtin_trap();
-    for (const auto& [name, shape, fill] : outputs) {
-      const std::vector<float> values = file.read_f32(name), read = copy.read_f32(name);
-      if (copy.entry(name).shape != shape || values.size() != read.size()) __builtin_trap();
+    for (const SafetensorsOutput& output : outputs) {
+      const std::vector<float> values = file.read_f32(output.name), read = copy.read_f32(output.name);
+      if (copy.entry(output.name).shape != output.shape || values.size() != read.size()) __builtin_trap();
       if (!values.empty() && std::memcmp(values.data(), read.data(), values.size() * 4) != 0) __builtin_trap();
     }
   } catch (const Error&) {}
