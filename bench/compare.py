@@ -3,6 +3,7 @@
     python3 bench/compare.py gemm --peer build/release/bench/onednn_gemm
     python3 bench/compare.py step --python VENV/bin/python --out bench/results/step.md
     python3 bench/compare.py tokenizer --python VENV/bin/python --tokenizer o200k_base.tiktoken --in TEXT.jsonl
+    python3 bench/compare.py generate --model FILE.gguf --llama-cpp BIN --python VENV/bin/python --openvino FOLDER
 
 A pass is one run of Fude and one of each peer; passes alternate, so that what the machine does meanwhile hits all alike.
 A value is the median over the passes, with the lowest and the highest sample of all; rows meet by name, and of several
@@ -39,7 +40,10 @@ def parse_arguments():
     parser.add_argument("--type", nargs="+", default=["f32", "bf16"], help="gemm, step: of f32, bf16")
     parser.add_argument("--tokenizer", help="tokenizer: a .tiktoken file")
     parser.add_argument("--in", dest="input", help="tokenizer: a .jsonl file with the documents in 'text'")
-    parser.add_argument("--model", help="generate: a model folder")
+    parser.add_argument("--model", help="generate: a GGUF file, for llama.cpp too, or a model folder")
+    parser.add_argument("--llama-cpp", help="generate: the folder of llama-bench and llama-batched-bench")
+    parser.add_argument("--ik-llama-cpp", help="generate: those of ik_llama.cpp")
+    parser.add_argument("--openvino", help="generate: the model, exported for OpenVINO")
     parser.add_argument("--wrap", default="", help="put before each command: 'taskset -c 0,1', a lock, ...")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", help="Markdown file for the table, the machine and the commands")
@@ -78,6 +82,12 @@ def commands(options):
                                           "--threads", str(options.threads)]
     else:
         yield "Fude", fude + ([options.model] if options.model else [])
+        shape = ["--rounds", str(options.rounds), "--threads", str(options.threads), *filters]
+        for name, folder in (("llama.cpp", options.llama_cpp), ("ik_llama.cpp", options.ik_llama_cpp)):
+            if folder and options.model:
+                yield name, [sys.executable, str(PEERS / "llama_cpp_generate.py"), folder, options.model, *shape]
+        if options.openvino:
+            yield "OpenVINO", [options.python, str(PEERS / "openvino_generate.py"), options.openvino, *shape]
 
 
 def run(command, options):

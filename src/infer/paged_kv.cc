@@ -10,11 +10,11 @@ namespace fude {
 namespace {
 
 // A tensor that is not there has none to copy.
-void copy_tensor_rows(const Tensor& tensor, int64_t from, int64_t to, int64_t count) {
+void copy_page(const Tensor& tensor, Page from, Page to) {
   if (tensor.is_empty()) return;
-  const int64_t row = tensor.cols() * size_of(tensor.type());
+  const int64_t page = kKeyPage * tensor.cols() * size_of(tensor.type());
   auto* bytes = static_cast<std::byte*>(tensor.raw());
-  std::memcpy(bytes + to * row, bytes + from * row, size_t(count * row));
+  std::memcpy(bytes + to * page, bytes + from * page, size_t(page));
 }
 
 }  // namespace
@@ -29,7 +29,9 @@ PagePool::PagePool(Device& device, const ModelConfig& config, int64_t pages, DTy
   const int64_t rows = pages * kKeyPage;
   for (int64_t layer = 0; layer < config.layers; ++layer)
     for (auto* all : {&k_, &v_}) {
-      all->push_back({Tensor(device, {rows, config.kv_heads, config.head_size}, type, Purpose::cache), {}});
+      all->push_back({Tensor(device, {rows, config.kv_heads, config.head_size}, type, Purpose::cache),
+                      {},
+                      all == &k_ ? KvOrder::turned_pages : KvOrder::pages});
       if (type == DType::i8)
         all->back().scales_RG = Tensor(device, {rows, config.kv_heads}, DType::f32, Purpose::cache);
     }
@@ -53,13 +55,12 @@ void PagePool::release(Page page) {
   if (--references_[size_t(page)] == 0) free_.push_back(page);
 }
 
-void PagePool::copy_rows(Page from, Page to, int64_t rows) {
-  require(rows >= 0 && rows <= kKeyPage && from != to, "[paged_kv] expected 0 to {} rows of another page, got {}",
-          kKeyPage, rows);
+void PagePool::copy(Page from, Page to) {
+  require(from != to && references(from) > 0 && references(to) > 0,
+          "[paged_kv] expected two pages that are taken, got {} and {}", from, to);
   for (const auto* all : {&k_, &v_})
     for (const KvRows& kv : *all)
-      for (const Tensor* tensor : {&kv.rows_RGD, &kv.scales_RG})
-        copy_tensor_rows(*tensor, from * kKeyPage, to * kKeyPage, rows);
+      for (const Tensor* tensor : {&kv.rows_RGD, &kv.scales_RG}) copy_page(*tensor, from, to);
 }
 
 PagedKv::PagedKv(PagePool& pool, const Kernels& kernels, std::vector<const std::vector<Page>*> pages_S)

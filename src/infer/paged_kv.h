@@ -2,8 +2,7 @@
 //
 // A page is 32 positions of every layer. Sequences and the prefix tree hold references to pages; a page whose last
 // reference goes is free again. A page is written only by the sequence that took it, and only behind the rows that
-// others may read: sharing needs no locks, and a sequence that departs from a shared page first copies the rows that it
-// goes on from (copy_rows).
+// others may read: sharing needs no locks, and a sequence that departs from a shared page first copies it.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +31,8 @@ class PagePool {
   Page take();
   void share(Page page);
   void release(Page page);
-  // The keys and values of a page's first `rows` positions, in every layer.
-  void copy_rows(Page from, Page to, int64_t rows);
+  // The keys and values of a page, in every layer.
+  void copy(Page from, Page to);
 
   const KvRows& keys(int64_t layer) const { return k_[size_t(layer)]; }
   const KvRows& values(int64_t layer) const { return v_[size_t(layer)]; }

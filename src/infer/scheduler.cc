@@ -87,7 +87,7 @@ bool Scheduler::admit(Sequence& s) {
     // It goes on in its own copy; if there is no page for both, without.
     pool_.share(match.partial);
     if (reserve(s, match.tokens())) {
-      pool_.copy_rows(match.partial, s.pages.back(), match.rows);
+      pool_.copy(match.partial, s.pages.back());
       s.computed = match.tokens();
     }
     pool_.release(match.partial);

@@ -14,6 +14,10 @@ Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const 
           batch.size());
   for (const KvRows* rows : {&kv.k, &kv.v})
     if (rows->rows_RGD.type() == DType::i8) require_shape("attention", "scales", rows->scales_RG, {k[0], k[1]});
+  for (const KvRows* rows : {&kv.k, &kv.v})
+    require(rows->order == KvOrder::rows || (k[0] % kKeyPage == 0 && pass.tape == nullptr),
+            "[attention] expected whole pages, and no tape, got {} rows", k[0]);
+  require(kv.v.order != KvOrder::turned_pages, "[attention] expected values that are not turned");
   require(int64_t(kv.first_page.size()) == batch.sequences(), "[attention] expected {} sequences of keys, got {}",
           batch.sequences(), kv.first_page.size());
   require(options.scale >= 0 && options.window >= 0,

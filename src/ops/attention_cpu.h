@@ -1,10 +1,10 @@
 // Kernels of attention: forward. (attention_backward_cpu.h goes back.)
 //
-// A block of keys is turned so that keys are lanes, and tiles of query rows run over it: scores, their softmax,
-// outputs. Rows are the queries of some positions by the heads of one key/value head, position by position. With many
-// rows an item is one key/value head and some positions: it turns each block once and merges blocks as it goes. With
-// few rows (decoding) an item is one block of all heads, read as it lies in memory, so that threads share a long
-// cache; its results wait in slots and are merged afterwards, by the same code in the same order.
+// Keys are lanes, as they lie in a cache's pages or turned, and tiles of query rows run over a block of them: scores,
+// their softmax, outputs. Rows are the queries of some positions by the heads of one key/value head, position by
+// position. With many rows an item is one key/value head and some positions: it turns each block once and merges blocks
+// as it goes. With few rows (decoding) an item is one block of all heads, read as it lies in memory, so that threads
+// share a long cache; its results wait in slots and are merged afterwards, by the same code in the same order.
 #include "ops/attention_tile_cpu.h"
 
 namespace {
@@ -110,37 +110,60 @@ struct AttentionSequence {
 class HeadRows {
  public:
   HeadRows(const KvRows& kv)
-      : data_(kv.rows_RGD.raw()),
-        scales_(kv.scales_RG.is_empty() ? nullptr : kv.scales_RG.data<float>()),
-        type_(kv.rows_RGD.type()),
-        heads_(kv.rows_RGD.shape()[1]),
-        d_(kv.rows_RGD.shape()[2]) {}
+      : kv_(kv), scales_(kv.scales_RG.is_empty() ? nullptr : kv.scales_RG.data<float>()), d_(kv.rows_RGD.shape()[2]) {}
 
-  // The first of the rows from `row` on, kv_heads · d apart; null unless they are f32.
-  const float* in_place(int64_t row, int64_t head) const {
-    return type_ == DType::f32 ? static_cast<const float*>(data_) + (row * heads_ + head) * d_ : nullptr;
+  // Rows of a page, `stride` apart: where they lie if they are f32, or in `to`.
+  const float* rows(int64_t row, int64_t head, int64_t count, float* to, int64_t to_stride, int64_t& stride) const {
+    stride = kv_.step() * d_;
+    if (kv_.rows_RGD.type() == DType::f32) return kv_.rows_RGD.data<float>() + kv_.place(row, head) * d_;
+    stride = to_stride;
+    return copy(row, head, count, to, to_stride), to;
   }
   // Copies `count` rows from `row` on to rows `to_stride` apart, with zeros up to a multiple of kTileLanes.
   void copy(int64_t row, int64_t head, int64_t count, float* to, int64_t to_stride) const {
-    const int64_t at = row * heads_ + head, stride = heads_ * d_;
-    if (type_ == DType::f32)
-      return copy_rows(static_cast<const float*>(data_) + at * d_, stride, count, d_, to, to_stride);
-    if (type_ == DType::bf16)
-      return copy_rows(static_cast<const BFloat16*>(data_) + at * d_, stride, count, d_, to, to_stride);
-    copy_rows(static_cast<const int8_t*>(data_) + at * d_, stride, count, d_, to, to_stride);
+    const int64_t at = kv_.place(row, head), stride = kv_.step() * d_;
+    const Tensor& all = kv_.rows_RGD;
+    if (all.type() == DType::f32) return copy_rows(all.data<float>() + at * d_, stride, count, d_, to, to_stride);
+    if (all.type() == DType::bf16) return copy_rows(all.data<BFloat16>() + at * d_, stride, count, d_, to, to_stride);
+    copy_rows(all.data<int8_t>() + at * d_, stride, count, d_, to, to_stride);
     for (int64_t r = 0; r < count; ++r) {
-      const float scale = scales_[at + r * heads_];
+      const float scale = scales_[at + r * kv_.step()];
       for_lanes(0, d_, [&](int64_t i, auto n) FUDE_INLINE_BODY {
         store_first(to + r * to_stride + i, load_first(to + r * to_stride + i, n) * scale, n);
       });
     }
   }
+  // The first `count` rows of a page as lanes, element i of them at i · kKeyPage: where they lie, or in `to`. `aside`
+  // takes rows of them, `stride` apart.
+  const float* lanes(int64_t row, int64_t head, int64_t count, float* to, float* aside, int64_t stride) const {
+    if (kv_.order != KvOrder::turned_pages) {
+      int64_t from_stride;
+      const float* from = rows(row, head, count, aside, stride, from_stride);
+      for (int64_t key = 0; key < count; key += kTileLanes)
+        turn_keys(from + key * from_stride, from_stride, std::min(kTileLanes, count - key), d_, to + key, kKeyPage);
+      return to;
+    }
+    const int64_t at = kv_.place(row, head);
+    const Tensor& all = kv_.rows_RGD;
+    if (all.type() == DType::f32) return all.data<float>() + at * d_;
+    for (int64_t lane = 0; lane < kKeyPage; lane += kLanes) {
+      if (all.type() == DType::bf16) {
+        const BFloat16* from = all.data<BFloat16>() + at * d_ + lane;
+        for (int64_t i = 0; i < d_ * kKeyPage; i += kKeyPage) store(to + i + lane, load_first(from + i, kLanes));
+      } else {
+        const int8_t* from = all.data<int8_t>() + at * d_ + lane;
+        const Lanes scale = load(scales_ + at + lane);
+        for (int64_t i = 0; i < d_ * kKeyPage; i += kKeyPage)
+          store(to + i + lane, load_first(from + i, kLanes) * scale);
+      }
+    }
+    return to;
+  }
 
  private:
-  const void* data_;
+  const KvRows& kv_;
   const float* scales_;
-  DType type_;
-  int64_t heads_, d_;
+  int64_t d_;
 };
 
 struct AttentionForward {
@@ -197,8 +220,7 @@ struct AttentionForward {
 inline void AttentionForward::attend_many(const AttentionSequence& sequence, int64_t first, int64_t last,
                                           int64_t kv_head) const {
   const AttentionShape& s = shape;
-  const int64_t rows = (last - first) * s.group, width = s.kv_heads * s.d,
-                position = sequence.position + first - sequence.first;
+  const int64_t rows = (last - first) * s.group, position = sequence.position + first - sequence.first;
   float* at = scratch(ScratchUse::rows, kTileRows * (kKeyBlock + s.stride) + kKeyBlock * (s.padded + s.stride) +
                                             partial_size(kTileRows, s.stride) + partial_size(rows, s.stride));
   const auto take = [&](int64_t size) { return std::exchange(at, at + size); };
@@ -208,14 +230,10 @@ inline void AttentionForward::attend_many(const AttentionSequence& sequence, int
   const Partial all = partial_at(take(partial_size(rows, s.stride)), rows, s.stride);
   for (int64_t block = s.first_block(position); block * kKeyBlock < position + last - first; ++block) {
     const int64_t keys = std::min(kKeyBlock, position + last - first - block * kKeyBlock);
-    for (int64_t page = 0; page < keys; page += kKeyPage) {
-      const int64_t at_page = sequence.row_of(block * kKeyBlock + page), count = std::min(kKeyPage, keys - page);
-      const float* from = k.in_place(at_page, kv_head);
-      const int64_t stride = from != nullptr ? width : s.stride;
-      if (from == nullptr) k.copy(at_page, kv_head, count, values, s.stride), from = values;  // the values come after
-      for (int64_t key = 0; key < count; key += kTileLanes)
-        turn_keys(from + key * stride, stride, std::min(kTileLanes, count - key), s.d, turned + (page + key) * s.d);
-    }
+    const float* lanes[kKeyBlock / kKeyPage];
+    for (int64_t page = 0; page < keys; page += kKeyPage)  // the values, which come after, are no loss
+      lanes[page / kKeyPage] = k.lanes(sequence.row_of(block * kKeyBlock + page), kv_head,
+                                       std::min(kKeyPage, keys - page), turned + page * s.d, values, s.stride);
     for (int64_t page = 0; page < keys; page += kKeyPage)
       v.copy(sequence.row_of(block * kKeyBlock + page), kv_head, std::min(kKeyPage, keys - page),
              values + page * s.stride, s.stride);
@@ -225,9 +243,9 @@ inline void AttentionForward::attend_many(const AttentionSequence& sequence, int
       const int64_t count = std::min(kTileRows, end_row - row);
       int64_t visible[kTileRows];
       gather(first, position, kv_head, row, count, block, queries, visible);
-      for (int64_t key = 0; key < visible[count - 1]; key += kTileLanes)
-        multiply({queries, s.stride, 1, turned + key * s.d, kTileLanes, scores + key, kKeyBlock, s.d}, count,
-                 kTileLanes);
+      for (int64_t page = 0; page < visible[count - 1]; page += kKeyPage)
+        multiply({queries, s.stride, 1, lanes[page / kKeyPage], kKeyPage, scores + page, kKeyBlock, s.d}, count,
+                 rounded_up(std::min(kKeyPage, visible[count - 1] - page), kTileLanes));
       for (int64_t r = 0; r < count; ++r)
         softmax_of_block(scores + r * kKeyBlock, hidden(position, row + r, block), visible[r], s.scale, part.maxima + r,
                          part.sums + r);
@@ -241,15 +259,14 @@ inline void AttentionForward::attend_many(const AttentionSequence& sequence, int
 inline void AttentionForward::attend_few(const AttentionSequence& sequence, int64_t block, int64_t first_head,
                                          int64_t last_head) const {
   const AttentionShape& s = shape;
-  const int64_t width = s.kv_heads * s.d, heads = last_head - first_head;
+  const int64_t heads = last_head - first_head;
   const auto row_of = [&](int64_t key) { return sequence.row_of(block * kKeyBlock + key); };
   const int64_t row = std::max<int64_t>(0, block * kKeyBlock - sequence.position) * s.group;
   const int64_t count = s.rows_up_to(block, sequence.position, (sequence.last - sequence.first) * s.group) - row;
-  float* at = scratch(ScratchUse::rows,
-                      heads * kTileRows * (kKeyBlock + s.stride) + kTileLanes * s.padded + kKeyPage * s.stride);
+  float* at = scratch(ScratchUse::rows, heads * kTileRows * (kKeyBlock + s.stride) + kKeyPage * (s.padded + s.stride));
   const auto take = [&](int64_t size) { return std::exchange(at, at + size); };
   float *scores = take(heads * kTileRows * kKeyBlock), *queries = take(heads * kTileRows * s.stride);
-  float *turned = take(kTileLanes * s.padded), *values = take(kKeyPage * s.stride);
+  float *turned = take(kKeyPage * s.padded), *values = take(kKeyPage * s.stride);
   const auto scores_of = [&](int64_t head) { return scores + (head - first_head) * kTileRows * kKeyBlock; };
   const auto queries_of = [&](int64_t head) { return queries + (head - first_head) * kTileRows * s.stride; };
 
@@ -257,18 +274,12 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
   for (int64_t head = first_head; head < last_head; ++head)
     gather(sequence.first, sequence.position, head, row, count, block, queries_of(head), visible);
   const int64_t most = visible[count - 1];
-  for (int64_t key = 0; key < most; key += kTileLanes) {
-    const int64_t keys = std::min(kTileLanes, most - key);
-    for (int64_t head = first_head; head < last_head; ++head) {
-      if (const float* from = k.in_place(row_of(key), head)) {
-        turn_keys(from, width, keys, s.d, turned);
-      } else {
-        k.copy(row_of(key), head, keys, values, s.stride);
-        turn_keys(values, s.stride, keys, s.d, turned);
-      }
-      multiply({queries_of(head), s.stride, 1, turned, kTileLanes, scores_of(head) + key, kKeyBlock, s.d}, count,
-               kTileLanes);
-    }
+  for (int64_t key = 0; key < most; key += kKeyPage) {
+    const int64_t keys = std::min(kKeyPage, most - key);
+    for (int64_t head = first_head; head < last_head; ++head)
+      multiply({queries_of(head), s.stride, 1, k.lanes(row_of(key), head, keys, turned, values, s.stride), kKeyPage,
+                scores_of(head) + key, kKeyBlock, s.d},
+               count, rounded_up(keys, kTileLanes));
   }
   for (int64_t head = first_head; head < last_head; ++head) {
     const Partial part = slot(sequence, block, head);
@@ -280,9 +291,12 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
     int64_t depths[kTileRows];
     for (int64_t r = 0; r < count; ++r) depths[r] = std::clamp<int64_t>(visible[r] - key, 0, kKeyPage);
     for (int64_t head = first_head; head < last_head; ++head) {
-      const float* from = s.padded == s.d ? v.in_place(row_of(key), head) : nullptr;
-      const int64_t stride = from != nullptr ? width : s.stride;
-      if (from == nullptr) v.copy(row_of(key), head, depths[count - 1], values, s.stride), from = values;
+      const float* from = values;
+      int64_t stride = s.stride;
+      if (s.padded == s.d)
+        from = v.rows(row_of(key), head, depths[count - 1], values, s.stride, stride);
+      else
+        v.copy(row_of(key), head, depths[count - 1], values, s.stride);
       multiply({scores_of(head) + key, kKeyBlock, 1, from, stride, slot(sequence, block, head).out + row * s.stride,
                 s.stride, depths[0], depths, key > 0},
                count, s.padded);

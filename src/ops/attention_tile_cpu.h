@@ -86,8 +86,10 @@ inline void multiply(Product p, int64_t rows, int64_t count) {
   }
 }
 
-// Turns up to kTileLanes keys of d elements so that keys are lanes: to[i][key]; lanes behind the last key are zero.
-inline void turn_keys(const float* keys, int64_t stride, int64_t count, int64_t d, float* to) {
+// Turns up to kTileLanes keys of d elements so that keys are lanes, to[i · to_stride + key]; lanes behind the last key
+// are zero.
+inline void turn_keys(const float* keys, int64_t stride, int64_t count, int64_t d, float* to,
+                      int64_t to_stride = kTileLanes) {
   int64_t done = 0;
 #if FUDE_TIER_LEVEL >= 1
   for (; done + 8 <= count; done += 8) {
@@ -102,20 +104,20 @@ inline void turn_keys(const float* keys, int64_t stride, int64_t count, int64_t 
       const __m256 r0 = pair(0), r1 = pair(1), r2 = pair(2), r3 = pair(3);
       const __m256 a0 = _mm256_unpacklo_ps(r0, r1), a1 = _mm256_unpackhi_ps(r0, r1);
       const __m256 b0 = _mm256_unpacklo_ps(r2, r3), b1 = _mm256_unpackhi_ps(r2, r3);
-      float* out = to + i * kTileLanes + done;
+      float* out = to + i * to_stride + done;
       _mm256_storeu_ps(out, _mm256_shuffle_ps(a0, b0, 0x44));
-      _mm256_storeu_ps(out + kTileLanes, _mm256_shuffle_ps(a0, b0, 0xEE));
-      _mm256_storeu_ps(out + 2 * kTileLanes, _mm256_shuffle_ps(a1, b1, 0x44));
-      _mm256_storeu_ps(out + 3 * kTileLanes, _mm256_shuffle_ps(a1, b1, 0xEE));
+      _mm256_storeu_ps(out + to_stride, _mm256_shuffle_ps(a0, b0, 0xEE));
+      _mm256_storeu_ps(out + 2 * to_stride, _mm256_shuffle_ps(a1, b1, 0x44));
+      _mm256_storeu_ps(out + 3 * to_stride, _mm256_shuffle_ps(a1, b1, 0xEE));
     }
     for (; i < d; ++i)
-      for (int64_t key = 0; key < 8; ++key) to[i * kTileLanes + done + key] = from[key * stride + i];
+      for (int64_t key = 0; key < 8; ++key) to[i * to_stride + done + key] = from[key * stride + i];
   }
 #endif
   if (done == kTileLanes) return;
   for (int64_t i = 0; i < d; ++i) {
-    for (int64_t key = done; key < count; ++key) to[i * kTileLanes + key] = keys[key * stride + i];
-    for (int64_t key = count; key < kTileLanes; ++key) to[i * kTileLanes + key] = 0.0f;
+    for (int64_t key = done; key < count; ++key) to[i * to_stride + key] = keys[key * stride + i];
+    for (int64_t key = count; key < kTileLanes; ++key) to[i * to_stride + key] = 0.0f;
   }
 }
 

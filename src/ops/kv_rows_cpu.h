@@ -2,15 +2,21 @@
 
 namespace {
 
-inline void put_head(const float* x, int64_t d, float* to, float*) {
-  for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY { store_first(to + i, load_first(x + i, n), n); });
+// Puts elements `step` apart.
+template <class T>
+FUDE_INLINE void put_lanes(T* to, int64_t step, const Lanes& x, int64_t n) {
+  if (step == 1) return store_first(to, x, n);
+  T lanes[kLanes];
+  store_first(lanes, x, kLanes);
+  for (int64_t lane = 0; lane < n; ++lane) to[lane * step] = lanes[lane];
 }
 
-inline void put_head(const float* x, int64_t d, BFloat16* to, float*) {
-  for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY { store_first(to + i, load_first(x + i, n), n); });
+template <class T>
+inline void put_head(const float* x, int64_t d, T* to, int64_t step, float*) {
+  for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY { put_lanes(to + i * step, step, load_first(x + i, n), n); });
 }
 
-inline void put_head(const float* x, int64_t d, int8_t* to, float* scale) {
+inline void put_head(const float* x, int64_t d, int8_t* to, int64_t step, float* scale) {
   Lanes top{};
   for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
     const Lanes value = load_first(x + i, n);
@@ -24,21 +30,23 @@ inline void put_head(const float* x, int64_t d, int8_t* to, float* scale) {
     // NaN becomes a number: what made it shows elsewhere.
     const Lanes within = min(max(load_first(x + i, n) * inverse, broadcast(-127.0f)), broadcast(127.0f));
     store(whole, within + kRound - kRound);
-    for (int64_t lane = 0; lane < n; ++lane) to[i + lane] = int8_t(whole[lane]);
+    for (int64_t lane = 0; lane < n; ++lane) to[(i + lane) * step] = int8_t(whole[lane]);
   });
 }
 
 template <class T>
 void put_rows_as(Threads& threads, const Tensor& x_NGD, const std::vector<int64_t>& rows_N, const KvRows& kv) {
   const int64_t heads = x_NGD.shape()[1], d = x_NGD.shape()[2];
+  const bool is_turned = kv.order == KvOrder::turned_pages;
   const float* x = x_NGD.data<float>();
   T* to = kv.rows_RGD.data<T>();
   float* scales = kv.scales_RG.is_empty() ? nullptr : kv.scales_RG.data<float>();
   threads.parallel_for(x_NGD.rows(), rows_per_chunk(heads * d), [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n)
       for (int64_t head = 0; head < heads; ++head) {
-        const int64_t at = rows_N[size_t(n)] * heads + head;
-        put_head(x + (n * heads + head) * d, d, to + at * d, scales == nullptr ? nullptr : scales + at);
+        const int64_t at = kv.place(rows_N[size_t(n)], head), lane = rows_N[size_t(n)] % kKeyPage;
+        put_head(x + (n * heads + head) * d, d, to + (is_turned ? (at - lane) * d + lane : at * d),
+                 is_turned ? kKeyPage : 1, scales == nullptr ? nullptr : scales + at);
       }
   });
 }

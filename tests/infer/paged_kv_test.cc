@@ -49,14 +49,17 @@ TEST(PagedKv, PutsRowsIntoPages) {
   const KvView view = put(1, batch_of({31, 32, 33, 0}, {0, 3, 4}), 100);
   EXPECT_EQ(view.first_page, (std::vector<int64_t>{0, 2}));
   EXPECT_EQ(view.page_rows, (std::vector<int64_t>{first[0] * kKeyPage, first[1] * kKeyPage, second[0] * kKeyPage}));
-  const auto k_at = [&](Page page, int64_t row) { return view.k.rows_RGD.data<float>()[(page * kKeyPage + row) * 4]; };
+  // Element 3 of keys, which are turned.
+  const auto k_at = [&](Page page, int64_t row) {
+    return view.k.rows_RGD.data<float>()[page * kKeyPage * 4 + 3 * kKeyPage + row];
+  };
   EXPECT_EQ(k_at(first[0], 31), 100);
   EXPECT_EQ(k_at(first[1], 1), 102);
   EXPECT_EQ(k_at(second[0], 0), 103);
   EXPECT_EQ(view.v.rows_RGD.data<float>()[(first[1] * kKeyPage + 1) * 4 + 3], -102);
 
   const Page copy = pool.take();
-  pool.copy_rows(first[1], copy, 2);
+  pool.copy(first[1], copy);
   put(1, batch_of({32}, {0, 1, 1}), 7);
   EXPECT_EQ(k_at(first[1], 0), 7);
   EXPECT_EQ(k_at(copy, 0), 101);
@@ -66,7 +69,7 @@ TEST(PagedKv, PutsRowsIntoPages) {
   EXPECT_THROW(put(0, batch_of({-1}, {0, 1, 1}), 0), Error);    // before the first
   EXPECT_THROW(put(0, batch_of({3, 5}, {0, 2, 2}), 0), Error);  // a gap
   EXPECT_THROW(put(0, batch_of({3}, {0, 1}), 0), Error);        // another number of sequences
-  EXPECT_THROW(pool.copy_rows(copy, copy, 1), Error);
+  EXPECT_THROW(pool.copy(copy, copy), Error);
 }
 
 }  // namespace

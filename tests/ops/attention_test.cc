@@ -122,8 +122,8 @@ TEST(Attention, DecodeSpeed) {
       batch.sequence_starts.push_back(int32_t(s + 1));
     }
     const int64_t rows = sequences * keys;
-    cache.k.rows_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
-    cache.v.rows_RGD = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 2));
+    cache.k = {tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1)), {}, KvOrder::turned_pages};
+    cache.v = {tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 2)), {}, KvOrder::pages};
     const Tensor q = tensor_of(device, {sequences, heads, d}, random_floats(sequences * heads * d, 3));
     for (Tier tier : timed_tiers())
       time_call(fmt::format("attention decode {} x {} keys [{}]", sequences, keys, name_of(tier)),
@@ -162,9 +162,21 @@ TEST(Attention, IgnoresTheFuture) {
   }
 }
 
-// One piece, chunks of any size, and row by row give the same bits; pages lie anywhere and their unwritten
-// rows are NaN.
-TEST(Attention, PrefillIsDecode) {
+// One piece, chunks of any size, and row by row give the same bits; pages lie anywhere, in either order, and their
+// unwritten rows are NaN.
+class Cached : public testing::TestWithParam<bool> {
+ protected:
+  KvRows rows(Device& device, int64_t count, int64_t heads, int64_t d, DType type, bool are_keys) const {
+    KvRows kv{Tensor(device, {count, heads, d}, type), {}, KvOrder::rows};
+    if (type == DType::i8) kv.scales_RG = Tensor(device, {count, heads}, DType::f32);
+    if (GetParam()) kv.order = are_keys ? KvOrder::turned_pages : KvOrder::pages;
+    return kv;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Attention, Cached, testing::Bool(),
+                         [](const auto& info) { return info.param ? "InPages" : "InRows"; });
+
+TEST_P(Cached, PrefillIsDecode) {
   const int64_t heads = 4, kv_heads = 2, pages = 32;
   for (Tier tier : supported_tiers())
     for (const auto& [d, window] :
@@ -185,8 +197,8 @@ TEST(Attention, PrefillIsDecode) {
           floats_of(attention(pass, tensor_of(device, {rows, heads, d}, q), whole, all->batch, options));
 
       // The cache: pages are handed out from the back, so that no sequence's pages lie in order.
-      KvView cache{{Tensor(device, {(pages + 1) * kKeyPage, kv_heads, d}, DType::f32), {}},
-                   {Tensor(device, {(pages + 1) * kKeyPage, kv_heads, d}, DType::f32), {}},
+      KvView cache{this->rows(device, (pages + 1) * kKeyPage, kv_heads, d, DType::f32, true),
+                   this->rows(device, (pages + 1) * kKeyPage, kv_heads, d, DType::f32, false),
                    {},
                    {}};
       int64_t page = pages;
@@ -200,16 +212,14 @@ TEST(Attention, PrefillIsDecode) {
       while (done != lengths) {
         TokenBatch batch;
         batch.sequence_starts = {0};
-        std::vector<float> step_q;
-        std::vector<int64_t> source;
+        std::vector<float> step_q, step_k, step_v;
+        std::vector<int64_t> source, places;
         for (size_t s = 0; s < lengths.size(); ++s) {
           for (int64_t i = 0; i < chunks[s] && done[s] < lengths[s]; ++i, ++done[s]) {
             const int64_t row = all->batch.sequence_starts[s] + done[s];
-            const int64_t to = cache.page_rows[size_t(cache.first_page[s] + done[s] / kKeyPage)] + done[s] % kKeyPage;
-            std::copy_n(k.begin() + row * kv_heads * d, kv_heads * d,
-                        cache.k.rows_RGD.data<float>() + to * kv_heads * d);
-            std::copy_n(v.begin() + row * kv_heads * d, kv_heads * d,
-                        cache.v.rows_RGD.data<float>() + to * kv_heads * d);
+            places.push_back(cache.page_rows[size_t(cache.first_page[s] + done[s] / kKeyPage)] + done[s] % kKeyPage);
+            step_k.insert(step_k.end(), k.begin() + row * kv_heads * d, k.begin() + (row + 1) * kv_heads * d);
+            step_v.insert(step_v.end(), v.begin() + row * kv_heads * d, v.begin() + (row + 1) * kv_heads * d);
             step_q.insert(step_q.end(), q.begin() + row * heads * d, q.begin() + (row + 1) * heads * d);
             source.push_back(row);
             batch.tokens_N.push_back(0);
@@ -218,6 +228,10 @@ TEST(Attention, PrefillIsDecode) {
           batch.sequence_starts.push_back(int32_t(batch.size()));
         }
         const int64_t count = batch.size();
+        const auto put = [&](const std::vector<float>& x, const KvRows& to) {
+          put_kv_rows(pass.threads(), pass.kernels, tensor_of(device, {count, kv_heads, d}, x), places, to);
+        };
+        put(step_k, cache.k), put(step_v, cache.v);
         const auto got =
             floats_of(attention(pass, tensor_of(device, {count, heads, d}, step_q), cache, batch, options));
         for (int64_t i = 0; i < count; ++i) {
@@ -233,7 +247,7 @@ TEST(Attention, PrefillIsDecode) {
 
 // Keys and values in fewer bits are read as exactly the numbers that they stand for: the same bits as those numbers in
 // f32, and they are as near to what was put in as their types allow.
-TEST(Attention, ReadsWhatIsStored) {
+TEST_P(Cached, ReadsWhatIsStored) {
   const int64_t heads = 4, kv_heads = 2;
   for (Tier tier : supported_tiers())
     for (const int64_t d : {16, 24, 64})
@@ -242,19 +256,29 @@ TEST(Attention, ReadsWhatIsStored) {
         const int64_t rows = all->batch.size();
         GuardedDevice device(2);
         const Pass pass{device, kernels_of(int(tier))};
-        std::vector<int64_t> places(static_cast<size_t>(rows));
-        for (int64_t row = 0; row < rows; ++row) places[size_t(row)] = row;
-        KvView stored{{}, {}, all->page_rows, all->first_page}, widened = stored;
+        KvView stored{{}, {}, {}, all->first_page}, widened{{}, {}, all->page_rows, all->first_page};
+        std::vector<int64_t> places;
+        for (size_t s = 0, page = 0; s + 1 < all->batch.sequence_starts.size(); ++s)
+          for (int64_t i = 0; i < all->batch.sequence_starts[s + 1] - all->batch.sequence_starts[s]; ++i) {
+            if (i % kKeyPage == 0) stored.page_rows.push_back(int64_t(page++) * kKeyPage);
+            places.push_back(stored.page_rows.back() + i % kKeyPage);
+          }
+        const auto room = int64_t(stored.page_rows.size()) * kKeyPage;
         for (auto [kv, wide, seed] : {std::tuple(&stored.k, &widened.k, 2), {&stored.v, &widened.v, 3}}) {
           auto x = random_floats(rows * kv_heads * d, uint64_t(seed));
           std::fill(x.begin(), x.begin() + d, 0.0f);  // a head of zeros
-          *kv = {Tensor(device, {rows, kv_heads, d}, type), Tensor(device, {rows, kv_heads}, DType::f32)};
+          *kv = this->rows(device, room, kv_heads, d, type, kv == &stored.k);
           put_kv_rows(pass.threads(), pass.kernels, tensor_of(device, {rows, kv_heads, d}, x), places, *kv);
           std::vector<float> read(x.size());
           for (size_t i = 0; i < x.size(); ++i) {
-            const float scale = kv->scales_RG.data<float>()[i / size_t(d)];
-            read[i] = type == DType::bf16 ? float(kv->rows_RGD.data<BFloat16>()[i])
-                                          : scale * float(kv->rows_RGD.data<int8_t>()[i]);
+            const int64_t row = places[i / size_t(kv_heads * d)], head = int64_t(i) / d % kv_heads,
+                          lane = row % kKeyPage;
+            const int64_t at = kv->order == KvOrder::turned_pages
+                                   ? kv->place(row - lane, head) * d + int64_t(i) % d * kKeyPage + lane
+                                   : kv->place(row, head) * d + int64_t(i) % d;
+            const float scale = type == DType::i8 ? kv->scales_RG.data<float>()[kv->place(row, head)] : 1.0f;
+            read[i] = type == DType::bf16 ? float(kv->rows_RGD.data<BFloat16>()[at])
+                                          : scale * float(kv->rows_RGD.data<int8_t>()[at]);
             // Half of the last of eight bits; half a step, and the roundings of x / scale.
             const float bound = type == DType::bf16 ? std::abs(x[i]) * 0x1p-8f : scale * (0.5f + 127 * 0x1p-22f);
             ASSERT_LE(std::abs(read[i] - x[i]), bound) << name_of(type) << " " << i;

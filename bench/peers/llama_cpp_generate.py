@@ -1,0 +1,66 @@
+"""llama.cpp, or its fork ik_llama.cpp, on the rows of `fude bench generate`.
+
+    python3 llama_cpp_generate.py BIN MODEL.gguf [--rounds R] [--threads N] [--filter ROW]
+
+BIN: the folder of llama-bench and llama-batched-bench, built with -DGGML_NATIVE=ON. One line of JSON per row.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+PREFILL, SHALLOW, DEEP, NEW = 512, 16, 4096, 16
+
+
+def lines_of(command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    if done.returncode != 0:
+        print(f"{command[0]}: exit status {done.returncode}", file=sys.stderr)
+    return done.stdout.splitlines()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bin", type=pathlib.Path)
+    parser.add_argument("model")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--filter", action="append", default=[])
+    options = parser.parse_args()
+
+    def wants(name):
+        return not options.filter or any(text in name for text in options.filter)
+
+    def report(name, samples):
+        if samples:
+            print(json.dumps({"name": name, "value": statistics.median(samples), "unit": "tok/s", "low": min(samples),
+                              "high": max(samples)}), flush=True)
+
+    def bench(*more):
+        command = [options.bin / "llama-bench", "-m", options.model, "-t", options.threads, "-r", options.rounds, "-o", "json", *more]
+        return [sample for row in json.loads("\n".join(lines_of([str(word) for word in command])) or "[]")
+                for sample in row["samples_ts"]]
+
+    if wants(f"prefill {PREFILL}"):
+        report(f"prefill {PREFILL}", bench("-p", PREFILL, "-n", 0))
+    for batch in (1, 8, 16, 64):
+        if not wants(f"decode {batch}"):
+            continue
+        samples = []
+        for _ in range(options.rounds):
+            command = [options.bin / "llama-batched-bench", "-m", options.model, "-t", options.threads, "-c", 64 * (SHALLOW + NEW),
+                       "-npp", SHALLOW, "-ntg", NEW, "-npl", batch, "--output-format", "jsonl"]
+            for line in lines_of([str(word) for word in command]):
+                if line.startswith("{"):
+                    samples.append(json.loads(line)["speed_tg"])
+        report(f"decode {batch}", samples)
+    if wants(f"depth {DEEP}"):
+        samples = bench("-p", 0, "-n", NEW, "-d", DEEP) if "ik" not in options.bin.parts[-2:] else []
+        report(f"depth {DEEP}", samples)
+
+
+if __name__ == "__main__":
+    main()
