@@ -57,9 +57,11 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
   using Step = typename Format::Step;
   using Lane = typename WeightReader<Format>::Lane;
   const TileUse use = n <= kStreamRows ? TileUse::stream : is_stream ? TileUse::shared_stream : TileUse::cached;
-  const TileTable& tiles = use == TileUse::stream          ? kStreamTiles<Step, TileUse::stream, Lane>
-                           : use == TileUse::shared_stream ? kStreamTiles<Step, TileUse::shared_stream>
-                                                           : kPackedTiles<Step>;
+  const bool is_in_place = n <= 2 * kStreamRows;  // at most two tiles
+  const TileTable& tiles = use == TileUse::stream   ? kStreamTiles<Step, TileUse::stream, Lane>
+                           : use == TileUse::cached ? kPackedTiles<Step>
+                           : is_in_place            ? kStreamTiles<Step, TileUse::shared_stream, Lane>
+                                                    : kStreamTiles<Step, TileUse::shared_stream>;
   // Of the next part (the next panel's lies behind the last).
   const int64_t part_bytes = int64_t(sizeof(*weight.elements)) * part * Format::kPerWord * kPanel;
   // Rows are spread evenly over tiles: 8 rows are two tiles of 4 rather than 6 and 2.
@@ -87,7 +89,7 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
           for (int64_t panel = first_panel; panel < last_panel; ++panel)
             for (int64_t t = 0; t < count; t += part) {
               const int64_t steps = std::min(part, count - t);
-              const void* lanes = weight.lanes(panel, first + t, steps, use);
+              const void* lanes = weight.lanes(panel, first + t, steps, is_in_place);
               const Start start = first + t > 0 ? Start::results : b ? Start::bias : Start::zero;
               for (int64_t done = first_done; done < last_done; done += tile_rows) {
                 const int64_t rows = std::min(tile_rows, last_done - done), share = done - first_done;

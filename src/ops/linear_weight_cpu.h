@@ -1,7 +1,7 @@
 // How linear reads a weight in each format: as lanes for forward, as rows of words for dX. f32 panels are
 // read where they lie; bf16 panels are read there too by the dot product's forward, and otherwise widened or
-// regrouped a block at a time. A weight that stays in 16 bits is widened by the tile where one tile reads it, which
-// makes a stream from memory half as long, and before the tiles where there are several.
+// regrouped a block at a time. A weight that stays in 16 bits is read in place by one or two tiles, which widen it
+// as they load it, and widened a part at a time before several.
 
 // The panels in memory.
 template <class Element>
@@ -19,7 +19,7 @@ struct WeightPanels {
   }
 };
 
-// lanes: words [count][32] of a panel, from word `first` of its chains on; as Lane where one tile reads a stream.
+// lanes: words [count][32] of a panel, from word `first` of its chains on; as Lane if in place.
 // columns: `count` columns of `panels` panels as words of rows (Columns), the panels' runs `run_stride` apart.
 template <class Format>
 struct WeightReader;
@@ -29,7 +29,7 @@ struct WeightReader<F32Words> : WeightPanels<float> {
   using WeightPanels::WeightPanels;
   using Columns = InPanel;
   using Lane = float;
-  const void* lanes(int64_t panel, int64_t first, int64_t, TileUse) const { return at(panel, first); }
+  const void* lanes(int64_t panel, int64_t first, int64_t, bool) const { return at(panel, first); }
   const float* columns(int64_t panel, int64_t, int64_t column, int64_t, int64_t& run_stride) const {
     run_stride = depth * kPanel;
     return at(panel, column);
@@ -41,9 +41,9 @@ template <class Half>
 struct WeightReader<WidenedWords<Half>> : WeightPanels<Half> {
   using WeightPanels<Half>::WeightPanels;
   using Lane = Half;
-  const void* lanes(int64_t panel, int64_t first, int64_t count, TileUse use) const {
+  const void* lanes(int64_t panel, int64_t first, int64_t count, bool is_in_place) const {
     const Half* from = this->at(panel, first);
-    if (use == TileUse::stream) return from;
+    if (is_in_place) return from;
     float* to = scratch(ScratchUse::lanes, count * kPanel);
     widen_columns(from, count, to);
     return to;
@@ -55,7 +55,7 @@ struct WeightReader<RoundedWords> : WeightPanels<BFloat16> {
   using WeightPanels::WeightPanels;
   using Columns = InPanel;
   using Lane = float;
-  const void* lanes(int64_t panel, int64_t first, int64_t count, TileUse) const {
+  const void* lanes(int64_t panel, int64_t first, int64_t count, bool) const {
     float* to = scratch(ScratchUse::lanes, count * kPanel);
     widen_panel(at(panel, 0), first, count, to);
     return to;
@@ -74,7 +74,7 @@ struct WeightReader<PairWords> : WeightPanels<BFloat16> {
   using WeightPanels::WeightPanels;
   using Columns = PairsInPanel;
   using Lane = float;
-  const void* lanes(int64_t panel, int64_t first, int64_t, TileUse) const { return at(panel, 2 * first); }
+  const void* lanes(int64_t panel, int64_t first, int64_t, bool) const { return at(panel, 2 * first); }
   const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count, int64_t& run_stride) const {
     run_stride = count * kPanel / 2;
     float* to = scratch(ScratchUse::rows, panels * run_stride);
