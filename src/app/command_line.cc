@@ -45,7 +45,7 @@ void add_compute(CLI::App& command, DType& compute, const char* help) {
 }
 
 Precision precision_of(const std::string& name) {
-  if (name == "file") return {DType::f32, /*keeps_master=*/false, /*keeps_blocks=*/true};
+  if (name == "file") return {DType::f32, /*keeps_master=*/false, /*keeps_formats=*/true};
   return {compute_type_of(name), /*keeps_master=*/false};
 }
 
@@ -54,9 +54,8 @@ void add_precision(CLI::App& command, Precision& precision) {
   command
       .add_option_function<std::string>(
           "--compute", [&precision](const std::string& name) { precision = precision_of(name); },
-          "what matrices multiply in: as the file has them (integers in blocks stay integers, the rest is f32), f32, "
-          "or "
-          "bf16")
+          "what matrices multiply in: as the file has them (integers in blocks stay integers; F16 and BF16 stay so in "
+          "memory and give the bits of f32), f32, or bf16")
       ->check(CLI::IsMember({"file", "f32", "bf16"}))
       ->default_str("file");
 }

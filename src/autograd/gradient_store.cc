@@ -33,6 +33,7 @@ GradientPlace GradientStore::into(uint64_t id, const Shape& shape) {
 bool GradientStore::share(uint64_t id, const Tensor& gradient) { return activations_.try_emplace(id, gradient).second; }
 
 GradientPlace GradientStore::into(const Parameter& parameter) {
+  require(!parameter.keeps_formats(), "[gradients] {} stays as its file has it and has no gradient", parameter.name());
   GradientPlace& place = parameters_[&parameter];
   if (place.tensor.is_empty()) place.tensor = Tensor(device_, {parameter.stored()}, DType::f32, Purpose::gradients);
   GradientPlace result = place;

@@ -61,11 +61,20 @@ class Folder : public WeightSource {
   }
   WeightType type_of(const std::string& name) const override {
     const auto& [own_name, file] = at(name);
-    return weight_format(files_[file].entry(own_name).dtype).type;
+    return files_[file].format(own_name).type;
   }
   std::vector<float> read(const std::string& name) const override {
     const auto& [own_name, file] = at(name);
     return files_[file].read_f32(own_name);
+  }
+  std::span<const std::byte> rows_of(const std::string& name, int64_t first, int64_t count,
+                                     std::vector<std::byte>&) const override {
+    const auto& [own_name, file] = at(name);
+    return files_[file].rows(own_name, first, count);
+  }
+  void drop(const std::string& name, int64_t first, int64_t count) const override {
+    const auto& [own_name, file] = at(name);
+    files_[file].drop(own_name, first, count);
   }
   void require_no_others(const std::set<std::string>& names) const override {
     std::set<std::string> used;

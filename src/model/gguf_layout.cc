@@ -43,16 +43,6 @@ TensorNames gguf_patterns(const TensorNames& own) {
   return n;
 }
 
-// Which row of a head stands at `row` when pairs lie beside each other.
-int64_t row_of_pair(int64_t row, int64_t head_size) { return row / 2 + row % 2 * (head_size / 2); }
-
-// Calls body(row pair by pair, the same row half a head apart) for all rows.
-template <class Body>
-void for_pairs(int64_t rows, int64_t head_size, const Body& body) {
-  for (int64_t row = 0; row < rows; ++row)
-    body(row, row / head_size * head_size + row_of_pair(row % head_size, head_size));
-}
-
 }  // namespace
 
 const GgufFamily& gguf_family_of_architecture(std::string_view architecture) {
@@ -89,22 +79,22 @@ bool has_pairs(const GgufFamily& family, std::string_view gguf_name) {
          (gguf_name.find(".attn_q.") != gguf_name.npos || gguf_name.find(".attn_k.") != gguf_name.npos);
 }
 
-template <class T>
-std::vector<T> part_pairs(const std::vector<T>& values, int64_t head_size, int64_t cols) {
-  std::vector<T> parted(values.size());
-  for_pairs(int64_t(values.size()) / cols, head_size, [&](int64_t paired, int64_t apart) {
-    std::copy_n(values.begin() + paired * cols, cols, parted.begin() + apart * cols);
-  });
+int64_t paired_row(int64_t row, int64_t head_size) {
+  const int64_t in_head = row % head_size, half = head_size / 2;
+  return row - in_head + (in_head < half ? 2 * in_head : 2 * (in_head - half) + 1);
+}
+
+std::vector<float> part_pairs(const std::vector<float>& values, int64_t head_size, int64_t cols) {
+  std::vector<float> parted(values.size());
+  for (int64_t row = 0; row < int64_t(values.size()) / cols; ++row)
+    std::copy_n(values.begin() + paired_row(row, head_size) * cols, cols, parted.begin() + row * cols);
   return parted;
 }
-template std::vector<float> part_pairs(const std::vector<float>&, int64_t, int64_t);
-template std::vector<std::byte> part_pairs(const std::vector<std::byte>&, int64_t, int64_t);
 
 std::vector<float> join_pairs(const std::vector<float>& values, int64_t head_size, int64_t cols) {
   std::vector<float> joined(values.size());
-  for_pairs(int64_t(values.size()) / cols, head_size, [&](int64_t paired, int64_t apart) {
-    std::copy_n(values.begin() + apart * cols, cols, joined.begin() + paired * cols);
-  });
+  for (int64_t row = 0; row < int64_t(values.size()) / cols; ++row)
+    std::copy_n(values.begin() + row * cols, cols, joined.begin() + paired_row(row, head_size) * cols);
   return joined;
 }
 

@@ -27,9 +27,10 @@ std::map<std::string, std::string> gguf_names_of(const ModelConfig& config);
 
 // Whether a tensor of that GGUF name has its rows pair by pair.
 bool has_pairs(const GgufFamily& family, std::string_view gguf_name);
-// Rows of a head, of `cols` floats or bytes: (0, D/2, 1, D/2 + 1, …) become (0, 1, …, D/2, D/2 + 1, …), and back.
-template <class T>
-std::vector<T> part_pairs(const std::vector<T>& values, int64_t head_size, int64_t cols);
+// Where a row lies there: 0, 1, …, D/2, D/2 + 1, … of a head at 0, 2, …, 1, 3, …
+int64_t paired_row(int64_t row, int64_t head_size);
+// Rows of a head, of `cols` values: (0, D/2, 1, D/2 + 1, …) become (0, 1, …, D/2, D/2 + 1, …), and back.
+std::vector<float> part_pairs(const std::vector<float>& values, int64_t head_size, int64_t cols);
 std::vector<float> join_pairs(const std::vector<float>& values, int64_t head_size, int64_t cols);
 
 }  // namespace fude

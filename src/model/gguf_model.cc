@@ -32,14 +32,20 @@ class GgufWeights : public WeightSource {
     const int64_t cols = file_->tensor(here).shape.size() == 1 ? 1 : file_->tensor(here).cols();
     return part_pairs(values, config_.head_size, cols);
   }
-  std::span<const std::byte> blocks_of(const std::string& name, std::vector<std::byte>& buffer) const override {
+  std::span<const std::byte> rows_of(const std::string& name, int64_t first, int64_t count,
+                                     std::vector<std::byte>& buffer) const override {
     const std::string& here = at(name);
-    const std::span<const std::byte> bytes = file_->bytes(here);
-    if (!has_pairs(family_, here)) return bytes;
-    const int64_t row_bytes = int64_t(bytes.size()) / file_->tensor(here).rows();
-    return buffer = part_pairs(std::vector<std::byte>(bytes.begin(), bytes.end()), config_.head_size, row_bytes);
+    if (!has_pairs(family_, here)) return file_->rows(here, first, count);
+    buffer.clear();
+    for (int64_t row = first; row < first + count; ++row) {
+      const auto one = file_->rows(here, paired_row(row, config_.head_size), 1);
+      buffer.insert(buffer.end(), one.begin(), one.end());
+    }
+    return buffer;
   }
-  void drop(const std::string& name) const override { file_->drop(at(name)); }
+  void drop(const std::string& name, int64_t first, int64_t count) const override {
+    file_->drop(at(name), first, count);
+  }
   void require_no_others(const std::set<std::string>& names) const override {
     std::set<std::string> used = {"rope_freqs.weight"};
     for (const std::string& name : names)

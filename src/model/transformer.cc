@@ -23,7 +23,7 @@ struct Builder {
   const ModelConfig& config;
   const TensorNames& names;
   Precision precision;
-  const BlockFormats& blocks;
+  const KeptFormats& formats;
   int64_t layer = 0;
 
   Parameter vector(const std::string& pattern, int64_t size) const {
@@ -31,10 +31,10 @@ struct Builder {
     return Parameter(device, name, Layout::vector, {{name, size, false, names.norms_are_less_one}}, 1);
   }
   Parameter matrix(std::vector<Segment> segments, int64_t cols) const {
-    if (blocks) {
-      for (Segment& segment : segments) segment.blocks = blocks(segment.name);
-      if (!Parameter::can_stay_in_blocks(segments, cols))
-        for (Segment& segment : segments) segment.blocks = nullptr;
+    if (formats) {
+      for (Segment& segment : segments) segment.format = formats(segment.name);
+      if (!Parameter::can_keep_formats(segments, cols))
+        for (Segment& segment : segments) segment.format = nullptr;
     }
     return Parameter(device, segments.front().name, Layout::panels, segments, cols, precision);
   }
@@ -64,7 +64,7 @@ struct Builder {
 
 }  // namespace
 
-Transformer::Transformer(Device& device, const ModelConfig& config, Precision precision, const BlockFormats& blocks)
+Transformer::Transformer(Device& device, const ModelConfig& config, Precision precision, const KeptFormats& formats)
     : config_(config), device_(device) {
   check(config_);
   const Architecture& family = architecture_of(config_.family);
@@ -73,7 +73,7 @@ Transformer::Transformer(Device& device, const ModelConfig& config, Precision pr
           config_.family);
   const TensorNames& names = family.names;
   const int64_t c = config_.width, d = config_.head_size, f = config_.feed_forward;
-  Builder build{device_, config_, names, precision, blocks};
+  Builder build{device_, config_, names, precision, formats};
   embedding_ = build.matrix({{names.embedding, config_.vocabulary}}, c);
   if (!config_.has_rope) positions_ = build.matrix({{names.positions, config_.context}}, c);
   for (int64_t layer = 0; layer < config_.layers; ++layer) {

@@ -12,14 +12,14 @@
 
 namespace fude {
 
-// The block format in which a file has a tensor, or null.
-using BlockFormats = std::function<const WeightFormat*(const std::string& tensor)>;
+// The format in which a file has a tensor and the model is to keep it (Segment::format), or null.
+using KeptFormats = std::function<const WeightFormat*(const std::string& tensor)>;
 
 class Transformer {
  public:
   // Parameters zero; see initialise() and load_model(). With bf16, matrices multiply in bf16, sums stay f32. With
-  // `blocks`, matrices whose tensors have whole blocks (Parameter::can_stay_in_blocks) are kept in them.
-  Transformer(Device& device, const ModelConfig& config, Precision precision = {}, const BlockFormats& blocks = {});
+  // `formats`, matrices whose tensors can keep them (Parameter::can_keep_formats) do.
+  Transformer(Device& device, const ModelConfig& config, Precision precision = {}, const KeptFormats& formats = {});
 
   const ModelConfig& config() const { return config_; }
   Device& device() const { return device_; }

@@ -27,10 +27,11 @@ class WeightSource {
   // What the values lie in. Error, here and below, if there is no such tensor.
   virtual WeightType type_of(const std::string& name) const = 0;
   virtual std::vector<float> read(const std::string& name) const = 0;
-  // Rows as they lie, of a tensor whose type is quantized: in the file, or in `buffer`. Good while both are there.
-  virtual std::span<const std::byte> blocks_of(const std::string&, std::vector<std::byte>&) const { return {}; }
-  // Lets go of the memory that a tensor of the file takes.
-  virtual void drop(const std::string&) const {}
+  // Rows [first, first + count) of a matrix as they lie: in the file, or in `buffer`. Good while both are there.
+  virtual std::span<const std::byte> rows_of(const std::string& name, int64_t first, int64_t count,
+                                             std::vector<std::byte>& buffer) const = 0;
+  // Lets go of the memory that these rows of the file take.
+  virtual void drop(const std::string& name, int64_t first, int64_t count) const = 0;
   // Error if there is a tensor that would change what the model says, and is not among these.
   virtual void require_no_others(const std::set<std::string>& names) const = 0;
 };

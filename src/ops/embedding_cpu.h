@@ -14,6 +14,12 @@ inline void embedding(Threads& threads, const std::vector<int32_t>& rows_N, cons
         float* row = scratch(ScratchUse::rows, c);
         table.get_rows(rows_N[size_t(i)], 1, row);
         for (int64_t k = 0; k < c; ++k) take(k, row[k]);
+      } else if (table.is_in_halves()) {
+        const auto take_all = [&](const auto* row) {
+          for (int64_t k = 0; k < c; ++k) take(k, float(row[k * kPanel]));
+        };
+        table.packed().type() == DType::f16 ? take_all(table.packed().data<Float16>() + at)
+                                            : take_all(table.packed().data<BFloat16>() + at);
       } else if (table.compute() == DType::bf16) {
         const BFloat16* row = table.packed().data<BFloat16>() + paired_position(at);
         for (int64_t k = 0; k < c; ++k) take(k, float(row[k / 2 * 2 * kPanel + k % 2]));

@@ -10,6 +10,7 @@ Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, 
           weight_OK.cols(), x_NK.cols());
   require(bias_O == nullptr || bias_O->count() == weight_OK.rows(), "[linear] {}: expected a bias of {}, got {}",
           weight_OK.name(), weight_OK.rows(), bias_O ? bias_O->count() : 0);
+  require_trainable(pass, "linear", weight_OK);
   Tensor y_NO = pass.empty({x_NK.rows(), weight_OK.rows()});
   multiply(pass, x_NK, weight_OK, bias_O, y_NO);
   pass.on_backward([&pass, x_NK = pass.keep(x_NK), x = x_NK.id(), x_shape = x_NK.shape(), y = y_NO.id(), &weight_OK,

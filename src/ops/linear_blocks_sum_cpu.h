@@ -29,21 +29,7 @@ FUDE_INLINE const float* reload(const float* p) {
 
 FUDE_INLINE UintPart load_bytes(const std::byte* p) { return (UintPart)load_part(reinterpret_cast<const float*>(p)); }
 
-FUDE_INLINE Part load_halves(const std::byte* p) {
-#if FUDE_TIER_LEVEL >= 2
-  return (Part)_mm512_maskz_cvtph_ps(0xFFFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-#elif FUDE_TIER_LEVEL == 1
-  return (Part)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-#else
-  Part x;
-  for (int i = 0; i < kPartLanes; ++i) {
-    Float16 half;
-    __builtin_memcpy(&half.bits, p + 2 * i, 2);
-    x[i] = float(half);
-  }
-  return x;
-#endif
-}
+FUDE_INLINE Part load_halves(const std::byte* p) { return load_part(reinterpret_cast<const Float16*>(p)); }
 
 // Bytes as numbers. (g++ 12 converts such vectors lane by lane.)
 template <class Byte>

@@ -6,7 +6,7 @@
 //     dX        columns k of W, as W lies    rows n of dY, packed          o
 //     dW        columns k of x, packed       output features of dY, packed n
 //
-// so an f32 weight is never copied or turned, and a bf16 one is only widened or regrouped a block at a time.
+// so an f32 weight is never copied or turned, and one of 16 bits is only widened or regrouped a block at a time.
 // All threads pack a stretch of rows together, once, then take ranges of tiles of it, large ones first. A
 // block of packed rows fits into L2 and is as tall as that allows, since every block reads the weight again;
 // a chain is cut every kChain words, where its results go to memory and come back, which keeps its order.
@@ -25,9 +25,10 @@ inline constexpr int64_t kPanelsAtOnce = 96;
 inline constexpr int64_t kInputBlock = 8 * kPanel, kInputRowsAtOnce = 2 * kInputBlock;
 
 template <class Step>
-inline constexpr TileTable kPackedTiles = packed_tiles<Step, TileUse::cached>(std::make_index_sequence<kTileRows>());
-template <class Step, TileUse kUse>
-inline constexpr TileTable kStreamTiles = packed_tiles<Step, kUse>(std::make_index_sequence<kStreamRows>());
+inline constexpr TileTable kPackedTiles =
+    packed_tiles<Step, TileUse::cached, float>(std::make_index_sequence<kTileRows>());
+template <class Step, TileUse kUse, class Lane = float>
+inline constexpr TileTable kStreamTiles = packed_tiles<Step, kUse, Lane>(std::make_index_sequence<kStreamRows>());
 
 inline int64_t parts_of(int64_t whole, int64_t part) { return (whole + part - 1) / part; }
 
@@ -54,9 +55,13 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
   const bool is_stream = n <= kPanel;
   const int64_t chain = is_stream ? words : kChain, part = is_stream ? kChain / 2 : kChain;
   using Step = typename Format::Step;
-  const TileTable& tiles = n <= kStreamRows ? kStreamTiles<Step, TileUse::stream>
-                           : is_stream      ? kStreamTiles<Step, TileUse::shared_stream>
-                                            : kPackedTiles<Step>;
+  using Lane = typename WeightReader<Format>::Lane;
+  const TileUse use = n <= kStreamRows ? TileUse::stream : is_stream ? TileUse::shared_stream : TileUse::cached;
+  const bool is_in_place = n <= 2 * kStreamRows;  // at most two tiles
+  const TileTable& tiles = use == TileUse::stream   ? kStreamTiles<Step, TileUse::stream, Lane>
+                           : use == TileUse::cached ? kPackedTiles<Step>
+                           : is_in_place            ? kStreamTiles<Step, TileUse::shared_stream, Lane>
+                                                    : kStreamTiles<Step, TileUse::shared_stream>;
   // Of the next part (the next panel's lies behind the last).
   const int64_t part_bytes = int64_t(sizeof(*weight.elements)) * part * Format::kPerWord * kPanel;
   // Rows are spread evenly over tiles: 8 rows are two tiles of 4 rather than 6 and 2.
@@ -84,7 +89,7 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
           for (int64_t panel = first_panel; panel < last_panel; ++panel)
             for (int64_t t = 0; t < count; t += part) {
               const int64_t steps = std::min(part, count - t);
-              const float* lanes = weight.lanes(panel, first + t, steps);
+              const void* lanes = weight.lanes(panel, first + t, steps, is_in_place);
               const Start start = first + t > 0 ? Start::results : b ? Start::bias : Start::zero;
               for (int64_t done = first_done; done < last_done; done += tile_rows) {
                 const int64_t rows = std::min(tile_rows, last_done - done), share = done - first_done;
@@ -248,8 +253,10 @@ inline ScratchSizes linear_scratch(int64_t n, const Parameter& w) {
 }
 
 inline void linear(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO) {
-  w.compute() == DType::bf16 ? forward<Bf16Words>(threads, x_NK, w, bias, y_NO)
-                             : forward<F32Words>(threads, x_NK, w, bias, y_NO);
+  if (w.compute() == DType::bf16) return forward<Bf16Words>(threads, x_NK, w, bias, y_NO);
+  if (!w.is_in_halves()) return forward<F32Words>(threads, x_NK, w, bias, y_NO);
+  w.packed().type() == DType::f16 ? forward<WidenedWords<Float16>>(threads, x_NK, w, bias, y_NO)
+                                  : forward<WidenedWords<BFloat16>>(threads, x_NK, w, bias, y_NO);
 }
 
 inline void linear_backward_input(Threads& threads, const Tensor& dy_NO, const Parameter& w, GradientPlace dx_NK) {

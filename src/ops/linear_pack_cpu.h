@@ -14,6 +14,10 @@ struct F32Words {
   static FUDE_INLINE Part across(const float* row, const float*, int64_t n) { return load_part_first(row, n); }
 };
 
+// The words of f32 again, for a weight in 16 bits that is widened exactly.
+template <class Half>
+struct WidenedWords : F32Words {};
+
 struct RoundedWords {
   using Step = MultiplyAdd;
   static constexpr int64_t kPerWord = 1;
@@ -122,8 +126,13 @@ inline void widen_panel(const BFloat16* panel, int64_t first, int64_t count, flo
       store_part(to + (k + 1) * kPanel + lane, (Part)(pairs & 0xFFFF0000u));
     }
 }
+// Columns of a panel in 16 bits, [k][32], as f32.
+template <class Half>
+inline void widen_columns(const Half* columns, int64_t count, float* to) {
+  for (int64_t i = 0; i < count * kPanel; i += kPartLanes) store_part(to + i, load_part(columns + i));
+}
 #if FUDE_TIER_LEVEL >= 3
-// The same columns with pairs along the output features: [k / 2][16 pairs][2 columns][2 features].
+// Columns of a panel of pairs, with pairs along the output features: [k / 2][16 pairs][2 columns][2 features].
 inline void pair_features(const BFloat16* panel, int64_t first, int64_t count, float* to) {
   const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
   for (int64_t i = 0; i < count * kPanel / 2; i += kPartLanes)

@@ -3,9 +3,10 @@
 //     result[r][lane] += row_word(r, t) · panel[t][lane]        t = 0 … depth-1
 //
 // A word is 32 bits: an f32, or a pair of bf16 that follow each other along the chain (then the chain runs
-// through dot products of two). Where row_word(r, t) lies is known at compile time (Packed, InPanel), so that
-// every broadcast has an immediate offset. The accumulators are array elements with constant indices only
-// (fold expressions): in a loop g++ 12 keeps them on the stack and the kernel runs at half speed.
+// through dot products of two). A panel of f32 may lie in 16 bits (Lane), widened as it is loaded. Where row_word(r, t)
+// lies is known at compile time (Packed, InPanel), so that every broadcast has an immediate offset. The accumulators
+// are array elements with constant indices only (fold expressions): in a loop g++ 12 keeps them on the stack and the
+// kernel runs at half speed.
 
 #include "ops/linear_vector_cpu.h"
 
@@ -48,7 +49,7 @@ struct TileArguments {
   const float* row_words;
   int64_t run_stride;  // of runs, in words
   int64_t depth;       // in words; a multiple of the run's length
-  const float* panel;  // [depth, kPanel]
+  const void* panel;   // Lane [depth, kPanel]
   const float* bias;
   float* results;
   int64_t result_stride;
@@ -59,7 +60,11 @@ struct TileArguments {
   int64_t ahead_step = 0;
 };
 
-template <class Step, class Words, TileUse kUse, size_t... I, size_t... J>
+// A step through a stream in 16 bits is one line, and takes as long as two of f32: the hardware's prefetching alone
+// falls a quarter behind. Asked for so many elements before they are needed.
+inline constexpr int64_t kHalvesAhead = 1024;
+
+template <class Step, class Words, TileUse kUse, class Lane, size_t... I, size_t... J>
 FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequence<I...>, std::index_sequence<J...>) {
   constexpr size_t V = sizeof...(J);
   float* const results = t.results + lane;
@@ -72,7 +77,8 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
   } else {
     ((acc[I] = load_part(results + int64_t(I / V) * stride + int64_t(I % V) * kPartLanes)), ...);
   }
-  const float *run = t.row_words, *b = t.panel + lane;
+  const float* run = t.row_words;
+  const Lane* b = static_cast<const Lane*>(t.panel) + lane;
   [[maybe_unused]] const char* ahead = t.ahead;
   [[maybe_unused]] const int64_t ahead_step = t.ahead_step;
   constexpr int64_t kRun = Words::kRun;
@@ -81,6 +87,7 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
     for (int64_t k = kRun == 0 ? left : kRun; k > 0; --k) {
       const Part lanes[V] = {load_part(b + J * kPartLanes)...};
       if constexpr (kUse == TileUse::shared_stream) __builtin_prefetch(ahead), ahead += ahead_step;
+      if constexpr (kUse == TileUse::stream && sizeof(Lane) == 2) __builtin_prefetch(b + kHalvesAhead);
       ((acc[I] = Step::apply(fill_part(a[Words::offset(int(I / V))]), lanes[I % V], acc[I])), ...);
       a += Words::kStep;
       b += kPanel;
@@ -92,13 +99,13 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
 
 // All 32 lanes of R rows, as many vectors at a time as fit into the registers beside each other: wide for few rows,
 // whose chains would otherwise wait for themselves. A stream's panel comes from memory, whole lines at a time.
-template <class Step, class Words, int R, TileUse kUse = TileUse::cached>
+template <class Step, class Words, int R, TileUse kUse = TileUse::cached, class Lane = float>
 void tile_of(const TileArguments& t) {
   constexpr int kAll = int(kPanel) / kPartLanes, kMost = kTileRows * 2 / R;
   constexpr int V = kUse != TileUse::cached || kMost >= kAll ? kAll : kMost >= 4 ? 4 : 2;
   for (int64_t lane = 0; lane < kPanel; lane += V * kPartLanes)
-    run_lanes<Step, Words, kUse>(t, lane, std::make_index_sequence<size_t(R) * V>(),
-                                 std::make_index_sequence<size_t(V)>());
+    run_lanes<Step, Words, kUse, Lane>(t, lane, std::make_index_sequence<size_t(R) * V>(),
+                                       std::make_index_sequence<size_t(V)>());
 }
 
 using TileFunction = void (*)(const TileArguments&);
@@ -106,9 +113,9 @@ struct TileTable {
   TileFunction of_rows[kTileRows + 1];
 };
 // Rows packed for exactly R rows each.
-template <class Step, TileUse kUse, size_t... R>
+template <class Step, TileUse kUse, class Lane, size_t... R>
 constexpr TileTable packed_tiles(std::index_sequence<R...>) {
-  return {{nullptr, &tile_of<Step, Packed<int(R) + 1>, int(R) + 1, kUse>...}};
+  return {{nullptr, &tile_of<Step, Packed<int(R) + 1>, int(R) + 1, kUse, Lane>...}};
 }
 template <class Step, class Words, size_t... R>
 constexpr TileTable panel_tiles(std::index_sequence<R...>) {

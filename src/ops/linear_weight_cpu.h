@@ -1,6 +1,7 @@
 // How linear reads a weight in each format: as lanes for forward, as rows of words for dX. f32 panels are
 // read where they lie; bf16 panels are read there too by the dot product's forward, and otherwise widened or
-// regrouped a block at a time.
+// regrouped a block at a time. A weight that stays in 16 bits is read in place by one or two tiles, which widen it
+// as they load it, and widened a part at a time before several.
 
 // The panels in memory.
 template <class Element>
@@ -18,7 +19,7 @@ struct WeightPanels {
   }
 };
 
-// lanes: words [count][32] of a panel, from word `first` of its chains on.
+// lanes: words [count][32] of a panel, from word `first` of its chains on; as Lane if in place.
 // columns: `count` columns of `panels` panels as words of rows (Columns), the panels' runs `run_stride` apart.
 template <class Format>
 struct WeightReader;
@@ -27,10 +28,25 @@ template <>
 struct WeightReader<F32Words> : WeightPanels<float> {
   using WeightPanels::WeightPanels;
   using Columns = InPanel;
-  const float* lanes(int64_t panel, int64_t first, int64_t) const { return at(panel, first); }
+  using Lane = float;
+  const void* lanes(int64_t panel, int64_t first, int64_t, bool) const { return at(panel, first); }
   const float* columns(int64_t panel, int64_t, int64_t column, int64_t, int64_t& run_stride) const {
     run_stride = depth * kPanel;
     return at(panel, column);
+  }
+};
+
+// Forward alone: it has no gradient.
+template <class Half>
+struct WeightReader<WidenedWords<Half>> : WeightPanels<Half> {
+  using WeightPanels<Half>::WeightPanels;
+  using Lane = Half;
+  const void* lanes(int64_t panel, int64_t first, int64_t count, bool is_in_place) const {
+    const Half* from = this->at(panel, first);
+    if (is_in_place) return from;
+    float* to = scratch(ScratchUse::lanes, count * kPanel);
+    widen_columns(from, count, to);
+    return to;
   }
 };
 
@@ -38,7 +54,8 @@ template <>
 struct WeightReader<RoundedWords> : WeightPanels<BFloat16> {
   using WeightPanels::WeightPanels;
   using Columns = InPanel;
-  const float* lanes(int64_t panel, int64_t first, int64_t count) const {
+  using Lane = float;
+  const void* lanes(int64_t panel, int64_t first, int64_t count, bool) const {
     float* to = scratch(ScratchUse::lanes, count * kPanel);
     widen_panel(at(panel, 0), first, count, to);
     return to;
@@ -56,9 +73,8 @@ template <>
 struct WeightReader<PairWords> : WeightPanels<BFloat16> {
   using WeightPanels::WeightPanels;
   using Columns = PairsInPanel;
-  const float* lanes(int64_t panel, int64_t first, int64_t) const {
-    return reinterpret_cast<const float*>(at(panel, 2 * first));
-  }
+  using Lane = float;
+  const void* lanes(int64_t panel, int64_t first, int64_t, bool) const { return at(panel, 2 * first); }
   const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count, int64_t& run_stride) const {
     run_stride = count * kPanel / 2;
     float* to = scratch(ScratchUse::rows, panels * run_stride);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "tensor/float16.h"
 
 namespace fude {
 
@@ -23,11 +24,14 @@ struct BFloat16 {
   explicit operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
 };
 
-enum class DType { f32, bf16, i32, i8, u8 };
+enum class DType { f32, bf16, f16, i32, i8, u8 };
 
-inline int64_t size_of(DType type) { return type == DType::bf16 ? 2 : type == DType::i8 || type == DType::u8 ? 1 : 4; }
+inline int64_t size_of(DType type) {
+  if (type == DType::bf16 || type == DType::f16) return 2;
+  return type == DType::i8 || type == DType::u8 ? 1 : 4;
+}
 inline std::string_view name_of(DType type) {
-  static constexpr std::string_view names[] = {"f32", "bf16", "i32", "i8", "u8"};
+  static constexpr std::string_view names[] = {"f32", "bf16", "f16", "i32", "i8", "u8"};
   return names[int(type)];
 }
 
@@ -41,6 +45,8 @@ template <class T>
 inline constexpr DType dtype_of = DType::f32;
 template <>
 inline constexpr DType dtype_of<BFloat16> = DType::bf16;
+template <>
+inline constexpr DType dtype_of<Float16> = DType::f16;
 template <>
 inline constexpr DType dtype_of<int32_t> = DType::i32;
 template <>

@@ -1,4 +1,4 @@
-// IEEE half precision, for files: weights, and the scales of quantised blocks. No kernel computes in it.
+// IEEE half precision, for weights and the scales of quantised blocks. No kernel computes in it: it is widened first.
 // Portable, and exact for every bit pattern: the same numbers as the conversion instructions of CPUs that have them.
 #pragma once
 

@@ -37,6 +37,7 @@ struct WeightFormat {
   void (*put_together)(const BlockCodes& codes, std::byte* block) = nullptr;
 
   bool is_quantized() const { return block > 1; }
+  bool is_half() const { return block == 1 && block_bytes == 2; }  // F16, BF16
   double bits_per_weight() const { return 8.0 * double(block_bytes) / double(block); }
 };
 

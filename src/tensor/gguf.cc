@@ -171,9 +171,18 @@ std::span<const std::byte> GgufFile::bytes(const std::string& name) const {
   return file_.bytes().subspan(t.begin, t.end - t.begin);
 }
 
-void GgufFile::drop(const std::string& name) const {
+std::span<const std::byte> GgufFile::rows(const std::string& name, int64_t first, int64_t count) const {
   const Tensor& t = readable(name);
-  file_.drop(t.begin, t.end);
+  require(first >= 0 && count >= 0 && first <= t.rows() && count <= t.rows() - first,
+          "[gguf] {}: tensor {} has {} rows, asked for {} from {}", path_, name, t.rows(), count, first);
+  const int64_t row_bytes = t.cols() / t.format->block * t.format->block_bytes;
+  return bytes(name).subspan(size_t(first * row_bytes), size_t(count * row_bytes));
+}
+
+void GgufFile::drop(const std::string& name, int64_t first, int64_t count) const {
+  const auto part = rows(name, first, count);
+  const uint64_t begin = uint64_t(part.data() - file_.bytes().data());
+  file_.drop(begin, begin + part.size());
 }
 
 std::vector<float> GgufFile::read_f32(const std::string& name) const {
@@ -184,13 +193,10 @@ std::vector<float> GgufFile::read_f32(const std::string& name) const {
 }
 
 void GgufFile::read_rows_f32(const std::string& name, int64_t first, int64_t count, float* to) const {
-  const Tensor& t = readable(name);
-  require(first >= 0 && count >= 0 && first <= t.rows() && count <= t.rows() - first,
-          "[gguf] {}: tensor {} has {} rows, asked for {} from {}", path_, name, t.rows(), count, first);
-  const int64_t blocks = t.cols() / t.format->block;
-  const uint64_t row_bytes = uint64_t(blocks * t.format->block_bytes), begin = t.begin + uint64_t(first) * row_bytes;
-  t.format->decode(file_.bytes().data() + begin, count * blocks, to);
-  file_.drop(begin, begin + uint64_t(count) * row_bytes);
+  const WeightFormat& format = *readable(name).format;
+  const auto part = rows(name, first, count);
+  format.decode(part.data(), int64_t(part.size()) / format.block_bytes, to);
+  drop(name, first, count);
 }
 
 }  // namespace fude

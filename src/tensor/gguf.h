@@ -48,9 +48,11 @@ class GgufFile {
 
   // The blocks as they lie in the file. Error, here and below, if the tensor's type cannot be read.
   std::span<const std::byte> bytes(const std::string& name) const;
+  // Those of some rows. Rows are all but the last dimension.
+  std::span<const std::byte> rows(const std::string& name, int64_t first, int64_t count) const;
   // Lets go of the memory that holds them; they are read again when asked for.
-  void drop(const std::string& name) const;
-  // The values as f32; the mapped pages are dropped afterwards. Rows are all but the last dimension.
+  void drop(const std::string& name, int64_t first, int64_t count) const;
+  // The values as f32; the mapped pages are dropped afterwards.
   std::vector<float> read_f32(const std::string& name) const;
   void read_rows_f32(const std::string& name, int64_t first, int64_t count, float* to) const;
 

@@ -1,5 +1,9 @@
 #include "tensor/parameter.h"
 
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
 #include "base/error.h"
 
 namespace fude {
@@ -12,7 +16,10 @@ Parameter::Parameter(Device& device, std::string name, Layout layout, std::vecto
     rows_ += segment.rows;
   }
   require(rows_ > 0 && cols_ > 0, "[parameter] {}: expected rows and columns, got {} x {}", name_, rows_, cols_);
-  if (is_matrix() && segments_.front().blocks != nullptr) {
+  const WeightFormat* format = is_matrix() ? segments_.front().format : nullptr;
+  require(format == nullptr || can_keep_formats(segments_, cols_), "[parameter] {}: expected whole blocks and panels",
+          name_);
+  if (format != nullptr && format->is_quantized()) {
     make_runs(device);
     return;
   }
@@ -20,6 +27,12 @@ Parameter::Parameter(Device& device, std::string name, Layout layout, std::vecto
   require(!is_bf16 || cols_ % 2 == 0, "[parameter] {}: expected an even number of columns for bf16, got {}", name_,
           cols_);
   const int64_t stored_rows = is_matrix() ? (rows_ + kPanel - 1) / kPanel * kPanel : rows_;
+  if (format != nullptr) {
+    is_in_halves_ = true;
+    const DType type = format->type == WeightType::f16 ? DType::f16 : DType::bf16;
+    packed_ = Tensor(device, {stored_rows * cols_}, type, Purpose::weights, Contents::zero);
+    return;
+  }
   if (!is_bf16 || precision.keeps_master) {
     values_ = Tensor(device, {stored_rows * cols_}, DType::f32, Purpose::weights, Contents::zero);
   }
@@ -27,26 +40,27 @@ Parameter::Parameter(Device& device, std::string name, Layout layout, std::vecto
   if (is_bf16) { packed_ = Tensor(device, {stored_rows * cols_}, DType::bf16, Purpose::weights, Contents::zero); }
 }
 
-bool Parameter::can_stay_in_blocks(const std::vector<Segment>& segments, int64_t cols) {
+bool Parameter::can_keep_formats(const std::vector<Segment>& segments, int64_t cols) {
   int64_t row = 0;
   for (size_t i = 0; i < segments.size(); ++i) {
-    const WeightFormat* format = segments[i].blocks;
-    if (format == nullptr || !format->is_quantized() || cols % format->block != 0) return false;
-    if (i > 0 && format != segments[i - 1].blocks && row % kPanel != 0) return false;
+    const WeightFormat *format = segments[i].format, *before = segments[i > 0 ? i - 1 : 0].format;
+    if (format == nullptr || segments[i].is_less_one_in_file) return false;
+    const bool has_panels = format->is_quantized() && before->is_quantized() && row % kPanel == 0;
+    if (format != before && !has_panels) return false;
+    if (!format->is_half() && (!format->is_quantized() || cols % format->block != 0)) return false;
     row += segments[i].rows;
   }
   return true;
 }
 
 void Parameter::make_runs(Device& device) {
-  require(can_stay_in_blocks(segments_, cols_), "[parameter] {}: expected whole blocks and panels", name_);
   int64_t row = 0, bytes = 0;
   for (const Segment& segment : segments_) {
     row += segment.rows;
     const int64_t end_panel = (row + kPanel - 1) / kPanel;
-    if (runs_.empty() || runs_.back().format != segment.blocks)
-      runs_.push_back({segment.blocks, runs_.empty() ? 0 : runs_.back().first_panel + runs_.back().panels, 0, bytes,
-                       cols_ / segment.blocks->block * block_shape(segment.blocks->type).bytes()});
+    if (runs_.empty() || runs_.back().format != segment.format)
+      runs_.push_back({segment.format, runs_.empty() ? 0 : runs_.back().first_panel + runs_.back().panels, 0, bytes,
+                       cols_ / segment.format->block * block_shape(segment.format->type).bytes()});
     PanelRun& run = runs_.back();
     run.panels = end_panel - run.first_panel;
     bytes = run.offset + run.panels * run.panel_bytes;
@@ -69,9 +83,34 @@ void Parameter::for_blocks(int64_t begin, int64_t count, const Body& body) const
   }
 }
 
-void Parameter::set_blocks(int64_t begin, int64_t count, const std::byte* rows) {
-  require(is_in_blocks(), "[parameter] {}: is not in blocks", name_);
+// Calls body(place among the stored elements, row from `begin` on, column, rows) for every column of every panel:
+// `rows` that follow each other there. Rows of one panel together: its lines of memory are then written once, not once
+// a row.
+template <class Body>
+void Parameter::for_places(int64_t begin, int64_t count, const Body& body) const {
+  require(begin >= 0 && begin + count <= rows_, "[parameter] {}: rows out of range", name_);
+  const int64_t together = is_matrix() ? kPanel : 1;
+  for (int64_t first = 0, next = 0; first < count; first = next) {
+    next = std::min(count, first + together - (begin + first) % together);
+    for (int64_t col = 0; col < cols_; ++col) body(position(begin + first, col), first, col, next - first);
+  }
+}
+
+// Calls body with the stored elements, under the type of theirs.
+template <class Body>
+void Parameter::with_halves(const Body& body) const {
+  packed_.type() == DType::f16 ? body(packed_.data<Float16>()) : body(packed_.data<BFloat16>());
+}
+
+void Parameter::set_encoded(int64_t begin, int64_t count, const std::byte* rows) {
+  require(keeps_formats(), "[parameter] {}: keeps no format of a file", name_);
   if (packed_.raw() == nullptr) return;
+  if (is_in_halves()) {
+    auto* halves = static_cast<std::byte*>(packed_.raw());
+    return for_places(begin, count, [&](int64_t place, int64_t row, int64_t col, int64_t n) {
+      for (int64_t i = 0; i < n; ++i) std::memcpy(halves + 2 * (place + i), rows + 2 * ((row + i) * cols_ + col), 2);
+    });
+  }
   BlockCodes codes;
   for_blocks(begin, count, [&](const WeightFormat& format, std::byte* panel_block, int64_t row, int64_t) {
     format.take_apart(rows, codes);
@@ -93,22 +132,17 @@ void Parameter::set_rows(int64_t begin, int64_t count, const float* row_major) {
       put_in_panel(format, codes, row % kPanel, panel_block);
     });
   }
-  float* values = values_.is_empty() ? nullptr : values_.data<float>();
-  BFloat16* pairs = compute() == DType::bf16 ? packed_.data<BFloat16>() : nullptr;
-  // Rows of one panel together: its lines of memory are then written once, not once a row.
-  const int64_t together = is_matrix() ? kPanel : 1;
-  for (int64_t first = 0, next = 0; first < count; first = next) {
-    next = std::min(count, first + together - (begin + first) % together);
-    for (int64_t col = 0; col < cols_; ++col) {
-      const int64_t at = position(begin + first, col);
-      const float* from = row_major + first * cols_ + col;
-      for (int64_t i = 0; i < next - first; ++i) {
-        const float value = from[i * cols_];
-        if (values != nullptr) values[at + i] = value;
-        if (pairs != nullptr) pairs[paired_position(at + i)] = BFloat16(value);
-      }
-    }
-  }
+  const auto put_into = [&](auto* stored, const auto& place_of) {
+    for_places(begin, count, [&](int64_t place, int64_t row, int64_t col, int64_t n) {
+      const float* from = row_major + row * cols_ + col;
+      for (int64_t i = 0; i < n; ++i)
+        stored[place_of(place + i)] = std::remove_pointer_t<decltype(stored)>(from[i * cols_]);
+    });
+  };
+  const auto same_place = [](int64_t place) { return place; };
+  if (is_in_halves()) return with_halves([&](auto* halves) { put_into(halves, same_place); });
+  if (has_master()) put_into(values_.data<float>(), same_place);
+  if (compute() == DType::bf16) put_into(packed_.data<BFloat16>(), paired_position);
 }
 
 void Parameter::get_rows(int64_t begin, int64_t count, float* row_major) const {
@@ -123,10 +157,14 @@ void Parameter::get_rows(int64_t begin, int64_t count, float* row_major) const {
     });
   }
   require(begin >= 0 && begin + count <= rows_, "[parameter] {}: rows out of range", name_);
-  const BFloat16* pairs = packed_.data<BFloat16>();
-  for (int64_t row = 0; row < count; ++row)
-    for (int64_t col = 0; col < cols_; ++col)
-      row_major[row * cols_ + col] = float(pairs[paired_position(position(begin + row, col))]);
+  const auto take_from = [&](const auto* stored, const auto& place_of) {
+    for (int64_t row = 0; row < count; ++row)
+      for (int64_t col = 0; col < cols_; ++col)
+        row_major[row * cols_ + col] = float(stored[place_of(position(begin + row, col))]);
+  };
+  if (is_in_halves())
+    return with_halves([&](const auto* halves) { take_from(halves, [](int64_t place) { return place; }); });
+  take_from(packed_.data<BFloat16>(), paired_position);
 }
 
 void Parameter::get_rows_of(const Tensor& same_order, int64_t begin, int64_t count, float* row_major) const {

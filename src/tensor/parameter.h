@@ -10,8 +10,11 @@
 //
 // What kernels multiply with is the packed form. In f32 it is the values themselves. In bf16 it is a second
 // tensor whose columns lie in pairs, [panel][k / 2][32][2] (an even number of columns), and the f32 values,
-// if kept, are the master that an optimiser updates; a model that is only run needs none. Weights that come as blocks
-// of integers can stay so: their panels (block_panels.h) follow each other, runs of panels with a format each.
+// if kept, are the master that an optimiser updates; a model that is only run needs none.
+//
+// Weights that are only run can keep the format of their file. F16 and BF16 then lie in the order of f32 panels and
+// are widened as kernels load them: half the memory, and the results of the f32 values bit for bit. Blocks of integers
+// have panels of their own (block_panels.h), which follow each other in runs of a format each.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +33,7 @@ struct Segment {
   bool transposed_in_file = false;       // stored as [columns, rows] there (GPT-2's Conv1D)
   bool is_less_one_in_file = false;      // stored as w - 1 there (Gemma's norms)
   int64_t matrices = 1;                  // of equal height, under one name (GPT-2's Q, K and V): Muon takes them apart
-  const WeightFormat* blocks = nullptr;  // stays in this block format
+  const WeightFormat* format = nullptr;  // stays in this format of the file: F16, BF16, or one of blocks
 };
 
 // Panels that follow each other in one block format.
@@ -44,7 +47,7 @@ struct PanelRun {
 struct Precision {
   DType compute = DType::f32;
   bool keeps_master = true;
-  bool keeps_blocks = false;  // a matrix that its file has in blocks stays so, whatever `compute` says
+  bool keeps_formats = false;  // a matrix that its file has in 16 bits or blocks stays so, whatever `compute` says
 };
 
 class Parameter {
@@ -52,8 +55,8 @@ class Parameter {
   enum class Layout { vector, panels };
 
   Parameter() = default;
-  // A matrix of the segments' rows (or, with cols == 1 and Layout::vector, a vector). Contents zero. It stays in
-  // blocks if all segments do (can_stay_in_blocks).
+  // A matrix of the segments' rows (or, with cols == 1 and Layout::vector, a vector). Contents zero. Segments that have
+  // formats keep them; Error unless they can (can_keep_formats).
   Parameter(Device& device, std::string name, Layout layout, std::vector<Segment> segments, int64_t cols,
             Precision precision = {});
 
@@ -64,15 +67,20 @@ class Parameter {
   bool is_matrix() const { return layout_ == Layout::panels; }
   const std::vector<Segment>& segments() const { return segments_; }
   int64_t count() const { return rows_ * cols_; }
-  // Whether panels and blocks are whole: rows up to a change of format are a multiple of 32, columns of the block.
-  static bool can_stay_in_blocks(const std::vector<Segment>& segments, int64_t cols);
+  // Whether all segments have the same format of 16 bits, or all are blocks and panels and blocks are whole: rows up to
+  // a change of format are a multiple of 32, columns of the block.
+  static bool can_keep_formats(const std::vector<Segment>& segments, int64_t cols);
+  // Whether it is as its file has it, and has no gradient: in blocks, or in halves (F16 or BF16 as packed().type()
+  // says).
+  bool keeps_formats() const { return is_in_blocks() || is_in_halves(); }
   bool is_in_blocks() const { return !runs_.empty(); }
+  bool is_in_halves() const { return is_in_halves_; }
   const std::vector<PanelRun>& runs() const { return runs_; }
-  // What a matrix is multiplied in (u8: blocks), and the tensor of it.
-  DType compute() const { return packed_.type(); }
+  // What a matrix is multiplied in (u8: blocks), and the tensor that kernels read.
+  DType compute() const { return is_in_halves_ ? DType::f32 : packed_.type(); }
   const Tensor& packed() const { return packed_; }
   bool has_master() const { return !values_.is_empty(); }
-  // f32 in the order above, padding included; empty if bf16 has no master, or in blocks.
+  // f32 in the order above, padding included; empty if bf16 has no master, or formats are kept.
   const Tensor& values() const { return values_; }
   int64_t stored() const { return packed_.size(); }
   // Position among the stored elements.
@@ -80,11 +88,11 @@ class Parameter {
     return is_matrix() ? (row / kPanel * cols_ + col) * kPanel + row % kPanel : row * cols_ + col;
   }
   // Row-major copies of rows [begin, begin + count), in and out; set_rows writes every form, get_rows reads
-  // the values, or the packed form where there are none. In blocks, values are encoded.
+  // the values, or the packed form where there are none. In blocks and halves, values are encoded.
   void set_rows(int64_t begin, int64_t count, const float* row_major);
   void get_rows(int64_t begin, int64_t count, float* row_major) const;
-  // Rows of blocks as they lie in a file of their segment's format; only in blocks.
-  void set_blocks(int64_t begin, int64_t count, const std::byte* rows);
+  // Rows as they lie in a file of their segment's format, bit for bit; only where formats are kept.
+  void set_encoded(int64_t begin, int64_t count, const std::byte* rows);
   // The same rows of a gradient or moment.
   void get_rows_of(const Tensor& same_order, int64_t begin, int64_t count, float* row_major) const;
 
@@ -92,6 +100,10 @@ class Parameter {
   void make_runs(Device& device);
   template <class Body>
   void for_blocks(int64_t begin, int64_t count, const Body& body) const;
+  template <class Body>
+  void for_places(int64_t begin, int64_t count, const Body& body) const;
+  template <class Body>
+  void with_halves(const Body& body) const;
 
   std::string name_;
   Layout layout_ = Layout::vector;
@@ -99,6 +111,7 @@ class Parameter {
   int64_t rows_ = 0, cols_ = 0;
   Tensor values_, packed_;
   std::vector<PanelRun> runs_;
+  bool is_in_halves_ = false;
 };
 
 // Position in bf16 panels of the element at `position` of f32 panels: columns k and k + 1 become pairs.

@@ -83,12 +83,32 @@ const SafetensorsFile::Entry& SafetensorsFile::entry(const std::string& name) co
   return found->second;
 }
 
-std::vector<float> SafetensorsFile::read_f32(const std::string& name) const {
+const WeightFormat& SafetensorsFile::format(const std::string& name) const {
   const Entry& e = entry(name);
   require(e.dtype == "F32" || e.dtype == "BF16" || e.dtype == "F16",
           "[safetensors] {}: {}: expected F32, BF16 or F16, got {}", path_, name, e.dtype);
+  return weight_format(e.dtype);
+}
+
+std::span<const std::byte> SafetensorsFile::rows(const std::string& name, int64_t first, int64_t count) const {
+  const Entry& e = entry(name);
+  const int64_t all = e.shape.empty() ? 1 : e.shape.front();
+  require(first >= 0 && count >= 0 && first <= all && count <= all - first,
+          "[safetensors] {}: tensor {} has {} rows, asked for {} from {}", path_, name, all, count, first);
+  const uint64_t row_bytes = all == 0 ? 0 : (e.end - e.begin) / uint64_t(all);
+  return file_.bytes().subspan(e.begin + uint64_t(first) * row_bytes, uint64_t(count) * row_bytes);
+}
+
+void SafetensorsFile::drop(const std::string& name, int64_t first, int64_t count) const {
+  const auto part = rows(name, first, count);
+  const uint64_t begin = uint64_t(part.data() - file_.bytes().data());
+  file_.drop(begin, begin + part.size());
+}
+
+std::vector<float> SafetensorsFile::read_f32(const std::string& name) const {
+  const Entry& e = entry(name);
   std::vector<float> values(size_t(e.size()));
-  weight_format(e.dtype).decode(file_.bytes().data() + e.begin, e.size(), values.data());
+  format(name).decode(file_.bytes().data() + e.begin, e.size(), values.data());
   file_.drop(e.begin, e.end);
   return values;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,12 @@ class SafetensorsFile {
   bool has(const std::string& name) const { return entries_.contains(name); }
   // Error if there is no such tensor.
   const Entry& entry(const std::string& name) const;
+  // F32, BF16 or F16; Error if the values lie in another type.
+  const WeightFormat& format(const std::string& name) const;
+  // Rows, the first extent, as they lie in the file.
+  std::span<const std::byte> rows(const std::string& name, int64_t first, int64_t count) const;
+  // Lets go of the memory that holds them; they are read again when asked for.
+  void drop(const std::string& name, int64_t first, int64_t count) const;
   // The values as f32, from F32, BF16 or F16; the mapped pages are dropped afterwards.
   std::vector<float> read_f32(const std::string& name) const;
   std::vector<int32_t> read_i32(const std::string& name) const;

@@ -19,7 +19,7 @@ Optimizer::Optimizer(Device& device, const Kernels& kernels, std::vector<Paramet
   std::set<std::string> names;
   moments_.reserve(parameters_.size());
   for (const Parameter* parameter : parameters_) {
-    require(parameter == nullptr || parameter->has_master(), "[optimizer] {}: expected f32 values beside the bf16 ones",
+    require(parameter == nullptr || parameter->has_master(), "[optimizer] {}: expected f32 values to update",
             parameter ? parameter->name() : "null");
     require(parameter != nullptr && names.insert(parameter->name()).second, "[optimizer] the parameter {} comes twice",
             parameter ? parameter->name() : "null");

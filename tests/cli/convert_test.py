@@ -36,6 +36,11 @@ class Convert(Case):
                 self.assertIn(kind.upper(), facts["elements"])
                 self.succeeds(fude("convert", world().model, back, "--type", kind))
                 self.assertEqual(list(fude("info", back, "--json").lines()[0]["elements"]), [kind.upper()])
+                # Kept as they are, 16 bits answer as their f32 values do.
+                for path in (file, back):
+                    self.assertEqual(scores(path), scores(path, "--compute", "f32"))
+                    kept, wide = (fude("info", path, "--json", "--compute", c).lines()[0]["memory"]["weights_bytes"] for c in ("file", "f32"))
+                    self.assertLess(kept / wide, 1.01 if kind == "f32" else 0.6)
         self.fails(fude("convert", world().model, self.folder / "x.gguf", "--type", "q4_0"), USAGE, "--type")
 
     def test_quantize(self):

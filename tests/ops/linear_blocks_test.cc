@@ -21,7 +21,7 @@ struct BlockCase {
 
   std::vector<Segment> segments() const {
     std::vector<Segment> all;
-    for (WeightType type : types) all.push_back({.name = "w", .rows = 64, .blocks = &weight_format(type)});
+    for (WeightType type : types) all.push_back({.name = "w", .rows = 64, .format = &weight_format(type)});
     all.back().rows = 41;
     return all;
   }
@@ -91,10 +91,10 @@ void check_case(const BlockCase& c, int threads, bool with_bias) {
   std::vector<float> expected(size_t(c.rows * c.outputs()));
   int64_t output = 0;
   for (const Segment& segment : segments) {
-    const WeightFormat& format = *segment.blocks;
+    const WeightFormat& format = *segment.format;
     const int64_t blocks = c.cols / format.block;
     const std::vector<std::byte> bytes = random_blocks(format, segment.rows * blocks, uint64_t(output));
-    weight.set_blocks(output, segment.rows, bytes.data());
+    weight.set_encoded(output, segment.rows, bytes.data());
     for (int64_t o = 0; o < segment.rows; ++o, ++output)
       for (int64_t n = 0; n < c.rows; ++n)
         expected[size_t(n * c.outputs() + output)] =
@@ -132,9 +132,9 @@ TEST(LinearBlocks, NearTheProductOfWhatBlocksDecodeTo) {
   Device device(1);
   for (const WeightFormat& format : weight_formats()) {
     if (!format.is_quantized()) continue;
-    Parameter weight(device, "w", Parameter::Layout::panels, {{.name = "w", .rows = kOutputs, .blocks = &format}},
+    Parameter weight(device, "w", Parameter::Layout::panels, {{.name = "w", .rows = kOutputs, .format = &format}},
                      kCols);
-    weight.set_blocks(0, kOutputs, random_blocks(format, kOutputs * kCols / format.block, 9).data());
+    weight.set_encoded(0, kOutputs, random_blocks(format, kOutputs * kCols / format.block, 9).data());
     std::vector<float> w(size_t(kOutputs * kCols));
     weight.get_rows(0, kOutputs, w.data());
     const std::vector<float> x = random_floats(kRows * kCols, 10);
@@ -174,8 +174,8 @@ TEST(LinearBlocks, ExtremesAreExact) {
       std::fill(std::begin(codes.levels), std::end(codes.levels), uint8_t(most));
       std::vector<std::byte> row(size_t(blocks * format.block_bytes));
       for (int64_t i = 0; i < blocks; ++i) format.put_together(codes, row.data() + i * format.block_bytes);
-      Parameter weight(device, "w", Parameter::Layout::panels, {{.name = "w", .rows = 1, .blocks = &format}}, cols);
-      weight.set_blocks(0, 1, row.data());
+      Parameter weight(device, "w", Parameter::Layout::panels, {{.name = "w", .rows = 1, .format = &format}}, cols);
+      weight.set_encoded(0, 1, row.data());
       for (const float sign : {1.0f, -1.0f}) {
         const std::vector<float> x(size_t(cols), sign * 127.0f);
         const float expected = reference(format, row.data(), x.data(), cols, 0.0f);
@@ -191,7 +191,7 @@ TEST(LinearBlocks, ExtremesAreExact) {
 TEST(LinearBlocks, WhatIsNoNumberStaysNone) {
   Device device(1);
   const WeightFormat& format = weight_format(WeightType::q8_0);
-  Parameter weight(device, "w", Parameter::Layout::panels, {{.name = "w", .rows = 32, .blocks = &format}}, 64);
+  Parameter weight(device, "w", Parameter::Layout::panels, {{.name = "w", .rows = 32, .format = &format}}, 64);
   const std::vector<float> w = random_floats(32 * 64, 1);
   weight.set_rows(0, 32, w.data());
   for (const float bad : {std::nanf(""), INFINITY})
@@ -211,10 +211,10 @@ TEST(LinearBlocks, Speed) {
   Device device(1);
   for (const WeightFormat& format : weight_formats()) {
     if (!format.is_quantized()) continue;
-    Parameter weight(device, "w", Parameter::Layout::panels, {{.name = "w", .rows = kOutputs, .blocks = &format}},
+    Parameter weight(device, "w", Parameter::Layout::panels, {{.name = "w", .rows = kOutputs, .format = &format}},
                      kCols);
     const int64_t blocks = kOutputs * kCols / format.block;
-    weight.set_blocks(0, kOutputs, random_blocks(format, blocks, 1).data());
+    weight.set_encoded(0, kOutputs, random_blocks(format, blocks, 1).data());
     for (const int64_t rows : {1, 8, 512}) {
       const Tensor x = tensor_of(device, {rows, kCols}, random_floats(rows * kCols, 2));
       Tensor y(device, {rows, kOutputs}, DType::f32);

@@ -47,18 +47,21 @@ class Forward : public testing::TestWithParam<std::tuple<const Architecture*, DT
   }
   DType compute() const { return std::get<1>(GetParam()); }
   // As a model that is only run: bf16 without the f32 values; u8 stands for blocks of integers, each tensor in another
-  // format, where its columns fill them.
+  // format, where its columns fill them; f16 for matrices in F16 and BF16.
   std::unique_ptr<Transformer> make(Device& device, uint64_t seed) const {
     std::unique_ptr<Transformer> model;
-    if (compute() == DType::u8) {
+    if (compute() == DType::u8 || compute() == DType::f16) {
       size_t next = 0;
       model = std::make_unique<Transformer>(device, config(), Precision{}, [&](const std::string&) {
-        static constexpr WeightType types[] = {WeightType::q8_0, WeightType::q4_0, WeightType::q5_1, WeightType::q4_1};
-        return &weight_format(types[next++ / 3 % 4]);  // q, k and v alike
+        static constexpr WeightType types[] = {WeightType::q8_0, WeightType::q4_0, WeightType::q5_1, WeightType::q4_1},
+                                    halves[] = {WeightType::f16, WeightType::bf16};
+        const size_t i = next++ / 3;  // q, k and v alike
+        return &weight_format(compute() == DType::u8 ? types[i % 4] : halves[i % 2]);
       });
-      int64_t in_blocks = 0;
-      for (const Parameter* p : std::as_const(*model).parameters()) in_blocks += p->is_in_blocks();
-      EXPECT_GT(in_blocks, 4);
+      int64_t kept = 0;
+      for (const Parameter* p : std::as_const(*model).parameters())
+        kept += compute() == DType::u8 ? p->is_in_blocks() : p->is_in_halves();
+      EXPECT_GT(kept, 4);
     } else {
       model = std::make_unique<Transformer>(device, config(), Precision{compute(), /*keeps_master=*/false});
     }
@@ -84,19 +87,24 @@ TEST_P(Forward, SameBitsForThreadsAndTiers) {
     }
 }
 
-// What trains and what only runs are the same bits.
-TEST_P(Forward, AMasterChangesNothing) {
-  if (compute() == DType::u8) GTEST_SKIP() << "blocks have no master";
+// What trains and what only runs are the same bits; weights in 16 bits run as the f32 weights that they widen to.
+TEST_P(Forward, HowWeightsAreKeptChangesNothing) {
+  if (compute() == DType::u8) GTEST_SKIP() << "blocks are multiplied in another way";
   Device device(2);
-  const TokenBatch b = sequences({5, 40});
-  BatchKv kv;
-  std::vector<std::vector<float>> logits;
-  for (bool keeps_master : {true, false}) {
-    Transformer model(device, config(), {compute(), keeps_master});
-    model.initialise(4);
-    logits.push_back(run(model, default_kernels(), b, kv));
+  const auto runs = make(device, 4);
+  Transformer trains(device, config(), {compute() == DType::f16 ? DType::f32 : compute()});
+  const auto from = std::as_const(*runs).parameters();
+  const auto to = trains.parameters();
+  for (size_t i = 0; i < to.size(); ++i) {
+    std::vector<float> values(size_t(from[i]->count()));
+    from[i]->get_rows(0, from[i]->rows(), values.data());
+    to[i]->set_rows(0, to[i]->rows(), values.data());
   }
-  EXPECT_EQ(logits[0], logits[1]);
+  for (Tier tier : supported_tiers())
+    for (const TokenBatch& b : {sequences({1}), sequences({5, 40})}) {
+      BatchKv kv;
+      EXPECT_EQ(run(*runs, kernels_of(int(tier)), b, kv), run(trains, kernels_of(int(tier)), b, kv)) << name_of(tier);
+    }
 }
 
 TEST_P(Forward, ASequenceAloneEqualsItselfInABatch) {
@@ -140,13 +148,16 @@ TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Families, Forward,
-    testing::Combine(testing::ValuesIn(architectures()), testing::Values(DType::f32, DType::bf16, DType::u8)),
-    [](const auto& info) {
-      return std::string(std::get<0>(info.param)->family) + "_" +
-             (std::get<1>(info.param) == DType::u8 ? "blocks" : std::string(name_of(std::get<1>(info.param))));
-    });
+INSTANTIATE_TEST_SUITE_P(Families, Forward,
+                         testing::Combine(testing::ValuesIn(architectures()),
+                                          testing::Values(DType::f32, DType::bf16, DType::u8, DType::f16)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)->family) + "_" +
+                                  (std::get<1>(info.param) == DType::u8 ? "blocks"
+                                   : std::get<1>(info.param) == DType::f16
+                                       ? "halves"
+                                       : std::string(name_of(std::get<1>(info.param))));
+                         });
 
 }  // namespace
 }  // namespace fude

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <set>
 
@@ -59,8 +60,8 @@ TEST(Parameter, StaysInBlocks) {
                                       {WeightType::q5_1, WeightType::q8_0}}) {
     const WeightFormat *a = &weight_format(first), *b = &weight_format(second);
     const int64_t cols = 512;
-    const std::vector<Segment> segments = {{.name = "a", .rows = 64, .blocks = a},
-                                           {.name = "b", .rows = 40, .blocks = b}};
+    const std::vector<Segment> segments = {{.name = "a", .rows = 64, .format = a},
+                                           {.name = "b", .rows = 40, .format = b}};
     Parameter parameter(device, "w", Parameter::Layout::panels, segments, cols);
     EXPECT_EQ(parameter.runs().size(), a == b ? 1u : 2u);
     std::vector<float> expected, back(size_t(104 * cols));
@@ -71,7 +72,7 @@ TEST(Parameter, StaysInBlocks) {
       format->encode(values.data(), rows * cols / format->block, bytes.data());
       format->decode(bytes.data(), rows * cols / format->block, decoded.data());
       expected.insert(expected.end(), decoded.begin(), decoded.end());
-      parameter.set_blocks(begin, rows, bytes.data());
+      parameter.set_encoded(begin, rows, bytes.data());
     }
     parameter.get_rows(0, 104, back.data());
     EXPECT_EQ(back, expected);
@@ -82,16 +83,58 @@ TEST(Parameter, StaysInBlocks) {
 
 TEST(Parameter, BlocksAndPanelsMustBeWhole) {
   const auto can = [](WeightType a, int64_t rows, WeightType b, int64_t cols) {
-    return Parameter::can_stay_in_blocks({{.name = "a", .rows = rows, .blocks = &weight_format(a)},
-                                          {.name = "b", .rows = 5, .blocks = &weight_format(b)}},
-                                         cols);
+    return Parameter::can_keep_formats({{.name = "a", .rows = rows, .format = &weight_format(a)},
+                                        {.name = "b", .rows = 5, .format = &weight_format(b)}},
+                                       cols);
   };
   EXPECT_TRUE(can(WeightType::q4_0, 33, WeightType::q4_0, 32));
   EXPECT_FALSE(can(WeightType::q4_0, 33, WeightType::q8_0, 32));
   EXPECT_TRUE(can(WeightType::q4_0, 64, WeightType::q8_0, 32));
   EXPECT_FALSE(can(WeightType::q4_0, 64, WeightType::q8_0, 48));
   EXPECT_FALSE(can(WeightType::q4_k, 64, WeightType::q4_0, 32));
-  EXPECT_FALSE(can(WeightType::f16, 64, WeightType::f16, 32));
+  EXPECT_TRUE(can(WeightType::f16, 33, WeightType::f16, 31));
+  EXPECT_TRUE(can(WeightType::bf16, 33, WeightType::bf16, 31));
+  EXPECT_FALSE(can(WeightType::f16, 64, WeightType::bf16, 32));
+  EXPECT_FALSE(can(WeightType::f16, 64, WeightType::q8_0, 32));
+  EXPECT_FALSE(can(WeightType::q8_0, 64, WeightType::f16, 32));
+  EXPECT_FALSE(can(WeightType::f32, 64, WeightType::f32, 32));
+  EXPECT_FALSE(Parameter::can_keep_formats({{.name = "a", .rows = 5}}, 32));
+  EXPECT_FALSE(Parameter::can_keep_formats(
+      {{.name = "a", .rows = 5, .is_less_one_in_file = true, .format = &weight_format(WeightType::bf16)}}, 32));
+}
+
+// Two bytes an element, in the order of f32 panels, and every bit pattern comes back.
+TEST(Parameter, StaysInHalves) {
+  Device device(1);
+  for (const WeightType type : {WeightType::f16, WeightType::bf16}) {
+    const WeightFormat* format = &weight_format(type);
+    const std::vector<Segment> segments = {{.name = "a", .rows = 50, .format = format},
+                                           {.name = "b", .rows = 21, .format = format}};
+    Parameter parameter(device, "w", Parameter::Layout::panels, segments, 923);
+    EXPECT_EQ(parameter.packed().bytes(), 96 * 923 * 2);
+    EXPECT_EQ(parameter.stored(), 96 * 923);
+    EXPECT_FALSE(parameter.has_master());
+    std::vector<uint16_t> bits(71 * 923);
+    std::iota(bits.begin(), bits.end(), uint16_t(0));
+    const auto* bytes = reinterpret_cast<const std::byte*>(bits.data());
+    parameter.set_encoded(0, 50, bytes);
+    parameter.set_encoded(50, 21, bytes + 2 * 50 * 923);
+    const auto* stored = static_cast<const uint16_t*>(parameter.packed().raw());
+    for (int64_t row = 0; row < 71; ++row)
+      for (int64_t col = 0; col < 923; ++col)
+        ASSERT_EQ(stored[parameter.position(row, col)], bits[size_t(row * 923 + col)]);
+    std::vector<float> decoded(bits.size()), back(bits.size());
+    format->decode(bytes, int64_t(bits.size()), decoded.data());
+    parameter.get_rows(0, 71, back.data());
+    EXPECT_EQ(std::memcmp(back.data(), decoded.data(), back.size() * 4), 0);
+    // What is no such number is rounded.
+    const std::vector<float> thirds(2 * 923, 1.0f / 3);
+    parameter.set_rows(31, 2, thirds.data());
+    parameter.get_rows(31, 2, back.data());
+    EXPECT_EQ(back[923], type == WeightType::f16 ? float(Float16(1.0f / 3)) : float(BFloat16(1.0f / 3)));
+    EXPECT_THROW(parameter.set_encoded(70, 2, bytes), Error);
+  }
+  EXPECT_THROW(Parameter(device, "w", Parameter::Layout::panels, {{"w", 3}}, 3).set_encoded(0, 1, nullptr), Error);
 }
 
 TEST(Parameter, VectorsArePlain) {

@@ -45,6 +45,33 @@ FUDE_INLINE Part fill_part(float x, std::index_sequence<I...>) {
 }
 FUDE_INLINE Part fill_part(float x) { return fill_part(x, std::make_index_sequence<size_t(kPartLanes)>()); }
 FUDE_INLINE Part load_part(const float* p) { return *(const UnalignedPart*)p; }
+// Numbers of 16 bits, widened exactly: BF16 is the upper half of an f32. (g++ 12 converts vectors of such integers lane
+// by lane.)
+FUDE_INLINE Part load_part(const BFloat16* p) {
+#if FUDE_TIER_LEVEL >= 2
+  const __m512i words = _mm512_maskz_cvtepu16_epi32(0xFFFF, _mm256_loadu_si256((const __m256i*)p));
+  return (Part)((UintPart)words << 16);
+#elif FUDE_TIER_LEVEL == 1
+  return (Part)((UintPart)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p)) << 16);
+#else
+  return (Part)(__builtin_convertvector(HalfPart(*(const UnalignedHalfPart*)p), UintPart) << 16);
+#endif
+}
+FUDE_INLINE Part load_part(const Float16* p) {
+#if FUDE_TIER_LEVEL >= 2
+  return (Part)_mm512_maskz_cvtph_ps(0xFFFF, _mm256_loadu_si256((const __m256i*)p));
+#elif FUDE_TIER_LEVEL == 1
+  return (Part)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p));
+#else
+  Part x;
+  for (int i = 0; i < kPartLanes; ++i) {
+    Float16 half;
+    __builtin_memcpy(&half, p + i, 2);
+    x[i] = float(half);
+  }
+  return x;
+#endif
+}
 FUDE_INLINE void store_part(float* p, Part x) { *(UnalignedPart*)p = x; }
 
 // a · b + c, rounded once.
@@ -100,12 +127,8 @@ FUDE_INLINE Lanes load(const float* p) {
 FUDE_INLINE void store(float* p, const Lanes& x) {
   make_lanes([&](auto i) FUDE_INLINE_BODY { return *(UnalignedPart*)(p + i * kPartLanes) = x.part[i]; });
 }
-// Eight bits of exponent and seven of mantissa: the upper half of an f32.
 FUDE_INLINE Lanes load(const BFloat16* p) {
-  return make_lanes([&](auto i) FUDE_INLINE_BODY {
-    const HalfPart half = *(const UnalignedHalfPart*)(p + i * kPartLanes);
-    return (Part)(__builtin_convertvector(half, UintPart) << 16);
-  });
+  return make_lanes([&](auto i) FUDE_INLINE_BODY { return load_part(p + i * kPartLanes); });
 }
 FUDE_INLINE Lanes load(const int8_t* p) {
   return make_lanes([&](auto i) FUDE_INLINE_BODY {
