@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "model/file_layout.h"
 #include "model/load.h"
-#include "tensor/safetensors.h"
+#include "tensor/safetensors_shards.h"
 
 namespace fude {
 namespace {
@@ -47,7 +47,7 @@ void export_folder(const WeightSource& weights, const std::string& folder, std::
   json["dtype"] = json["torch_dtype"] = dtype_name(most->first);
   json.update(more);
   make_directories(folder);
-  write_safetensors(folder + "/model.safetensors", outputs, options);
+  write_safetensors_folder(folder, outputs, options);
   write_file(folder + "/config.json", json.dump(2) + "\n");
 }
 

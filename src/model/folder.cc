@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "model/file_layout.h"
-#include "tensor/safetensors.h"
+#include "tensor/safetensors_shards.h"
 
 namespace fude {
 namespace {
@@ -147,7 +147,7 @@ void save_model(const Transformer& model, const std::string& folder) {
       row += segment.rows;
     }
   }
-  write_safetensors(folder + "/model.safetensors", outputs);
+  write_safetensors_folder(folder, outputs);
   write_file(folder + "/config.json", architecture_of(model.config().family).write(model.config()).dump(2) + "\n");
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "tensor/safetensors.h"
+#include "tensor/safetensors_shards.h"
 
 namespace fude {
 namespace {
@@ -76,6 +76,47 @@ TEST_F(FolderTest, TensorsThatTheModelHasNoUseForAreRefused) {
   EXPECT_EQ(with("model.layers.0.self_attn.rotary_emb.inv_freq"), "");
   EXPECT_EQ(with("lm_head.weight"), "");
   EXPECT_NE(with("model.layers.0.self_attn.q_proj.bias").find("q_proj.bias"), std::string::npos);
+}
+
+// A model in shards reads as the same numbers, and only one of the two layouts stays.
+TEST_F(FolderTest, ShardsAreOneModel) {
+  const std::string whole = folder_ + "/model.safetensors", index = whole + ".index.json";
+  std::map<std::string, std::vector<float>> values;
+  std::vector<SafetensorsOutput> outputs;
+  {
+    const SafetensorsFile file(whole);
+    for (const auto& [name, entry] : file.entries()) {
+      values[name] = file.read_f32(name);
+      outputs.push_back({name, entry.shape, [&values, name = name](const auto& put) { put(values.at(name)); }});
+    }
+  }
+  int64_t last = 0, total = 0;
+  WriteOptions options;
+  options.progress = [&](int64_t done, int64_t all) {
+    EXPECT_GE(done, last);
+    last = done, total = all;
+  };
+  const auto files = [&] {
+    int64_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_))
+      count += entry.path().extension() == ".safetensors";
+    return count;
+  };
+  const auto expect_same = [&] {
+    const auto source = open_folder(folder_);
+    for (const auto& [name, wanted] : values) EXPECT_EQ(source->read(name), wanted) << name;
+  };
+  write_safetensors_folder(folder_, outputs, options, 3000);
+  EXPECT_EQ(last, total);
+  EXPECT_FALSE(std::filesystem::exists(whole));
+  EXPECT_GE(files(), 3);
+  expect_same();
+  EXPECT_EQ(error(), "");
+  write_safetensors_folder(folder_, outputs);
+  EXPECT_FALSE(std::filesystem::exists(index));
+  EXPECT_EQ(files(), 1);
+  expect_same();
+  EXPECT_THROW(write_safetensors_folder(folder_, outputs, {}, 0), Error);
 }
 
 }  // namespace

@@ -1,0 +1,136 @@
+// Long runs of the engine, each a command of its own:
+//
+//   FUDE_SOAK_SECONDS=1800 infer_test --gtest_filter='Soak.*'
+//   FUDE_LONG_CONTEXT=131072 infer_test --gtest_filter='LongContext.*'
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "infer/engine_thread.h"
+#include "tests/support/engine_case.h"
+
+namespace fude {
+namespace {
+
+int64_t number_from(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? 0 : std::atoll(text);
+}
+
+int64_t resident_bytes() {
+  int64_t whole = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> whole >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+// Clients on threads of their own ask for more than the engine can do, and leave at random: memory is flat, whoever was
+// accepted hears each choice's end once, and no page is lost.
+TEST(Soak, RandomLoad) {
+  const int64_t seconds = number_from("FUDE_SOAK_SECONDS");
+  if (seconds == 0) GTEST_SKIP() << "set FUDE_SOAK_SECONDS";
+  Device device(1);
+  Transformer model(device, small_config("qwen3"));
+  model.initialise(3);
+  std::atomic<int64_t> accepted{0}, refused{0}, cancelled{0}, choices{0}, ends{0}, tokens{0};
+  Engine engine(model, default_kernels(),
+                {.context = 320,
+                 .cache_tokens = 960,
+                 .batch = 8,
+                 .chunk = 64,
+                 .queued_requests = 12,
+                 .ageing_seconds = 0.5,
+                 .drafts = 3});
+  std::atomic<bool> is_over{false};
+  std::thread owner([&] {
+    while (engine.wait())
+      while (engine.step()) {}
+  });
+  std::vector<std::thread> clients;
+  for (uint64_t client = 0; client < 4; ++client)
+    clients.emplace_back([&, client] {
+      Random random{21, client, 0};
+      std::vector<RequestId> ids;
+      while (!is_over) {
+        Request request{.prompt = random_tokens(1 + int64_t(random.below(200)), random.below(6)),
+                        .sampling = {.temperature = random.below(2) == 0 ? 0.0 : 1.0, .seed = random.below(5)},
+                        .max_tokens = int64_t(random.below(100)),
+                        .choices = 1 + int64_t(random.below(3)),
+                        .priority = int64_t(random.below(3)),
+                        .top_logprobs = int64_t(random.below(3)),
+                        .prompt_logprobs_from = random.below(4) == 0};
+        const int64_t count = request.choices;
+        const Submission submission = engine.submit(std::move(request), {.token =
+                                                                             [&](const AnswerToken&) {
+                                                                               ++tokens;
+                                                                               return true;
+                                                                             },
+                                                                         .finish = [&](const Finish&) { ++ends; }});
+        if (submission.is_accepted()) {
+          ++accepted, choices += count;
+          ids.push_back(submission.id);
+          if (ids.size() > 8) ids.erase(ids.begin());
+        } else {
+          ++refused;
+        }
+        if (!ids.empty() && random.below(4) == 0) engine.cancel(ids[size_t(random.below(ids.size()))]), ++cancelled;
+        std::this_thread::sleep_for(std::chrono::milliseconds(random.below(20)));
+      }
+    });
+  // Flat from a fifth of the time on: by then every buffer has met its largest step.
+  int64_t settled = 0;
+  for (int64_t second = 0; second < seconds; ++second) {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    if (second == seconds / 5) settled = resident_bytes();
+    if (second % 60 == 0)
+      std::printf("%5lld s  %lld accepted  %lld refused  %lld cancels  %lld ends  %lld tokens  %.1f MB\n",
+                  (long long)second, (long long)accepted, (long long)refused, (long long)cancelled, (long long)ends,
+                  (long long)tokens, double(resident_bytes()) / 1e6);
+  }
+  is_over = true;
+  for (std::thread& client : clients) client.join();
+  engine.close();
+  owner.join();
+  engine.run();
+  EXPECT_LE(resident_bytes() - settled, int64_t(4) << 20);
+  EXPECT_EQ(ends, choices);
+  EXPECT_GT(refused, 0);
+  const Engine::Status end = engine.status();
+  EXPECT_GT(end.preemptions, 0);
+  EXPECT_EQ(std::tuple(end.running, end.waiting, end.queued), std::tuple(0, 0, 0));
+  EXPECT_EQ(end.free_pages + end.known_pages, end.pages);
+  engine.forget();
+  EXPECT_EQ(engine.status().free_pages, end.pages);
+}
+
+// A prompt as long as models take today, in chunks of two sizes: the same answer and log-probabilities.
+TEST(LongContext, ChunksAreEqual) {
+  const int64_t size = number_from("FUDE_LONG_CONTEXT");
+  if (size == 0) GTEST_SKIP() << "set FUDE_LONG_CONTEXT";
+  Device device;
+  ModelConfig c = small_config("llama");
+  c.context = size + 8, c.layers = 1;
+  Transformer model(device, c);
+  model.initialise(3);
+  Request request{.prompt = random_tokens(size, 4),
+                  .sampling = {.temperature = 1, .seed = 8},
+                  .max_tokens = 8,
+                  .prompt_logprobs_from = size - 200};
+  std::vector<HeardRequest> heard;
+  for (const int64_t chunk : {512, 3000}) {
+    const auto begin = std::chrono::steady_clock::now();
+    Engine engine(model, default_kernels(), {.chunk = chunk});
+    heard.push_back(run_together(engine, {request}).front());
+    std::printf("%lld tokens in chunks of %lld: %.1f s\n", (long long)size, (long long)chunk,
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+  expect_same_answers({heard[1]}, {heard[0]}, "chunks of another size");
+}
+
+}  // namespace
+}  // namespace fude
