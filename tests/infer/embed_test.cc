@@ -62,7 +62,7 @@ TEST_F(EmbedTest, AreTheHiddenRowsPooled) {
 // The whole context; more texts than the queue takes; a beginning that is known is not run again where only its end
 // counts.
 TEST_F(EmbedTest, FitsAndQueues) {
-  Engine engine(model, default_kernels(), {.context = 100, .queued_requests = 2});
+  Engine engine(model, default_kernels(), {.context = 100, .cache_tokens = 200, .queued_requests = 2});
   std::vector<std::vector<int32_t>> texts;
   for (uint64_t i = 0; i < 12; ++i) texts.push_back(random_tokens(100, i));
   const auto together = embed(engine, texts);
