@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "infer/embed.h"
+#include "text/tokenizer_file.h"
 
 namespace fude {
 namespace {

@@ -69,6 +69,7 @@ class AdapterParity : public testing::TestWithParam<Base> {
 };
 
 TEST_P(AdapterParity, TheyDiffer) {
+  EXPECT_EQ(model->block_matrices().front()->compute(), std::get<1>(GetParam()));
   const size_t first = alone.size() - 4;
   for (size_t i = first; i < alone.size(); ++i)
     for (size_t j = first; j < i; ++j) EXPECT_NE(alone[i].choices, alone[j].choices) << i << " " << j;
