@@ -251,6 +251,10 @@ std::string folder_of(const std::string& path) {
   return path;
 }
 
+bool is_gguf_adapter(const std::string& path) {
+  return path.ends_with(".gguf") && GgufFile(path).metadata().find_string("general.type") == "adapter";
+}
+
 void add_adapter(Json& facts, const std::string& path) {
   const PeftConfig config = read_peft_config(path);
   facts["method"] = config.is_rank_stabilised ? "LoRA, rank-stabilised" : "LoRA";
@@ -277,6 +281,8 @@ Json facts_of(const InfoOptions& o) {
     is("checkpoint"), add_checkpoint(facts, path);
   } else if (has("metrics.jsonl")) {
     is("run"), add_run(facts, path);
+  } else if (is_gguf_adapter(path)) {
+    is("adapter in a GGUF file"), add_gguf(facts, GgufFile(path), o.tensors);
   } else if (path.ends_with(".gguf")) {
     is("model in a GGUF file"), add_model(facts, path, o);
   } else if (path.ends_with(".safetensors")) {

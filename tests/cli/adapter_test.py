@@ -2,6 +2,7 @@
 
 import json
 import math
+import pathlib
 import random
 import struct
 
@@ -72,6 +73,8 @@ class Adapter(AdapterCase):
         facts = self.succeeds(fude("info", self.adapter(), "--json")).lines()[0]
         self.assertEqual((facts["kind"], facts["rank"], facts["tensors_in_file"]), ("adapter", 4, 8))
         self.fails(fude("info", self.adapter(peft_type="IA3")), FAILED, "IA3")
+        golden = pathlib.Path(__file__).parent.parent / "goldens/llama/adapter/adapter.gguf"
+        self.assertIn("adapter in a GGUF file", self.succeeds(fude("info", golden)).out)
 
 
 class Embed(AdapterCase):
