@@ -87,7 +87,9 @@ class Speaker {
         engine_(*loaded_.model, default_kernels(),
                 {.context = o.context, .kv = o.kv, .drafts = o.drafts, .draft_model = draft_model_.get()}) {
     require(o.draft_model.empty() || o.drafts > 0, "[generate] a draft model needs --drafts, how many tokens to guess");
-    if (!o.adapter.empty()) engine_.adapters().load(o.request.adapter = "given", o.adapter);
+    if (o.adapter.empty()) return;
+    o.request.adapter = "given";
+    engine_.adapters().load(o.request.adapter, o.adapter);
   }
   const Tokenizer& tokenizer() const { return loaded_.tokenizer; }
   Engine& engine() { return engine_; }
