@@ -14,14 +14,14 @@ namespace fude {
 namespace {
 
 // Rows of a weight that have a name of their own in files.
-struct Place {
+struct WeightPlace {
   const Parameter* weight;
   int64_t first, rows;
 };
 
 // What an adapter may stand beside: the matrices of the blocks.
-std::map<std::string, Place> places_of(const Transformer& model) {
-  std::map<std::string, Place> places;
+std::map<std::string, WeightPlace> places_of(const Transformer& model) {
+  std::map<std::string, WeightPlace> places;
   for (const Parameter* parameter : model.block_matrices()) {
     int64_t row = 0;
     for (const Segment& segment : parameter->segments()) {
@@ -50,14 +50,14 @@ Parameter matrix_of(Device& device, const std::string& name, const std::vector<i
 std::shared_ptr<const Adapter> make_adapter(const Transformer& model, const std::string& source,
                                             const std::vector<LoraPair>& pairs) {
   require(!pairs.empty(), "[lora] {}: expected matrices of at least one module, got none", source);
-  const std::map<std::string, Place> places = places_of(model);
+  const std::map<std::string, WeightPlace> places = places_of(model);
   const auto adapter = std::make_shared<Adapter>();
   adapter->home = std::make_unique<Device>(1, model.device().only_counts());
   for (const LoraPair& pair : pairs) {
     const auto found = places.find(pair.weight);
     require(found != places.end(), "[lora] {}: expected a module of the model's attention or MLP, as {}, got {}",
             source, places.begin()->first, pair.weight);
-    const Place& place = found->second;
+    const WeightPlace& place = found->second;
     const int64_t rank = pair.a_shape.empty() ? 0 : pair.a_shape[0];
     require(rank > 0 && rank <= kLargestRank, "[lora] {}: {}: expected a rank from 1 to {}, got {}", source,
             pair.weight, kLargestRank, rank);
