@@ -19,11 +19,11 @@
 namespace fude {
 namespace {
 
-std::string golden_folder(const std::string& family) { return FUDE_SOURCE_DIR "/tests/goldens/" + family; }
+std::string lora_golden_folder(const std::string& family) { return FUDE_SOURCE_DIR "/tests/goldens/" + family; }
 
 class LoraGolden : public testing::TestWithParam<std::string> {
  protected:
-  std::string folder = golden_folder(GetParam());
+  std::string folder = lora_golden_folder(GetParam());
   Device device{2};
   std::unique_ptr<Transformer> model = load_model(device, folder);
 
@@ -81,7 +81,7 @@ class LoraFolder : public testing::Test {
  protected:
   LoraFolder() {
     std::filesystem::remove_all(folder);
-    std::filesystem::copy(golden_folder("llama/adapter"), folder);
+    std::filesystem::copy(lora_golden_folder("llama/adapter"), folder);
   }
   ~LoraFolder() override { std::filesystem::remove_all(folder); }
 
@@ -117,7 +117,7 @@ class LoraFolder : public testing::Test {
   const std::string kQuery = "base_model.model.model.layers.0.self_attn.q_proj";
   std::string folder = testing::TempDir() + "fude_lora_test";
   Device device{1};
-  std::unique_ptr<Transformer> model = load_model(device, golden_folder("llama"));
+  std::unique_ptr<Transformer> model = load_model(device, lora_golden_folder("llama"));
 };
 
 TEST_F(LoraFolder, WhatItAsksForIsDoneOrRefused) {
@@ -219,8 +219,9 @@ TEST_F(LoraFolder, TensorsArePairsThatFit) {
   std::filesystem::remove(folder + "/adapter_model.safetensors");
   refuses("adapter_model.safetensors");
   refuses("expected an adapter of PEFT", folder + "/nothing");
-  refuses("expected an adapter of PEFT", golden_folder("llama"));
-  EXPECT_THROW(load_adapter(*load_model(device, golden_folder("qwen3")), golden_folder("llama/adapter")), Error);
+  refuses("expected an adapter of PEFT", lora_golden_folder("llama"));
+  EXPECT_THROW(load_adapter(*load_model(device, lora_golden_folder("qwen3")), lora_golden_folder("llama/adapter")),
+               Error);
 }
 
 TEST_F(LoraFolder, GgufFilesAreHeldToTheSame) {
