@@ -22,6 +22,7 @@ void add_generate(CLI::App& app, const CommonOptions& common);
 void add_chat(CLI::App& app, const CommonOptions& common);
 void add_score(CLI::App& app, const CommonOptions& common);
 void add_perplexity(CLI::App& app, const CommonOptions& common);
+void add_embed(CLI::App& app, const CommonOptions& common);
 void add_pull(CLI::App& app, const CommonOptions& common);
 void add_convert(CLI::App& app, const CommonOptions& common);
 void add_quantize(CLI::App& app, const CommonOptions& common);

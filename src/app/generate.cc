@@ -26,7 +26,7 @@ namespace fude {
 namespace {
 
 struct GenerateOptions {
-  std::string model, prompt, draft_model;
+  std::string model, adapter, prompt, draft_model;
   Request request;
   std::vector<std::string> stops;
   std::string json_schema, regex, grammar;  // at most one
@@ -37,6 +37,7 @@ struct GenerateOptions {
 };
 
 void add_shared(CLI::App* command, GenerateOptions& o) {
+  command->add_option("--adapter", o.adapter, kAdapterHelp);
   add_precision(*command, o.precision);
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
   command
@@ -76,15 +77,19 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   command->option_defaults()->group("Options");
 }
 
-// A model with its tokenizer, the small one that guesses for it, if there is one, and their engine.
+// A model with its tokenizer, the small one that guesses for it, if there is one, and their engine. The request names
+// the adapter, if there is one.
 class Speaker {
  public:
-  Speaker(Device& device, const GenerateOptions& o)
+  Speaker(Device& device, GenerateOptions& o)
       : loaded_(load_for_use(device, o.model, o.precision)),
         draft_model_(o.draft_model.empty() ? nullptr : load_model(device, find_model(o.draft_model), o.precision)),
         engine_(*loaded_.model, default_kernels(),
                 {.context = o.context, .kv = o.kv, .drafts = o.drafts, .draft_model = draft_model_.get()}) {
     require(o.draft_model.empty() || o.drafts > 0, "[generate] a draft model needs --drafts, how many tokens to guess");
+    if (o.adapter.empty()) return;
+    o.request.adapter = "given";
+    engine_.adapters().load(o.request.adapter, o.adapter);
   }
   const Tokenizer& tokenizer() const { return loaded_.tokenizer; }
   Engine& engine() { return engine_; }
@@ -158,9 +163,7 @@ void run_generate(GenerateOptions o, const CommonOptions& common) {
   add_ends(tokenizer, o.request.stop_tokens);
   constrain(o, tokenizer);
   if (o.prompt.empty()) o.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
-  std::vector<TokenId> prompt;
-  if (tokenizer.data().prepends_begin) prompt.push_back(tokenizer.data().begin_token);
-  tokenizer.encode_into(o.prompt, prompt);
+  std::vector<TokenId> prompt = sequence_of(tokenizer, o.prompt);
   if (prompt.empty()) {
     const auto start = tokenizer.find_special(kEndOfText);
     require(start.has_value(), "[generate] expected a prompt");

@@ -15,6 +15,7 @@
 #include "model/folder.h"
 #include "model/gguf_model.h"
 #include "model/load.h"
+#include "model/peft_folder.h"
 #include "tensor/gguf.h"
 #include "tensor/safetensors.h"
 #include "text/chat_format.h"
@@ -250,13 +251,28 @@ std::string folder_of(const std::string& path) {
   return path;
 }
 
+bool is_gguf_adapter(const std::string& path) {
+  return path.ends_with(".gguf") && GgufFile(path).metadata().find_string("general.type") == "adapter";
+}
+
+void add_adapter(Json& facts, const std::string& path) {
+  const PeftConfig config = read_peft_config(path);
+  facts["method"] = config.is_rank_stabilised ? "LoRA, rank-stabilised" : "LoRA";
+  facts["rank"] = config.rank, facts["alpha"] = config.alpha;
+  if (!config.base_model.empty()) facts["base_model"] = config.base_model;
+  if (!config.targets.empty()) facts["target_modules"] = config.targets;
+  add_tensors(facts, {path + "/adapter_model.safetensors"}, /*list=*/false);
+}
+
 Json facts_of(const InfoOptions& o) {
   const std::string found = find_model(o.path), path = folder_of(found);
   require(file_exists(found), "[info] {} does not exist", o.path);
   const auto has = [&](const char* name) { return file_exists(path + "/" + name); };
   Json facts;
   const auto is = [&](const char* kind) { facts["kind"] = kind; };
-  if (has("shards.json")) {
+  if (is_peft_folder(path)) {
+    is("adapter"), add_adapter(facts, path);
+  } else if (has("shards.json")) {
     is("token shards"), add_shards(facts, path);
   } else if (has("config.json")) {
     is(has(kCheckpointName) ? "checkpoint" : "model"), add_model(facts, path, o);
@@ -265,6 +281,8 @@ Json facts_of(const InfoOptions& o) {
     is("checkpoint"), add_checkpoint(facts, path);
   } else if (has("metrics.jsonl")) {
     is("run"), add_run(facts, path);
+  } else if (is_gguf_adapter(path)) {
+    is("adapter in a GGUF file"), add_gguf(facts, GgufFile(path), o.tensors);
   } else if (path.ends_with(".gguf")) {
     is("model in a GGUF file"), add_model(facts, path, o);
   } else if (path.ends_with(".safetensors")) {
@@ -275,7 +293,7 @@ Json facts_of(const InfoOptions& o) {
     is("tokenizer"), add_tokenizer_facts(facts, path, o.pattern);
   } else {
     fail(
-        "[info] {}: expected a model, checkpoint, run, tokenizer or token shards, or a .gguf, .safetensors, "
+        "[info] {}: expected a model, adapter, checkpoint, run, tokenizer or token shards, or a .gguf, .safetensors, "
         ".shard or .tiktoken file",
         path);
   }
@@ -321,7 +339,8 @@ void print(const Json& facts, const std::string& indent) {
 
 void add_info(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<InfoOptions>();
-  CLI::App* command = app.add_subcommand("info", "what a model, checkpoint, run, tokenizer or shard folder holds");
+  CLI::App* command =
+      app.add_subcommand("info", "what a model, adapter, checkpoint, run, tokenizer or shard folder holds");
   command
       ->add_option("path", options->path,
                    "folder, or a .gguf, .safetensors, .shard, tokenizer.json or .tiktoken file, or a name of fude pull")

@@ -27,4 +27,15 @@ LoadedModel load_for_use(Device& device, const std::string& model, Precision pre
   return {std::move(files.tokenizer), load_model(device, std::move(files.weights), precision)};
 }
 
+std::shared_ptr<const Adapter> load_adapter_if_given(const Transformer& model, const std::string& path) {
+  return path.empty() ? nullptr : load_adapter(model, path);
+}
+
+std::vector<TokenId> sequence_of(const Tokenizer& tokenizer, const std::string& text) {
+  std::vector<TokenId> tokens;
+  if (tokenizer.data().prepends_begin) tokens.push_back(tokenizer.data().begin_token);
+  tokenizer.encode_into(text, tokens);
+  return tokens;
+}
+
 }  // namespace fude

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "model/load.h"
+#include "model/lora.h"
 #include "tensor/gguf.h"
 #include "text/tokenizer.h"
 
@@ -29,5 +30,13 @@ struct LoadedModel {
   std::unique_ptr<Transformer> model;
 };
 LoadedModel load_for_use(Device& device, const std::string& model, Precision precision);
+
+// The help of --adapter.
+inline constexpr const char* kAdapterHelp = "LoRA adapter beside the model: a folder of PEFT, or a GGUF file";
+// Null if no path is given.
+std::shared_ptr<const Adapter> load_adapter_if_given(const Transformer& model, const std::string& path);
+
+// The tokens of a text, begun as the tokenizer says.
+std::vector<TokenId> sequence_of(const Tokenizer& tokenizer, const std::string& text);
 
 }  // namespace fude

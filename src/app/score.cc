@@ -24,7 +24,7 @@ namespace fude {
 namespace {
 
 struct ScoreOptions {
-  std::string model, text, in;
+  std::string model, adapter, text, in;
   int64_t context = 512;
   Precision precision;
   bool logprobs = false, lines = false;
@@ -35,14 +35,6 @@ std::string text_to_score(const ScoreOptions& o) {
   if (!o.text.empty()) return o.text;
   if (!o.in.empty()) return read_file(o.in, uint64_t(1) << 32);
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
-}
-
-// A sequence begins as the tokenizer says.
-std::vector<TokenId> sequence_of(const Tokenizer& tokenizer, const std::string& text) {
-  std::vector<TokenId> tokens;
-  if (tokenizer.data().prepends_begin) tokens.push_back(tokenizer.data().begin_token);
-  tokenizer.encode_into(text, tokens);
-  return tokens;
 }
 
 void print_json(const Json& json) {
@@ -95,13 +87,16 @@ void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
   const double began = now_seconds();
   watch_interrupts();
   size_t printed = 0;
-  score(*model, default_kernels(), passages, [&](size_t index, const std::vector<PromptToken>& scored) {
-    found[index] = facts_of(scored, o);
-    for (; printed < found.size() && found[printed]; ++printed) print_json(*std::exchange(found[printed], Json()));
-    state.done += 1, state.seconds = now_seconds() - began;
-    progress.update(state, now_seconds());
-    return !interrupted;
-  });
+  score(
+      *model, default_kernels(), passages,
+      [&](size_t index, const std::vector<PromptToken>& scored) {
+        found[index] = facts_of(scored, o);
+        for (; printed < found.size() && found[printed]; ++printed) print_json(*std::exchange(found[printed], Json()));
+        state.done += 1, state.seconds = now_seconds() - began;
+        progress.update(state, now_seconds());
+        return !interrupted;
+      },
+      load_adapter_if_given(*model, o.adapter));
   progress.finish(state);
 }
 
@@ -111,7 +106,7 @@ void run_score(const ScoreOptions& o, const CommonOptions& common) {
   const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
   const std::string text = text_to_score(o);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text);
-  const std::vector<float> scores = score(*model, default_kernels(), tokens);
+  const std::vector<float> scores = score(*model, default_kernels(), tokens, load_adapter_if_given(*model, o.adapter));
   double total = 0;
   for (size_t i = 0; i < scores.size(); ++i) {
     total += double(scores[i]);
@@ -140,14 +135,15 @@ void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
   ProgressState state{.label = "perplexity", .total = int64_t(tokens.size()) / o.context, .unit = "windows"};
   const double began = now_seconds();
   watch_interrupts();
-  const Perplexity result =
-      perplexity(*model, default_kernels(), tokens, o.context,
-                 tokenizer.data().prepends_begin ? tokenizer.data().begin_token : -1, [&](const Perplexity& p) {
-                   state.done = p.windows, state.seconds = now_seconds() - began;
-                   state.note = fmt::format("perplexity {:.4f}", p.value());
-                   progress.update(state, now_seconds());
-                   return !interrupted;
-                 });
+  const Perplexity result = perplexity(
+      *model, default_kernels(), tokens, o.context, tokenizer.data().prepends_begin ? tokenizer.data().begin_token : -1,
+      [&](const Perplexity& p) {
+        state.done = p.windows, state.seconds = now_seconds() - began;
+        state.note = fmt::format("perplexity {:.4f}", p.value());
+        progress.update(state, now_seconds());
+        return !interrupted;
+      },
+      load_adapter_if_given(*model, o.adapter));
   progress.finish(state);
   if (common.json)
     print_json({{"perplexity", result.value()},
@@ -165,6 +161,7 @@ CLI::App* add_scoring(CLI::App& app, const char* name, const char* what, ScoreOp
   CLI::App* command = app.add_subcommand(name, what);
   command->add_option("model", o.model, kModelHelp)->required();
   command->add_option("--in", o.in, "file of text; without it, standard input");
+  command->add_option("--adapter", o.adapter, kAdapterHelp);
   add_precision(*command, o.precision);
   return command;
 }

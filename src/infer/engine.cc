@@ -1,6 +1,7 @@
 #include "infer/engine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -48,6 +49,7 @@ Engine::Engine(const Transformer& model, const Kernels& kernels, EngineOptions o
     : model_(model),
       kernels_(kernels),
       options_(completed(std::move(options), model.config())),
+      adapters_(model),
       pool_(model.device(), model.config(), pages_for(options_.cache_tokens), options_.kv),
       tree_(pool_),
       scheduler_(pool_, tree_, options_),
@@ -83,7 +85,11 @@ Submission Engine::submit(Request request, RequestEvents events) {
   require(request.choices > 0 && request.choices <= 128, "[engine] expected 1 to 128 choices, got {}", request.choices);
   require(request.top_logprobs >= 0 && request.top_logprobs <= c.vocabulary,
           "[engine] expected 0 to {} top log-probabilities, got {}", c.vocabulary, request.top_logprobs);
-  return intake_.add(std::move(request), std::move(events));
+  require(!request.embedding || (request.max_tokens == 0 && request.choices == 1),
+          "[engine] expected an embedding without an answer, got {} tokens to make and {} choices", request.max_tokens,
+          request.choices);
+  StoredAdapter adapter = adapters_.find(request.adapter);
+  return intake_.add(std::move(request), std::move(events), std::move(adapter));
 }
 
 void Engine::cancel(RequestId id) { intake_.cancel(id); }
@@ -92,9 +98,10 @@ void Engine::take_news() {
   Intake::News news = intake_.take();
   const double now = options_.clock();
   for (Intake::Arrival& arrival : news.arrivals) {
-    const auto live =
-        std::make_shared<LiveRequest>(LiveRequest{arrival.id, std::move(arrival.request), std::move(arrival.events)});
+    const auto live = std::make_shared<LiveRequest>(
+        LiveRequest{arrival.id, std::move(arrival.request), std::move(arrival.events), std::move(arrival.adapter)});
     const Request& request = live->request;
+    if (request.embedding) live->pool.emplace(*request.embedding, int64_t(request.prompt.size()));
     for (int64_t choice = 0; choice < request.choices; ++choice) {
       auto sequence = std::make_unique<Sequence>();
       sequence->live = live;
@@ -117,7 +124,9 @@ bool Engine::step() {
   take_news();
   if (scheduler_.sequences().empty()) return false;
   draft_ahead();
-  const std::vector<Scheduler::Part> parts = scheduler_.next();
+  std::vector<Scheduler::Part> parts = scheduler_.next();
+  // Rows with one adapter lie together, those without one first.
+  std::ranges::stable_sort(parts, {}, [](const auto& part) { return part.sequence->live->adapter.key; });
   require(!parts.empty(), "[engine] {} answers wait and none can go on", scheduler_.sequences().size());
   const double begin = options_.clock();
   int64_t tokens = 0, keys = 0;
@@ -179,18 +188,23 @@ void Engine::run_parts(const std::vector<Scheduler::Part>& parts) {
       batch.tokens_N.push_back(i < s.size() ? s.tokens[size_t(i)] : s.drafts[size_t(i - s.size())]);
       batch.positions_N.push_back(int32_t(i));
     }
+    if (const Adapter* adapter = s.live->adapter.adapter.get(); adapter != nullptr) {
+      if (batch.adapters.empty() || batch.adapters.back().adapter != adapter)
+        batch.adapters.push_back({adapter, batch.sequence_starts.back(), 0});
+      batch.adapters.back().count += part.count;
+    }
     batch.sequence_starts.push_back(int32_t(batch.size()));
     pages_S.push_back(&s.pages);
   }
   PagedKv kv(pool_, kernels_, std::move(pages_S));
   const Tensor hidden_NC = model_.forward({model_.device(), kernels_}, batch, kv);
   score_prompts(parts, batch, hidden_NC);
+  pool_prompts(parts, batch, hidden_NC);
   draw(draws, hidden_NC);
   for (const Scheduler::Part& part : parts)
     scheduler_.advance(*part.sequence, std::min(part.end(), part.sequence->size() - 1));
   for (const Scheduler::Part& part : parts)
-    if (part.sequence->request().max_tokens == 0 && part.end() == part.sequence->size())
-      finish(*part.sequence, FinishReason::length, 0);
+    if (part.sequence->request().max_tokens == 0 && part.end() == part.sequence->size()) finish_prompt(*part.sequence);
   for (const Draw& draw : draws) deliver(draw);
 }
 
@@ -212,9 +226,8 @@ void Engine::score_prompts(const std::vector<Scheduler::Part>& parts, const Toke
     if (first_scored == 0 || s.choice != 0 || s.generated > 0) continue;
     std::vector<PromptToken>& known = s.live->prompt_tokens;
     const int64_t last = std::min(part.end(), s.prompt_size() - 1);
-    const auto next = [&] {
-      return first_scored - 1 + int64_t(known.size());
-    };  // whose logits score the token behind it
+    // Whose logits score the token behind it.
+    const auto next = [&] { return first_scored - 1 + int64_t(known.size()); };
     for (int64_t from = next(); from < last; from = next()) {
       const int64_t count = std::min(last - from, kDrawnRows);
       const Tensor logits_NV =
@@ -228,6 +241,29 @@ void Engine::score_prompts(const std::vector<Scheduler::Part>& parts, const Toke
     }
     if (part.end() >= s.prompt_size() && s.live->events.prompt_tokens) s.live->events.prompt_tokens(known);
   }
+}
+
+void Engine::pool_prompts(const std::vector<Scheduler::Part>& parts, const TokenBatch& batch, const Tensor& hidden_NC) {
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const Scheduler::Part& part = parts[i];
+    LiveRequest& live = *part.sequence->live;
+    if (!live.pool) continue;
+    while (live.pool->needed() < part.end()) {
+      const int64_t row = batch.sequence_starts[i] + live.pool->needed() - part.first;
+      live.pool->add({hidden_NC.data<float>() + row * hidden_NC.cols(), size_t(hidden_NC.cols())});
+    }
+  }
+}
+
+// A request without an answer ends with its prompt.
+void Engine::finish_prompt(Sequence& s) {
+  if (s.live->pool) {
+    const std::vector<float> embedding_C = s.live->pool->result();
+    if (!std::ranges::all_of(embedding_C, [](float x) { return std::isfinite(x); }))
+      return finish(s, FinishReason::failed, 0, "[embedding] expected numbers, got infinity or NaN from the model");
+    if (s.live->events.embedding) s.live->events.embedding(embedding_C);
+  }
+  finish(s, FinishReason::length, 0);
 }
 
 void Engine::draw(std::vector<Draw>& draws, const Tensor& hidden_NC) {
@@ -302,7 +338,11 @@ void Engine::leave_queue(LiveRequest& live) {
 }
 
 void Engine::weights_changed() {
-  for (const auto& sequence : scheduler_.sequences()) scheduler_.preempt(*sequence);
+  for (const auto& sequence : scheduler_.sequences()) {
+    scheduler_.preempt(*sequence);
+    if (LiveRequest& live = *sequence->live; live.pool)
+      live.pool.emplace(*live.request.embedding, int64_t(live.request.prompt.size()));
+  }
   ++scheduler_.version;
   tree_.clear();
   if (draft_model_) draft_model_->forget();

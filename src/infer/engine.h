@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "infer/adapter_store.h"
 #include "infer/draft_model.h"
 #include "infer/engine_options.h"
 #include "infer/intake.h"
@@ -28,8 +29,11 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Any thread. Error if the request can never be served; refused if the queue is full. A request with choices > 1 is
-  // so many answers, of which the first computes the prompt for all.
+  // Any thread: what requests may name as their adapter.
+  AdapterStore& adapters() { return adapters_; }
+
+  // Any thread. Error if the request can never be served, or names an adapter that is not there; refused if the queue
+  // is full. A request with choices > 1 is so many answers, of which the first computes the prompt for all.
   Submission submit(Request request, RequestEvents events);
   // Any thread. Ends what is left of a request, reason cancelled, before the next step; nothing if it has ended.
   void cancel(RequestId id);
@@ -67,6 +71,8 @@ class Engine {
   void run_parts(const std::vector<Scheduler::Part>& parts);
   Tensor rows_of(const Tensor& hidden_NC, const std::vector<int64_t>& rows) const;
   void score_prompts(const std::vector<Scheduler::Part>& parts, const TokenBatch& batch, const Tensor& hidden_NC);
+  void pool_prompts(const std::vector<Scheduler::Part>& parts, const TokenBatch& batch, const Tensor& hidden_NC);
+  void finish_prompt(Sequence& sequence);
   void draw(std::vector<Draw>& draws, const Tensor& hidden_NC);
   void draw_tokens(Draw& draw, const Tensor& logits_NV, const std::vector<LogitSums>& sums_N, int64_t row) const;
   void deliver(const Draw& draw);
@@ -76,6 +82,7 @@ class Engine {
   const Transformer& model_;
   const Kernels& kernels_;
   EngineOptions options_;
+  AdapterStore adapters_;
   PagePool pool_;
   PrefixTree tree_;
   Scheduler scheduler_;

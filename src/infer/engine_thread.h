@@ -25,6 +25,7 @@ class EngineThread {
     return engine_.submit(std::move(request), std::move(events));
   }
   void cancel(RequestId id) { engine_.cancel(id); }
+  AdapterStore& adapters() { return engine_.adapters(); }
   int64_t context() const { return engine_.context(); }
 
  private:

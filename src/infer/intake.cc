@@ -5,13 +5,13 @@
 
 namespace fude {
 
-Submission Intake::add(Request request, RequestEvents events) {
+Submission Intake::add(Request request, RequestEvents events, StoredAdapter adapter) {
   const std::lock_guard lock(mutex_);
   const auto tokens = int64_t(request.prompt.size());
   if (requests_ > 0 && (requests_ >= most_requests_ || tokens_ + tokens > most_tokens_))
     return {0, std::max(1.0, double(tokens_) * seconds_per_token_)};
   ++requests_, tokens_ += tokens;
-  news_.arrivals.push_back({++last_id_, std::move(request), std::move(events)});
+  news_.arrivals.push_back({++last_id_, std::move(request), std::move(events), std::move(adapter)});
   changed_.notify_one();
   return {last_id_};
 }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "infer/adapter_store.h"
 #include "infer/request.h"
 
 namespace fude {
@@ -20,10 +21,11 @@ class Intake {
     RequestId id;
     Request request;
     RequestEvents events;
+    StoredAdapter adapter;
   };
 
   // Any thread. An empty queue takes a request of any length.
-  Submission add(Request request, RequestEvents events);
+  Submission add(Request request, RequestEvents events, StoredAdapter adapter = {});
   void cancel(RequestId id);
   // Ends wait() now and from now on.
   void close();

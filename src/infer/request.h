@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "infer/embedding_pool.h"
 #include "infer/sampler.h"
 #include "infer/token_mask.h"
 
@@ -21,9 +23,10 @@ struct Request {
   int64_t priority = 0;              // the higher goes first; see EngineOptions::ageing_seconds
   int64_t top_logprobs = 0;          // of the most likely tokens, with each that has a log-probability
   int64_t prompt_logprobs_from = 0;  // log-probabilities of the prompt's tokens from this on, at least 1; 0: none
-  uint64_t adapter = 0;              // whose keys and values may be shared; 0: none
+  std::string adapter;               // its name at the engine; empty: none
   bool may_speculate = true;         // where the engine does; it never changes the answer
   std::function<std::unique_ptr<TokenMask>(int64_t choice)> mask;  // called on the engine's thread; may be empty
+  std::optional<EmbeddingOptions> embedding;  // of the prompt, without an answer: max_tokens is 0, choices 1
 };
 
 enum class FinishReason { stop, length, context, cancelled, failed };
@@ -56,6 +59,7 @@ struct Finish {
 struct RequestEvents {
   std::function<bool(const AnswerToken&)> token;                       // false ends the choice, reason stop
   std::function<void(const std::vector<PromptToken>&)> prompt_tokens;  // once, all that were asked for
+  std::function<void(const std::vector<float>&)> embedding;            // [C]; once
   std::function<void(const Finish&)> finish;                           // once for each choice
 };
 

@@ -71,14 +71,9 @@ int64_t Scheduler::running() const {
 bool Scheduler::admit(Sequence& s) {
   while (running() >= options_.batch)
     if (!preempt_behind(s)) return false;
-  // The last token runs in any case: what follows it is to be drawn. So do those before a prompt token whose
-  // log-probability is asked for and not known yet.
-  int64_t most = s.size() - 1;
-  if (const int64_t from = s.request().prompt_logprobs_from; from > 0 && s.choice == 0 && s.generated == 0)
-    most = std::min(most, from - 1 + int64_t(s.live->prompt_tokens.size()));
   PrefixTree::Match match;
   if (options_.shares_prefixes || s.choice > 0 || s.generated > 0)
-    match = tree_.find(key_of(s), {s.tokens.data(), size_t(most)});
+    match = tree_.find(key_of(s), {s.tokens.data(), size_t(s.first_unsaid())});
   s.pages = match.pages;
   for (Page page : s.pages) pool_.share(page);
   s.is_running = true;

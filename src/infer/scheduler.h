@@ -48,7 +48,7 @@ class Scheduler {
   uint64_t version = 0;
 
  private:
-  PrefixKey key_of(const Sequence& sequence) const { return {sequence.request().adapter, version}; }
+  PrefixKey key_of(const Sequence& sequence) const { return {sequence.live->adapter.key, version}; }
   bool admit(Sequence& sequence);
   bool reserve(Sequence& sequence, int64_t positions);
   bool preempt_behind(const Sequence& sequence);

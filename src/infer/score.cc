@@ -14,17 +14,22 @@ constexpr int64_t kPassageTokens = 8192;
 
 }  // namespace
 
-std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens) {
+std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens,
+                         const std::shared_ptr<const Adapter>& adapter) {
   std::vector<float> scores;
-  score(model, kernels, {{tokens, 1}}, [&](size_t, const std::vector<PromptToken>& scored) {
-    for (const PromptToken& token : scored) scores.push_back(token.logprob);
-    return true;
-  });
+  score(
+      model, kernels, {{tokens, 1}},
+      [&](size_t, const std::vector<PromptToken>& scored) {
+        for (const PromptToken& token : scored) scores.push_back(token.logprob);
+        return true;
+      },
+      adapter);
   return scores;
 }
 
 void score(const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
-           const std::function<bool(size_t, const std::vector<PromptToken>&)>& on_scored) {
+           const std::function<bool(size_t, const std::vector<PromptToken>&)>& on_scored,
+           const std::shared_ptr<const Adapter>& adapter) {
   int64_t longest = 0, total = 0;
   for (const Passage& passage : passages) {
     const auto n = int64_t(passage.tokens.size());
@@ -37,6 +42,7 @@ void score(const Transformer& model, const Kernels& kernels, const std::vector<P
   if (passages.empty()) return;
   Engine engine(model, kernels,
                 {.context = longest, .cache_tokens = std::min(total, std::max(longest, kPassageTokens))});
+  if (adapter != nullptr) engine.adapters().put("given", adapter);
   bool goes_on = true;
   std::string error;
   for (size_t next = 0; goes_on;) {
@@ -46,7 +52,8 @@ void score(const Transformer& model, const Kernels& kernels, const std::vector<P
           {.prompt = passage.tokens,
            .max_tokens = 0,
            .top_logprobs = passage.top,
-           .prompt_logprobs_from = passage.from},
+           .prompt_logprobs_from = passage.from,
+           .adapter = adapter == nullptr ? "" : "given"},
           {.prompt_tokens =
                [&, next](const std::vector<PromptToken>& scores) { goes_on = goes_on && on_scored(next, scores); },
            .finish =
@@ -70,7 +77,8 @@ double Perplexity::standard_error() const {
 }
 
 Perplexity perplexity(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens,
-                      int64_t context, int32_t first, const std::function<bool(const Perplexity&)>& on_window) {
+                      int64_t context, int32_t first, const std::function<bool(const Perplexity&)>& on_window,
+                      const std::shared_ptr<const Adapter>& adapter) {
   require(context >= 4 && context <= model.config().context,
           "[perplexity] expected a context of 4 to {} tokens, got {}", model.config().context, context);
   require(int64_t(tokens.size()) >= context, "[perplexity] expected a text of at least {} tokens, got {}", context,
@@ -79,7 +87,7 @@ Perplexity perplexity(const Transformer& model, const Kernels& kernels, const st
   for (int64_t begin = 0; begin + context <= int64_t(tokens.size()); begin += context) {
     std::vector<int32_t> window(tokens.begin() + begin, tokens.begin() + begin + context);
     if (first >= 0) window.front() = first;
-    const std::vector<float> scores = score(model, kernels, window);
+    const std::vector<float> scores = score(model, kernels, window, adapter);
     for (size_t i = size_t(context / 2); i < scores.size(); ++i) {
       const double nats = -double(scores[i]);
       result.nats += nats, result.squares += nats * nats, ++result.scored;

@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "infer/request.h"
-#include "model/transformer.h"
+#include "model/lora.h"
 
 namespace fude {
 
-// Of tokens[1] … tokens[N - 1]: N - 1 numbers. Error if they do not fit into the model's context.
-std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens);
+// Of tokens[1] … tokens[N - 1]: N - 1 numbers. Error if they do not fit into the model's context. With an adapter, if
+// one is given.
+std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens,
+                         const std::shared_ptr<const Adapter>& adapter = nullptr);
 
 // Tokens of which those from `from` on, at least 1, are scored.
 struct Passage {
@@ -24,7 +26,8 @@ struct Passage {
 // Many at a time; what begins alike (a question with several answers) is mostly computed once. `on_scored` is called
 // in any order, with a passage's index and what is known of its tokens from `from` on; false ends it.
 void score(const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
-           const std::function<bool(size_t index, const std::vector<PromptToken>& scores)>& on_scored);
+           const std::function<bool(size_t index, const std::vector<PromptToken>& scores)>& on_scored,
+           const std::shared_ptr<const Adapter>& adapter = nullptr);
 
 // Perplexity of a text as llama.cpp counts it: windows of `context` tokens one after the other, of which the second
 // half is scored; a rest shorter than a window is left out.
@@ -38,6 +41,7 @@ struct Perplexity {
 // `first`, if not negative, replaces the first token of each window (the mark at the beginning of a text). `on_window`
 // is called after each; false ends it.
 Perplexity perplexity(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens,
-                      int64_t context, int32_t first, const std::function<bool(const Perplexity&)>& on_window);
+                      int64_t context, int32_t first, const std::function<bool(const Perplexity&)>& on_window,
+                      const std::shared_ptr<const Adapter>& adapter = nullptr);
 
 }  // namespace fude

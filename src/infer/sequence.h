@@ -1,10 +1,13 @@
 // One answer in the making: what the scheduler orders and the engine runs. A request with n choices is n of them.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "infer/adapter_store.h"
 #include "infer/paged_kv.h"
 #include "infer/request.h"
 
@@ -24,7 +27,9 @@ struct LiveRequest {
   RequestId id;
   Request request;
   RequestEvents events;
+  StoredAdapter adapter{};
   std::vector<PromptToken> prompt_tokens{};
+  std::optional<EmbeddingPool> pool{};
   bool is_queued = true;         // until its prompt begins to run
   bool is_prompt_known = false;  // its pages are in the prefix tree
   bool is_cancelled = false;
@@ -48,6 +53,15 @@ struct Sequence {
   const Request& request() const { return live->request; }
   int64_t size() const { return int64_t(tokens.size()); }
   int64_t prompt_size() const { return size() - generated; }
+  // Tokens from here on run even where their keys and values are known: something is to be said of their rows.
+  int64_t first_unsaid() const {
+    int64_t first = size() - 1;
+    if (choice != 0 || generated != 0) return first;
+    if (const int64_t from = request().prompt_logprobs_from; from > 0)
+      first = std::min(first, from - 1 + int64_t(live->prompt_tokens.size()));
+    if (live->pool) first = std::min(first, live->pool->needed());
+    return first;
+  }
   // Of the next token only the last known one is missing.
   bool is_decoding() const { return is_running && computed + 1 == size(); }
 };

@@ -35,12 +35,12 @@ void Block::forward(const Pass& pass, Residual& x, const TokenBatch& batch, KvSt
                                k_norm ? &*k_norm : nullptr,
                                float(config.norm_eps),
                                rotation};
-  const Qkv heads = qkv_rope(pass, qkv(pass, attention_norm(pass, x)), options, batch.positions_N);
+  const Qkv heads = qkv_rope(pass, qkv(pass, attention_norm(pass, x), batch), options, batch.positions_N);
   const Tensor a_NHD =
       fude::attention(pass, heads.q_NHD, kv.put(layer, heads.k_NGD, heads.v_NGD, batch), batch, attention);
-  x.pending_NC = normalised(pass, post_attention_norm, out(pass, a_NHD));
-  const Tensor f_NF = activation(pass, config.mlp, up(pass, mlp_norm(pass, x)));
-  x.pending_NC = normalised(pass, post_mlp_norm, down(pass, f_NF));
+  x.pending_NC = normalised(pass, post_attention_norm, out(pass, a_NHD, batch));
+  const Tensor f_NF = activation(pass, config.mlp, up(pass, mlp_norm(pass, x), batch));
+  x.pending_NC = normalised(pass, post_mlp_norm, down(pass, f_NF, batch));
 }
 
 }  // namespace fude

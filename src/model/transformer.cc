@@ -188,6 +188,13 @@ std::vector<const Parameter*> Transformer::parameters() const {
   return all;
 }
 
+std::vector<const Parameter*> Transformer::block_matrices() const {
+  std::vector<const Parameter*> all;
+  for (const auto& block : blocks_)
+    for (const Linear* linear : {&block->qkv, &block->out, &block->up, &block->down}) all.push_back(&linear->weight);
+  return all;
+}
+
 int64_t Transformer::parameter_count() const {
   int64_t count = 0;
   for (const Parameter* p : parameters()) count += p->count();

@@ -39,6 +39,8 @@ class Transformer {
   std::vector<Parameter*> parameters();
   std::vector<const Parameter*> parameters() const;
   int64_t parameter_count() const;
+  // The weights of the blocks' products, among them.
+  std::vector<const Parameter*> block_matrices() const;
 
  private:
   ModelConfig config_;

@@ -70,6 +70,8 @@ struct Kernels {
   // linear_blocks.h
   void (*linear_blocks)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
                         Tensor& y_NO) = nothing;
+  // low_rank.h
+  void (*add_scaled)(Threads&, const Tensor& delta_NS, float scale, int64_t first, Tensor& y_NO) = nothing;
   // rms_norm.h, layer_norm.h
   // With `pending` not empty: sum = x + pending, and the norm is that of the sum; else `sum` is not written.
   void (*rms_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C, float eps,

@@ -219,8 +219,9 @@ TEST_F(EngineTest, KnowsWhatItComputed) {
   prompt.push_back(prompt[0] == 7 ? 8 : 7), prompt.push_back(3);
   prompt[45] = conversation[45] == 9 ? 10 : 9;
   EXPECT_EQ(generate(engine, {.prompt = prompt, .max_tokens = 1}).cached_tokens, 45);
-  EXPECT_EQ(generate(engine, {.prompt = prompt, .max_tokens = 1, .adapter = 4}).cached_tokens, 0);
-  EXPECT_EQ(generate(engine, {.prompt = prompt, .max_tokens = 1, .adapter = 4}).cached_tokens, 46);
+  engine.adapters().put("other", std::make_shared<Adapter>());
+  EXPECT_EQ(generate(engine, {.prompt = prompt, .max_tokens = 1, .adapter = "other"}).cached_tokens, 0);
+  EXPECT_EQ(generate(engine, {.prompt = prompt, .max_tokens = 1, .adapter = "other"}).cached_tokens, 46);
   engine.weights_changed();
   EXPECT_EQ(generate(engine, {.prompt = prompt, .max_tokens = 1}).cached_tokens, 0);
 }

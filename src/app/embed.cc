@@ -1,0 +1,83 @@
+// fude embed: texts as vectors, a line each.
+//
+// Lines are read some at a time and run together; what stands beside a text changes no bit of its vector.
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include "app/commands.h"
+#include "app/model_files.h"
+#include "app/signals.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "infer/embed.h"
+#include "text/tokenizer_file.h"
+
+namespace fude {
+namespace {
+
+// Lines that are read before any of them is answered.
+constexpr size_t kLinesAtOnce = 64;
+
+struct EmbedOptions {
+  std::string model, adapter, in;
+  EmbeddingOptions embedding;
+  Precision precision;
+  bool is_raw = false;
+};
+
+void run_embed(const EmbedOptions& o, const CommonOptions& common) {
+  Device device(common.threads);
+  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
+  Engine engine(*model, default_kernels());
+  const std::string adapter = o.adapter.empty() ? "" : "given";
+  if (!adapter.empty()) engine.adapters().load(adapter, o.adapter);
+  std::ifstream file(o.in);
+  require(o.in.empty() || file.is_open(), "[embed] {} cannot be read", o.in);
+  std::istream& lines = o.in.empty() ? std::cin : file;
+  EmbeddingOptions options = o.embedding;
+  options.is_normalised = !o.is_raw;
+  int64_t first = 1;  // line of the next text
+  watch_interrupts();
+  for (std::vector<std::vector<int32_t>> texts; lines && !interrupted; texts.clear()) {
+    for (std::string line; texts.size() < kLinesAtOnce && std::getline(lines, line);) {
+      if (line.ends_with('\r')) line.pop_back();
+      texts.push_back(sequence_of(tokenizer, line));
+      if (tokenizer.data().appends_end) texts.back().push_back(tokenizer.data().end_tokens.at(0));
+      require(!texts.back().empty() && int64_t(texts.back().size()) <= engine.context(),
+              "[embed] line {}: expected 1 to {} tokens, got {}", first + int64_t(texts.size()) - 1, engine.context(),
+              texts.back().size());
+    }
+    require(!lines.bad(), "[embed] {} cannot be read", o.in.empty() ? "standard input" : o.in);
+    const auto embeddings = embed(engine, texts, options, adapter);
+    for (size_t i = 0; i < texts.size(); ++i)
+      std::printf(
+          "%s\n",
+          Json{{"line", first + int64_t(i)}, {"tokens", texts[i].size()}, {"embedding", embeddings[i]}}.dump().c_str());
+    first += int64_t(texts.size());
+  }
+}
+
+}  // namespace
+
+void add_embed(CLI::App& app, const CommonOptions& common) {
+  auto options = std::make_shared<EmbedOptions>();
+  CLI::App* command = app.add_subcommand("embed", "texts as vectors: a line of text in, a line of JSON out");
+  command->add_option("model", options->model, kModelHelp)->required();
+  command->add_option("--in", options->in, "file with a text on each line; without it, standard input");
+  command->add_option("--adapter", options->adapter, kAdapterHelp);
+  add_precision(*command, options->precision);
+  command
+      ->add_option_function<std::string>(
+          "--pooling",
+          [options](const std::string& name) {
+            options->embedding.pooling = name == "mean" ? Pooling::mean : name == "last" ? Pooling::last : Pooling::cls;
+          },
+          "which hidden rows: the mean of all, the last one, or the first (cls)")
+      ->check(CLI::IsMember({"mean", "last", "cls"}))
+      ->default_str("mean");
+  command->add_flag("--raw", options->is_raw, "vectors as they are, not scaled to length 1");
+  command->callback([=, &common] { run_embed(*options, common); });
+}
+
+}  // namespace fude

@@ -1,0 +1,16 @@
+// An adapter as llama.cpp keeps it: a GGUF file with general.type = "adapter", adapter.type = "lora", and tensors
+// `blk.0.attn_q.weight.lora_a` [rank, in] and `….lora_b` [out, rank]. The scale is adapter.lora.alpha / rank.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/lora.h"
+
+namespace fude {
+
+// Error if the file is not whole, is no adapter, is one for another architecture, or has tensors that are not in pairs.
+// The matrices are read while the result lives.
+std::vector<LoraPair> read_gguf_adapter(const std::string& path, const ModelConfig& config);
+
+}  // namespace fude

@@ -1,0 +1,36 @@
+// Low-rank adapters out of files: a folder of PEFT (peft_folder.h), or a GGUF file of llama.cpp (gguf_adapter.h).
+//
+// Either is read as a list of pairs, each for one tensor of the family's own files; here they are held to the model's
+// shapes and put beside its weights. Queries, keys and values, stacked in one parameter, have adapters of their own
+// ranks, or none.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/transformer.h"
+#include "ops/low_rank.h"
+
+namespace fude {
+
+// One module's matrices as a file has them, row-major: A [rank, in], B [out, rank].
+struct LoraPair {
+  std::string weight;  // the tensor they stand beside, as the family's own files call it
+  std::vector<int64_t> a_shape, b_shape;
+  std::function<std::vector<float>()> read_a, read_b;
+  double scale = 0;
+};
+
+inline constexpr int64_t kLargestRank = 4096;
+
+// `source` is named in errors. Error if a module is not one of attention or MLP, comes twice, or has other shapes. The
+// model must outlive the adapter; its device is not touched, so any thread may do this while the model runs.
+std::shared_ptr<const Adapter> make_adapter(const Transformer& model, const std::string& source,
+                                            const std::vector<LoraPair>& pairs);
+
+// Error if `path` is neither, asks for what cannot be done, or does not fit the model. Any thread, as above.
+std::shared_ptr<const Adapter> load_adapter(const Transformer& model, const std::string& path);
+
+}  // namespace fude

@@ -1,0 +1,170 @@
+#include "model/peft_folder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "tensor/safetensors.h"
+
+namespace fude {
+namespace {
+
+constexpr uint64_t kPeftConfigLimit = 16 << 20;
+constexpr const char *kPeftConfigName = "/adapter_config.json", *kPeftTensorsName = "/adapter_model.safetensors";
+
+// Read here, or without a meaning once training is over. (fan_in_fan_out says how the base model keeps its weight; A
+// and B lie alike in any case.)
+const std::set<std::string> kKnownKeys = {"alpha_pattern",
+                                          "auto_mapping",
+                                          "base_model_name_or_path",
+                                          "bias",
+                                          "eva_config",
+                                          "exclude_modules",
+                                          "fan_in_fan_out",
+                                          "inference_mode",
+                                          "init_lora_weights",
+                                          "layers_pattern",
+                                          "layers_to_transform",
+                                          "lora_alpha",
+                                          "lora_dropout",
+                                          "megatron_core",
+                                          "peft_type",
+                                          "peft_version",
+                                          "qalora_group_size",
+                                          "r",
+                                          "rank_pattern",
+                                          "revision",
+                                          "target_modules",
+                                          "task_type",
+                                          "use_rslora"};
+
+// Initialisations that leave the base model as it is. The others move a part of its weights into A and B, and then A
+// and B fit those other weights only.
+const std::set<std::string> kPlainBeginnings = {"gaussian", "eva", "orthogonal"};
+
+bool is_off(const Json& value) {
+  if (value.is_boolean()) return !value.get<bool>();
+  return value.is_null() || (value.is_structured() && value.empty());
+}
+
+bool is_name(const std::string& text) {
+  return !text.empty() &&
+         std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; });
+}
+
+// Whether a module is called so, or so behind a dot. PEFT's `^` says that nothing stands before it.
+bool ends_in(const std::string& module, const std::string& end) {
+  if (end.starts_with('^')) return module == end.substr(1);
+  return module == end || module.ends_with("." + end);
+}
+
+void check_rank(int64_t rank, const std::string& path) {
+  require(rank > 0 && rank <= kLargestRank, "[lora] {}: expected a rank from 1 to {}, got {}", path, kLargestRank,
+          rank);
+}
+
+// {"module": number, …}
+template <class Read>
+void for_pattern(const Json& json, const char* key, const std::string& path, const Read& read) {
+  const auto found = json.find(key);
+  if (found == json.end() || found->is_null()) return;
+  require(found->is_object(), "[lora] {}: expected an object at '{}', got {}", path, key, found->type_name());
+  for (const auto& [name, value] : found->items()) {
+    require(is_name(name.starts_with('^') ? name.substr(1) : name),
+            "[lora] {}: expected names of modules in '{}', got the pattern '{}'", path, key, name);
+    read(name, *found);
+  }
+}
+
+template <class T>
+T value_for(const std::vector<std::pair<std::string, T>>& pattern, const std::string& module, T otherwise) {
+  for (const auto& [name, value] : pattern)
+    if (ends_in(module, name)) return value;
+  return otherwise;
+}
+
+}  // namespace
+
+bool is_peft_folder(const std::string& folder) { return file_exists(folder + kPeftConfigName); }
+
+PeftConfig read_peft_config(const std::string& folder) {
+  const std::string path = folder + kPeftConfigName;
+  require(is_peft_folder(folder), "[lora] {}: expected an adapter of PEFT (adapter_config.json) or a GGUF file",
+          folder);
+  const Json json = parse_json(read_file(path, kPeftConfigLimit), path);
+  require(json.is_object(), "[lora] {}: expected an object, got {}", path, json.type_name());
+  const std::string type = json_string(json, "peft_type", path);
+  require(type == "LORA", "[lora] {}: expected peft_type LORA, got {}", path, type);
+  for (const auto& [key, value] : json.items())
+    require(kKnownKeys.contains(key) || is_off(value),
+            "[lora] {}: expected '{}' to be off, got {}: it is not supported", path, key,
+            value.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 40));
+  const std::string bias = json_string(json, "bias", path, "none");
+  require(bias == "none", "[lora] {}: expected bias none, got {}: it is not supported", path, bias);
+  if (const auto start = json.find("init_lora_weights"); start != json.end() && start->is_string())
+    require(kPlainBeginnings.contains(start->get<std::string>()),
+            "[lora] {}: expected an adapter for the base model as it is, got init_lora_weights {}, which changes it; "
+            "convert it in PEFT (path_initial_model_for_weight_conversion)",
+            path, start->get<std::string>());
+  json_boolean(json, "fan_in_fan_out", path, false);
+
+  PeftConfig config;
+  config.rank = json_integer(json, "r", path);
+  check_rank(config.rank, path);
+  config.alpha = json_number(json, "lora_alpha", path);
+  config.is_rank_stabilised = json_boolean(json, "use_rslora", path, false);
+  config.base_model = json_string(json, "base_model_name_or_path", path, "");
+  if (const auto targets = json.find("target_modules"); targets != json.end() && targets->is_array())
+    for (const Json& target : *targets) {
+      require(target.is_string(), "[lora] {}: expected names at 'target_modules', got {}", path, target.type_name());
+      config.targets.push_back(target.get<std::string>());
+    }
+  for_pattern(json, "rank_pattern", path, [&](const std::string& name, const Json& values) {
+    config.ranks.emplace_back(name, json_integer(values, name.c_str(), path));
+    check_rank(config.ranks.back().second, path);
+  });
+  for_pattern(json, "alpha_pattern", path, [&](const std::string& name, const Json& values) {
+    config.alphas.emplace_back(name, json_number(values, name.c_str(), path));
+  });
+  return config;
+}
+
+std::vector<LoraPair> read_peft_folder(const std::string& folder) {
+  const PeftConfig config = read_peft_config(folder);
+  const auto file = std::make_shared<const SafetensorsFile>(folder + kPeftTensorsName);
+  std::vector<LoraPair> pairs;
+  const std::string before = "base_model.model.", a_end = ".lora_A.weight", b_end = ".lora_B.weight";
+  for (const auto& [name, entry] : file->entries()) {
+    const bool is_a = name.ends_with(a_end), is_b = name.ends_with(b_end);
+    require(name.starts_with(before) && (is_a || is_b) && name.size() > before.size() + a_end.size(),
+            "[lora] {}: expected tensors base_model.model.….lora_A.weight and lora_B.weight, got {}", folder, name);
+    const std::string stem = name.substr(0, name.size() - a_end.size()), module = stem.substr(before.size());
+    require(file->has(stem + (is_a ? b_end : a_end)), "[lora] {}: expected A and B of {}, got {} alone", folder, module,
+            is_a ? "A" : "B");
+    if (is_b) continue;
+    require(config.targets.empty() ||
+                std::ranges::any_of(config.targets, [&](const auto& target) { return ends_in(module, target); }),
+            "[lora] {}: expected tensors of the target_modules, got {}", folder, module);
+    LoraPair pair;
+    // A base model without a head calls its modules so.
+    pair.weight = (module.starts_with("layers.") ? "model."
+                   : module.starts_with("h.")    ? "transformer."
+                                                 : "") +
+                  module + ".weight";
+    pair.a_shape = entry.shape, pair.b_shape = file->entry(stem + b_end).shape;
+    const int64_t rank = value_for(config.ranks, module, config.rank);
+    require(!pair.a_shape.empty() && pair.a_shape[0] == rank, "[lora] {}: {}: expected rank {}, got {}", folder, module,
+            rank, pair.a_shape.empty() ? 0 : pair.a_shape[0]);
+    const double alpha = value_for(config.alphas, module, config.alpha);
+    pair.scale = alpha / (config.is_rank_stabilised ? std::sqrt(double(rank)) : double(rank));
+    pair.read_a = [=] { return file->read_f32(stem + a_end); };
+    pair.read_b = [=] { return file->read_f32(stem + b_end); };
+    pairs.push_back(std::move(pair));
+  }
+  return pairs;
+}
+
+}  // namespace fude
