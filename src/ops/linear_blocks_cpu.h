@@ -71,6 +71,9 @@ struct BlockRun {
   int64_t outputs, stride;  // outputs of this run
 };
 
+// Bytes between what one tile reads and what it fetches.
+inline constexpr int64_t kAheadOfOne = 1024;
+
 // Floats of packed rows that stay in L2, and rows in a block of them.
 inline int64_t block_rows(int64_t words_of_row, int64_t tile_rows) {
   return std::max<int64_t>(1, 65536 / std::max<int64_t>(1, words_of_row * tile_rows)) * tile_rows;
@@ -109,7 +112,15 @@ void multiply_run(Threads& threads, const BlockRun& run) {
                          run.units,
                          run.bias ? run.bias + output : nullptr,
                          results,
-                         run.stride};
+                         run.stride,
+                         nullptr,
+                         0};
+          // The tiles of a panel fetch the next one together; one that is alone stays just ahead of itself.
+          const int64_t tiles = (last_row - first_row + tile_rows - 1) / tile_rows;
+          tile.ahead_of_unit = run.panel_bytes / run.units / tiles;
+          tile.ahead = tiles == 1
+                           ? tile.panel + kAheadOfOne
+                           : tile.panel + run.panel_bytes + (row - first_row) / tile_rows * (run.panel_bytes / tiles);
           if (lanes == kPanel) {
             kBlockTiles<kType>[size_t(rows - 1)](tile);
             continue;

@@ -27,6 +27,9 @@ struct BlockTile {
   const float* bias;  // 32, or null
   float* results;     // [R, 32]
   int64_t result_stride;
+  // What is asked of memory meanwhile, and how much of it with each unit: hardware prefetching falls behind.
+  const std::byte* ahead;
+  int64_t ahead_of_unit;
 };
 
 // Sums are [row][vector]: a broadcast serves the vectors beside each other.
@@ -86,8 +89,11 @@ FUDE_INLINE void run_block_tile(const BlockTile& t, std::index_sequence<I...> su
   const std::byte* unit = t.panel;
   SuperUnits super;
   const float* rows = t.rows;
+  const std::byte* ahead = t.ahead;
   for (int64_t u = 0; u < t.units; ++u, unit += kShape.unit(), rows += Layout::kWords * R) {
     if (kShape.is_super && u % kUnits == 0) super.read(unit, kShape.has_low), unit += kShape.header();
+    for (int64_t i = 0; i < t.ahead_of_unit; i += 64) __builtin_prefetch(ahead + i);
+    ahead += t.ahead_of_unit;
     for (int64_t lane = 0; lane < kPanel; lane += kVectors * kPartLanes) {
       const float* q = reload(rows);
       const auto add_scale = [&]<int kScale>(std::integral_constant<int, kScale>) FUDE_INLINE_BODY {
