@@ -63,7 +63,9 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--validation", s->validation, "shard folders for validation, each as FOLDER or NAME=FOLDER");
   command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json; without: the model's");
   command->option_defaults()->group("Model");
-  command->add_option("--model", s->model, "folder to go on from; without: random weights of the shape below");
+  command->add_option(
+      "--model", s->model,
+      "model folder, GGUF file or name of fude pull to go on from; without: random weights of the shape below");
   add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
   command->add_option("--width", shape.width, "model width")->capture_default_str();
   command->add_option("--layers", shape.layers, "blocks")->capture_default_str();

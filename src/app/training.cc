@@ -1,4 +1,5 @@
 #include "app/training.h"
+#include "app/model_files.h"
 
 #include <sys/utsname.h>
 
@@ -92,13 +93,14 @@ class Text {
   std::string hashes_;
 };
 
-ModelConfig shape_of(const TrainSettings& s, const Tokenizer& tokenizer) {
+// `base`: of the model that it goes on from, or null.
+ModelConfig shape_of(const TrainSettings& s, const Tokenizer& tokenizer, const ModelConfig* base) {
   ModelConfig shape = s.shape;
-  if (s.model.empty()) {
+  if (base == nullptr) {
     shape.vocabulary = tokenizer.vocabulary_size();
     shape.context = std::max(shape.context, s.row_tokens);
   } else {
-    shape = read_config(s.model);
+    shape = *base;
     require(s.row_tokens <= shape.context, "[train] --row-tokens {} exceeds the model's context of {}", s.row_tokens,
             shape.context);
   }
@@ -257,9 +259,11 @@ class View {
 bool train_model(TrainSettings s, const CommonOptions& common) {
   require(!s.tokenizer.empty() || !s.model.empty(),
           "[train] expected --tokenizer, the one that the shards were made with");
-  const Tokenizer tokenizer = Tokenizer::load(s.tokenizer.empty() ? s.model : s.tokenizer);
+  std::optional<ModelFiles> base;
+  if (!s.model.empty()) base = open_model(s.model);
+  const Tokenizer tokenizer = s.tokenizer.empty() ? base->tokenizer : Tokenizer::load(s.tokenizer);
   const Kernels& kernels = default_kernels();
-  const ModelConfig shape = shape_of(s, tokenizer);
+  const ModelConfig shape = shape_of(s, tokenizer, base ? &base->weights->config() : nullptr);
   Text text(s, tokenizer);
   Loader loader = text.loader(s, common.seed);
   std::vector<ValidationRows> validation = text.validation(s);
@@ -280,9 +284,9 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   if (s.export_to.empty()) limit = limit_of_machine(common, kernels, s.compute);
   Device device(common.threads);
   device.require_room(plan.total(), "training");
-  const auto model = s.model.empty() ? std::make_unique<Transformer>(device, shape, Precision{s.compute})
-                                     : load_model(device, s.model, {s.compute});
-  if (s.model.empty()) model->initialise(common.seed);
+  const auto model = base ? load_model(device, std::move(base->weights), {s.compute})
+                          : std::make_unique<Transformer>(device, shape, Precision{s.compute});
+  if (!base) model->initialise(common.seed);
   if (!s.export_to.empty()) {
     export_run(s.export_to, *model, loader, validation, options);
     return true;

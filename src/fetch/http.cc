@@ -94,7 +94,8 @@ void fetch(const FetchRequest& request, const std::function<void(uint64_t)>& beg
     throw FetchError(fmt::format("[fetch] {}: {}", request.url, *reason ? reason : curl_easy_strerror(code)),
                      !transfer.has_begun && is_lasting_failure(code));
   if (status >= 300)
-    throw FetchError(fmt::format("[fetch] {}: the server answers {}", request.url, status),
+    throw FetchError(fmt::format("[fetch] {}: the server answers {}{}", request.url, status,
+                                 status == 401 || status == 403 ? " (a model that is not public needs HF_TOKEN)" : ""),
                      status < 500 && status != 408 && status != 429);
   transfer.begin_once();  // of nothing
 }

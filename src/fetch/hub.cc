@@ -1,5 +1,7 @@
 #include "fetch/hub.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -52,8 +54,17 @@ std::string hub_endpoint() {
   return endpoint;
 }
 
+std::vector<std::string> hub_headers() {
+  const char* token = std::getenv("HF_TOKEN");
+  if (token == nullptr || *token == '\0') return {};
+  const std::string_view text = token;
+  require(std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 127; }),
+          "[hub] expected HF_TOKEN without blanks and line ends");
+  return {fmt::format("Authorization: Bearer {}", text)};
+}
+
 RemoteFile hub_file(const std::string& endpoint, const std::string& repository, const std::string& file) {
-  return {.url = endpoint + "/" + repository + "/resolve/main/" + file, .limit = kFileLimit};
+  return {.url = endpoint + "/" + repository + "/resolve/main/" + file, .limit = kFileLimit, .headers = hub_headers()};
 }
 
 std::vector<HubFile> choose_hub_files(std::string_view list, const HubName& name, const std::string& endpoint,
@@ -99,7 +110,7 @@ std::vector<HubFile> choose_hub_files(std::string_view list, const HubName& name
 
 std::vector<HubFile> find_in_hub(const HubName& name) {
   const std::string endpoint = hub_endpoint(), url = endpoint + "/api/models/" + name.repository + "/tree/main";
-  return choose_hub_files(fetch_text({.url = url}, kListLimit), name, endpoint, url);
+  return choose_hub_files(fetch_text({.url = url, .headers = hub_headers()}, kListLimit), name, endpoint, url);
 }
 
 }  // namespace fude

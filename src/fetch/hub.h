@@ -20,6 +20,7 @@ bool is_hub_name(std::string_view text);
 
 // The hub's address: HF_ENDPOINT in the environment, or https://huggingface.co.
 std::string hub_endpoint();
+// A file there; with HF_TOKEN, from the environment, also one that is not public.
 RemoteFile hub_file(const std::string& endpoint, const std::string& repository, const std::string& file);
 
 struct HubFile {

@@ -9,7 +9,7 @@ namespace {
 struct Embeddings {
   std::vector<std::vector<float>> rows;
   size_t finished = 0;
-  std::string error{};
+  std::exception_ptr cause{};
 };
 
 }  // namespace
@@ -23,13 +23,13 @@ std::vector<std::vector<float>> embed(Engine& engine, const std::vector<std::vec
                                .finish =
                                    [=](const Finish& finish) {
                                      ++all->finished;
-                                     if (finish.reason == FinishReason::failed) all->error = finish.error;
+                                     if (finish.cause) all->cause = finish.cause;
                                    }};
     const Request request{.prompt = prompts[i], .max_tokens = 0, .adapter = adapter, .embedding = options};
     while (!engine.submit(request, events).is_accepted()) engine.step();
   }
   while (all->finished < prompts.size()) engine.step();
-  require(all->error.empty(), "{}", all->error);
+  if (all->cause) std::rethrow_exception(all->cause);
   return all->rows;
 }
 

@@ -20,6 +20,13 @@ LogitRow logit_row(const Tensor& logits_NV, const std::vector<LogitSums>& sums_N
   return {{logits_NV.data<float>() + row * logits_NV.cols(), size_t(logits_NV.cols())}, sums_N[size_t(row)]};
 }
 
+std::string message_of(const std::exception_ptr& cause) {
+  if (!cause) return {};
+  try {
+    std::rethrow_exception(cause);
+  } catch (const std::exception& error) { return error.what(); }
+}
+
 EngineOptions completed(EngineOptions o, const ModelConfig& config) {
   require(o.context >= 0 && o.context <= config.context, "[engine] the model's context is {} tokens, {} were asked for",
           config.context, o.context);
@@ -42,7 +49,7 @@ struct Engine::Draw {
   int64_t first_row, rows;  // of the batch: one, and one for each draft
   int64_t generated;        // before
   std::vector<AnswerToken> tokens{};
-  std::string error{};
+  std::exception_ptr error{};
 };
 
 Engine::Engine(const Transformer& model, const Kernels& kernels, EngineOptions options)
@@ -138,11 +145,12 @@ bool Engine::step() {
   ++steps_, tokens_ += tokens;
   try {
     run_parts(parts);
-  } catch (const std::exception& error) {
+  } catch (const std::exception&) {
+    const std::exception_ptr cause = std::current_exception();
     // What is not known to be done has failed; the others were not touched.
     for (const Scheduler::Part& part : parts)
       if (std::ranges::any_of(scheduler_.sequences(), [&](const auto& s) { return s.get() == part.sequence; }))
-        finish(*part.sequence, FinishReason::failed, part.sequence->generated, error.what());
+        finish(*part.sequence, FinishReason::failed, part.sequence->generated, cause);
     return true;
   }
   scheduler_.cost().add(tokens, keys, options_.clock() - begin);
@@ -260,7 +268,8 @@ void Engine::finish_prompt(Sequence& s) {
   if (s.live->pool) {
     const std::vector<float> embedding_C = s.live->pool->result();
     if (!std::ranges::all_of(embedding_C, [](float x) { return std::isfinite(x); }))
-      return finish(s, FinishReason::failed, 0, "[embedding] expected numbers, got infinity or NaN from the model");
+      return finish(s, FinishReason::failed, 0,
+                    std::make_exception_ptr(Error("[embedding] expected numbers, got infinity or NaN from the model")));
     if (s.live->events.embedding) s.live->events.embedding(embedding_C);
   }
   finish(s, FinishReason::length, 0);
@@ -285,7 +294,7 @@ void Engine::draw(std::vector<Draw>& draws, const Tensor& hidden_NC) {
         Draw& draw = draws[first + size_t(i)];
         try {
           draw_tokens(draw, logits_NV, sums_N, row_of_draw[size_t(i)]);
-        } catch (const std::exception& error) { draw.error = error.what(); }
+        } catch (const std::exception&) { draw.error = std::current_exception(); }
       }
     });
   }
@@ -320,14 +329,14 @@ void Engine::deliver(const Draw& draw) {
     ++given;
     if (live->events.token && !live->events.token(token)) return finish(s, FinishReason::stop, given);
   }
-  if (!draw.error.empty()) return finish(s, FinishReason::failed, given, draw.error);
+  if (draw.error) return finish(s, FinishReason::failed, given, draw.error);
   if (s.generated >= live->request.max_tokens) return finish(s, FinishReason::length, given);
   if (s.size() >= context()) finish(s, FinishReason::context, given);
 }
 
-void Engine::finish(Sequence& s, FinishReason reason, int64_t tokens, const std::string& error) {
+void Engine::finish(Sequence& s, FinishReason reason, int64_t tokens, const std::exception_ptr& cause) {
   const std::shared_ptr<LiveRequest> live = s.live;
-  const Finish finish{s.choice, reason, error, std::max<int64_t>(0, s.cached), tokens};
+  const Finish finish{s.choice, reason, message_of(cause), cause, std::max<int64_t>(0, s.cached), tokens};
   scheduler_.remove(s);
   leave_queue(*live);
   if (live->events.finish) live->events.finish(finish);

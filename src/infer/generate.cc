@@ -21,7 +21,7 @@ Finish generate(Engine& engine, Request request, std::function<bool(const Answer
     if (cancel != nullptr && cancel->load()) engine.cancel(submission.id);
     engine.step();
   }
-  require(result.reason != FinishReason::failed, "{}", result.error);
+  if (result.cause) std::rethrow_exception(result.cause);
   return result;
 }
 

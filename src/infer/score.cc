@@ -44,7 +44,7 @@ void score(const Transformer& model, const Kernels& kernels, const std::vector<P
                 {.context = longest, .cache_tokens = std::min(total, std::max(longest, kPassageTokens))});
   if (adapter != nullptr) engine.adapters().put("given", adapter);
   bool goes_on = true;
-  std::string error;
+  std::exception_ptr cause;
   for (size_t next = 0; goes_on;) {
     while (next < passages.size()) {
       const Passage& passage = passages[next];
@@ -58,13 +58,13 @@ void score(const Transformer& model, const Kernels& kernels, const std::vector<P
                [&, next](const std::vector<PromptToken>& scores) { goes_on = goes_on && on_scored(next, scores); },
            .finish =
                [&](const Finish& finish) {
-                 if (!finish.error.empty()) error = finish.error;
+                 if (finish.cause) cause = finish.cause;
                }});
       if (!submission.is_accepted()) break;
       ++next;
     }
     if (!engine.step()) break;
-    require(error.empty(), "{}", error);
+    if (cause) std::rethrow_exception(cause);
   }
 }
 

@@ -160,6 +160,14 @@ class HeadRows {
     return to;
   }
 
+  // Asks memory for a head of a page, which is one stretch in a cache.
+  void fetch(int64_t row, int64_t head) const {
+    if (kv_.order == KvOrder::rows) return;
+    const int64_t bytes = d_ * size_of(kv_.rows_RGD.type());
+    const auto* from = static_cast<const std::byte*>(kv_.rows_RGD.raw()) + kv_.place(row, head) * bytes;
+    for (int64_t i = 0; i < kKeyPage * bytes; i += 64) __builtin_prefetch(from + i);
+  }
+
  private:
   const KvRows& kv_;
   const float* scales_;
@@ -276,10 +284,13 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
   const int64_t most = visible[count - 1];
   for (int64_t key = 0; key < most; key += kKeyPage) {
     const int64_t keys = std::min(kKeyPage, most - key);
-    for (int64_t head = first_head; head < last_head; ++head)
+    const bool is_last = key + kKeyPage >= most;
+    for (int64_t head = first_head; head < last_head; ++head) {
+      (is_last ? v : k).fetch(row_of(is_last ? 0 : key + kKeyPage), head);
       multiply({queries_of(head), s.stride, 1, k.lanes(row_of(key), head, keys, turned, values, s.stride), kKeyPage,
                 scores_of(head) + key, kKeyBlock, s.d},
                count, rounded_up(keys, kTileLanes));
+    }
   }
   for (int64_t head = first_head; head < last_head; ++head) {
     const Partial part = slot(sequence, block, head);
@@ -291,6 +302,10 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
     int64_t depths[kTileRows];
     for (int64_t r = 0; r < count; ++r) depths[r] = std::clamp<int64_t>(visible[r] - key, 0, kKeyPage);
     for (int64_t head = first_head; head < last_head; ++head) {
+      if (key + kKeyPage < most)
+        v.fetch(row_of(key + kKeyPage), head);
+      else if (block + 1 < sequence.end_block())
+        k.fetch(row_of(kKeyBlock), head);
       const float* from = values;
       int64_t stride = s.stride;
       if (s.padded == s.d)

@@ -41,7 +41,8 @@ void put_rows_as(Threads& threads, const Tensor& x_NGD, const std::vector<int64_
   const float* x = x_NGD.data<float>();
   T* to = kv.rows_RGD.data<T>();
   float* scales = kv.scales_RG.is_empty() ? nullptr : kv.scales_RG.data<float>();
-  threads.parallel_for(x_NGD.rows(), rows_per_chunk(heads * d), [&](int64_t begin, int64_t end) {
+  // What is turned touches a line for each element.
+  threads.parallel_for(x_NGD.rows(), rows_per_chunk(heads * d * (is_turned ? 16 : 1)), [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n)
       for (int64_t head = 0; head < heads; ++head) {
         const int64_t at = kv.place(rows_N[size_t(n)], head), lane = rows_N[size_t(n)] % kKeyPage;

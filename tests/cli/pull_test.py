@@ -14,10 +14,13 @@ from harness import FAILED, USAGE, Case, fude, world
 class Server(http.server.BaseHTTPRequestHandler):
     """Answers from `files` (path → bytes); `cuts` says after how many bytes the next answers break off."""
 
-    files, cuts, ranges, log = {}, [], True, []
+    files, cuts, ranges, log, token = {}, [], True, [], None
 
     def do_GET(self):
         Server.log.append((self.path, self.headers.get("Range")))
+        if Server.token and self.headers.get("Authorization") != f"Bearer {Server.token}":
+            self.send_error(401)
+            return
         body = Server.files.get(self.path)
         if body is None:
             self.send_error(404)
@@ -38,7 +41,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 class Pull(Case):
     def setUp(self):
         super().setUp()
-        Server.files, Server.cuts, Server.ranges, Server.log = {}, [], True, []
+        Server.files, Server.cuts, Server.ranges, Server.log, Server.token = {}, [], True, [], None
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
         self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -82,6 +85,15 @@ class Pull(Case):
         answers = [self.succeeds(fude("score", model, "--text", "Alice lives in", environment=self.place)).out
                    for model in ("org/small", path, world().model)]
         self.assertEqual(len(set(answers)), 1)
+
+    def test_a_token_of_the_hub(self):
+        self.publish("org/own", {"a.gguf": b"x" * 2000})
+        Server.token = "hf_abc"
+        self.fails(self.pull("org/own"), FAILED, "HF_TOKEN")
+        self.place["HF_TOKEN"] = "hf abc"
+        self.fails(self.pull("org/own"), FAILED, "without blanks")
+        self.place["HF_TOKEN"] = "hf_abc"
+        self.succeeds(self.pull("org/own"))
 
     def test_a_cut_connection_goes_on(self):
         body = bytes(range(256)) * 40

@@ -262,6 +262,7 @@ TEST_F(EngineTest, AFailureIsAnAnswer) {
     for (const auto& [choice, answer] : request.choices) {
       EXPECT_EQ(answer.reason(), FinishReason::failed);
       EXPECT_NE(answer.finishes[0].error.find("NaN"), std::string::npos);
+      EXPECT_THROW(std::rethrow_exception(answer.finishes[0].cause), Error);
     }
   EXPECT_EQ(heard[1].choices.size(), 2u);
   norm.set_rows(0, 1, &good);

@@ -97,9 +97,10 @@ TEST_P(KeepFormats, MixedTypes) {
 // What is asked for by name is that, whatever the file has; saving writes what was loaded.
 TEST_P(KeepFormats, OtherPrecisionsAndSaving) {
   const std::string folder = folder_in(WeightType::bf16), saved = work_ + "/saved";
-  for (const DType compute : {DType::f32, DType::bf16})
-    for (const Parameter* p : std::as_const(*load_model(device_, folder, {compute, false})).parameters())
-      EXPECT_EQ(p->compute(), p->is_matrix() ? compute : DType::f32);
+  for (const DType compute : {DType::f32, DType::bf16}) {
+    const std::unique_ptr<const Transformer> model = load_model(device_, folder, {compute, false});
+    for (const Parameter* p : model->parameters()) EXPECT_EQ(p->compute(), p->is_matrix() ? compute : DType::f32);
+  }
   const auto kept = load_model(device_, folder, kAsInFile);
   save_model(*kept, saved);
   EXPECT_EQ(logits(*load_model(device_, saved)), logits(*kept));
