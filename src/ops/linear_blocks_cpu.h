@@ -34,10 +34,16 @@ FUDE_INLINE void pack_unit(const float* x, int64_t width, float* to) {
   using Layout = UnitLayout<kType>;
   constexpr float kRound = 12582912.0f;  // 1.5 · 2^23: the sum has no digits behind the point
   const Lanes x0 = load(x), x1 = load(x + kLanes);
-  const float top = largest(max(max(x0, -x0), max(x1, -x1))), nothing_or_nan = sum(fma(x0, broadcast(0.0f), x1 * 0.0f));
+  const float top = largest(max(max(x0, -x0), max(x1, -x1)));
   const bool is_nothing = !(top >= 1e-30f);
-  const float inverse = is_nothing ? 0.0f : 127.0f / top, a = (is_nothing ? 0.0f : top / 127.0f) + nothing_or_nan;
+  const float inverse = is_nothing ? 0.0f : 127.0f / top;
   const Lanes r0 = x0 * inverse + kRound, r1 = x1 * inverse + kRound;
+  // Sums of integers: exact in any order.
+  constexpr bool kHasHalves = Layout::kMiddle != 0 && Layout::kShape.scales == 2;
+  const Lanes q0 = r0 - kRound, q1 = r1 - kRound;
+  const float sum0 = kHasHalves ? sum(q0) : 0.0f, sum1 = kHasHalves ? sum(q1) : 0.0f;
+  const float total = kHasHalves ? sum0 + sum1 : sum(q0 + q1);
+  const float a = (is_nothing ? 0.0f : top / 127.0f) + total * 0.0f;  // NaN if the total is
   int8_t q[kUnitColumns];
   put_bytes(r0, r1, q);
   for (int64_t group = 0; group < 8; ++group) {
@@ -49,14 +55,13 @@ FUDE_INLINE void pack_unit(const float* x, int64_t width, float* to) {
     }
   }
   to[(Layout::kLow - 1) * width] = a;
-  const float sum0 = sum(r0 - kRound), sum1 = sum(r1 - kRound);
-  if constexpr (Layout::kShape.has_low) to[Layout::kLow * width] = a * (sum0 + sum1);
+  if constexpr (Layout::kShape.has_low) to[Layout::kLow * width] = a * total;
   if constexpr (Layout::kMiddle != 0) {
     const auto put_sum = [&](int64_t scale, float sum) FUDE_INLINE_BODY {
       const int32_t times = Layout::kMiddle * int32_t(std::isfinite(sum) ? sum : 0.0f);
       __builtin_memcpy(to + (Layout::kSums + scale) * width, &times, 4);
     };
-    put_sum(0, Layout::kShape.scales == 2 ? sum0 : sum0 + sum1);
+    put_sum(0, kHasHalves ? sum0 : total);
     if constexpr (Layout::kShape.scales == 2) put_sum(1, sum1);
   }
 }
