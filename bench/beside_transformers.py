@@ -4,8 +4,8 @@
     python3 bench/beside_transformers.py types FILE.gguf --text TEXT
     python3 bench/beside_transformers.py choices FILE.gguf --arc ARC.jsonl.xz --piqa PIQA.jsonl.xz
 
-logprobs  transformers answers the prompts greedily, in f32; the log-probability of each token of the answers is then
-          compared, and whether the likeliest token is the same wherever transformers' margin over the second exceeds twice
+logprobs  the log-probability of each token of the prompts, in their chat template, or with --new of the answers that
+          transformers gives greedily, is compared with transformers' in f32, and whether the likeliest token is the same wherever transformers' margin over the second exceeds twice
           the tolerance. f32 has a derived tolerance: a logit went through some 12 operations a layer, each of which leaves
           sqrt(K) of K random roundings (K: the longest chain), 2^-24 of the largest logit each. In the file's own blocks,
           activations are rounded to 8 bits; for that there is the measured difference only.
@@ -41,7 +41,7 @@ def parse_arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompts", type=pathlib.Path, nargs="*", default=[], help="JSONL with question, prompt or text")
     parser.add_argument("--count", type=int, default=200, help="prompts, or questions of each set")
-    parser.add_argument("--new", type=int, default=32, help="tokens of an answer")
+    parser.add_argument("--new", type=int, default=0, help="tokens of an answer; 0: the prompts themselves are compared")
     parser.add_argument("--text", type=pathlib.Path, help="what perplexity is of")
     parser.add_argument("--tokens", type=int, default=2048, help="of it")
     parser.add_argument("--arc", type=pathlib.Path)
@@ -87,19 +87,22 @@ def compare_logprobs(options, report):
         text = row.get("question") or row.get("prompt") or row["text"][:400]
         ids = tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True,
                                             return_dict=False) if tokenizer.chat_template else tokenizer(text).input_ids
-        whole = model.generate(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-                               max_new_tokens=options.new, do_sample=False)[0].tolist()
-        logits = model(torch.tensor([whole])).logits[0, len(ids) - 1:-1]
+        whole, first = ids, 1
+        if options.new > 0:
+            whole = model.generate(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+                                   max_new_tokens=options.new, do_sample=False)[0].tolist()
+            first = len(ids)
+        logits = model(torch.tensor([whole])).logits[0, first - 1:-1]
         largest = max(largest, logits.abs().max().item())
         logprobs = torch.log_softmax(logits.double(), -1)
         best, order = logprobs.topk(2)
-        passages.append({"tokens": whole, "from": len(ids)})
-        peers.append((logprobs[torch.arange(len(logprobs)), torch.tensor(whole[len(ids):])].tolist(), order[:, 0].tolist(),
+        passages.append({"tokens": whole, "from": first})
+        peers.append((logprobs[torch.arange(len(logprobs)), torch.tensor(whole[first:])].tolist(), order[:, 0].tolist(),
                       (best[:, 0] - best[:, 1]).tolist()))
     config = model.config
     operations = 12 * config.num_hidden_layers + 2
     tolerance = operations * math.sqrt(max(config.hidden_size, config.intermediate_size)) * 2**-24 * largest
-    report(f"{len(passages)} prompts, {sum(len(peer[0]) for peer in peers)} tokens of answers; tolerance in f32 "
+    report(f"{len(passages)} prompts, {sum(len(peer[0]) for peer in peers)} tokens; tolerance in f32 "
            f"{tolerance:.1e} (logits up to {largest:.1f})\n")
     report("| Fude computes in | median abs. difference | 99 % | largest | argmax differs | of those, margin > 2 × tolerance |")
     report("|---|---|---|---|---|---|")
