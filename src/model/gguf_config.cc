@@ -13,6 +13,9 @@
 namespace fude {
 namespace {
 
+// Files have floats: what was 1e-6 is 1e-6 again, not 9.99999997e-7.
+double shortest(double number) { return std::stod(fmt::format("{}", float(number))); }
+
 // Keys below "llama." and the like.
 struct Keys {
   const GgufMetadata& metadata;
@@ -20,10 +23,9 @@ struct Keys {
 
   int64_t integer(const char* key) const { return metadata.integer(prefix + key); }
   std::optional<int64_t> find_integer(const char* key) const { return metadata.find_integer(prefix + key); }
-  // Files have floats: what was 1e-6 is 1e-6 again, not 9.99999997e-7.
   std::optional<double> find_number(const char* key) const {
     const auto number = metadata.find_number(prefix + key);
-    return number ? std::optional(std::stod(fmt::format("{}", float(*number)))) : number;
+    return number ? std::optional(shortest(*number)) : number;
   }
   // One number for all layers.
   std::optional<int64_t> find_same(const char* key) const {
@@ -190,8 +192,11 @@ void put_config(const ModelConfig& config, GgufMetadata& metadata) {
   }
   const ModelConfig again =
       config_of_gguf(GgufFacts{metadata, config.vocabulary, !config.ties_head, rope_divisors_of(config)});
+  // What is added under a norm's root is used as a float.
+  ModelConfig said = config;
+  said.norm_eps = shortest(config.norm_eps);
   require(
-      again == config,
+      again == said,
       "[gguf] the format cannot say all of this model's configuration (its rope scaling, the scale of its scores, or "
       "the pattern of its layers)");
 }

@@ -153,6 +153,14 @@ INSTANTIATE_TEST_SUITE_P(Families, LlamaCppFile,
                                          "gpt2", "gemma3_pattern"));
 
 // Three layers, of which the middle one is global: GGUF has one pattern for all of Gemma 3.
+// What other programs write of a file's float in decimal: 9.999999747378752e-06.
+TEST(ConvertTakes, ANormWhoseNumberCameFromAFloat) {
+  ModelConfig c = read_config(golden_folder("llama"));
+  c.norm_eps = double(1e-5f);
+  GgufMetadata metadata;
+  EXPECT_NO_THROW(put_config(c, metadata));
+}
+
 TEST(ConvertRefuses, WhatGgufCannotSay) {
   try {
     contents_of_folder(golden_folder("gemma3_text"));
