@@ -109,23 +109,15 @@ void multiply_run(Threads& threads, const BlockRun& run) {
         const int64_t panel = i % run.panel_count, output = panel * kPanel;
         const int64_t first_row = i / run.panel_count * block, last_row = std::min(size, first_row + block);
         const int64_t lanes = std::min(kPanel, run.outputs - output);
-        for (int64_t row = first_row; row < last_row; row += tile_rows) {
+        const std::byte* at = run.panels + panel * run.panel_bytes;
+        // The tiles of a panel fetch the next one together; one that is alone stays just ahead of itself.
+        const int64_t tiles = (last_row - first_row + tile_rows - 1) / tile_rows, share = run.panel_bytes / tiles;
+        const std::byte* ahead = at + (tiles == 1 ? kAheadOfOne : run.panel_bytes);
+        for (int64_t row = first_row; row < last_row; row += tile_rows, ahead += share) {
           const int64_t rows = std::min(tile_rows, last_row - row);
           float* results = run.results + (begin_row + row) * run.stride + output;
-          BlockTile tile{packed + row * words,
-                         run.panels + panel * run.panel_bytes,
-                         run.units,
-                         run.bias ? run.bias + output : nullptr,
-                         results,
-                         run.stride,
-                         nullptr,
-                         0};
-          // The tiles of a panel fetch the next one together; one that is alone stays just ahead of itself.
-          const int64_t tiles = (last_row - first_row + tile_rows - 1) / tile_rows;
-          tile.ahead_of_unit = run.panel_bytes / run.units / tiles;
-          tile.ahead = tiles == 1
-                           ? tile.panel + kAheadOfOne
-                           : tile.panel + run.panel_bytes + (row - first_row) / tile_rows * (run.panel_bytes / tiles);
+          BlockTile tile{packed + row * words, at,    run.units,        run.bias ? run.bias + output : nullptr, results,
+                         run.stride,           ahead, share / run.units};
           if (lanes == kPanel) {
             kBlockTiles<kType>[size_t(rows - 1)](tile);
             continue;
