@@ -5,8 +5,8 @@
     python3 bench/beside_transformers.py choices FILE.gguf --arc ARC.jsonl.xz --piqa PIQA.jsonl.xz
 
 logprobs  the log-probability of each token of the prompts, in their chat template, or with --new of the answers that
-          transformers gives greedily, is compared with transformers' in f32, and whether the likeliest token is the same wherever transformers' margin over the second exceeds twice
-          the tolerance. f32 has a derived tolerance: a logit went through some 12 operations a layer, each of which leaves
+          transformers gives greedily, is compared with transformers' in f32, and whether the likeliest token is the same
+          wherever transformers' margin over the second exceeds twice the tolerance. f32 has a derived tolerance: a logit went through some 12 operations a layer, each of which leaves
           sqrt(K) of K random roundings (K: the longest chain), 2^-24 of the largest logit each. In the file's own blocks,
           activations are rounded to 8 bits; for that there is the measured difference only.
 types     FILE in every weight type (fude quantize): perplexity of Fude and of transformers on that file, dequantised, and

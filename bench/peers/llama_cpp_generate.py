@@ -58,8 +58,7 @@ def main():
                     samples.append(json.loads(line)["speed_tg"])
         report(f"decode {batch}", samples)
     if wants(f"depth {DEEP}"):
-        samples = bench("-p", 0, "-n", NEW, "-d", DEEP) if "ik" not in options.bin.parts[-2:] else []
-        report(f"depth {DEEP}", samples)
+        report(f"depth {DEEP}", bench("-p", 0, "-n", NEW, "-d", DEEP))
 
 
 if __name__ == "__main__":

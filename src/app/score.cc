@@ -71,14 +71,15 @@ void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
   const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
   std::vector<Passage> passages;
   std::istringstream lines(text_to_score(o));
-  for (std::string line; std::getline(lines, line);) {
+  int64_t number = 1;
+  for (std::string line; std::getline(lines, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
       passages.push_back(passage_of(tokenizer, line));
       passages.back().top = o.top;
     } catch (const std::exception& error) {
-      fail("[score] line {}: expected {{\"text\"}}, {{\"prompt\", \"text\"}} or {{\"tokens\", \"from\"}}: {}",
-           passages.size() + 1, error.what());
+      fail("[score] line {}: expected {{\"text\"}}, {{\"prompt\", \"text\"}} or {{\"tokens\", \"from\"}}: {}", number,
+           error.what());
     }
   }
   std::vector<std::optional<Json>> found(passages.size());
