@@ -81,8 +81,11 @@ Arena::Block Arena::take(int64_t bytes) {
   if (best != free_.end()) {
     offset = best->first;
     const int64_t rest = best->second - size;
-    free_.erase(best);
-    if (rest > 0) free_[offset + size] = rest;
+    if (rest > 0) {
+      *best = {offset + size, rest};
+    } else {
+      free_.erase(best);
+    }
   } else {
     // At the end, over what is free there.
     const auto last = free_.empty() ? free_.end() : std::prev(free_.end());
@@ -100,16 +103,13 @@ Arena::Block Arena::take(int64_t bytes) {
 void Arena::give_back(void* block, int64_t bytes) {
   int64_t offset = static_cast<char*>(block) - base_, size = size_of_block(bytes);
   if (!only_counts_) close(block, size);
-  auto next = free_.lower_bound(offset);
+  auto next = std::ranges::lower_bound(free_, offset, {}, [](const auto& stretch) { return stretch.first; });
   if (next != free_.end() && next->first == offset + size) size += next->second, next = free_.erase(next);
-  if (next != free_.begin()) {
-    const auto before = std::prev(next);
-    if (before->first + before->second == offset) {
-      before->second += size;
-      return;
-    }
+  if (next != free_.begin() && std::prev(next)->first + std::prev(next)->second == offset) {
+    std::prev(next)->second += size;
+  } else {
+    free_.insert(next, {offset, size});
   }
-  free_[offset] = size;
 }
 
 }  // namespace fude

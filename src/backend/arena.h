@@ -5,7 +5,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <utility>
+#include <vector>
 
 namespace fude {
 
@@ -36,7 +37,7 @@ class Arena {
   char* base_ = nullptr;
   bool only_counts_;
   int64_t reserved_ = 0, usable_ = 0, top_ = 0;
-  std::map<int64_t, int64_t> free_;  // offset: bytes
+  std::vector<std::pair<int64_t, int64_t>> free_;  // offset and bytes, by offset: few, as neighbours join
 };
 
 }  // namespace fude

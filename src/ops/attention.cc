@@ -9,8 +9,8 @@ Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const 
   const Shape& q = q_NHD.shape();
   const Shape& k = kv.k.rows_RGD.shape();
   require(q.rank() == 3 && k.rank() == 3 && q[2] == k[2] && q[1] % k[1] == 0,
-          "[attention] expected heads that divide and equal head sizes, got q {} and k {}", q.text(), k.text());
-  require(kv.v.rows_RGD.shape() == k && q[0] == batch.size(), "[attention] expected v {} and {} rows of q", k.text(),
+          "[attention] expected heads that divide and equal head sizes, got q {} and k {}", q, k);
+  require(kv.v.rows_RGD.shape() == k && q[0] == batch.size(), "[attention] expected v {} and {} rows of q", k,
           batch.size());
   for (const KvRows* rows : {&kv.k, &kv.v})
     if (rows->rows_RGD.type() == DType::i8) require_shape("attention", "scales", rows->scales_RG, {k[0], k[1]});

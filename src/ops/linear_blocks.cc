@@ -8,7 +8,7 @@ void linear_blocks(const Pass& pass, const Tensor& x_NK, const Parameter& weight
   require_trainable(pass, "linear_blocks", weight_OK);
   require(x_NK.cols() == weight_OK.cols() && y_NO.rows() == x_NK.rows() && y_NO.cols() == weight_OK.rows(),
           "[linear_blocks] {}: expected [N, {}] and [N, {}], got {} and {}", weight_OK.name(), weight_OK.cols(),
-          weight_OK.rows(), x_NK.shape().text(), y_NO.shape().text());
+          weight_OK.rows(), x_NK.shape(), y_NO.shape());
   pass.kernels.linear_blocks(pass.threads(), x_NK, weight_OK, bias_O, y_NO);
 }
 

@@ -13,6 +13,9 @@ struct Tensor::Storage {
   void* block;
   int64_t bytes;
   Purpose purpose;
+  Storage(Device* device, void* block, int64_t bytes, Purpose purpose)
+      : device(device), block(block), bytes(bytes), purpose(purpose) {}
+  Storage(const Storage&) = delete;
   ~Storage() { device->release(block, bytes, purpose); }
 };
 
@@ -52,7 +55,7 @@ Tensor::Tensor(Device& device, Shape shape, DType type, Purpose purpose, Content
   id_ = next_id();
   const int64_t bytes = shape.size() * size_of(type);
   void* block = device.allocate(bytes, purpose, contents);
-  storage_ = std::shared_ptr<Storage>(new Storage{&device, block, bytes, purpose});
+  storage_ = std::make_shared<Storage>(&device, block, bytes, purpose);
 }
 
 void* Tensor::raw() const {
@@ -66,7 +69,7 @@ Device& Tensor::device() const {
 }
 
 Tensor Tensor::reshaped(Shape shape) const {
-  require(shape.size() == size(), "[tensor] cannot reshape {} to {}", shape_.text(), shape.text());
+  require(shape.size() == size(), "[tensor] cannot reshape {} to {}", shape_, shape);
   Tensor other = *this;
   other.shape_ = shape;
   return other;
@@ -87,7 +90,7 @@ void Tensor::check_type(DType wanted) const {
 }
 
 void require_shape(std::string_view op, std::string_view name, const Tensor& tensor, const Shape& expected) {
-  require(tensor.shape() == expected, "[{}] {}: expected {}, got {}", op, name, expected.text(), tensor.shape().text());
+  require(tensor.shape() == expected, "[{}] {}: expected {}, got {}", op, name, expected, tensor.shape());
 }
 
 void fill_zero(Tensor& tensor) {

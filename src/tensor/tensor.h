@@ -3,6 +3,8 @@
 // memory dies with the last one.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -77,3 +79,12 @@ void require_shape(std::string_view op, std::string_view name, const Tensor& ten
 void fill_zero(Tensor& tensor);
 
 }  // namespace fude
+
+// Only a message that is made spells its shapes out.
+template <>
+struct fmt::formatter<fude::Shape> {
+  constexpr auto parse(fmt::format_parse_context& context) const { return context.begin(); }
+  auto format(const fude::Shape& shape, fmt::format_context& context) const {
+    return fmt::format_to(context.out(), "{}", shape.text());
+  }
+};

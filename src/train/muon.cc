@@ -65,7 +65,7 @@ void orthogonalize_tall(const Pass& pass, Tensor& x_NM) {
 }  // namespace
 
 void orthogonalize(const Pass& pass, Tensor& x) {
-  require(x.shape().rank() == 2, "[muon] expected a matrix, got {}", x.shape().text());
+  require(x.shape().rank() == 2, "[muon] expected a matrix, got {}", x.shape());
   if (x.rows() >= x.cols()) return orthogonalize_tall(pass, x);
   Tensor tall = transposed(pass, x);
   orthogonalize_tall(pass, tall);
