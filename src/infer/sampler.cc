@@ -38,6 +38,19 @@ void penalise(std::vector<double>& scores, std::span<const int32_t> seen, int64_
   }
 }
 
+// The first token of at least this log-probability, which there is. Looks at many before it decides: one by one would
+// take as long as a layer.
+int32_t first_of_at_least(const LogitRow& row, float least) {
+  constexpr size_t kBlock = 256;
+  size_t token = 0;
+  for (bool is_here = false; token + kBlock <= row.logits_V.size(); token += kBlock) {
+    for (size_t i = token; i < token + kBlock; ++i) is_here |= row.logprob(i) >= least;
+    if (is_here) break;
+  }
+  while (row.logprob(token) < least) ++token;
+  return int32_t(token);
+}
+
 double uniform_draw(const SamplingOptions& o, int64_t position) {
   return Random{o.seed, kSamplingStream, uint64_t(position)}.uniform();
 }
@@ -201,9 +214,7 @@ SampledToken sample_token(const LogitRow& row, std::span<const int32_t> seen, in
     if (o.temperature == 0.0) {
       // Logits that differ may round to the same log-probability: a tie.
       const float best = row.sums.top - row.sums.log_sum;
-      size_t token = 0;
-      while (row.logprob(token) < best) ++token;
-      return result({int32_t(token), 1.0});
+      return result({first_of_at_least(row, best), 1.0});
     }
     for (const double depth : {6.0, 16.0})
       if (const auto drawn = draw_from_head(row, o, position, depth)) return result(*drawn);
@@ -239,11 +250,12 @@ std::vector<TokenLogprob> top_logprobs(const LogitRow& row, int64_t count) {
   const auto is_before = [](const TokenLogprob& a, const TokenLogprob& b) {
     return a.logprob != b.logprob ? a.logprob > b.logprob : a.token < b.token;
   };
+  if (count <= 0) return {};
   std::vector<TokenLogprob> best;  // a heap, the least of them first
-  const size_t size = row.logits_V.size(), wanted = std::min(size_t(std::max<int64_t>(0, count)), size);
+  const size_t size = row.logits_V.size(), wanted = std::min(size_t(count), size);
   for (size_t token = 0; token < wanted; ++token) best.push_back({int32_t(token), row.logprob(token)});
   std::make_heap(best.begin(), best.end(), is_before);
-  float least = wanted > 0 ? best.front().logprob : std::numeric_limits<float>::infinity();
+  float least = best.front().logprob;
   for (size_t token = wanted; token < size; ++token) {
     const float logprob = row.logprob(token);
     if (!(logprob > least)) continue;

@@ -10,26 +10,35 @@ struct LogSumExp {
   float maximum = kMinusInfinity, sum = 0.0f;
 };
 
-// Calls each_exp(i, e^(x[i] - shift), n) with the block's shift where it is computed, and each_block(block, shift).
+// Of at most kLogitBlock logits, from `first` on. Calls each_exp(i, e^(x[i] - shift), n) where it is computed.
+template <class EachExp>
+FUDE_INLINE LogSumExp sum_block(const float* x, int64_t first, int64_t last, const EachExp& each_exp) {
+  Lanes top = broadcast(kMinusInfinity), total{};
+  for_lanes(first, last, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+    top = max(top, keep_first(load_first(x + i, n), n, kMinusInfinity));
+  });
+  const float maximum = largest(top), shift = shift_of(maximum);
+  for_lanes(first, last, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+    const Lanes e = exp(keep_first(load_first(x + i, n), n, kMinusInfinity) - shift);
+    total = total + e;
+    each_exp(i, e, n);
+  });
+  return {maximum, sum(total)};
+}
+
+FUDE_INLINE LogSumExp joined(const LogSumExp& all, const LogSumExp& block) {
+  const float both = all.maximum > block.maximum ? all.maximum : block.maximum, base = shift_of(both);
+  return {both, all.sum * exp_of(all.maximum - base) + block.sum * exp_of(shift_of(block.maximum) - base)};
+}
+
+// Calls each_exp, see sum_block, and each_block(block, its shift).
 template <class EachExp, class EachBlock>
 FUDE_INLINE LogSumExp log_sum_exp(const float* x, int64_t size, const EachExp& each_exp, const EachBlock& each_block) {
   LogSumExp all;
   for (int64_t first = 0; first < size; first += kLogitBlock) {
-    const int64_t last = std::min(size, first + kLogitBlock);
-    Lanes top = broadcast(kMinusInfinity), total{};
-    for_lanes(first, last, [&](int64_t i, auto n) FUDE_INLINE_BODY {
-      top = max(top, keep_first(load_first(x + i, n), n, kMinusInfinity));
-    });
-    const float maximum = largest(top), shift = shift_of(maximum);
-    for_lanes(first, last, [&](int64_t i, auto n) FUDE_INLINE_BODY {
-      const Lanes e = exp(keep_first(load_first(x + i, n), n, kMinusInfinity) - shift);
-      total = total + e;
-      each_exp(i, e, n);
-    });
-    each_block(first / kLogitBlock, shift);
-    const float both = all.maximum > maximum ? all.maximum : maximum, base = shift_of(both);
-    all.sum = all.sum * exp_of(all.maximum - base) + sum(total) * exp_of(shift - base);
-    all.maximum = both;
+    const LogSumExp block = sum_block(x, first, std::min(size, first + kLogitBlock), each_exp);
+    each_block(first / kLogitBlock, shift_of(block.maximum));
+    all = joined(all, block);
   }
   return all;
 }
@@ -89,28 +98,46 @@ inline void log_softmax(Threads& threads, const Tensor& logits_NV, Tensor& y_NV)
   });
 }
 
+// Blocks are shared among threads, also those of a single row, and joined in order.
 inline void logit_sums(Threads& threads, const Tensor& logits_NV, const float* inverse_temperatures_N,
                        LogitSums* sums_N) {
-  const int64_t classes = logits_NV.cols();
+  const int64_t classes = logits_NV.cols(), rows = logits_NV.rows();
+  const int64_t blocks = (classes + kLogitBlock - 1) / kLogitBlock;
   const float* logits = logits_NV.data<float>();
-  threads.parallel_for(logits_NV.rows(), rows_per_chunk(classes), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float *x = logits + row * classes, inverse = inverse_temperatures_N[row];
-      const LogSumExp all = log_sum_exp(x, classes);
-      float mass = all.sum;
-      if (inverse != 1.0f) {
-        mass = 0.0f;
-        for (int64_t first = 0; first < classes; first += kLogitBlock) {
-          Lanes total{};
-          for_lanes(first, std::min(classes, first + kLogitBlock), [&](int64_t i, auto n) FUDE_INLINE_BODY {
-            total = total + keep_first(exp((load_first(x + i, n) - all.maximum) * inverse), n, 0.0f);
-          });
-          mass += sum(total);
-        }
+  const auto for_blocks = [&](const auto& body) {
+    threads.parallel_for(rows * blocks, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = i / blocks, first = i % blocks * kLogitBlock;
+        body(i, row, logits + row * classes, first, std::min(classes, first + kLogitBlock));
       }
-      sums_N[row] = {all.maximum, all.maximum + log_of(all.sum), mass};
-    }
+    });
+  };
+  std::vector<LogSumExp> parts(size_t(rows * blocks));
+  for_blocks([&](int64_t i, int64_t, const float* x, int64_t first, int64_t last) {
+    parts[size_t(i)] = sum_block(x, first, last, [](int64_t, const Lanes&, auto) FUDE_INLINE_BODY {});
   });
+  bool is_tempered = false;
+  for (int64_t row = 0; row < rows; ++row) {
+    LogSumExp all;
+    for (int64_t block = 0; block < blocks; ++block) all = joined(all, parts[size_t(row * blocks + block)]);
+    sums_N[row] = {all.maximum, all.maximum + log_of(all.sum), all.sum};
+    is_tempered = is_tempered || inverse_temperatures_N[row] != 1.0f;
+  }
+  if (!is_tempered) return;
+  for_blocks([&](int64_t i, int64_t row, const float* x, int64_t first, int64_t last) {
+    const float inverse = inverse_temperatures_N[row], top = sums_N[row].top;
+    if (inverse == 1.0f) return;
+    Lanes total{};
+    for_lanes(first, last, [&](int64_t j, auto n) FUDE_INLINE_BODY {
+      total = total + keep_first(exp((load_first(x + j, n) - top) * inverse), n, 0.0f);
+    });
+    parts[size_t(i)].sum = sum(total);
+  });
+  for (int64_t row = 0; row < rows; ++row) {
+    if (inverse_temperatures_N[row] == 1.0f) continue;
+    sums_N[row].mass = 0.0f;
+    for (int64_t block = 0; block < blocks; ++block) sums_N[row].mass += parts[size_t(row * blocks + block)].sum;
+  }
 }
 
 void fill_classifier_loss(Kernels& kernels) {

@@ -23,7 +23,7 @@
 
 namespace fude {
 
-// Rows of `cols` elements in a chunk of element-wise work: some microseconds, so that handing it out costs little.
-inline int64_t rows_per_chunk(int64_t cols) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, cols)); }
+// Rows of `cols` elements in a chunk of element-wise work: a microsecond, so that handing it out costs little.
+inline int64_t rows_per_chunk(int64_t cols) { return std::max<int64_t>(1, 4096 / std::max<int64_t>(1, cols)); }
 
 }  // namespace fude
