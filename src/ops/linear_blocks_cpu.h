@@ -95,12 +95,14 @@ void multiply_run(Threads& threads, const BlockRun& run) {
   for (int64_t begin_row = 0; begin_row < run.rows; begin_row += at_once) {
     const int64_t size = std::min(at_once, run.rows - begin_row);
     float* packed = scratch(ScratchUse::rows, size * words);  // [tile][unit][words][rows]
-    threads.parallel_for(size, 4, [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) {
-        const int64_t first = row / tile_rows * tile_rows, width = std::min(tile_rows, size - first);
-        for (int64_t unit = 0; unit < run.units; ++unit)
-          pack_unit<kType>(run.x + ((begin_row + row) * run.units + unit) * kUnitColumns, width,
-                           packed + first * words + unit * UnitLayout<kType>::kWords * width + row - first);
+    // All rows of a unit before the next: they share cache lines.
+    threads.parallel_for((size + tile_rows - 1) / tile_rows, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t first = begin * tile_rows; first < std::min(size, end * tile_rows); first += tile_rows) {
+        const int64_t width = std::min(tile_rows, size - first);
+        float* to = packed + first * words;
+        for (int64_t unit = 0; unit < run.units; ++unit, to += UnitLayout<kType>::kWords * width)
+          for (int64_t row = 0; row < width; ++row)
+            pack_unit<kType>(run.x + ((begin_row + first + row) * run.units + unit) * kUnitColumns, width, to + row);
       }
     });
     const int64_t blocks = (size + block - 1) / block;
