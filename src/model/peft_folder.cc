@@ -50,39 +50,28 @@ bool is_off(const Json& value) {
   return value.is_null() || (value.is_structured() && value.empty());
 }
 
-bool is_name(const std::string& text) {
-  return !text.empty() &&
-         std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; });
-}
-
-// Whether a module is called so, or so behind a dot. PEFT's `^` says that nothing stands before it.
-bool ends_in(const std::string& module, const std::string& end) {
-  if (end.starts_with('^')) return module == end.substr(1);
-  return module == end || module.ends_with("." + end);
-}
+// Whether a module is called so, or so behind a dot.
+bool ends_in(const std::string& module, const std::string& end) { return module == end || module.ends_with("." + end); }
 
 void check_rank(int64_t rank, const std::string& path) {
   require(rank > 0 && rank <= kLargestRank, "[lora] {}: expected a rank from 1 to {}, got {}", path, kLargestRank,
           rank);
 }
 
-// {"module": number, …}
+// {"pattern": number, …}
 template <class Read>
 void for_pattern(const Json& json, const char* key, const std::string& path, const Read& read) {
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return;
   require(found->is_object(), "[lora] {}: expected an object at '{}', got {}", path, key, found->type_name());
-  for (const auto& [name, value] : found->items()) {
-    require(is_name(name.starts_with('^') ? name.substr(1) : name),
-            "[lora] {}: expected names of modules in '{}', got the pattern '{}'", path, key, name);
-    read(name, *found);
-  }
+  for (const auto& [name, value] : found->items()) read(name, *found);
 }
 
 template <class T>
-T value_for(const std::vector<std::pair<std::string, T>>& pattern, const std::string& module, T otherwise) {
-  for (const auto& [name, value] : pattern)
-    if (ends_in(module, name)) return value;
+T value_for(const std::vector<std::pair<ModulePattern, T>>& patterns, const std::string& module, T otherwise,
+            int64_t& steps_left) {
+  for (const auto& [pattern, value] : patterns)
+    if (pattern.matches(module, steps_left)) return value;
   return otherwise;
 }
 
@@ -123,11 +112,11 @@ PeftConfig read_peft_config(const std::string& folder) {
       config.targets.push_back(target.get<std::string>());
     }
   for_pattern(json, "rank_pattern", path, [&](const std::string& name, const Json& values) {
-    config.ranks.emplace_back(name, json_integer(values, name.c_str(), path));
+    config.ranks.emplace_back(ModulePattern(name, path), json_integer(values, name.c_str(), path));
     check_rank(config.ranks.back().second, path);
   });
   for_pattern(json, "alpha_pattern", path, [&](const std::string& name, const Json& values) {
-    config.alphas.emplace_back(name, json_number(values, name.c_str(), path));
+    config.alphas.emplace_back(ModulePattern(name, path), json_number(values, name.c_str(), path));
   });
   return config;
 }
@@ -135,6 +124,7 @@ PeftConfig read_peft_config(const std::string& folder) {
 std::vector<LoraPair> read_peft_folder(const std::string& folder) {
   const PeftConfig config = read_peft_config(folder);
   const auto file = std::make_shared<const SafetensorsFile>(folder + kPeftTensorsName);
+  int64_t steps_left = kPatternSteps;
   std::vector<LoraPair> pairs;
   const std::string before = "base_model.model.", a_end = ".lora_A.weight", b_end = ".lora_B.weight";
   for (const auto& [name, entry] : file->entries()) {
@@ -155,10 +145,10 @@ std::vector<LoraPair> read_peft_folder(const std::string& folder) {
                                                  : "") +
                   module + ".weight";
     pair.a_shape = entry.shape, pair.b_shape = file->entry(stem + b_end).shape;
-    const int64_t rank = value_for(config.ranks, module, config.rank);
+    const int64_t rank = value_for(config.ranks, module, config.rank, steps_left);
     require(!pair.a_shape.empty() && pair.a_shape[0] == rank, "[lora] {}: {}: expected rank {}, got {}", folder, module,
             rank, pair.a_shape.empty() ? 0 : pair.a_shape[0]);
-    const double alpha = value_for(config.alphas, module, config.alpha);
+    const double alpha = value_for(config.alphas, module, config.alpha, steps_left);
     pair.scale = alpha / (config.is_rank_stabilised ? std::sqrt(double(rank)) : double(rank));
     pair.read_a = [=] { return file->read_f32(stem + a_end); };
     pair.read_b = [=] { return file->read_f32(stem + b_end); };

@@ -10,6 +10,7 @@
 
 #include "base/json_fwd.h"
 #include "model/lora.h"
+#include "model/module_pattern.h"
 
 namespace fude {
 
@@ -18,9 +19,9 @@ struct PeftConfig {
   int64_t rank = 0;
   double alpha = 0;
   bool is_rank_stabilised = false;
-  std::vector<std::string> targets;                    // ends of module names; empty: whatever has tensors
-  std::vector<std::pair<std::string, int64_t>> ranks;  // by the ends of module names, the first that fits
-  std::vector<std::pair<std::string, double>> alphas;
+  std::vector<std::string> targets;                      // ends of module names; empty: whatever has tensors
+  std::vector<std::pair<ModulePattern, int64_t>> ranks;  // the first that fits
+  std::vector<std::pair<ModulePattern, double>> alphas;
   std::string base_model;  // as it was called where the adapter was trained; may be empty
 };
 bool is_peft_folder(const std::string& folder);

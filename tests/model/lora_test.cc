@@ -76,6 +76,75 @@ TEST_P(LoraGolden, FromGgufItIsTheSame) {
 INSTANTIATE_TEST_SUITE_P(Families, LoraGolden, testing::Values("llama", "qwen2", "qwen3", "gemma3_text", "gpt2"),
                          [](const auto& info) { return info.param; });
 
+TEST(Lora, PatternsAreThoseOfPython) {
+  // re.match(rf"(.*\.)?({key})$", name), by Python 3.11.
+  const std::string query = "model.layers.11.self_attn.q_proj";
+  const std::pair<const char*, bool> all[] = {{"q_proj", true},
+                                              {"_proj", false},
+                                              {"self_attn.q_proj", true},
+                                              {"self_attn_q_proj", false},
+                                              {"self.attn.q.proj", true},
+                                              {"model.layers.11.self_attn.q_proj", true},
+                                              {"odel.layers.11.self_attn.q_proj", false},
+                                              {"^model.layers.11.self_attn.q_proj", true},
+                                              {"^layers.11.self_attn.q_proj", false},
+                                              {"^q_proj", false},
+                                              {"q_proj$", true},
+                                              {"q_pro", false},
+                                              {"", false},
+                                              {".*", true},
+                                              {"(q|k)_proj", true},
+                                              {"[kv]_proj", false},
+                                              {"k_proj|q_proj", true},
+                                              {"layers\\.(\\d+)\\..*", true},
+                                              {"layers\\.\\d\\..*", false},
+                                              {"layers\\.1{2}\\.self_attn\\.(?!k)._proj", true},
+                                              {"(?P<kind>q|k)_proj", true},
+                                              {".*(?<=_attn)\\.\\w+", true},
+                                              {"q_proj)|(nothing", true},
+                                              {"x)|(model", false},
+                                              {"[^]]+", true}};
+  for (const auto& [key, expected] : all) {
+    int64_t steps = kPatternSteps;
+    EXPECT_EQ(ModulePattern(key, "here").matches(query, steps), expected) << key;
+  }
+}
+
+// What is no pattern, is one to PCRE2 only, or means something else to it; and what would take for ever.
+TEST(Lora, PatternsFromStrangers) {
+  for (const char* key :
+       {"(",         "q_proj)", "[a",    "*",           "a**",   "(?<=a*)b", "a{2,1}",
+        "\\",        "(?i)q",   "(?R)",  "(?1)",        "(?>a)", "(?|a)",    "(*ACCEPT)",
+        "(*MARK:a)", "(?C1)",   "a{,3}", "[[:alpha:]]", "\\Kq",  "\\Qq",     "\\C",
+        "\\h",       "\\v",     "\\x41", "\\p{L}",      "\\1",   "(?<a>b)",  "((((a{999}){999}){999}){999})"}) {
+    EXPECT_THROW(ModulePattern(key, "here"), Error) << key;
+  }
+  EXPECT_THROW(ModulePattern(std::string(5000, 'a'), "here"), Error);
+  EXPECT_THROW(ModulePattern(std::string(2000, '(') + std::string(2000, ')'), "here"), Error);
+  EXPECT_THROW(ModulePattern("\xff+", "here"), Error);
+  for (const char* key : {"(a+)+[bc]", "(a|a)*[bc]", "(.*)*[bc]", ".*.*.*.*.*.*.*[bc]", "(?:(?:a?)*)*[bc]"}) {
+    int64_t steps = kPatternSteps;
+    try {
+      ModulePattern(key, "here").matches(std::string(200, 'a'), steps);
+      FAIL() << key;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("[lora] here: expected patterns that are soon decided"),
+                std::string::npos)
+          << error.what();
+    }
+  }
+  // Each of them is soon decided; all together are not.
+  const ModulePattern slow(".*a.*a.*[bc]", "here");
+  int64_t steps = 100'000;
+  EXPECT_FALSE(slow.matches(std::string(20, 'a'), steps));
+  EXPECT_THROW(
+      {
+        while (true) slow.matches(std::string(20, 'a'), steps);
+      },
+      Error);
+  EXPECT_THROW(slow.matches(std::string(5000, 'a'), steps), Error);
+}
+
 // A copy of the llama golden's adapter, to be spoilt.
 class LoraFolder : public testing::Test {
  protected:
@@ -151,7 +220,10 @@ TEST_F(LoraFolder, WhatItAsksForIsDoneOrRefused) {
                      {"use_rslora", 1, "at 'use_rslora'"},
                      {"fan_in_fan_out", "yes", "at 'fan_in_fan_out'"},
                      {"rank_pattern", Json::array({4}), "an object at 'rank_pattern'"},
-                     {"rank_pattern", {{"q_.*", 4}}, "names of modules in 'rank_pattern'"},
+                     {"rank_pattern", {{"q_.*", 5}}, "expected rank 5, got 4"},
+                     {"rank_pattern", {{"(q", 4}}, "expected a regular expression, got '(q'"},
+                     {"rank_pattern", {{"(?R)", 4}}, "that Python and PCRE2 read alike, got '(?R)'"},
+                     {"alpha_pattern", {{"(.+)+[!?]", 4}}, "expected patterns that are soon decided"},
                      {"rank_pattern", {{"q_proj", 0}}, "expected a rank from 1 to 4096, got 0"},
                      {"rank_pattern", {{"q_proj", 3}}, "expected rank 3, got 4"},
                      {"alpha_pattern", {{"q_proj", "high"}}, "at 'q_proj'"}};
@@ -166,7 +238,8 @@ TEST_F(LoraFolder, WhatItAsksForIsDoneOrRefused) {
   configure("megatron_config", nullptr);
   configure("lora_dropout", 0.1);
   configure("target_modules", "all-linear");
-  configure("rank_pattern", {{"^model.layers.0.self_attn.k_proj", 9}});  // has no tensors here
+  // The first that fits; there are no tensors of keys.
+  configure("rank_pattern", {{"^model.layers.0.self_attn.k_proj", 9}, {"(q|v)_proj", 4}, {".*", 5}});
   loads();
   write_file(folder + "/adapter_config.json", "[]");
   refuses("expected an object");
