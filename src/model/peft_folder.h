@@ -22,6 +22,7 @@ struct PeftConfig {
   std::vector<std::string> targets;                      // ends of module names; empty: whatever has tensors
   std::vector<std::pair<ModulePattern, int64_t>> ranks;  // the first that fits
   std::vector<std::pair<ModulePattern, double>> alphas;
+  bool ties_head = false;  // the head's adapter is the embedding's, and no target of its own
   std::string base_model;  // as it was called where the adapter was trained; may be empty
 };
 bool is_peft_folder(const std::string& folder);
@@ -29,6 +30,9 @@ PeftConfig read_peft_config(const std::string& folder);
 
 // Error if tensors do not come in pairs of the ranks that the configuration says. The matrices are read while the
 // result lives.
+//
+// Beside A and B of embedding and head PEFT saves the weights themselves (`base_layer`). Where these are tied, each
+// still has A and B of its own: an adapter of one is none of the other.
 std::vector<LoraPair> read_peft_folder(const std::string& folder);
 
 }  // namespace fude
