@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "app/model_files.h"
 #include "base/clock.h"
 
 namespace fude {
@@ -139,7 +140,8 @@ constexpr const char* kGenerateHelp =
                  or FLOP / peak, if that is less
   depth 4096     one by one, behind 4096 others; likewise
 
-The peak is that of f32, of the bf16 dot product, or of products of bytes where weights are blocks of integers.)";
+The peak is that of f32, of the bf16 dot product, or of products of bytes where weights are blocks of integers.
+With --adapter every sequence runs with it; the limits stay those of the model alone.)";
 
 }  // namespace
 
@@ -180,16 +182,16 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
     bench_tokenizer(bench, *t);
   });
 
-  auto model = std::make_shared<std::string>();
+  auto g = std::make_shared<GenerateBenchOptions>();
   CLI::App* generate = command->add_subcommand("generate", kGenerateHelp);
-  auto precision = std::make_shared<Precision>();
-  generate->add_option("model", *model,
+  generate->add_option("model", g->model,
                        "model folder, GGUF file or name; without: the default one, or where that was not pulled GPT-2 "
                        "124M with random weights");
-  add_precision(*generate, *precision);
+  generate->add_option("--adapter", g->adapter, kAdapterHelp);
+  add_precision(*generate, g->precision);
   generate->callback([=, &common] {
     Bench bench(*options, common);
-    bench_generate(bench, *model, *precision);
+    bench_generate(bench, *g);
   });
 }
 

@@ -75,7 +75,11 @@ struct TokenizerBenchOptions {
 };
 void bench_tokenizer(Bench& bench, const TokenizerBenchOptions& options);
 
-// A model as commands take it; empty: the default one if it is there, else random weights.
-void bench_generate(Bench& bench, const std::string& model, Precision precision);
+struct GenerateBenchOptions {
+  std::string model;    // as commands take it; empty: the default one if it is there, else random weights
+  std::string adapter;  // of every sequence; empty: none
+  Precision precision;
+};
+void bench_generate(Bench& bench, const GenerateBenchOptions& options);
 
 }  // namespace fude

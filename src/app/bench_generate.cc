@@ -48,7 +48,7 @@ DType type_of_products(const Transformer& model) {
 
 }  // namespace
 
-void bench_generate(Bench& bench, const std::string& name, Precision precision) {
+void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
   const std::string prefill = fmt::format("prefill {}", kPrefill), deep = fmt::format("depth {}", kDeep);
   const auto decode = [](int64_t batch) { return fmt::format("decode {}", batch); };
   bench.print_probes();
@@ -56,7 +56,7 @@ void bench_generate(Bench& bench, const std::string& name, Precision precision) 
       std::ranges::none_of(kBatches, [&](int64_t batch) { return bench.wants(decode(batch)); }))
     return;
   const Kernels& kernels = default_kernels();
-  const auto model = model_to_measure(bench.device(), name, precision);
+  const auto model = model_to_measure(bench.device(), options.model, options.precision);
   const DType type = type_of_products(*model);
   const ModelConfig& c = model->config();
   const int64_t most = *std::ranges::max_element(kBatches);
@@ -66,11 +66,15 @@ void bench_generate(Bench& bench, const std::string& name, Precision precision) 
                  .cache_tokens = std::max(kDeep + kNew, most * (kShallow + kNew)) + most * kKeyPage,
                  .batch = most,
                  .step_seconds = 0});
+  const std::string adapter = options.adapter.empty() ? "" : "given";
+  if (!adapter.empty()) engine.adapters().load(adapter, options.adapter);
   const auto generate = [&](int64_t batch, int64_t depth, int64_t count) {
     for (int64_t i = 0; i < batch; ++i)
-      engine.submit(
-          {.prompt = random_prompt(c, depth, uint64_t(6 + i)), .sampling = {.temperature = 0}, .max_tokens = count},
-          {});
+      engine.submit({.prompt = random_prompt(c, depth, uint64_t(6 + i)),
+                     .sampling = {.temperature = 0},
+                     .max_tokens = count,
+                     .adapter = adapter},
+                    {});
     engine.run();
   };
   const double weights = double(block_weights(c) + classifier_weights(c));

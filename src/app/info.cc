@@ -119,12 +119,8 @@ void add_tokenizer_facts(Json& facts, const std::string& path, std::string_view 
                         {"hash", tokenizer.hash()}};
 }
 
-void add_model(Json& facts, const std::string& folder, const InfoOptions& o) {
-  // A GGUF file is opened once.
-  std::shared_ptr<const GgufFile> gguf;
-  if (!fs::is_directory(folder)) gguf = std::make_shared<const GgufFile>(folder);
-  const auto weights = gguf ? open_gguf(gguf) : open_folder(folder);
-  const ModelConfig& c = weights->config();
+void add_model(Json& facts, const WeightSource& weights, const InfoOptions& o) {
+  const ModelConfig& c = weights.config();
   const int64_t context = o.context == 0 ? c.context : o.context;
   Device counting(1, /*only_counts=*/true);
   facts["family"] = c.family;
@@ -137,13 +133,16 @@ void add_model(Json& facts, const std::string& folder, const InfoOptions& o) {
   facts["feed_forward"] = c.feed_forward;
   facts["vocabulary"] = c.vocabulary;
   facts["context"] = c.context;
-  const Device::Usage plan = plan_generation_memory(*weights, context, precision_of(o.compute));
+  const Device::Usage plan = plan_generation_memory(weights, context, precision_of(o.compute));
   facts["memory"] = {{"compute", o.compute}, {"context", context}};
   for (int i = 0; i < kPurposes; ++i)
     if (plan.at_peak[size_t(i)] > 0)
       facts["memory"][std::string(name_of(Purpose(i))) + "_bytes"] = plan.at_peak[size_t(i)];
   facts["memory"]["peak_bytes"] = plan.held;
-  if (gguf) return add_gguf(facts, *gguf, o.tensors);
+}
+
+void add_model_folder(Json& facts, const std::string& folder, const InfoOptions& o) {
+  add_model(facts, *open_folder(folder), o);
   add_tensors(facts, files_with(folder, ".safetensors"), o.tensors);
   if (file_exists(folder + "/tokenizer.json")) add_tokenizer_facts(facts, folder);
 }
@@ -251,8 +250,12 @@ std::string folder_of(const std::string& path) {
   return path;
 }
 
-bool is_gguf_adapter(const std::string& path) {
-  return path.ends_with(".gguf") && GgufFile(path).metadata().find_string("general.type") == "adapter";
+void add_gguf_file(Json& facts, const std::string& path, const InfoOptions& o) {
+  const auto file = std::make_shared<const GgufFile>(path);
+  const bool is_adapter = file->metadata().find_string("general.type") == "adapter";
+  facts["kind"] = is_adapter ? "adapter in a GGUF file" : "model in a GGUF file";
+  if (!is_adapter) add_model(facts, *open_gguf(file), o);
+  add_gguf(facts, *file, o.tensors);
 }
 
 void add_adapter(Json& facts, const std::string& path) {
@@ -275,16 +278,14 @@ Json facts_of(const InfoOptions& o) {
   } else if (has("shards.json")) {
     is("token shards"), add_shards(facts, path);
   } else if (has("config.json")) {
-    is(has(kCheckpointName) ? "checkpoint" : "model"), add_model(facts, path, o);
+    is(has(kCheckpointName) ? "checkpoint" : "model"), add_model_folder(facts, path, o);
     if (has(kCheckpointName)) add_checkpoint(facts, path);
   } else if (has(kCheckpointName)) {
     is("checkpoint"), add_checkpoint(facts, path);
   } else if (has("metrics.jsonl")) {
     is("run"), add_run(facts, path);
-  } else if (is_gguf_adapter(path)) {
-    is("adapter in a GGUF file"), add_gguf(facts, GgufFile(path), o.tensors);
   } else if (path.ends_with(".gguf")) {
-    is("model in a GGUF file"), add_model(facts, path, o);
+    add_gguf_file(facts, path, o);
   } else if (path.ends_with(".safetensors")) {
     is("safetensors file"), add_tensors(facts, {path}, /*list=*/true);
   } else if (path.ends_with(".shard")) {

@@ -6,15 +6,21 @@
 #include "base/error.h"
 
 namespace fude {
+namespace {
+
+constexpr const char* kOthersAdapter = "[adapter] {}: expected an adapter made for the engine's model";
+
+}  // namespace
 
 void AdapterStore::load(const std::string& name, const std::string& path) { put(name, load_adapter(model_, path)); }
 
 void AdapterStore::put(const std::string& name, std::shared_ptr<const Adapter> adapter) {
   require(!name.empty() && adapter != nullptr, "[adapter] expected an adapter and its name, got an empty one");
-  const std::vector<const Parameter*> matrices = model_.block_matrices();
+  std::vector<const Parameter*> weights = model_.block_matrices();
+  weights.push_back(&model_.classifier());
   for (const auto& [weight, parts] : adapter->parts)
-    require(std::ranges::find(matrices, weight) != matrices.end(),
-            "[adapter] {}: expected an adapter made for the engine's model", name);
+    require(std::ranges::find(weights, weight) != weights.end(), kOthersAdapter, name);
+  for (const auto& [table, part] : adapter->tables) require(table == &model_.token_table(), kOthersAdapter, name);
   const std::lock_guard lock(mutex_);
   adapters_[name] = {++last_key_, std::move(adapter)};
 }

@@ -20,6 +20,14 @@ LogitRow logit_row(const Tensor& logits_NV, const std::vector<LogitSums>& sums_N
   return {{logits_NV.data<float>() + row * logits_NV.cols(), size_t(logits_NV.cols())}, sums_N[size_t(row)]};
 }
 
+// Rows of a sequence behind those before: they run with its adapter, if it has one.
+void add_rows(std::vector<AdapterRows>& adapters, const Sequence& sequence, int64_t first, int64_t count) {
+  const Adapter* adapter = sequence.live->adapter.adapter.get();
+  if (adapter == nullptr) return;
+  if (adapters.empty() || adapters.back().adapter != adapter) adapters.push_back({adapter, first, 0});
+  adapters.back().count += count;
+}
+
 std::string message_of(const std::exception_ptr& cause) {
   if (!cause) return {};
   try {
@@ -196,11 +204,7 @@ void Engine::run_parts(const std::vector<Scheduler::Part>& parts) {
       batch.tokens_N.push_back(i < s.size() ? s.tokens[size_t(i)] : s.drafts[size_t(i - s.size())]);
       batch.positions_N.push_back(int32_t(i));
     }
-    if (const Adapter* adapter = s.live->adapter.adapter.get(); adapter != nullptr) {
-      if (batch.adapters.empty() || batch.adapters.back().adapter != adapter)
-        batch.adapters.push_back({adapter, batch.sequence_starts.back(), 0});
-      batch.adapters.back().count += part.count;
-    }
+    add_rows(batch.adapters, s, batch.sequence_starts.back(), part.count);
     batch.sequence_starts.push_back(int32_t(batch.size()));
     pages_S.push_back(&s.pages);
   }
@@ -238,8 +242,10 @@ void Engine::score_prompts(const std::vector<Scheduler::Part>& parts, const Toke
     const auto next = [&] { return first_scored - 1 + int64_t(known.size()); };
     for (int64_t from = next(); from < last; from = next()) {
       const int64_t count = std::min(last - from, kDrawnRows);
+      std::vector<AdapterRows> adapters;
+      add_rows(adapters, s, 0, count);
       const Tensor logits_NV =
-          model_.logits(pass, hidden_NC.slice_rows(batch.sequence_starts[i] + from - part.first, count));
+          model_.logits(pass, hidden_NC.slice_rows(batch.sequence_starts[i] + from - part.first, count), adapters);
       const auto sums_N = logit_sums(pass, logits_NV, std::vector<float>(size_t(count), 1.0f));
       for (int64_t row = 0; row < count; ++row) {
         const LogitRow logits = logit_row(logits_NV, sums_N, row);
@@ -280,14 +286,16 @@ void Engine::draw(std::vector<Draw>& draws, const Tensor& hidden_NC) {
   for (size_t first = 0, last; first < draws.size(); first = last) {
     std::vector<int64_t> rows, row_of_draw;
     std::vector<float> inverse_temperatures_N;
+    std::vector<AdapterRows> adapters;
     for (last = first; last < draws.size(); ++last) {
       const Draw& draw = draws[last];
       if (last > first && int64_t(rows.size()) + draw.rows > kDrawnRows) break;
       row_of_draw.push_back(int64_t(rows.size()));
+      add_rows(adapters, *draw.sequence, row_of_draw.back(), draw.rows);
       for (int64_t row = 0; row < draw.rows; ++row) rows.push_back(draw.first_row + row);
       inverse_temperatures_N.resize(rows.size(), inverse_temperature(draw.sequence->sampling));
     }
-    const Tensor logits_NV = model_.logits(pass, rows_of(hidden_NC, rows));
+    const Tensor logits_NV = model_.logits(pass, rows_of(hidden_NC, rows), adapters);
     const std::vector<LogitSums> sums_N = logit_sums(pass, logits_NV, inverse_temperatures_N);
     pass.threads().parallel_for(int64_t(last - first), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {

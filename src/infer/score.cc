@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "infer/generate.h"
@@ -9,27 +10,13 @@
 namespace fude {
 namespace {
 
-// Positions in pages where many passages are scored.
-constexpr int64_t kPassageTokens = 8192;
+// Positions in pages where many passages are scored: for what begins alike, or for one step where nothing does.
+constexpr int64_t kPassageTokens = 8192, kWindowTokens = 512;
 
-}  // namespace
+using OnScored = std::function<bool(size_t, const std::vector<PromptToken>&)>;
 
-std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens,
-                         const std::shared_ptr<const Adapter>& adapter) {
-  std::vector<float> scores;
-  score(
-      model, kernels, {{tokens, 1}},
-      [&](size_t, const std::vector<PromptToken>& scored) {
-        for (const PromptToken& token : scored) scores.push_back(token.logprob);
-        return true;
-      },
-      adapter);
-  return scores;
-}
-
-void score(const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
-           const std::function<bool(size_t, const std::vector<PromptToken>&)>& on_scored,
-           const std::shared_ptr<const Adapter>& adapter) {
+void score_within(int64_t room, const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
+                  const OnScored& on_scored, const std::shared_ptr<const Adapter>& adapter) {
   int64_t longest = 0, total = 0;
   for (const Passage& passage : passages) {
     const auto n = int64_t(passage.tokens.size());
@@ -40,8 +27,7 @@ void score(const Transformer& model, const Kernels& kernels, const std::vector<P
     longest = std::max(longest, n), total += n;
   }
   if (passages.empty()) return;
-  Engine engine(model, kernels,
-                {.context = longest, .cache_tokens = std::min(total, std::max(longest, kPassageTokens))});
+  Engine engine(model, kernels, {.context = longest, .cache_tokens = std::min(total, std::max(longest, room))});
   if (adapter != nullptr) engine.adapters().put("given", adapter);
   bool goes_on = true;
   std::exception_ptr cause;
@@ -68,6 +54,26 @@ void score(const Transformer& model, const Kernels& kernels, const std::vector<P
   }
 }
 
+}  // namespace
+
+std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens,
+                         const std::shared_ptr<const Adapter>& adapter) {
+  std::vector<float> scores;
+  score(
+      model, kernels, {{tokens, 1}},
+      [&](size_t, const std::vector<PromptToken>& scored) {
+        for (const PromptToken& token : scored) scores.push_back(token.logprob);
+        return true;
+      },
+      adapter);
+  return scores;
+}
+
+void score(const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
+           const OnScored& on_scored, const std::shared_ptr<const Adapter>& adapter) {
+  score_within(kPassageTokens, model, kernels, passages, on_scored, adapter);
+}
+
 double Perplexity::value() const { return std::exp(nats / double(std::max<int64_t>(1, scored))); }
 
 double Perplexity::standard_error() const {
@@ -83,18 +89,28 @@ Perplexity perplexity(const Transformer& model, const Kernels& kernels, const st
           "[perplexity] expected a context of 4 to {} tokens, got {}", model.config().context, context);
   require(int64_t(tokens.size()) >= context, "[perplexity] expected a text of at least {} tokens, got {}", context,
           tokens.size());
-  Perplexity result;
+  std::vector<Passage> windows;
   for (int64_t begin = 0; begin + context <= int64_t(tokens.size()); begin += context) {
-    std::vector<int32_t> window(tokens.begin() + begin, tokens.begin() + begin + context);
-    if (first >= 0) window.front() = first;
-    const std::vector<float> scores = score(model, kernels, window, adapter);
-    for (size_t i = size_t(context / 2); i < scores.size(); ++i) {
-      const double nats = -double(scores[i]);
-      result.nats += nats, result.squares += nats * nats, ++result.scored;
-    }
-    ++result.windows;
-    if (!on_window(result)) break;
+    windows.push_back({{tokens.begin() + begin, tokens.begin() + begin + context}, context / 2 + 1});
+    if (first >= 0) windows.back().tokens.front() = first;
   }
+  Perplexity result;
+  std::vector<std::vector<PromptToken>> found(windows.size());
+  const auto add = [&](size_t index, const std::vector<PromptToken>& scored) {
+    found[index] = scored;
+    bool goes_on = true;
+    // Sums are taken in the text's order.
+    while (goes_on && result.windows < int64_t(found.size()) && !found[size_t(result.windows)].empty()) {
+      for (const PromptToken& token : std::exchange(found[size_t(result.windows)], {})) {
+        const double nats = -double(token.logprob);
+        result.nats += nats, result.squares += nats * nats, ++result.scored;
+      }
+      ++result.windows;
+      goes_on = on_window(result);
+    }
+    return goes_on;
+  };
+  score_within(kWindowTokens, model, kernels, windows, add, adapter);
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "model/gguf_adapter.h"
 
 #include "base/error.h"
+#include "model/architecture.h"
 #include "model/gguf_layout.h"
 #include "tensor/gguf.h"
 
@@ -14,6 +15,7 @@ std::vector<LoraPair> read_gguf_adapter(const std::string& path, const ModelConf
     const std::string_view got = file->metadata().find_string(key).value_or("nothing");
     require(got == expected, "[lora] {}: expected {} {}, got {}", path, key, expected, got);
   }
+  const TensorNames& names = architecture_of(config.family).names;
   const double alpha = file->metadata().number("adapter.lora.alpha");
   std::map<std::string, std::string> own_names;  // of the family's files, by those of GGUF
   for (const auto& [own, gguf] : gguf_names_of(config)) own_names[gguf] = own;
@@ -31,11 +33,13 @@ std::vector<LoraPair> read_gguf_adapter(const std::string& path, const ModelConf
     require(own != own_names.end(), "[lora] {}: expected tensors of a model of {}, got {}", path, family.architecture,
             name);
     LoraPair pair{own->second, tensor.shape, file->tensor(stem + b_end).shape, {}, {}, 0};
-    require(!pair.a_shape.empty() && pair.a_shape[0] > 0, "[lora] {}: expected matrices, got {}", path, name);
-    pair.scale = alpha / double(pair.a_shape[0]);
+    pair.is_embedding = own->second == names.embedding;
+    require(pair.b_shape.size() == 2 && pair.b_shape[1] > 0, "[lora] {}: expected matrices, got {}", path, stem);
+    const int64_t rank = pair.b_shape[1];
+    pair.scale = alpha / double(rank);
     pair.read_a = [=] { return file->read_f32(stem + a_end); };
     // Its rows are those of the weight, pairs and all.
-    pair.read_b = [=, is_paired = has_pairs(family, stem), head = config.head_size, cols = pair.a_shape[0]] {
+    pair.read_b = [=, is_paired = has_pairs(family, stem), head = config.head_size, cols = rank] {
       const std::vector<float> values = file->read_f32(stem + b_end);
       return is_paired ? part_pairs(values, head, cols) : values;
     };

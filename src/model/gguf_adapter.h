@@ -1,5 +1,6 @@
 // An adapter as llama.cpp keeps it: a GGUF file with general.type = "adapter", adapter.type = "lora", and tensors
-// `blk.0.attn_q.weight.lora_a` [rank, in] and `….lora_b` [out, rank]. The scale is adapter.lora.alpha / rank.
+// `blk.0.attn_q.weight.lora_a` [rank, in] and `….lora_b` [out, rank]; `token_embd.weight.lora_a` is [vocabulary, rank].
+// The scale is adapter.lora.alpha / rank. A head that is tied to the embedding is adapted as `output.weight`.
 #pragma once
 
 #include <string>

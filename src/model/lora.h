@@ -2,7 +2,7 @@
 //
 // Either is read as a list of pairs, each for one tensor of the family's own files; here they are held to the model's
 // shapes and put beside its weights. Queries, keys and values, stacked in one parameter, have adapters of their own
-// ranks, or none.
+// ranks, or none. So have the token embedding and the head, also where they are one tensor.
 #pragma once
 
 #include <functional>
@@ -15,18 +15,23 @@
 
 namespace fude {
 
-// One module's matrices as a file has them, row-major: A [rank, in], B [out, rank].
+// One module's matrices, row-major: A [rank, in], B [out, rank]. Beside the token embedding A is [vocabulary, rank].
 struct LoraPair {
   std::string weight;  // the tensor they stand beside, as the family's own files call it
   std::vector<int64_t> a_shape, b_shape;
   std::function<std::vector<float>()> read_a, read_b;
   double scale = 0;
+  bool is_embedding = false;
+  // The weight that they were trained beside, where the file has it: some of its rows.
+  std::vector<int64_t> base_shape{};
+  std::function<std::vector<float>(int64_t first, int64_t count)> read_base{};
 };
 
 inline constexpr int64_t kLargestRank = 4096;
 
-// `source` is named in errors. Error if a module is not one of attention or MLP, comes twice, or has other shapes. The
-// model must outlive the adapter; its device is not touched, so any thread may do this while the model runs.
+// `source` is named in errors. Error if a module is not one of attention or MLP, token embedding or head, comes twice,
+// has other shapes, or was trained beside a weight that is not the model's. The model must outlive the adapter; its
+// device is not touched, so any thread may do this while the model runs.
 std::shared_ptr<const Adapter> make_adapter(const Transformer& model, const std::string& source,
                                             const std::vector<LoraPair>& pairs);
 

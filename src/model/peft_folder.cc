@@ -21,6 +21,7 @@ const std::set<std::string> kKnownKeys = {"alpha_pattern",
                                           "auto_mapping",
                                           "base_model_name_or_path",
                                           "bias",
+                                          "ensure_weight_tying",
                                           "eva_config",
                                           "exclude_modules",
                                           "fan_in_fan_out",
@@ -50,40 +51,61 @@ bool is_off(const Json& value) {
   return value.is_null() || (value.is_structured() && value.empty());
 }
 
-bool is_name(const std::string& text) {
-  return !text.empty() &&
-         std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; });
-}
-
-// Whether a module is called so, or so behind a dot. PEFT's `^` says that nothing stands before it.
-bool ends_in(const std::string& module, const std::string& end) {
-  if (end.starts_with('^')) return module == end.substr(1);
-  return module == end || module.ends_with("." + end);
-}
+// Whether a module is called so, or so behind a dot.
+bool ends_in(const std::string& module, const std::string& end) { return module == end || module.ends_with("." + end); }
 
 void check_rank(int64_t rank, const std::string& path) {
   require(rank > 0 && rank <= kLargestRank, "[lora] {}: expected a rank from 1 to {}, got {}", path, kLargestRank,
           rank);
 }
 
-// {"module": number, …}
+// {"pattern": number, …}
 template <class Read>
 void for_pattern(const Json& json, const char* key, const std::string& path, const Read& read) {
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return;
   require(found->is_object(), "[lora] {}: expected an object at '{}', got {}", path, key, found->type_name());
-  for (const auto& [name, value] : found->items()) {
-    require(is_name(name.starts_with('^') ? name.substr(1) : name),
-            "[lora] {}: expected names of modules in '{}', got the pattern '{}'", path, key, name);
-    read(name, *found);
-  }
+  for (const auto& [name, value] : found->items()) read(name, *found);
 }
 
 template <class T>
-T value_for(const std::vector<std::pair<std::string, T>>& pattern, const std::string& module, T otherwise) {
-  for (const auto& [name, value] : pattern)
-    if (ends_in(module, name)) return value;
+T value_for(const std::vector<std::pair<ModulePattern, T>>& patterns, const std::string& module, T otherwise,
+            int64_t& steps_left) {
+  for (const auto& [pattern, value] : patterns)
+    if (pattern.matches(module, steps_left)) return value;
   return otherwise;
+}
+
+// How tensors of A and B end.
+struct PairEnds {
+  std::string a, b;
+  bool is_embedding;
+};
+const PairEnds kPairEnds[] = {{".lora_A.weight", ".lora_B.weight", false},
+                              {".lora_embedding_A", ".lora_embedding_B", true}};
+const std::string kBeforeModules = "base_model.model.", kBaseEnd = ".base_layer.weight";
+
+// A tensor's name without its end; empty if it does not end so.
+std::string stem_of(const std::string& name, const std::string& end) {
+  const bool ends_so =
+      name.starts_with(kBeforeModules) && name.ends_with(end) && name.size() > kBeforeModules.size() + end.size();
+  return ends_so ? name.substr(0, name.size() - end.size()) : "";
+}
+
+std::vector<float> turned(const std::vector<float>& values, int64_t rows) {
+  std::vector<float> other(values.size());
+  const int64_t cols = rows == 0 ? 0 : int64_t(values.size()) / rows;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t col = 0; col < cols; ++col) other[size_t(col * rows + row)] = values[size_t(row * cols + col)];
+  return other;
+}
+
+std::vector<float> read_rows(const SafetensorsFile& file, const std::string& name, int64_t first, int64_t count) {
+  const int64_t size = count * file.entry(name).shape.back();
+  std::vector<float> values(static_cast<size_t>(size));
+  file.format(name).decode(file.rows(name, first, count).data(), size, values.data());
+  file.drop(name, first, count);
+  return values;
 }
 
 }  // namespace
@@ -116,6 +138,7 @@ PeftConfig read_peft_config(const std::string& folder) {
   check_rank(config.rank, path);
   config.alpha = json_number(json, "lora_alpha", path);
   config.is_rank_stabilised = json_boolean(json, "use_rslora", path, false);
+  config.ties_head = json_boolean(json, "ensure_weight_tying", path, false);
   config.base_model = json_string(json, "base_model_name_or_path", path, "");
   if (const auto targets = json.find("target_modules"); targets != json.end() && targets->is_array())
     for (const Json& target : *targets) {
@@ -123,11 +146,11 @@ PeftConfig read_peft_config(const std::string& folder) {
       config.targets.push_back(target.get<std::string>());
     }
   for_pattern(json, "rank_pattern", path, [&](const std::string& name, const Json& values) {
-    config.ranks.emplace_back(name, json_integer(values, name.c_str(), path));
+    config.ranks.emplace_back(ModulePattern(name, path), json_integer(values, name.c_str(), path));
     check_rank(config.ranks.back().second, path);
   });
   for_pattern(json, "alpha_pattern", path, [&](const std::string& name, const Json& values) {
-    config.alphas.emplace_back(name, json_number(values, name.c_str(), path));
+    config.alphas.emplace_back(ModulePattern(name, path), json_number(values, name.c_str(), path));
   });
   return config;
 }
@@ -135,34 +158,56 @@ PeftConfig read_peft_config(const std::string& folder) {
 std::vector<LoraPair> read_peft_folder(const std::string& folder) {
   const PeftConfig config = read_peft_config(folder);
   const auto file = std::make_shared<const SafetensorsFile>(folder + kPeftTensorsName);
-  std::vector<LoraPair> pairs;
-  const std::string before = "base_model.model.", a_end = ".lora_A.weight", b_end = ".lora_B.weight";
-  for (const auto& [name, entry] : file->entries()) {
-    const bool is_a = name.ends_with(a_end), is_b = name.ends_with(b_end);
-    require(name.starts_with(before) && (is_a || is_b) && name.size() > before.size() + a_end.size(),
-            "[lora] {}: expected tensors base_model.model.….lora_A.weight and lora_B.weight, got {}", folder, name);
-    const std::string stem = name.substr(0, name.size() - a_end.size()), module = stem.substr(before.size());
-    require(file->has(stem + (is_a ? b_end : a_end)), "[lora] {}: expected A and B of {}, got {} alone", folder, module,
-            is_a ? "A" : "B");
-    if (is_b) continue;
-    require(config.targets.empty() ||
+  int64_t steps_left = kPatternSteps;
+  const auto read_pair = [&](const std::string& stem, const PairEnds& ends) {
+    const std::string module = stem.substr(kBeforeModules.size()), a = stem + ends.a, b = stem + ends.b;
+    require(config.targets.empty() || (config.ties_head && ends_in(module, "lm_head")) ||
                 std::ranges::any_of(config.targets, [&](const auto& target) { return ends_in(module, target); }),
             "[lora] {}: expected tensors of the target_modules, got {}", folder, module);
     LoraPair pair;
     // A base model without a head calls its modules so.
-    pair.weight = (module.starts_with("layers.") ? "model."
-                   : module.starts_with("h.")    ? "transformer."
-                                                 : "") +
+    pair.weight = (module.starts_with("layers.") || module == "embed_tokens" ? "model."
+                   : module.starts_with("h.") || module == "wte"             ? "transformer."
+                                                                             : "") +
                   module + ".weight";
-    pair.a_shape = entry.shape, pair.b_shape = file->entry(stem + b_end).shape;
-    const int64_t rank = value_for(config.ranks, module, config.rank);
+    pair.is_embedding = ends.is_embedding;
+    pair.a_shape = file->entry(a).shape, pair.b_shape = file->entry(b).shape;
+    const int64_t rank = value_for(config.ranks, module, config.rank, steps_left);
     require(!pair.a_shape.empty() && pair.a_shape[0] == rank, "[lora] {}: {}: expected rank {}, got {}", folder, module,
             rank, pair.a_shape.empty() ? 0 : pair.a_shape[0]);
-    const double alpha = value_for(config.alphas, module, config.alpha);
+    const double alpha = value_for(config.alphas, module, config.alpha, steps_left);
     pair.scale = alpha / (config.is_rank_stabilised ? std::sqrt(double(rank)) : double(rank));
-    pair.read_a = [=] { return file->read_f32(stem + a_end); };
-    pair.read_b = [=] { return file->read_f32(stem + b_end); };
-    pairs.push_back(std::move(pair));
+    pair.read_a = [=] { return file->read_f32(a); };
+    pair.read_b = [=] { return file->read_f32(b); };
+    if (pair.is_embedding) {
+      std::ranges::reverse(pair.a_shape);
+      pair.read_a = [=] { return turned(file->read_f32(a), rank); };
+    }
+    if (const std::string base = stem + kBaseEnd; file->has(base)) {
+      pair.base_shape = file->entry(base).shape;
+      pair.read_base = [=](int64_t first, int64_t count) { return read_rows(*file, base, first, count); };
+    }
+    return pair;
+  };
+  std::vector<LoraPair> pairs;
+  for (const auto& [name, entry] : file->entries()) {
+    const std::string adapted = stem_of(name, kBaseEnd);
+    bool is_known = false;
+    for (const PairEnds& ends : kPairEnds) {
+      is_known |= !adapted.empty() && file->has(adapted + ends.a);
+      for (const auto& [end, other, which] : {std::tuple(ends.a, ends.b, "A"), std::tuple(ends.b, ends.a, "B")}) {
+        const std::string stem = stem_of(name, end);
+        if (stem.empty()) continue;
+        require(file->has(stem + other), "[lora] {}: expected A and B of {}, got {} alone", folder,
+                stem.substr(kBeforeModules.size()), which);
+        is_known = true;
+        if (end == ends.a) pairs.push_back(read_pair(stem, ends));
+      }
+    }
+    require(is_known,
+            "[lora] {}: expected tensors base_model.model.….lora_A.weight and lora_B.weight, lora_embedding_A and "
+            "lora_embedding_B, or base_layer.weight beside them, got {}",
+            folder, name);
   }
   return pairs;
 }

@@ -10,6 +10,7 @@
 
 #include "base/json_fwd.h"
 #include "model/lora.h"
+#include "model/module_pattern.h"
 
 namespace fude {
 
@@ -18,9 +19,10 @@ struct PeftConfig {
   int64_t rank = 0;
   double alpha = 0;
   bool is_rank_stabilised = false;
-  std::vector<std::string> targets;                    // ends of module names; empty: whatever has tensors
-  std::vector<std::pair<std::string, int64_t>> ranks;  // by the ends of module names, the first that fits
-  std::vector<std::pair<std::string, double>> alphas;
+  std::vector<std::string> targets;                      // ends of module names; empty: whatever has tensors
+  std::vector<std::pair<ModulePattern, int64_t>> ranks;  // the first that fits
+  std::vector<std::pair<ModulePattern, double>> alphas;
+  bool ties_head = false;  // the head's adapter is the embedding's, and no target of its own
   std::string base_model;  // as it was called where the adapter was trained; may be empty
 };
 bool is_peft_folder(const std::string& folder);
@@ -28,6 +30,9 @@ PeftConfig read_peft_config(const std::string& folder);
 
 // Error if tensors do not come in pairs of the ranks that the configuration says. The matrices are read while the
 // result lives.
+//
+// Beside A and B of embedding and head PEFT saves the weights themselves (`base_layer`). Where these are tied, each
+// still has A and B of its own: an adapter of one is none of the other.
 std::vector<LoraPair> read_peft_folder(const std::string& folder);
 
 }  // namespace fude

@@ -134,7 +134,9 @@ void Transformer::initialise(uint64_t seed) {
 }
 
 Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& kv) const {
-  Tensor x_NC = embedding(pass, batch.tokens_N, embedding_, float(config_.embedding_scale));
+  const float scale = float(config_.embedding_scale);
+  Tensor x_NC = embedding(pass, batch.tokens_N, embedding_, scale);
+  add_adapters(pass, batch.tokens_N, embedding_, scale, batch.adapters, x_NC);
   if (positions_) add_embedding(pass, batch.positions_N, *positions_, x_NC);
   Residual x{std::move(x_NC)};
   for (size_t layer = 0; layer < blocks_.size(); ++layer) {
@@ -155,7 +157,11 @@ Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& 
   return (*final_norm_)(pass, x);
 }
 
-Tensor Transformer::logits(const Pass& pass, const Tensor& h_NC) const { return linear(pass, h_NC, classifier()); }
+Tensor Transformer::logits(const Pass& pass, const Tensor& h_NC, const std::vector<AdapterRows>& adapters) const {
+  Tensor logits_NV = linear(pass, h_NC, classifier());
+  add_adapters(pass, h_NC, classifier(), adapters, logits_NV);
+  return logits_NV;
+}
 
 std::vector<Parameter*> Transformer::parameters() {
   std::vector<Parameter*> all;

@@ -30,10 +30,11 @@ class Transformer {
 
   // Hidden rows after the last norm, [N, C]. `pass` must outlive the tape's backward.
   Tensor forward(const Pass& pass, const TokenBatch& batch, KvStore& kv) const;
-  // Logits of hidden rows, [N, V].
-  Tensor logits(const Pass& pass, const Tensor& h_NC) const;
+  // Logits of hidden rows, [N, V]; `adapters` are those of these rows.
+  Tensor logits(const Pass& pass, const Tensor& h_NC, const std::vector<AdapterRows>& adapters = {}) const;
   // The classifier's weight: the head, or the embedding table when tied.
   const Parameter& classifier() const { return head_ ? *head_ : embedding_; }
+  const Parameter& token_table() const { return embedding_; }
 
   // In a fixed order. The pointers live as long as the model.
   std::vector<Parameter*> parameters();

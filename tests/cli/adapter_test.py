@@ -60,6 +60,12 @@ class Adapter(AdapterCase):
         with_it, without = (self.succeeds(fude(*run, *more)).lines()[0]["perplexity"] for more in (("--adapter", self.adapter()), ()))
         self.assertGreater(with_it, without)  # what was learned is disturbed
 
+    def test_bench(self):
+        run = ("bench", "--rounds", 1, "--quick", "--filter", "decode 1", "generate", world().model, "--json")
+        for more in ((), ("--adapter", self.adapter())):
+            self.assertEqual([row["name"] for row in self.succeeds(fude(*run, *more)).lines()], ["decode 1"])
+        self.fails(fude(*run, "--adapter", self.adapter(r=8)), FAILED, "expected rank 8, got 4")
+
     def test_mistakes(self):
         run = ("generate", world().model, "--prompt", "x", "--max-tokens", 4, "--adapter")
         self.fails(fude(*run, self.folder / "none"), FAILED, "[lora]", "adapter_config.json")

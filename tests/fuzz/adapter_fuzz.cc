@@ -13,13 +13,6 @@ using namespace fude;
 
 namespace {
 
-ModelConfig tiny() {
-  ModelConfig c;
-  c.vocabulary = 8, c.width = 4, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 2, c.feed_forward = 4,
-  c.context = 8;
-  return c;
-}
-
 // Queries of rank 2, from the file with the family's own names.
 std::string good_tensors(const FuzzFolder& folder) {
   const std::string query = "base_model.model.model.layers.0.self_attn.q_proj";
@@ -35,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const FuzzFolder folder;
   static Device device(1);
   static const std::string good = good_tensors(folder);
-  static const Transformer model(device, tiny());
+  static const Transformer model(device, tiny_model());
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const bool is_gguf = bytes.starts_with("GGUF");
   if (is_gguf) {
@@ -49,7 +42,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto adapter = load_adapter(model, is_gguf ? folder / "adapter.gguf" : folder.path());
     TokenBatch batch{{1, 2}, {0, 1}, {0, 2}, {{adapter.get(), 0, 1}}};
     BatchKv kv;
-    model.forward({device, default_kernels()}, batch, kv);
+    const Pass pass{device, default_kernels()};
+    model.logits(pass, model.forward(pass, batch, kv), batch.adapters);
   } catch (const Error&) {}
   return 0;
 }

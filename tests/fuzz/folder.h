@@ -1,4 +1,5 @@
-// A folder of a fuzz target's own, in memory where the system has one there, for readers that ask for files.
+// What fuzz targets share: a folder of their own, in memory where the system has one there, for readers that ask for
+// files; and the shape of a tiny model.
 #pragma once
 
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "model/config.h"
 
 namespace fude {
 
@@ -27,5 +29,12 @@ class FuzzFolder {
  private:
   std::string path_;
 };
+
+inline ModelConfig tiny_model() {
+  ModelConfig c;
+  c.vocabulary = 8, c.width = 4, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 2, c.feed_forward = 4,
+  c.context = 8;
+  return c;
+}
 
 }  // namespace fude

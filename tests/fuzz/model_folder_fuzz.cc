@@ -13,22 +13,11 @@
 
 using namespace fude;
 
-namespace {
-
-ModelConfig tiny() {
-  ModelConfig c;
-  c.vocabulary = 8, c.width = 4, c.layers = 1, c.heads = 2, c.kv_heads = 1, c.head_size = 2, c.feed_forward = 4,
-  c.context = 8;
-  return c;
-}
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const FuzzFolder folder;
   static Device device(1);
   static const std::string index = [] {
-    save_model(Transformer(device, tiny()), folder.path());
+    save_model(Transformer(device, tiny_model()), folder.path());
     Json map = Json::object();
     const SafetensorsFile file(folder / "model.safetensors");
     for (const auto& [name, entry] : file.entries()) map[name] = "model.safetensors";

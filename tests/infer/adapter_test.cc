@@ -58,6 +58,9 @@ TEST_F(AdapterTest, ARequestNamesOneThatIsThere) {
   // Made for another model of the same shape: its weights are not these.
   Transformer other(device, model.config());
   EXPECT_THROW(engine.adapters().put("other", random_adapter(other, 1)), Error);
+  const LoraPair embedding = random_pairs(other, 1).back();
+  EXPECT_THROW(engine.adapters().put("other", make_adapter(other, "random", {embedding})), Error);
+  engine.adapters().put("two", make_adapter(model, "random", {embedding}));
 }
 
 // Pages are shared within an adapter, and not across: neither with another, nor without one, nor with what comes under

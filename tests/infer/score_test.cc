@@ -89,24 +89,31 @@ TEST_F(Score, ManyAreScoredAsEachAlone) {
 }
 
 TEST_F(Score, PerplexityIsOfTheSecondHalfOfEachWindow) {
-  const std::vector<int32_t> tokens = text(50);
-  double nats = 0;
+  const std::vector<int32_t> tokens = text(2000);
+  double nats = 0, squares = 0;
   int64_t scored = 0;
-  for (int64_t begin : {0, 16, 32}) {
+  for (int64_t begin = 0; begin < 2000; begin += 16) {
     std::vector<int32_t> window(tokens.begin() + begin, tokens.begin() + begin + 16);
     window[0] = 1;
     const std::vector<float> scores = score(*model, default_kernels(), window);
-    for (size_t i = 8; i < 15; ++i) nats -= double(scores[i]), ++scored;
+    for (size_t i = 8; i < 15; ++i) {
+      nats -= double(scores[i]), squares += double(scores[i]) * double(scores[i]), ++scored;
+    }
   }
   int64_t windows = 0;
   const Perplexity result = perplexity(*model, default_kernels(), tokens, 16, 1, [&](const Perplexity& p) {
     EXPECT_EQ(p.windows, ++windows);
     return true;
   });
-  EXPECT_EQ(windows, 3);
+  EXPECT_EQ(windows, 125);
   EXPECT_EQ(result.scored, scored);
-  EXPECT_DOUBLE_EQ(result.value(), std::exp(nats / double(scored)));
+  EXPECT_EQ(result.nats, nats);
+  EXPECT_EQ(result.squares, squares);
+  EXPECT_EQ(result.value(), std::exp(nats / double(scored)));
   EXPECT_GT(result.standard_error(), 0);
+  EXPECT_EQ(
+      perplexity(*model, default_kernels(), tokens, 16, 1, [](const Perplexity& p) { return p.windows < 7; }).windows,
+      7);
 }
 
 TEST_F(Score, RefusesWhatDoesNotFit) {

@@ -7,6 +7,7 @@
 
 #include "autograd/closure_tape.h"
 #include "base/error.h"
+#include "ops/embedding.h"
 #include "ops/linear.h"
 #include "tests/support/op_case.h"
 
@@ -41,13 +42,12 @@ void check_low_rank(const LowRankCase& c, int threads) {
                            b = random_floats(c.part * c.rank, 3);
   const Tensor x_NK = tensor_of(device, {c.rows, c.depth}, x);
   // The last two rows have none.
-  TokenBatch batch;
-  batch.adapters = {{&adapter, 0, std::max<int64_t>(0, c.rows - 2)}};
+  const std::vector<AdapterRows> adapters = {{&adapter, 0, std::max<int64_t>(0, c.rows - 2)}};
   for (Tier tier : supported_tiers()) {
     const Pass pass{device, kernels_of(int(tier))};
     Tensor y_NO = linear(pass, x_NK, weight);
     std::vector<float> expected = floats_of(y_NO);
-    for (int64_t n = 0; n < batch.adapters[0].count; ++n) {
+    for (int64_t n = 0; n < adapters[0].count; ++n) {
       const std::vector<float> ax = product(a, c.rank, c.depth, x.data() + n * c.depth),
                                delta = product(b, c.part, c.rank, ax.data());
       for (int64_t o = 0; o < c.part; ++o) {
@@ -55,7 +55,7 @@ void check_low_rank(const LowRankCase& c, int threads) {
         expected[size_t(n * c.outputs + c.first + o)] += scaled;
       }
     }
-    add_adapters(pass, x_NK, weight, batch, y_NO);
+    add_adapters(pass, x_NK, weight, adapters, y_NO);
     expect_same_bits(floats_of(y_NO), expected, fmt::format("{} {} rows of {}", name_of(tier), c.rows, c.outputs));
   }
 }
@@ -79,11 +79,9 @@ TEST(LowRank, EachRowHasItsOwn) {
   one.parts[&weight].push_back({panels(device, 4, 40, 2), panels(device, 64, 4, 3), 1.5f, 0});
   two.parts[&weight].push_back({panels(device, 7, 40, 4), panels(device, 32, 7, 5), 0.5f, 32});
   const Tensor x_NK = tensor_of(device, {9, 40}, random_floats(9 * 40, 6));
-  const auto run = [&](std::vector<AdapterRows> rows) {
-    TokenBatch batch;
-    batch.adapters = std::move(rows);
+  const auto run = [&](const std::vector<AdapterRows>& rows) {
     Tensor y_NO = linear(pass, x_NK, weight);
-    add_adapters(pass, x_NK, weight, batch, y_NO);
+    add_adapters(pass, x_NK, weight, rows, y_NO);
     return y_NO;
   };
   const Tensor none = run({}), all_one = run({{&one, 0, 9}}), all_two = run({{&two, 0, 9}}),
@@ -100,16 +98,41 @@ TEST(LowRank, RefusesATapeAndRowsThatAreNotThere) {
   Device device(1);
   const Parameter weight = panels(device, 32, 8, 1);
   Adapter adapter;
-  TokenBatch batch;
-  batch.adapters = {{&adapter, 0, 2}};
+  std::vector<AdapterRows> adapters = {{&adapter, 0, 2}};
   const Tensor x_NK = tensor_of(device, {2, 8}, random_floats(16, 2));
   const Pass pass{device, default_kernels()};
   Tensor y_NO = linear(pass, x_NK, weight);
-  EXPECT_NO_THROW(add_adapters(pass, x_NK, weight, batch, y_NO));  // it has nothing for this weight
+  EXPECT_NO_THROW(add_adapters(pass, x_NK, weight, adapters, y_NO));  // it has nothing for this weight
   ClosureTape tape;
-  EXPECT_THROW(add_adapters({device, default_kernels(), &tape}, x_NK, weight, batch, y_NO), Error);
-  batch.adapters = {{&adapter, 1, 2}};
-  EXPECT_THROW(add_adapters(pass, x_NK, weight, batch, y_NO), Error);
+  EXPECT_THROW(add_adapters({device, default_kernels(), &tape}, x_NK, weight, adapters, y_NO), Error);
+  adapters = {{&adapter, 1, 2}};
+  EXPECT_THROW(add_adapters(pass, x_NK, weight, adapters, y_NO), Error);
+  EXPECT_THROW(add_adapters(pass, {1, 2}, weight, 1, adapters, y_NO), Error);
+}
+
+// Rows of a table, in every tier.
+TEST(LowRank, RowsOfATable) {
+  constexpr int64_t kTokens = 9, kVocabulary = 70, kWidth = 100, kRank = 5;
+  GuardedDevice device(2);
+  const Parameter table = panels(device, kVocabulary, kWidth, 1);
+  const std::vector<float> b = random_floats(kWidth * kRank, 3), a = random_floats(kVocabulary * kRank, 2);
+  Adapter adapter;
+  adapter.tables[&table] = {panels(device, kVocabulary, kRank, 2), panels(device, kWidth, kRank, 3), 0.7f};
+  const std::vector<int32_t> rows = {3, 69, 3, 0, 31, 32, 5, 6, 7};
+  for (Tier tier : supported_tiers()) {
+    const Pass pass{device, kernels_of(int(tier))};
+    Tensor x_NC = embedding(pass, rows, table, 1.5f);
+    std::vector<float> expected = floats_of(x_NC);
+    for (int64_t n = 1; n < kTokens - 2; ++n) {
+      const std::vector<float> delta = product(b, kWidth, kRank, a.data() + rows[size_t(n)] * kRank);
+      for (int64_t c = 0; c < kWidth; ++c) {
+        const float scaled = delta[size_t(c)] * (0.7f * 1.5f);
+        expected[size_t(n * kWidth + c)] += scaled;
+      }
+    }
+    add_adapters(pass, rows, table, 1.5f, {{&adapter, 1, kTokens - 3}}, x_NC);
+    expect_same_bits(floats_of(x_NC), expected, std::string(name_of(tier)));
+  }
 }
 
 }  // namespace

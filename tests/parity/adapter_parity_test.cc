@@ -4,7 +4,7 @@
 #include "infer/embed.h"
 #include "infer/generate.h"
 #include "tests/support/adapter_case.h"
-#include "tests/support/engine_case.h"
+#include "tests/support/parity_case.h"
 
 namespace fude {
 namespace {
@@ -12,14 +12,11 @@ namespace {
 // What the matrices of the base model multiply in; u8: blocks of integers.
 using Base = std::tuple<const char*, DType>;
 
-class AdapterParity : public testing::TestWithParam<Base> {
+class AdapterParity : public ParityCase, public testing::TestWithParam<Base> {
  protected:
-  AdapterParity() : model(make(device)) {
-    const std::vector<Request> mixed = mixed_requests();
-    for (size_t i = 0; i < mixed.size(); ++i) {
-      requests.push_back(mixed[i]);
-      requests.back().adapter = std::vector<std::string>{"", "every", "qv", "mlp"}[i % 4];
-    }
+  AdapterParity() : ParityCase(make, add_adapters_to) {
+    for (size_t i = 0; i < requests.size(); ++i)
+      requests[i].adapter = std::vector<std::string>{"", "every", "qv", "mlp"}[i % 4];
     // The same prompt with each, so that pages would be found if they were shared.
     for (const char* adapter : {"", "every", "qv", "mlp"})
       requests.push_back({.prompt = random_tokens(120, 50),
@@ -54,18 +51,6 @@ class AdapterParity : public testing::TestWithParam<Base> {
     if (request.adapter == "mlp") engine.adapters().put("mlp", random_adapter(model, 3, AdapterKind::mlp));
     return run_together(engine, {request}).front();
   }
-  void expect_same(EngineOptions options, const std::string& what) {
-    Engine engine(*model, default_kernels(), std::move(options));
-    add_adapters_to(engine, *model);
-    expect_same_answers(run_together(engine, requests), alone, what);
-    last = engine.status();
-  }
-
-  Device device{2};
-  std::unique_ptr<Transformer> model;
-  std::vector<Request> requests;
-  std::vector<HeardRequest> alone;
-  Engine::Status last;
 };
 
 TEST_P(AdapterParity, TheyDiffer) {
@@ -82,10 +67,7 @@ TEST_P(AdapterParity, InCompany) {
 
 TEST_P(AdapterParity, InChunks) { expect_same({.cache_tokens = 6000, .chunk = 7}, "in chunks"); }
 
-TEST_P(AdapterParity, Preempted) {
-  expect_same({.context = 384, .chunk = 100}, "few pages");
-  EXPECT_GT(last.preemptions, 0);
-}
+TEST_P(AdapterParity, Preempted) { expect_same_in_few_pages(); }
 
 TEST_P(AdapterParity, Speculative) {
   expect_same({.cache_tokens = 6000, .drafts = 4}, "looked up");
@@ -95,22 +77,9 @@ TEST_P(AdapterParity, Speculative) {
   EXPECT_LT(last.accepted, last.drafted);
 }
 
-TEST_P(AdapterParity, OnKnownBeginnings) {
-  Engine engine(*model, default_kernels(), {.cache_tokens = 12000});
-  add_adapters_to(engine, *model);
-  run_together(engine, requests);
-  const int64_t tokens = engine.status().tokens;
-  expect_same_answers(run_together(engine, requests), alone, "known");
-  EXPECT_LT(engine.status().tokens - tokens, tokens * 2 / 3);
-}
+TEST_P(AdapterParity, OnKnownBeginnings) { expect_same_on_known_beginnings(); }
 
-TEST_P(AdapterParity, OnOneThread) {
-  Device other(1);
-  const auto same = make(other);
-  Engine engine(*same, default_kernels(), {.cache_tokens = 6000});
-  add_adapters_to(engine, *same);
-  expect_same_answers(run_together(engine, requests), alone, "one thread");
-}
+TEST_P(AdapterParity, OnOneThread) { expect_same_on_one_thread(); }
 
 // Embeddings between answers, with adapters and without.
 TEST_P(AdapterParity, Embeddings) {

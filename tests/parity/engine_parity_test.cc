@@ -3,31 +3,23 @@
 
 #include "infer/generate.h"
 #include "ops/classifier_loss.h"
-#include "tests/support/engine_case.h"
+#include "tests/support/parity_case.h"
 
 namespace fude {
 namespace {
 
 // A family, and what its matrices multiply in.
-class EngineParity : public testing::TestWithParam<std::tuple<const Architecture*, DType>> {
+class EngineParity : public ParityCase, public testing::TestWithParam<std::tuple<const Architecture*, DType>> {
  protected:
   EngineParity()
-      : model(device, small_config(std::get<0>(GetParam())->family), {std::get<1>(GetParam()), false}),
-        requests(mixed_requests()) {
-    model.initialise(3);
-    alone = run_alone(model, requests);
+      : ParityCase([](Device& device) {
+          const auto [family, type] = GetParam();
+          auto model = std::make_unique<Transformer>(device, small_config(family->family), Precision{type, false});
+          model->initialise(3);
+          return model;
+        }) {
+    alone = run_alone(*model, requests);
   }
-  void expect_same(EngineOptions options, const std::string& what) {
-    Engine engine(model, default_kernels(), std::move(options));
-    expect_same_answers(run_together(engine, requests), alone, what);
-    last = engine.status();
-  }
-
-  Device device{2};
-  Transformer model;
-  std::vector<Request> requests;
-  std::vector<HeardRequest> alone;
-  Engine::Status last;
 };
 
 TEST_P(EngineParity, InCompany) { expect_same({.cache_tokens = 4000}, "in company"); }
@@ -36,10 +28,7 @@ TEST_P(EngineParity, InChunks) {
   for (int64_t chunk : {3, 50}) expect_same({.cache_tokens = 4000, .chunk = chunk}, fmt::format("chunk {}", chunk));
 }
 
-TEST_P(EngineParity, Preempted) {
-  expect_same({.context = 384, .chunk = 100}, "few pages");
-  EXPECT_GT(last.preemptions, 0);
-}
+TEST_P(EngineParity, Preempted) { expect_same_in_few_pages(); }
 
 TEST_P(EngineParity, Speculative) {
   expect_same({.cache_tokens = 4000, .drafts = 4}, "speculative");
@@ -52,7 +41,7 @@ TEST_P(EngineParity, SpeculativeByAnotherModel) {
   for (const uint64_t seed : {3, 4}) {
     Transformer small(device, small_config("qwen3"));
     small.initialise(seed);
-    const Transformer& other = seed == 3 ? model : small;
+    const Transformer& other = seed == 3 ? *model : small;
     for (const int64_t cache : {4000, 384})
       expect_same({.context = 384, .cache_tokens = cache, .drafts = 4, .draft_model = &other}, "speculative");
     if (seed == 3) { EXPECT_GT(last.accepted, last.drafted * 9 / 10); }
@@ -60,28 +49,16 @@ TEST_P(EngineParity, SpeculativeByAnotherModel) {
   }
 }
 
-TEST_P(EngineParity, OnKnownBeginnings) {
-  Engine engine(model, default_kernels(), {.cache_tokens = 8000});
-  run_together(engine, requests);
-  const int64_t tokens = engine.status().tokens;
-  expect_same_answers(run_together(engine, requests), alone, "known");
-  EXPECT_LT(engine.status().tokens - tokens, tokens * 2 / 3);
-}
+TEST_P(EngineParity, OnKnownBeginnings) { expect_same_on_known_beginnings(); }
 
-TEST_P(EngineParity, OnOneThread) {
-  Device other(1);
-  Transformer same(other, model.config(), {std::get<1>(GetParam()), false});
-  same.initialise(3);
-  Engine engine(same, default_kernels(), {.cache_tokens = 4000});
-  expect_same_answers(run_together(engine, requests), alone, "one thread");
-}
+TEST_P(EngineParity, OnOneThread) { expect_same_on_one_thread(); }
 
 // Keys and values in fewer bits are others, but read as they are stored everywhere.
 TEST_P(EngineParity, InFewerBits) {
   const std::vector<HeardRequest> exact = alone;
   for (const DType kv : {DType::bf16, DType::i8}) {
     const std::string type(name_of(kv));
-    alone = run_alone(model, requests, kv);
+    alone = run_alone(*model, requests, kv);
     EXPECT_NE(alone[8].choices, exact[8].choices) << type;
     expect_same({.cache_tokens = 4000, .kv = kv, .chunk = 50, .drafts = 3}, type + ", chunks and drafts");
     expect_same({.context = 384, .kv = kv, .chunk = 3}, type + ", few pages");

@@ -2,8 +2,9 @@
 
     python3 make_adapters.py GOLDENS
 
-writes GOLDENS/FAMILY/adapter/ for every family below: what PEFT saves, and golden.safetensors with the `logits` of the
-batch in the family's own golden, in float64.  README.md beside this file says more.
+writes GOLDENS/FAMILY/adapter/ for every family of ADAPTERS, and adapter_ends/ for those of ENDS: what PEFT saves, and
+golden.safetensors with the `logits` of the batch in the family's own golden, in float64.  README.md beside this file
+says more.
 """
 
 import json
@@ -33,9 +34,28 @@ ADAPTERS = {
     "gpt2": (dict(r=4, lora_alpha=16, target_modules=["c_attn", "c_proj", "c_fc"], fan_in_fan_out=True), torch.float32),
 }
 
+# Token embedding and head; keys that are patterns.
+ENDS = {
+    # Two tensors.
+    "llama": (
+        dict(r=4, lora_alpha=8, target_modules=["embed_tokens", "lm_head", "q_proj", "v_proj"],
+             rank_pattern={r"layers\.\d+\.self_attn\.(q|k)_proj": 2, "^lm_": 7, "lm_.*": 3}),
+        torch.float32,
+    ),
+    # One tensor, and one adapter for both of its uses.
+    "qwen2": (dict(r=3, lora_alpha=6, target_modules=["embed_tokens", "lm_head", "up_proj"], ensure_weight_tying=True), torch.float32),
+    # One tensor, adapted as an embedding only; scaled.
+    "gemma3_text": (dict(r=3, lora_alpha=4, target_modules=["embed_tokens", "o_proj"]), torch.float32),
+    # One tensor, and an adapter for either use.
+    "gpt2": (
+        dict(r=4, lora_alpha=4, target_modules=["wte", "lm_head", "c_fc"], fan_in_fan_out=True,
+             alpha_pattern={r"transformer\.h\.[1-9].*": 9, "^w.e": 7, "(wte|other)": 6}),
+        torch.float32,
+    ),
+}
 
-def make(goldens, family, seed):
-    settings, kind = ADAPTERS[family]
+
+def make(goldens, family, adapter, settings, kind, seed):
     folder = os.path.join(goldens, family)
     base = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     base.config._attn_implementation = "sdpa"
@@ -44,8 +64,12 @@ def make(goldens, family, seed):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_" in name:
-                parameter.data = (0.2 * torch.randn(parameter.shape, generator=generator)).to(kind)
-    out = os.path.join(folder, "adapter")
+                values = (0.2 * torch.randn(parameter.shape, generator=generator)).to(kind)
+                if parameter.dtype == kind:
+                    parameter.copy_(values)  # in place: tied ones share their memory
+                else:
+                    parameter.data = values
+    out = os.path.join(folder, adapter)
     model.peft_config["default"].base_model_name_or_path = family
     model.save_pretrained(out)
     readme = os.path.join(out, "README.md")
@@ -73,8 +97,10 @@ def main():
     if len(sys.argv) != 2:
         sys.exit("usage: make_adapters.py GOLDENS")
     torch.set_num_threads(1)
-    for seed, family in enumerate(ADAPTERS):
-        make(sys.argv[1], family, 200 + seed)
+    for seed, (family, (settings, kind)) in enumerate(ADAPTERS.items()):
+        make(sys.argv[1], family, "adapter", settings, kind, 200 + seed)
+    for seed, (family, (settings, kind)) in enumerate(ENDS.items()):
+        make(sys.argv[1], family, "adapter_ends", settings, kind, 300 + seed)
 
 
 if __name__ == "__main__":

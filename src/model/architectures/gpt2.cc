@@ -59,6 +59,7 @@ TensorNames names() {
   n.embedding = "transformer.wte.weight";
   n.positions = "transformer.wpe.weight";
   n.final_norm = "transformer.ln_f.weight";
+  n.head = "lm_head.weight";  // tied: a name for adapters
   const std::string layer = "transformer.h.{}.";
   n.attention_norm = layer + "ln_1.weight";
   n.mlp_norm = layer + "ln_2.weight";

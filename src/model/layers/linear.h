@@ -15,7 +15,7 @@ struct Linear {
   // x_NK: the batch's rows, f32.
   Tensor operator()(const Pass& pass, const Tensor& x_NK, const TokenBatch& batch) const {
     Tensor y_NO = linear(pass, x_NK, weight, bias ? &*bias : nullptr);
-    add_adapters(pass, x_NK, weight, batch, y_NO);
+    add_adapters(pass, x_NK, weight, batch.adapters, y_NO);
     return y_NO;
   }
 };
