@@ -75,6 +75,9 @@ struct TokenizerBenchOptions {
 };
 void bench_tokenizer(Bench& bench, const TokenizerBenchOptions& options);
 
+// `tokenizer`: as Tokenizer::load takes it.
+void bench_grammar(Bench& bench, const std::string& tokenizer);
+
 struct GenerateBenchOptions {
   std::string model;    // as commands take it; empty: the default one if it is there, else random weights
   std::string adapter;  // of every sequence; empty: none

@@ -1,6 +1,7 @@
 // The keys and values of many sequences in one pool of pages.
 //
-// A page is 32 positions of every layer. Sequences and the prefix tree hold references to pages; a page whose last
+// A page is 32 positions of every layer, which lie together: the system gives memory in pieces of 2 MiB, and a short
+// prompt would take one for every layer. Sequences and the prefix tree hold references to pages; a page whose last
 // reference goes is free again. A page is written only by the sequence that took it, and only behind the rows that
 // others may read: sharing needs no locks, and a sequence that departs from a shared page first copies it.
 #pragma once
@@ -34,13 +35,17 @@ class PagePool {
   // The keys and values of a page, in every layer.
   void copy(Page from, Page to);
 
-  const KvRows& keys(int64_t layer) const { return k_[size_t(layer)]; }
-  const KvRows& values(int64_t layer) const { return v_[size_t(layer)]; }
+  // Of all layers.
+  const KvRows& keys() const { return k_; }
+  const KvRows& values() const { return v_; }
+  // Where the 32 rows of a page and a layer begin.
+  int64_t first_row(Page page, int64_t layer) const { return (page * layers_ + layer) * kKeyPage; }
 
  private:
   std::vector<int32_t> references_;
-  std::vector<Page> free_;     // the next one last
-  std::vector<KvRows> k_, v_;  // of each layer
+  std::vector<Page> free_;  // the next one last
+  int64_t layers_;
+  KvRows k_{{}, {}, KvOrder::turned_pages}, v_{{}, {}, KvOrder::pages};
 };
 
 // The pages of the sequences of one batch.

@@ -21,28 +21,39 @@ void copy_half(const void* from, int64_t from_lane, void* to, int64_t to_lane) {
 
 constexpr uint32_t kLowNibbles = 0x0F0F0F0F, kOnes = 0x01010101, kPairs = 0x03030303;
 
+// Blocks of 32 columns: the file's words are those of the panel (its byte i has levels i and i + 16, so groups g and
+// g + 4), and move as they are. Only fifth bits, in the file one behind the other, are spread: bit 4g + j to byte j.
 template <WeightType kType>
-void put(const BlockCodes& codes, int64_t lane, std::byte* block) {
+void put(const WeightFormat&, const std::byte* from, int64_t lane, std::byte* block) {
   constexpr BlockShape shape = block_shape(kType);
-  if (shape.is_super) {
-    copy_half(&codes.unit, 0, block, lane);
-    if (shape.has_low) copy_half(&codes.low_unit, 0, block + 2 * kPanel, lane);
+  copy_half(from, 0, block, lane);
+  if (shape.has_low) copy_half(from, 1, block + shape.lows(), lane);
+  from += shape.has_low ? 4 : 2;
+  if (shape.bits == 5) {
+    const uint32_t fifths = word_at(from, 0);
+    uint32_t spread = 0;
+    for (int g = 0; g < 8; ++g) spread |= ((fifths >> 4 * g & 15) * 0x00204081 & kOnes) << g;
+    set_word(block + shape.highs(), lane, spread);
+    from += 4;
   }
+#pragma GCC unroll 8
+  for (int64_t word = 0; word < shape.bits / 4 * 4; ++word)
+    set_word(block + shape.levels(), word * kPanel + lane, word_at(from, word));
+}
+
+template <WeightType kType>
+requires(block_shape(kType).is_super) void put(const WeightFormat& format, const std::byte* from, int64_t lane,
+                                               std::byte* block) {
+  constexpr BlockShape shape = block_shape(kType);
+  BlockCodes codes;
+  format.take_apart(from, codes);
+  copy_half(&codes.unit, 0, block, lane);
+  if (shape.has_low) copy_half(&codes.low_unit, 0, block + 2 * kPanel, lane);
   for (int64_t unit = 0; unit < shape.columns() / kUnitColumns; ++unit) {
     std::byte* to = block + shape.header() + unit * shape.unit();
-    if (shape.is_super) {
-      for (int64_t i = 0; i < shape.scales; ++i)
-        to[i * kPanel + lane] = std::byte(codes.scales[unit * shape.scales + i]);
-      if (shape.has_low) to[shape.lows() + lane] = std::byte(codes.lows[unit]);
-    } else {
-      copy_half(&codes.unit, 0, to, lane);
-      if (shape.has_low) copy_half(&codes.low_unit, 0, to + shape.lows(), lane);
-    }
+    for (int64_t i = 0; i < shape.scales; ++i) to[i * kPanel + lane] = std::byte(codes.scales[unit * shape.scales + i]);
+    if (shape.has_low) to[shape.lows() + lane] = std::byte(codes.lows[unit]);
     const auto level = [&](int64_t group) { return word_at(codes.levels + unit * kUnitColumns, group); };
-    if (shape.bits == 8) {
-      for (int64_t g = 0; g < 8; ++g) set_word(to + shape.levels(), g * kPanel + lane, level(g));
-      continue;
-    }
     for (int64_t g = 0; g < 4; ++g)
       set_word(to + shape.levels(), g * kPanel + lane, (level(g) & kLowNibbles) | (level(g + 4) & kLowNibbles) << 4);
     uint32_t highs[2] = {};
@@ -90,8 +101,11 @@ void take(const std::byte* block, int64_t lane, BlockCodes& codes) {
 
 }  // namespace
 
-void put_in_panel(const WeightFormat& format, const BlockCodes& codes, int64_t lane, std::byte* block) {
-  with_block_type(format.type, [&](auto type) { put<type()>(codes, lane, block); });
+void put_in_panel(const WeightFormat& format, const std::byte* rows, int64_t row_bytes, int64_t first_lane,
+                  int64_t count, std::byte* block) {
+  with_block_type(format.type, [&](auto type) {
+    for (int64_t i = 0; i < count; ++i) put<type()>(format, rows + i * row_bytes, first_lane + i, block);
+  });
 }
 
 void take_from_panel(const WeightFormat& format, const std::byte* block, int64_t lane, BlockCodes& codes) {

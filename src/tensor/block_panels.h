@@ -77,8 +77,11 @@ inline void with_block_type(WeightType type, const Body& body) {
   try_all(std::integer_sequence<WeightType, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k>());
 }
 
-// One row's block into its lane of a panel's block, and back. `format` is a block format; other lanes stay.
-void put_in_panel(const WeightFormat& format, const BlockCodes& codes, int64_t lane, std::byte* panel_block);
+// Blocks as they lie in a file, one of each of `count` rows that are `row_bytes` apart, into lanes of a panel's block;
+// other lanes stay.
+void put_in_panel(const WeightFormat& format, const std::byte* rows, int64_t row_bytes, int64_t first_lane,
+                  int64_t count, std::byte* panel_block);
+// What a lane of a panel's block holds.
 void take_from_panel(const WeightFormat& format, const std::byte* panel_block, int64_t lane, BlockCodes& codes);
 
 }  // namespace fude

@@ -68,18 +68,24 @@ void Parameter::make_runs(Device& device) {
   packed_ = Tensor(device, {bytes}, DType::u8, Purpose::weights, Contents::zero);
 }
 
+const PanelRun& Parameter::run_of(int64_t panel) const {
+  return *std::ranges::find_if(runs_, [&](const PanelRun& run) { return panel < run.first_panel + run.panels; });
+}
+
+std::byte* Parameter::panel_of(const PanelRun& run, int64_t panel) const {
+  return packed_.data<std::byte>() + run.offset + (panel - run.first_panel) * run.panel_bytes;
+}
+
 // Calls body(format, block of the panel, row, block's number) for every block of the rows.
 template <class Body>
 void Parameter::for_blocks(int64_t begin, int64_t count, const Body& body) const {
   require(begin >= 0 && begin + count <= rows_, "[parameter] {}: rows out of range", name_);
-  auto run = runs_.begin();
   for (int64_t row = begin; row < begin + count; ++row) {
-    const int64_t panel = row / kPanel;
-    while (panel >= run->first_panel + run->panels) ++run;
-    const int64_t blocks = cols_ / run->format->block;
-    std::byte* to = packed_.data<std::byte>() + run->offset + (panel - run->first_panel) * run->panel_bytes;
+    const PanelRun& run = run_of(row / kPanel);
+    const int64_t blocks = cols_ / run.format->block;
+    std::byte* to = panel_of(run, row / kPanel);
     for (int64_t block = 0; block < blocks; ++block)
-      body(*run->format, to + block * (run->panel_bytes / blocks), row, block);
+      body(*run.format, to + block * (run.panel_bytes / blocks), row, block);
   }
 }
 
@@ -111,12 +117,19 @@ void Parameter::set_encoded(int64_t begin, int64_t count, const std::byte* rows)
       for (int64_t i = 0; i < n; ++i) std::memcpy(halves + 2 * (place + i), rows + 2 * ((row + i) * cols_ + col), 2);
     });
   }
-  BlockCodes codes;
-  for_blocks(begin, count, [&](const WeightFormat& format, std::byte* panel_block, int64_t row, int64_t) {
-    format.take_apart(rows, codes);
-    put_in_panel(format, codes, row % kPanel, panel_block);
-    rows += format.block_bytes;
-  });
+  require(begin >= 0 && begin + count <= rows_, "[parameter] {}: rows out of range", name_);
+  // Rows of a panel together, as for_places has them.
+  for (int64_t row = begin, next; row < begin + count; row = next) {
+    next = std::min(begin + count, (row / kPanel + 1) * kPanel);
+    const PanelRun& run = run_of(row / kPanel);
+    const WeightFormat& format = *run.format;
+    const int64_t blocks = cols_ / format.block, row_bytes = blocks * format.block_bytes;
+    std::byte* panel = panel_of(run, row / kPanel);
+    for (int64_t i = 0; i < blocks; ++i)
+      put_in_panel(format, rows + i * format.block_bytes, row_bytes, row % kPanel, next - row,
+                   panel + i * (run.panel_bytes / blocks));
+    rows += (next - row) * row_bytes;
+  }
 }
 
 void Parameter::set_rows(int64_t begin, int64_t count, const float* row_major) {
@@ -124,12 +137,10 @@ void Parameter::set_rows(int64_t begin, int64_t count, const float* row_major) {
   if (packed_.raw() == nullptr) return;
   if (is_in_blocks()) {
     std::byte bytes[256 * 4];
-    BlockCodes codes;
     return for_blocks(begin, count, [&](const WeightFormat& format, std::byte* panel_block, int64_t row, int64_t i) {
       const float* from = row_major + (row - begin) * cols_ + i * format.block;
       encode_weights(format, {from, size_t(format.block)}, bytes, name_);
-      format.take_apart(bytes, codes);
-      put_in_panel(format, codes, row % kPanel, panel_block);
+      put_in_panel(format, bytes, format.block_bytes, row % kPanel, 1, panel_block);
     });
   }
   const auto put_into = [&](auto* stored, const auto& place_of) {

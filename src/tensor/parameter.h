@@ -98,6 +98,8 @@ class Parameter {
 
  private:
   void make_runs(Device& device);
+  const PanelRun& run_of(int64_t panel) const;
+  std::byte* panel_of(const PanelRun& run, int64_t panel) const;
   template <class Body>
   void for_blocks(int64_t begin, int64_t count, const Body& body) const;
   template <class Body>

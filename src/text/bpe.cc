@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <queue>
 
@@ -121,6 +122,28 @@ void PairTable::grow() {
   *this = std::move(larger);
 }
 
+EntryTable::EntryTable(size_t count) : slots_(std::bit_ceil(std::max<size_t>(16, count * 2))) {}
+
+TokenId EntryTable::insert(const std::vector<std::string>& entries, TokenId id) {
+  const std::string& bytes = entries[size_t(id)];
+  const uint32_t hash = hash_of(bytes);
+  Slot& slot = slots_[slot_of(entries, bytes, hash)];
+  const TokenId same = slot.id;
+  if (same == kNoToken) slot = {hash, id};
+  return same;
+}
+
+TokenId EntryTable::find(const std::vector<std::string>& entries, std::string_view bytes) const {
+  return slots_[slot_of(entries, bytes, hash_of(bytes))].id;
+}
+
+size_t EntryTable::slot_of(const std::vector<std::string>& entries, std::string_view bytes, uint32_t hash) const {
+  for (size_t slot = hash & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
+    const Slot& s = slots_[slot];
+    if (s.id == kNoToken || (s.hash == hash && entries[size_t(s.id)] == bytes)) return slot;
+  }
+}
+
 // The merges of a rank file, in order of rank. When an entry's turn comes, the table holds every merge of
 // lower rank, and what those make of the entry's bytes is what stands in the text just before the entry is
 // formed: two parts, and so one merge. If more parts remain (an entry made from later ones, or one that
@@ -184,7 +207,10 @@ void Fallback::append(std::string_view character, size_t begin, std::vector<Toke
 }
 
 Bpe::Bpe(Vocabulary vocabulary)
-    : vocabulary_(std::move(vocabulary)), fallback_(vocabulary_), pairs_(vocabulary_.merges.size()) {
+    : vocabulary_(std::move(vocabulary)),
+      fallback_(vocabulary_),
+      pairs_(vocabulary_.merges.size()),
+      entries_(vocabulary_.tokens.size()) {
   const auto& tokens = vocabulary_.tokens;
   const auto known = [&](TokenId id) { return id >= 0 && size_t(id) < tokens.size() && !tokens[size_t(id)].empty(); };
   require(tokens.size() < (1u << 30), "[bpe] expected at most 2^30 ids, got {}", tokens.size());
@@ -199,50 +225,33 @@ Bpe::Bpe(Vocabulary vocabulary)
     pairs_.insert(m);
   }
   byte_tokens_ = single_bytes(tokens);
-  entries_.resize(std::bit_ceil(std::max<size_t>(16, tokens.size() * 2)));
-  std::vector<TokenId> merged;
   for (size_t id = 0; id < tokens.size(); ++id) {
-    const std::string& token = tokens[id];
-    if (token.empty()) continue;
-    longest_ = std::max(longest_, token.size());
-    const uint32_t hash = hash_of(token);
-    size_t slot = hash & (entries_.size() - 1);
-    for (; entries_[slot].id != kNoToken; slot = (slot + 1) & (entries_.size() - 1))
-      require(tokens[size_t(entries_[slot].id)] != token, "[bpe] the ids {} and {} have the same bytes",
-              entries_[slot].id, id);
-    merged.clear();
-    if (!vocabulary_.whole_pieces) encode_by_merging(token, merged);
-    entries_[slot] = {hash, TokenId(id), vocabulary_.whole_pieces || (merged.size() == 1 && merged[0] == TokenId(id))};
+    if (tokens[id].empty()) continue;
+    const TokenId same = entries_.insert(tokens, TokenId(id));
+    require(same == kNoToken, "[bpe] the ids {} and {} have the same bytes", same, id);
   }
+  is_whole_.assign(tokens.size(), vocabulary_.whole_pieces);
 }
 
-const Bpe::Entry* Bpe::lookup(std::string_view bytes) const {
-  if (bytes.empty() || bytes.size() > longest_) return nullptr;
-  const uint32_t hash = hash_of(bytes);
-  for (size_t slot = hash & (entries_.size() - 1);; slot = (slot + 1) & (entries_.size() - 1)) {
-    const Entry& entry = entries_[slot];
-    if (entry.id == kNoToken) return nullptr;
-    if (entry.hash == hash && vocabulary_.tokens[size_t(entry.id)] == bytes) return &entry;
-  }
-}
-
-TokenId Bpe::find(std::string_view bytes) const {
-  const Entry* entry = lookup(bytes);
-  return entry == nullptr ? kNoToken : entry->id;
-}
+TokenId Bpe::find(std::string_view bytes) const { return entries_.find(vocabulary_.tokens, bytes); }
 
 void Bpe::encode_piece(std::string_view piece, std::vector<TokenId>& out) const {
-  const Entry* entry = lookup(piece);
-  if (entry != nullptr && entry->direct) return out.push_back(entry->id);
+  const TokenId id = find(piece);
+  if (id == kNoToken) return encode_by_merging(piece, out);
+  const std::atomic_ref is_whole(is_whole_[size_t(id)]);
+  if (is_whole.load(std::memory_order_relaxed)) return out.push_back(id);
+  const size_t begin = out.size();
   encode_by_merging(piece, out);
+  if (out.size() == begin + 1 && out[begin] == id) is_whole.store(true, std::memory_order_relaxed);
 }
 
 void Bpe::append_characters(std::string_view piece, std::vector<TokenId>& out) const {
   const size_t begin = out.size();
   for (size_t at = 0; at < piece.size();) {
     const std::string_view character = piece.substr(at, decode_character(piece, at).length);
-    if (const Entry* entry = lookup(character))
-      out.push_back(entry->id);
+    const TokenId id = find(character);
+    if (id != kNoToken)
+      out.push_back(id);
     else
       fallback_.append(character, begin, out);
     at += character.size();

@@ -3,7 +3,7 @@
 // characters, and falls back to bytes where a character has no entry.
 //
 // Short pieces are merged in a small array, long ones with a heap over a linked list, so that a megabyte of one letter
-// costs n log n. A piece that is itself an entry is looked up whole, where that is known to give what merging gives.
+// costs n log n. A piece that is itself an entry is looked up whole, once that is known to give what merging gives.
 #pragma once
 
 #include <array>
@@ -92,6 +92,28 @@ class PairTable {
   int shift_ = 64;
 };
 
+// Finds entries by their bytes: an open-addressing table from the hash of an entry to its id. The bytes stay with
+// whoever owns the list, and it is handed to every call, so that the table can move with it.
+class EntryTable {
+ public:
+  // For a list of so many entries.
+  explicit EntryTable(size_t count = 0);
+  // Adds an id of the list and gives kNoToken, or gives the id that is there with the same bytes.
+  TokenId insert(const std::vector<std::string>& entries, TokenId id);
+  // kNoToken if there is none.
+  TokenId find(const std::vector<std::string>& entries, std::string_view bytes) const;
+
+ private:
+  struct Slot {
+    uint32_t hash = 0;
+    TokenId id = kNoToken;
+  };
+  // Where it is, or is to be.
+  size_t slot_of(const std::vector<std::string>& entries, std::string_view bytes, uint32_t hash) const;
+
+  std::vector<Slot> slots_;
+};
+
 class Bpe {
  public:
   // Error if an id is out of range or a merge's bytes are not its parts'.
@@ -104,14 +126,6 @@ class Bpe {
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
  private:
-  // Open-addressing table from the hash of an entry's bytes to its id. `direct`: a piece with these bytes is
-  // this token.
-  struct Entry {
-    uint32_t hash = 0;
-    TokenId id = kNoToken;
-    bool direct = false;
-  };
-  const Entry* lookup(std::string_view bytes) const;
   void append_characters(std::string_view piece, std::vector<TokenId>& out) const;
   void encode_by_merging(std::string_view piece, std::vector<TokenId>& out) const;
 
@@ -119,8 +133,10 @@ class Bpe {
   Fallback fallback_;
   PairTable pairs_;
   std::array<TokenId, 256> byte_tokens_;
-  std::vector<Entry> entries_;
-  size_t longest_ = 0;
+  EntryTable entries_;
+  // By id: whether a piece with the bytes of the entry is known to become that entry. Found out when one comes the
+  // first time, by any thread: a start would wait for all of them.
+  mutable std::vector<uint8_t> is_whole_;
 };
 
 }  // namespace fude

@@ -1,7 +1,6 @@
 #include "text/gguf_tokenizer.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "text/byte_names.h"
@@ -70,22 +69,30 @@ bool is_entry(const PieceList& pieces, size_t id) {
   return pieces.types[id] == int32_t(PieceType::normal) || pieces.types[id] == int32_t(PieceType::byte);
 }
 
-// The parts stand with a blank between; the first may itself begin with one.
+// The parts stand with a blank between; the first may itself begin with one. Merges mostly make the entries in their
+// order, so the one behind the last is looked at before it is searched for.
 void add_listed_merges(const GgufTokenizer& file, std::string_view where, Vocabulary& vocabulary) {
   require(!file.merges.empty(), "[{}] expected tokenizer.ggml.merges, got none", where);
-  std::unordered_map<std::string_view, TokenId> ids;
-  for (size_t id = 0; id < file.pieces.texts.size(); ++id)
-    if (is_entry(file.pieces, id)) ids.emplace(file.pieces.texts[id], TokenId(id));
+  const std::vector<std::string>& texts = file.pieces.texts;
+  EntryTable ids(texts.size());
+  for (size_t id = 0; id < texts.size(); ++id)
+    if (is_entry(file.pieces, id)) ids.insert(texts, TokenId(id));
   const auto id_of = [&](std::string_view name) {
-    const auto found = ids.find(name);
-    require(found != ids.end(), "[{}] a merge names '{}', which is not in the vocabulary", where, name);
-    return found->second;
+    const TokenId id = ids.find(texts, name);
+    require(id != kNoToken, "[{}] a merge names '{}', which is not in the vocabulary", where, name);
+    return id;
   };
+  std::string joined;
+  vocabulary.merges.reserve(file.merges.size());
+  TokenId result = 0;
   for (const std::string_view merge : file.merges) {
     const size_t blank = merge.find(' ', 1);
     require(blank != merge.npos, "[{}] expected a merge of two parts, got '{}'", where, merge);
     const std::string_view left = merge.substr(0, blank), right = merge.substr(blank + 1);
-    const TokenId result = id_of(std::string(left).append(right));
+    joined.assign(left).append(right);
+    const size_t next = size_t(result) + 1;
+    result =
+        next < texts.size() && texts[next] == joined && is_entry(file.pieces, next) ? TokenId(next) : id_of(joined);
     vocabulary.merges.push_back({id_of(left), id_of(right), result, uint32_t(vocabulary.merges.size())});
   }
 }
@@ -96,7 +103,6 @@ void set_byte_level(const GgufTokenizer& file, std::string_view where, Tokenizer
   data.normal = normal_steps_of(split);
   data.prepends_begin = split.prepends_begin;
   data.vocabulary.whole_pieces = split.whole_pieces;
-  for (std::string& token : data.vocabulary.tokens) token = *bytes_of_name(token);
   add_listed_merges(file, where, data.vocabulary);
 }
 
@@ -137,19 +143,22 @@ TokenizerData read_gguf_tokenizer(GgufTokenizer file, std::string_view where) {
   const size_t count = file.pieces.texts.size();
   if (file.pieces.types.empty()) file.pieces.types.assign(count, int32_t(PieceType::normal));
   check_pieces(file.pieces, where);
-  // Byte-level text never gives a name that spells no bytes.
-  if (file.model == "gpt2")
-    for (size_t id = 0; id < count; ++id)
-      if (is_entry(file.pieces, id) && !bytes_of_name(file.pieces.texts[id]))
-        file.pieces.types[id] = int32_t(PieceType::unused);
   const auto checked = [&](int64_t id, std::string_view what) {
     require(id >= 0 && id < int64_t(count), "[{}] expected {} in [0, {}), got {}", where, what, count, id);
     return TokenId(id);
   };
   TokenizerData data;
   data.vocabulary.tokens.resize(count);
-  for (size_t id = 0; id < count; ++id)
-    if (is_entry(file.pieces, id)) data.vocabulary.tokens[id] = file.pieces.texts[id];
+  for (size_t id = 0; id < count; ++id) {
+    if (!is_entry(file.pieces, id)) continue;
+    const std::string& text = file.pieces.texts[id];
+    auto entry = file.model == "gpt2" ? bytes_of_name(text) : text;
+    // Byte-level text never gives a name that spells no bytes.
+    if (entry)
+      data.vocabulary.tokens[id] = std::move(*entry);
+    else
+      file.pieces.types[id] = int32_t(PieceType::unused);
+  }
   if (file.unknown) data.vocabulary.unknown = checked(*file.unknown, "tokenizer.ggml.unknown_token_id");
   if (file.model == "gpt2")
     set_byte_level(file, where, data);

@@ -19,7 +19,7 @@ class Help(Case):
 
     def test_commands_within_a_command_have_a_line_each(self):
         commands = self.succeeds(fude("bench", "--help")).out.split("Subcommands:")[1].split("\n\n")[0]
-        self.assertEqual(len(commands.strip().splitlines()), 4, commands)
+        self.assertEqual(len(commands.strip().splitlines()), 5, commands)
 
     def test_version(self):
         self.assertRegex(self.succeeds(fude("--version")).out, r"^fude \d+\.\d+\.\d+\n$")

@@ -103,6 +103,56 @@ TEST(GrammarMatcher, MasksAreWhatEachTokenSays) {
   }
 }
 
+// Characters of every kind, in tokens of up to 40: what is known of them without walking is what each token says. The
+// lexemes loop, count, mix kinds, take all but some, end inside tokens, and go on behind their end.
+TEST(GrammarMatcher, KindsOfCharactersSayWhatEachTokenSays) {
+  std::vector<std::string> characters = {"a", "f",    "g",    "z",        "A",  "G",  "0", "9", " ",
+                                         "-", ".",    ",",    "\"",       "\\", "\n", "é", "Ж", "語",
+                                         "😀", "\xC3", "\xA9", "\xE8\xAA", "~",  "(",  ")"};
+  std::mt19937 source(9);
+  std::vector<std::string> tokens = {"", ""};
+  for (int i = 0; i < 3000; ++i) {
+    // Mostly of few kinds, as words are.
+    const size_t first = source() % characters.size(), kinds = 1 + source() % 4;
+    std::string token;
+    for (size_t n = i % 50 == 0 ? 1 + source() % 40 : 1 + source() % 6; n > 0; --n)
+      token += characters[(first + source() % kinds) % characters.size()];
+    tokens.push_back(token);
+  }
+  tokens.insert(tokens.end(), characters.begin(), characters.end());
+  const auto vocabulary = std::make_shared<GrammarVocabulary>(tokens, std::vector<TokenId>{kEndToken});
+  std::vector<Grammar> grammars;
+  for (const char* pattern : {"[a-z]+", "[a-z]{3,9}", "[A-Za-z ]{0,20}-", ".{0,5}", ".{4}(-.{2})*", "[^,.]*(,[^,.]+)*",
+                              "[a-f0-9]{1,8}", "[A-G][a-z]*( [A-G][a-z]*)*", "\\p{L}+", "(.|\\n)*9", "[é-ж]{2,7}a?"})
+    grammars.push_back(regex_grammar(pattern));
+  for (const char* schema :
+       {R"({"type":"array","items":{"type":"string","maxLength":6}})",
+        R"({"type":"string","minLength":3,"maxLength":40})",
+        R"({"type":"array","items":{"type":"string","pattern":"^[a-z]{1,5}( [a-z]{1,5})?$"}})", "true"})
+    grammars.push_back(json_schema_grammar(std::string_view(schema)));
+  int checked = 0;
+  for (const Grammar& one : grammars) {
+    const auto grammar = std::make_shared<TokenGrammar>(one, vocabulary);
+    for (int run = 0; run < 3; ++run) {
+      Matcher matcher(grammar);
+      TokenSet mask;
+      for (int step = 0; step < 10 && !matcher.is_done(); ++step) {
+        matcher.allowed(mask);
+        std::vector<TokenId> allowed;
+        for (TokenId token = 0; token < vocabulary->size(); ++token) {
+          const bool accepted = matcher.accept(token);
+          if (accepted) matcher.rollback(1), allowed.push_back(token);
+          ASSERT_EQ(mask.has(token), accepted) << vocabulary->bytes_of(token);
+        }
+        if (allowed.empty()) break;  // in the middle of a character that no token goes on with
+        ASSERT_TRUE(matcher.accept(allowed[source() % allowed.size()]));
+        ++checked;
+      }
+    }
+  }
+  EXPECT_GT(checked, 250);
+}
+
 TEST(GrammarMatcher, GoingBackIsNeverHavingGone) {
   for (const Case& one : small_cases()) {
     const auto vocabulary = small_vocabulary(one.alphabet, 5);

@@ -172,5 +172,25 @@ TEST(GrammarRegex, LanguagesCombine) {
   EXPECT_TRUE(is_empty(*difference(*of("ab"), *of("a?b"), limits)));
 }
 
+// A megabyte of them ends soon, in an error; it took minutes.
+TEST(GrammarRegex, ManyPropertiesEndSoon) {
+  std::string many, one_class = "[";
+  while (many.size() < 1'000'000) many += "\\p{L}\\P{Ll}", one_class += "\\p{L}";
+  EXPECT_THROW(compile_regex(many, RegexMatch::whole, Encoding::plain, {}), Error);
+  EXPECT_THROW(compile_regex(one_class + "]", RegexMatch::whole, Encoding::json_string, {}), Error);
+}
+
+TEST(GrammarRegex, PropertiesHoldInClassesAndOutside) {
+  for (const char* pattern : {"^\\p{Lu}+$", "^[\\p{Lu}]+$", "^[^\\P{Lu}]+$"}) {
+    EXPECT_TRUE(regex_matches(pattern, "ÄЖA")) << pattern;
+    EXPECT_FALSE(regex_matches(pattern, "Äж")) << pattern;
+    EXPECT_FALSE(regex_matches(pattern, "1")) << pattern;
+  }
+  for (const char* pattern : {"^\\P{L}+$", "^[\\P{L}]+$", "^[^\\p{L}]+$"}) {
+    EXPECT_TRUE(regex_matches(pattern, "1 😀")) << pattern;
+    EXPECT_FALSE(regex_matches(pattern, "1語")) << pattern;
+  }
+}
+
 }  // namespace
 }  // namespace fude::grammar

@@ -48,15 +48,17 @@ TEST(PagedKv, PutsRowsIntoPages) {
   };
   const KvView view = put(1, batch_of({31, 32, 33, 0}, {0, 3, 4}), 100);
   EXPECT_EQ(view.first_page, (std::vector<int64_t>{0, 2}));
-  EXPECT_EQ(view.page_rows, (std::vector<int64_t>{first[0] * kKeyPage, first[1] * kKeyPage, second[0] * kKeyPage}));
+  // A page's layers lie one behind the other.
+  const auto row_of = [](Page page) { return (page * 2 + 1) * kKeyPage; };
+  EXPECT_EQ(view.page_rows, (std::vector<int64_t>{row_of(first[0]), row_of(first[1]), row_of(second[0])}));
   // Element 3 of keys, which are turned.
   const auto k_at = [&](Page page, int64_t row) {
-    return view.k.rows_RGD.data<float>()[page * kKeyPage * 4 + 3 * kKeyPage + row];
+    return view.k.rows_RGD.data<float>()[row_of(page) * 4 + 3 * kKeyPage + row];
   };
   EXPECT_EQ(k_at(first[0], 31), 100);
   EXPECT_EQ(k_at(first[1], 1), 102);
   EXPECT_EQ(k_at(second[0], 0), 103);
-  EXPECT_EQ(view.v.rows_RGD.data<float>()[(first[1] * kKeyPage + 1) * 4 + 3], -102);
+  EXPECT_EQ(view.v.rows_RGD.data<float>()[(row_of(first[1]) + 1) * 4 + 3], -102);
 
   const Page copy = pool.take();
   pool.copy(first[1], copy);

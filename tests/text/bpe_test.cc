@@ -107,6 +107,19 @@ TEST(Bpe, TheLaterOfTwoMergesOfOnePairHolds) {
   EXPECT_EQ(encode(Bpe(vocabulary), "abb"), (std::vector<TokenId>{0, 3}));
 }
 
+// What is found out about an entry when it comes the first time is right: "abc" is one that merging never makes.
+TEST(Bpe, PiecesAreCutAlikeEachTime) {
+  Vocabulary vocabulary;
+  vocabulary.tokens = {"a", "b", "c", "ab", "bc", "abc"};
+  vocabulary.merges = {{0, 1, 3, 0}, {1, 2, 4, 1}, {0, 4, 5, 2}};
+  const Bpe bpe(vocabulary);
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_EQ(encode(bpe, "ab"), (std::vector<TokenId>{3}));
+    EXPECT_EQ(encode(bpe, "abc"), (std::vector<TokenId>{3, 2}));
+    EXPECT_EQ(encode(bpe, "bc"), (std::vector<TokenId>{4}));
+  }
+}
+
 TEST(Bpe, BadVocabulariesAreErrors) {
   Vocabulary vocabulary;
   vocabulary.tokens = {"a", "b", "ab"};

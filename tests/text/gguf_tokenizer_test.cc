@@ -56,6 +56,15 @@ TEST(GgufTokenizer, ReadsByteLevelBpe) {
   EXPECT_EQ(data.chat_template, "{{ messages }}");
 }
 
+// Merges make entries in their order, out of it, and one that comes again.
+TEST(GgufTokenizer, MergesMakeEntriesInAnyOrder) {
+  GgufTokenizer file = byte_level();
+  file.pieces = {{"a", "b", "ab", "aba", "abab", "ba"}, {}, std::vector<int32_t>(6, kNormal)};
+  file.merges = {"a b", "ab a", "ab ab", "b a", "aba b"};
+  const auto merges = read_gguf_tokenizer(file, "gguf").vocabulary.merges;
+  EXPECT_EQ(merges, (std::vector<Merge>{{0, 1, 2, 0}, {2, 0, 3, 1}, {2, 2, 4, 2}, {1, 0, 5, 3}, {3, 1, 4, 4}}));
+}
+
 // Command R's has such a name, beside the entry for the same bytes.
 TEST(GgufTokenizer, NamesThatSpellNoBytesComeFromNoText) {
   GgufTokenizer file = byte_level();

@@ -56,6 +56,8 @@ class Lexer {
     const int32_t known = table_[size_t(state) * size_t(class_count_) + classes_[byte]];
     return known != kUnknown ? known : make(state, classes_[byte]);
   }
+  // Bytes that no edge tells apart share a class.
+  uint8_t class_of(uint8_t byte) const { return classes_[byte]; }
   bool accepts(int32_t state) const { return accepts_[size_t(state)]; }
   // Whether any byte can follow.
   bool goes_on(int32_t state) const { return goes_on_[size_t(state)]; }
@@ -74,7 +76,7 @@ class Lexer {
   std::shared_ptr<const Automaton> automaton_;
   int32_t most_states_;
   LexerBudget budget_;
-  std::array<uint8_t, 256> classes_{};      // bytes that no edge tells apart share a class
+  std::array<uint8_t, 256> classes_{};
   std::array<uint8_t, 256> class_bytes_{};  // one byte of each class
   int32_t class_count_ = 0;
   int32_t start_ = kDead;

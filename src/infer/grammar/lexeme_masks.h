@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "infer/grammar/automaton.h"
+#include "infer/grammar/plain_steps.h"
 #include "infer/grammar/token_set.h"
 #include "infer/grammar/token_trie.h"
 
@@ -46,13 +47,12 @@ class LexemeMasks {
 
  private:
   LexemeMask make(uint64_t key, Lexer& lexer);
-  bool takes_plain_text(uint64_t key, Lexer& lexer);
 
   const VocabularyTries& tries_;
   int64_t vocabulary_size_;
   uint64_t most_bytes_, bytes_ = 0;
-  std::unordered_map<uint64_t, LexemeMask> masks_;      // by lexeme and state
-  std::unordered_map<uint64_t, int32_t> behind_plain_;  // the state behind any plain character; kDead: there is none
+  std::unordered_map<uint64_t, LexemeMask> masks_;       // by lexeme and state
+  std::unordered_map<int32_t, PlainSteps> plain_steps_;  // by lexeme
 };
 
 }  // namespace fude::grammar

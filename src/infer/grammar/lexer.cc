@@ -82,14 +82,24 @@ int32_t Lexer::state_of(std::vector<int32_t> set) {
 int32_t Lexer::make(int32_t state, uint8_t byte_class) {
   const uint8_t byte = class_bytes_[byte_class];
   std::vector<int32_t> reached;
+  int first = 0, last = 255;  // bytes between which no edge of this state begins or ends
   ++round_;
   for (const int32_t from : sets_[size_t(state)]) {
     const Automaton::State& edge = automaton_->states[size_t(from)];
-    if (edge.next != kDead && edge.low <= byte && byte <= edge.high) visit(edge.next, reached);
+    if (edge.next == kDead) continue;
+    if (edge.high < byte) {
+      first = std::max(first, edge.high + 1);
+    } else if (edge.low > byte) {
+      last = std::min(last, edge.low - 1);
+    } else {
+      first = std::max<int>(first, edge.low), last = std::min<int>(last, edge.high);
+      visit(edge.next, reached);
+    }
   }
   spend(sets_[size_t(state)].size());
   const int32_t target = state_of(std::move(reached));
-  table_[size_t(state) * size_t(class_count_) + byte_class] = target;
+  const auto row = table_.begin() + ptrdiff_t(state) * class_count_;
+  std::fill(row + classes_[size_t(first)], row + classes_[size_t(last)] + 1, target);
   return target;
 }
 

@@ -1,6 +1,9 @@
 #include "infer/grammar/regex.h"
 
+#include <array>
 #include <map>
+#include <memory>
+#include <mutex>
 
 #include "base/error.h"
 #include "infer/grammar/scanner.h"
@@ -17,20 +20,38 @@ const CharacterSet kWhiteSpace = {{9, 13},          {' ', ' '},       {0xA0, 0xA
                                   {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
 const CharacterSet kLineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 const CharacterSet kAnyCharacter = {{0, kLastCodePoint}};
+constexpr size_t kMostRanges = 1 << 17;  // of a class, as they are written
 
 CharacterSet one_character(uint32_t code_point) { return {{code_point, code_point}}; }
 
-// The code points of some classes: every one of them is looked at.
-CharacterSet characters_of(CharClasses classes) {
-  std::vector<CodePoints> ranges;
-  for (uint32_t c = 0; c <= kLastCodePoint; ++c)
-    if (classes & bit(class_of(c))) {
-      if (!ranges.empty() && ranges.back().high + 1 == c)
-        ranges.back().high = c;
-      else
-        ranges.push_back({c, c});
-    }
-  return CharacterSet(std::move(ranges));
+// The characters of some classes, or all others. They are hundreds of ranges, which every state in front of them would
+// list: compacted they are a few dozen.
+struct Property {
+  Property(CharClasses classes, bool is_inverse) {
+    std::vector<CodePoints> ranges;
+    for (uint32_t c = 0; c <= kLastCodePoint; ++c)
+      if (((classes & bit(class_of(c))) != 0) != is_inverse) {
+        if (!ranges.empty() && ranges.back().high + 1 == c)
+          ranges.back().high = c;
+        else
+          ranges.push_back({c, c});
+      }
+    characters = CharacterSet(std::move(ranges));
+    for (const Encoding encoding : {Encoding::plain, Encoding::json_string})
+      encoded[size_t(encoding)] = from_automaton(compacted(*build_automaton(*one_of(characters, encoding), {})));
+  }
+  CharacterSet characters;
+  std::array<ExpressionPtr, 2> encoded;  // by Encoding
+};
+
+// Made once in a process: a pattern may name one on every line.
+const Property& property_of(CharClasses classes, bool is_inverse) {
+  static std::mutex mutex;
+  static std::map<std::pair<CharClasses, bool>, std::unique_ptr<const Property>> known;
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<const Property>& property = known[{classes, is_inverse}];
+  if (!property) property = std::make_unique<const Property>(classes, is_inverse);
+  return *property;
 }
 
 class RegexParser : Scanner {
@@ -80,6 +101,8 @@ class RegexParser : Scanner {
       CharacterSet line_ends = kLineEnds;
       return quantified(encoded(line_ends.inverse()));
     }
+    for (const bool is_inverse : {false, true})
+      if (take(is_inverse ? "\\P" : "\\p")) return quantified(property(is_inverse).encoded[size_t(encoding_)]);
     if (take("\\")) return quantified(encoded(escape(false)));
     if (is('*') || is('+') || is('?')) fail_here("nothing to repeat");
     return quantified(encoded(one_character(take_character())));
@@ -152,6 +175,7 @@ class RegexParser : Scanner {
     CharacterSet sets;
     while (!take("]")) {
       if (is_at_end()) fail_here("expected ']'");
+      if (ranges.size() > kMostRanges) fail_here("a class of more than {} ranges", kMostRanges);
       const CharacterSet first = class_part();
       if (is('-') && at_ + 1 < text_.size() && text_[at_ + 1] != ']') {
         ++at_;
@@ -194,9 +218,8 @@ class RegexParser : Scanner {
       case 'S':
         return kWhiteSpace.inverse();
       case 'p':
-        return property();
       case 'P':
-        return property().inverse();
+        return property(c == 'P').characters;
       case 't':
         return one_character('\t');
       case 'n':
@@ -263,7 +286,7 @@ class RegexParser : Scanner {
     return value;
   }
 
-  CharacterSet property() {
+  const Property& property(bool is_inverse) {
     static const std::map<std::string_view, CharClasses> kNames = {{"L", kLetters},
                                                                    {"Letter", kLetters},
                                                                    {"Lu", bit(CharClass::upper)},
@@ -280,7 +303,7 @@ class RegexParser : Scanner {
     const auto found = kNames.find(name);
     if (found == kNames.end()) fail_here("the property '{}' is not supported", name);
     at_ = end + 1;
-    return characters_of(found->second);
+    return property_of(found->second, is_inverse);
   }
 
   ExpressionPtr encoded(const CharacterSet& characters) { return one_of(characters, encoding_); }

@@ -1,7 +1,9 @@
 #include "infer/grammar/token_trie.h"
 
 #include <algorithm>
+#include <map>
 
+#include "infer/grammar/plain_steps.h"
 #include "text/unicode.h"
 
 namespace fude::grammar {
@@ -33,6 +35,26 @@ TokenTrie::TokenTrie(std::vector<std::pair<std::string, TokenId>> entries) {
   std::sort(same_.begin(), same_.end());
 }
 
+void TokenTrie::describe() {
+  below_.assign(nodes_.size(), {});
+  std::vector<int32_t> open;  // nodes on the way to the current one
+  for (int32_t i = 0; size_t(i) < nodes_.size(); ++i) {
+    const Node& node = nodes_[size_t(i)];
+    open.resize(size_t(node.depth) - 1);
+    Below& here = below_[size_t(i)];
+    const int before = open.empty() ? 0 : below_[size_t(open.back())].points;
+    here.points = uint8_t(std::min(255, before + ((node.byte & 0xC0) != 0x80)));
+    for_tokens(node, [&](TokenId token) { plain_tokens_.push_back({token, here.points}); });
+    here.first_token = int32_t(plain_tokens_.size());
+    for (const int32_t parent : open) {
+      Below& above = below_[size_t(parent)];
+      above.kinds |= kind_of_byte(node.byte);
+      above.longest = std::max(above.longest, uint8_t(here.points - above.points));
+    }
+    open.push_back(i);
+  }
+}
+
 bool TokenTrie::can_continue(std::string_view bytes) const {
   int32_t at = 0, end = int32_t(nodes_.size());
   for (const char byte : bytes) {
@@ -44,25 +66,38 @@ bool TokenTrie::can_continue(std::string_view bytes) const {
   return at < end;
 }
 
-VocabularyTries::VocabularyTries(const std::vector<std::string>& tokens) : all_plain(int64_t(tokens.size())) {
-  const auto is_plain = [](const std::string& bytes) {
+VocabularyTries::VocabularyTries(const std::vector<std::string>& tokens) {
+  // Code points of a plain token, 0 for another.
+  const auto plain_points = [](const std::string& bytes) -> size_t {
     size_t points = 0;
     for (size_t at = 0; at < bytes.size(); ++points) {
       const Character c = decode_character(bytes, at);
-      if (c.code_point == kInvalid || c.code_point < 0x20 || c.code_point == '"' || c.code_point == '\\') return false;
+      if (c.code_point == kInvalid || c.code_point < 0x20 || c.code_point == '"' || c.code_point == '\\') return 0;
       at += c.length;
     }
-    return points <= kLongestPlain;
+    return points <= kLongestPlain ? points : 0;
   };
+  plain_up_to.fill(TokenSet(int64_t(tokens.size())));
   std::vector<std::pair<std::string, TokenId>> entries[2];
+  std::map<uint32_t, Group> by_kinds;
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i].empty() || tokens[i].size() > kLongestOfferedToken) continue;
-    const bool plain_token = is_plain(tokens[i]);
-    entries[plain_token].emplace_back(tokens[i], TokenId(i));
-    if (plain_token) all_plain.set(TokenId(i));
+    const size_t points = plain_points(tokens[i]);
+    entries[points > 0].emplace_back(tokens[i], TokenId(i));
+    if (points == 0) continue;
+    plain_up_to[points].set(TokenId(i));
+    uint32_t kinds = 0;
+    for (const char byte : tokens[i]) kinds |= kind_of_byte(uint8_t(byte));
+    by_kinds[kinds].tokens.push_back({TokenId(i), uint8_t(points)});
   }
+  for (auto& [kinds, group] : by_kinds) {
+    std::ranges::stable_sort(group.tokens, {}, &TokenTrie::PlainToken::points);
+    groups.push_back({kinds, std::move(group.tokens)});
+  }
+  for (size_t points = 1; points <= kLongestPlain; ++points) plain_up_to[points].add(plain_up_to[points - 1]);
   others = TokenTrie(std::move(entries[0]));
   plain = TokenTrie(std::move(entries[1]));
+  plain.describe();
 }
 
 }  // namespace fude::grammar

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -28,12 +29,30 @@ class TokenTrie {
     uint16_t depth;  // of its byte: 1 for the first
     uint8_t byte;
   };
+  // What the tokens below a node are made of, behind it.
+  struct Below {
+    uint32_t kinds = 0;               // of characters
+    int32_t first_token = 0;          // of them, among the tokens in the order of nodes
+    uint8_t points = 0, longest = 0;  // code points up to the node, and of the longest token behind it; up to 255
+  };
+  struct PlainToken {
+    TokenId token;
+    uint8_t points;  // its code points
+  };
 
   TokenTrie() = default;
   // Entries: bytes (not empty) and the token that they are. Of the same bytes several tokens are kept.
   explicit TokenTrie(std::vector<std::pair<std::string, TokenId>> entries);
 
   std::span<const Node> nodes() const { return nodes_; }
+  // By node; empty unless it was asked for.
+  std::span<const Below> below() const { return below_; }
+  void describe();
+  std::span<const PlainToken> tokens_below(int32_t node) const {
+    const int32_t first = below_[size_t(node)].first_token,
+                  last = below_[size_t(nodes_[size_t(node)].end) - 1].first_token;
+    return std::span(plain_tokens_).subspan(size_t(first), size_t(last - first));
+  }
   // Calls `use` with each token that ends at the node.
   template <class Use>
   void for_tokens(const Node& node, Use&& use) const {
@@ -51,16 +70,25 @@ class TokenTrie {
 
  private:
   std::vector<Node> nodes_;
+  std::vector<Below> below_;
+  std::vector<PlainToken> plain_tokens_;
   std::vector<std::pair<int32_t, TokenId>> same_;  // a node's number, and another token that ends there; sorted
 };
 
 // Most of a vocabulary is plain text: whole characters without quotes, backslashes and control characters. Where a
-// grammar takes any plain text, all of these tokens are allowed at once and only the others are walked.
+// grammar takes any plain text, all of these tokens are allowed at once, or those that are short enough, and only the
+// others are walked.
 struct VocabularyTries {
   static constexpr size_t kLongestPlain = 32;  // code points of a plain token
 
   TokenTrie plain, others;
-  TokenSet all_plain;
+  std::array<TokenSet, kLongestPlain + 1> plain_up_to;  // by code points
+  // The same tokens by the kinds of characters that they are made of.
+  struct Group {
+    uint32_t kinds = 0;
+    std::vector<TokenTrie::PlainToken> tokens;  // the shortest first
+  };
+  std::vector<Group> groups;
 
   // By id; empty: matches nothing.
   explicit VocabularyTries(const std::vector<std::string>& tokens);
