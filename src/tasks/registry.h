@@ -1,0 +1,23 @@
+// Tasks by name: those that are built in, and those of users.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "tasks/task.h"
+
+namespace fude {
+
+struct TaskEntry {
+  std::string_view name, about;
+  std::unique_ptr<Task> (*make)(uint64_t seed, const TaskOptions& options);
+};
+
+std::span<const TaskEntry> built_in_tasks();
+
+// A built-in task. Error for another name, with the nearest one.
+std::unique_ptr<Task> make_task(const std::string& name, uint64_t seed, const TaskOptions& options = {});
+
+}  // namespace fude
