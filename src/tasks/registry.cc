@@ -1,16 +1,20 @@
 #include "tasks/registry.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/nearest.h"
 #include "tasks/ages.h"
 #include "tasks/arithmetic.h"
 #include "tasks/countdown.h"
 #include "tasks/facts.h"
+#include "tasks/jsonl_task.h"
 #include "tasks/letters.h"
 #include "tasks/mini_aime.h"
 
 namespace fude {
 namespace {
+
+constexpr uint64_t kLargestFile = uint64_t(1) << 30;
 
 template <class Kind>
 std::unique_ptr<Task> make_generated(uint64_t seed, const TaskOptions& options) {
@@ -44,12 +48,14 @@ constexpr TaskEntry kTasks[] = {
 std::span<const TaskEntry> built_in_tasks() { return kTasks; }
 
 std::unique_ptr<Task> make_task(const std::string& name, uint64_t seed, const TaskOptions& options) {
+  if (name.ends_with(".jsonl")) return std::make_unique<JsonlTask>(name, read_file(name, kLargestFile), options);
   std::vector<std::string> names;
   for (const TaskEntry& entry : built_in_tasks()) {
     if (entry.name == name) return entry.make(seed, options);
     names.emplace_back(entry.name);
   }
-  fail("[tasks] expected the name of a task, got '{}'{}", name, did_you_mean(name, names));
+  fail("[tasks] expected the name of a task or a path to a .jsonl file, got '{}'{}", name,
+       did_you_mean(name, names));
 }
 
 }  // namespace fude

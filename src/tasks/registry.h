@@ -17,7 +17,8 @@ struct TaskEntry {
 
 std::span<const TaskEntry> built_in_tasks();
 
-// A built-in task. Error for another name, with the nearest one.
+// A built-in task, or one of the user's own: a path that ends in .jsonl, or "program:" and a command for the shell.
+// Error for another name, with the nearest.
 std::unique_ptr<Task> make_task(const std::string& name, uint64_t seed, const TaskOptions& options = {});
 
 }  // namespace fude

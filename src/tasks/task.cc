@@ -172,6 +172,7 @@ Example practice_at(const Task& task, uint64_t seed, uint64_t stream, uint64_t n
   const auto x = philox(seed, stream, number);  // a stream of its own, with as many draws as the example needs
   Random random{seed, uint64_t(x[1]) << 32 | x[0]};
   const auto languages = task.languages();
+  require(!languages.empty(), "[{}] expected practice questions, all of them are held out", task.name());
   return task.practice(random, languages[number % languages.size()]);
 }
 
