@@ -10,10 +10,12 @@
 #include "tasks/jsonl_task.h"
 #include "tasks/letters.h"
 #include "tasks/mini_aime.h"
+#include "tasks/program_task.h"
 
 namespace fude {
 namespace {
 
+constexpr std::string_view kProgram = "program:";
 constexpr uint64_t kLargestFile = uint64_t(1) << 30;
 
 template <class Kind>
@@ -49,12 +51,13 @@ std::span<const TaskEntry> built_in_tasks() { return kTasks; }
 
 std::unique_ptr<Task> make_task(const std::string& name, uint64_t seed, const TaskOptions& options) {
   if (name.ends_with(".jsonl")) return std::make_unique<JsonlTask>(name, read_file(name, kLargestFile), options);
+  if (name.starts_with(kProgram)) return std::make_unique<ProgramTask>(name.substr(kProgram.size()), seed, options);
   std::vector<std::string> names;
   for (const TaskEntry& entry : built_in_tasks()) {
     if (entry.name == name) return entry.make(seed, options);
     names.emplace_back(entry.name);
   }
-  fail("[tasks] expected the name of a task or a path to a .jsonl file, got '{}'{}", name,
+  fail("[tasks] expected the name of a task, a path to a .jsonl file or 'program:COMMAND', got '{}'{}", name,
        did_you_mean(name, names));
 }
 
