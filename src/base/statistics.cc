@@ -96,20 +96,15 @@ double best_of(int64_t k, std::span<const Try> tries) {
   std::vector<const Try*> order;
   for (const Try& one : tries) order.push_back(&one);
   std::stable_sort(order.begin(), order.end(), [](const Try* a, const Try* b) { return a->weight > b->weight; });
-  // All of a group of equal weights stand as one: the chance that it holds the best of k is that of no better one being
-  // among them, and not only worse ones.
-  const auto none_of_first = [&](size_t first) {
-    double chance = 1;
-    for (int64_t i = 0; i < k; ++i)
-      chance *= double(std::max<int64_t>(0, int64_t(order.size() - first) - i)) / double(int64_t(order.size()) - i);
-    return chance;
-  };
+  // All of a group of equal weights stand as one: it holds the best of k if one of k is among it and the better ones,
+  // and none among those alone.
+  const auto one_of_first = [&](size_t count) { return pass_at(k, int64_t(order.size()), int64_t(count)); };
   double result = 0;
   for (size_t first = 0, last; first < order.size(); first = last) {
     double right = 0;
     for (last = first; last < order.size() && order[last]->weight == order[first]->weight; ++last)
       right += order[last]->is_right;
-    result += (none_of_first(first) - none_of_first(last)) * right / double(last - first);
+    result += (one_of_first(last) - one_of_first(first)) * right / double(last - first);
   }
   return result;
 }
