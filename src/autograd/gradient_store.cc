@@ -13,8 +13,8 @@ Tensor GradientStore::take(uint64_t id) {
   return gradient;
 }
 
-Tensor GradientStore::of(const Tensor& tensor) const {
-  const auto found = activations_.find(tensor.id());
+Tensor GradientStore::of(uint64_t id) const {
+  const auto found = activations_.find(id);
   return found == activations_.end() ? Tensor{} : found->second;
 }
 
@@ -33,7 +33,10 @@ GradientPlace GradientStore::into(uint64_t id, const Shape& shape) {
 bool GradientStore::share(uint64_t id, const Tensor& gradient) { return activations_.try_emplace(id, gradient).second; }
 
 GradientPlace GradientStore::into(const Parameter& parameter) {
-  require(!parameter.keeps_formats(), "[gradients] {} stays as its file has it and has no gradient", parameter.name());
+  require(!parameter.keeps_formats(),
+          "[gradients] {}: expected a parameter in f32 or bf16, got one that stays as its file has it and cannot be "
+          "trained; load the model in f32 or bf16",
+          parameter.name());
   GradientPlace& place = parameters_[&parameter];
   if (place.tensor.is_empty()) place.tensor = Tensor(device_, {parameter.stored()}, DType::f32, Purpose::gradients);
   GradientPlace result = place;

@@ -21,14 +21,21 @@ class Gradients {
  public:
   // The gradient of the tensor with this id, no longer kept. Empty if nothing depended on it.
   virtual Tensor take(uint64_t id) = 0;
-  // The tensor's gradient so far, which stays; empty if nothing depended on it.
-  virtual Tensor of(const Tensor& tensor) const = 0;
+  // The same, and it stays.
+  virtual Tensor of(uint64_t id) const = 0;
   virtual GradientPlace into(uint64_t id, const Shape& shape) = 0;
   GradientPlace into(const Tensor& tensor) { return into(tensor.id(), tensor.shape()); }
   // Makes `gradient` that of the tensor with this id, without a copy, unless there is one already (then: false).
   // Several tensors may share one; whoever adds to it through `into` gets a copy first.
   virtual bool share(uint64_t id, const Tensor& gradient) = 0;
+  // Whether the parameter is trained. Of one that is not, an op computes no gradient.
+  virtual bool wants(const Parameter& parameter) const = 0;
+  // Error if the parameter keeps the format of its file: it cannot be trained.
   virtual GradientPlace into(const Parameter& parameter) = 0;
+  // For kernels that leave out what has no place.
+  GradientPlace into_if_wanted(const Parameter* parameter) {
+    return parameter != nullptr && wants(*parameter) ? into(*parameter) : GradientPlace{};
+  }
 
  protected:
   ~Gradients() = default;

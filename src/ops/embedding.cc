@@ -18,7 +18,8 @@ Tensor embedding(const Pass& pass, const std::vector<int32_t>& rows_N, const Par
   pass.kernels.embedding(pass.threads(), rows_N, table_VC, scale, x_NC, false);
   pass.on_backward([&pass, rows_N, x = x_NC.id(), &table_VC, scale](Gradients& d) {
     const Tensor dx_NC = d.take(x);
-    if (!dx_NC.is_empty()) pass.kernels.embedding_backward(pass.threads(), dx_NC, rows_N, scale, d.into(table_VC));
+    if (!dx_NC.is_empty() && d.wants(table_VC))
+      pass.kernels.embedding_backward(pass.threads(), dx_NC, rows_N, scale, d.into(table_VC));
   });
   return x_NC;
 }
@@ -28,9 +29,10 @@ void add_embedding(const Pass& pass, const std::vector<int32_t>& rows_N, const P
   require_trainable(pass, "add_embedding", table_VC);
   require_shape("add_embedding", "x", x_NC, {int64_t(rows_N.size()), table_VC.cols()});
   pass.kernels.embedding(pass.threads(), rows_N, table_VC, 1, x_NC, true);
-  pass.on_backward([&pass, rows_N, x_NC, &table_VC](Gradients& d) {
-    const Tensor dx_NC = d.of(x_NC);  // stays for the op that made x
-    if (!dx_NC.is_empty()) pass.kernels.embedding_backward(pass.threads(), dx_NC, rows_N, 1, d.into(table_VC));
+  pass.on_backward([&pass, rows_N, x = x_NC.id(), &table_VC](Gradients& d) {
+    const Tensor dx_NC = d.of(x);  // stays for the op that made x
+    if (!dx_NC.is_empty() && d.wants(table_VC))
+      pass.kernels.embedding_backward(pass.threads(), dx_NC, rows_N, 1, d.into(table_VC));
   });
 }
 

@@ -14,7 +14,7 @@ Tensor layer_norm(const Pass& pass, Residual& x, const Parameter& weight_C, cons
     const Tensor dy_NC = d.take(y);
     if (dy_NC.is_empty()) return;
     pass.kernels.layer_norm_backward(pass.threads(), dy_NC, x_NC, weight_C.values(), mean_N, r_N, d.into(x_NC),
-                                     d.into(weight_C), d.into(bias_C));
+                                     d.into_if_wanted(&weight_C), d.into_if_wanted(&bias_C));
   });
   pass.on_remake(y_NC, [&pass, x_NC = x.sum_NC, mean_N, r_N, &weight_C, &bias_C, eps]() mutable {
     Tensor y_NC = pass.empty(x_NC.shape());

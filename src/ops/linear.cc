@@ -17,8 +17,10 @@ Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, 
                     bias_O](Gradients& d) {
     const Tensor dy_NO = d.take(y);
     if (dy_NO.is_empty()) return;
-    pass.kernels.linear_backward_weight(pass.threads(), dy_NO, x_NK(), weight_OK.compute(), d.into(weight_OK));
-    if (bias_O != nullptr) pass.kernels.linear_backward_bias(pass.threads(), dy_NO, d.into(*bias_O));
+    if (d.wants(weight_OK))
+      pass.kernels.linear_backward_weight(pass.threads(), dy_NO, x_NK(), weight_OK.compute(), d.into(weight_OK));
+    if (bias_O != nullptr && d.wants(*bias_O))
+      pass.kernels.linear_backward_bias(pass.threads(), dy_NO, d.into(*bias_O));
     pass.kernels.linear_backward_input(pass.threads(), dy_NO, weight_OK, d.into(x, x_shape));
   });
   return y_NO;

@@ -68,10 +68,8 @@ Qkv qkv_rope(const Pass& pass, const Tensor& qkv_NX, const QkvRopeOptions& optio
                     v = result.v_NGD.id()](Gradients& d) {
     const Tensor dq = d.take(q), dk = d.take(k), dv = d.take(v);
     if (dq.is_empty() && dk.is_empty() && dv.is_empty()) return;
-    const GradientPlace none;
     pass.kernels.qkv_rope_backward(pass.threads(), dq, dk, dv, qkv_NX, arguments, positions_N, d.into(qkv, shape),
-                                   options.q_norm_D ? d.into(*options.q_norm_D) : none,
-                                   options.k_norm_D ? d.into(*options.k_norm_D) : none);
+                                   d.into_if_wanted(options.q_norm_D), d.into_if_wanted(options.k_norm_D));
   });
   return result;
 }

@@ -10,7 +10,8 @@ Tensor rms_norm(const Pass& pass, Residual& x, const Parameter& weight_C, float 
   pass.on_backward([&pass, x_NC = x.sum_NC, r_N, y = y_NC.id(), &weight_C](Gradients& d) {
     const Tensor dy_NC = d.take(y);
     if (dy_NC.is_empty()) return;
-    pass.kernels.rms_norm_backward(pass.threads(), dy_NC, x_NC, weight_C.values(), r_N, d.into(x_NC), d.into(weight_C));
+    pass.kernels.rms_norm_backward(pass.threads(), dy_NC, x_NC, weight_C.values(), r_N, d.into(x_NC),
+                                   d.into_if_wanted(&weight_C));
   });
   pass.on_remake(y_NC, [&pass, x_NC = x.sum_NC, r_N, &weight_C, eps]() mutable {
     Tensor y_NC = pass.empty(x_NC.shape());

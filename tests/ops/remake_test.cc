@@ -46,7 +46,7 @@ class Remade : public testing::Test {
     EXPECT_EQ(before - device.usage().total, bytes) << "somebody keeps y";
     tape.backward(gradients);
     for (const Parameter& w : weights) expect_same_bits(floats_of(gradients.of(w)), floats_of(wanted.of(w)), "dW");
-    EXPECT_FALSE(gradients.of(x).is_empty());
+    EXPECT_FALSE(gradients.of(x.id()).is_empty());
   }
 
   Device device{2};

@@ -49,13 +49,20 @@ std::vector<Tensor> make_inputs(const OpCase& op, const Data& data, Device& devi
   return inputs;
 }
 
-Outcome run_op(const OpCase& op, const Data& data, const Kernels& kernels, int threads, int passes) {
+bool all_trained(size_t) { return true; }
+
+// Of parameters that are not trained, the outcome has empty gradients.
+Outcome run_op(const OpCase& op, const Data& data, const Kernels& kernels, int threads, int passes,
+               const std::function<bool(size_t)>& is_trained = all_trained) {
   GuardedDevice device(threads);
   const std::vector<int64_t> rows = all_rows(op.rows);
   const std::vector<Parameter> parameters = make_parameters(op, data, device);
   const std::vector<Tensor> inputs = make_inputs(op, data, device, rows);
   Outcome outcome;
-  GradientStore gradients(device);
+  std::unordered_set<const Parameter*> trained;
+  for (size_t i = 0; i < parameters.size(); ++i)
+    if (is_trained(i)) trained.insert(&parameters[i]);
+  GradientStore gradients(device, trained);
   ClosureTape tape;
   const Pass pass{device, kernels, &tape};
   for (int i = 0; i < passes; ++i) {
@@ -74,6 +81,11 @@ Outcome run_op(const OpCase& op, const Data& data, const Kernels& kernels, int t
   }
   for (const Parameter& parameter : parameters) {
     const Tensor gradient = gradients.of(parameter);
+    if (!trained.contains(&parameter)) {
+      EXPECT_TRUE(gradient.is_empty()) << op.name << ": " << parameter.name() << " is not trained and has a gradient";
+      outcome.parameter_gradients.emplace_back(), outcome.stored_gradients.emplace_back();
+      continue;
+    }
     std::vector<float> row_major(size_t(parameter.count()), NAN), stored;
     if (gradient.is_empty()) {
       ADD_FAILURE() << op.name << ": " << parameter.name() << " has no gradient";
@@ -220,6 +232,13 @@ void check_op(const OpCase& op) {
           expect_same_bits(alone[o], {begin, begin + int64_t(alone[o].size())}, name + ": a row alone");
         }
       }
+    for (size_t only = 0; only <= parameters.size() && !parameters.empty(); ++only) {  // the last: none at all
+      const std::string what = name + ": not everything is trained";
+      const Outcome some = run_op(op, data, kernels, 2, 1, [&](size_t i) { return i == only; });
+      for (size_t i = 0; i < inputs.size(); ++i)
+        expect_same_bits(some.input_gradients[i], one.input_gradients[i], what);
+      if (only < parameters.size()) expect_same_bits(some.stored_gradients[only], one.stored_gradients[only], what);
+    }
     const Outcome twice = run_op(op, data, kernels, 2, 2);
     const auto expect_doubled = [&](const std::vector<float>& two, const std::vector<float>& once) {
       Array doubled;

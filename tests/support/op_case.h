@@ -4,6 +4,7 @@
 //   - gradients of all inputs and parameters against the reference's complex-step derivative, Im f(x + ih) /
 //   h;
 //   - a second backward pass adds to the first;
+//   - a parameter that is not trained gets no gradient, and the other gradients are the same bits without it;
 //   - f32 tiers, any number of threads, and inference without a tape give the same bits;
 //   - a row alone is the row among many (row rule);
 //   - nothing is written outside the tensors, and nothing unwritten is read (GuardedDevice).
