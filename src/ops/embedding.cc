@@ -13,7 +13,6 @@ void check_rows(const std::vector<int32_t>& rows_N, const Parameter& table) {
 
 Tensor embedding(const Pass& pass, const std::vector<int32_t>& rows_N, const Parameter& table_VC, float scale) {
   check_rows(rows_N, table_VC);
-  require_trainable(pass, "embedding", table_VC);
   Tensor x_NC = pass.empty({int64_t(rows_N.size()), table_VC.cols()});
   pass.kernels.embedding(pass.threads(), rows_N, table_VC, scale, x_NC, false);
   pass.on_backward([&pass, rows_N, x = x_NC.id(), &table_VC, scale](Gradients& d) {
@@ -26,7 +25,6 @@ Tensor embedding(const Pass& pass, const std::vector<int32_t>& rows_N, const Par
 
 void add_embedding(const Pass& pass, const std::vector<int32_t>& rows_N, const Parameter& table_VC, Tensor& x_NC) {
   check_rows(rows_N, table_VC);
-  require_trainable(pass, "add_embedding", table_VC);
   require_shape("add_embedding", "x", x_NC, {int64_t(rows_N.size()), table_VC.cols()});
   pass.kernels.embedding(pass.threads(), rows_N, table_VC, 1, x_NC, true);
   pass.on_backward([&pass, rows_N, x = x_NC.id(), &table_VC](Gradients& d) {

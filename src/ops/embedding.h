@@ -7,8 +7,7 @@
 
 namespace fude {
 
-// A new tensor of the rows. Error if a row does not exist, or a tape is there and the table keeps the format of its
-// file.
+// A new tensor of the rows. Error if a row does not exist.
 Tensor embedding(const Pass& pass, const std::vector<int32_t>& rows_N, const Parameter& table_VC, float scale = 1);
 // The same, added onto x_NC (in place: x_NC must have no other reader).
 void add_embedding(const Pass& pass, const std::vector<int32_t>& rows_N, const Parameter& table_VC, Tensor& x_NC);

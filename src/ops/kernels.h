@@ -61,6 +61,7 @@ struct Kernels {
 
   // linear.h
   void (*linear)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO) = nothing;
+  // Of a weight that keeps its file's format: with what it decodes to.
   void (*linear_backward_input)(Threads&, const Tensor& dy_NO, const Parameter& w, GradientPlace dx_NK) = nothing;
   void (*linear_backward_weight)(Threads&, const Tensor& dy_NO, const Tensor& x_NK, DType compute,
                                  GradientPlace dw) = nothing;
@@ -72,6 +73,7 @@ struct Kernels {
                         Tensor& y_NO) = nothing;
   // low_rank.h
   void (*add_scaled)(Threads&, const Tensor& delta_NS, float scale, int64_t first, Tensor& y_NO) = nothing;
+  void (*take_scaled)(Threads&, const Tensor& dy_NO, float scale, int64_t first, Tensor& ddelta_NS) = nothing;
   // rms_norm.h, layer_norm.h
   // With `pending` not empty: sum = x + pending, and the norm is that of the sum; else `sum` is not written.
   void (*rms_norm)(Threads&, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C, float eps,

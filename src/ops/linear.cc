@@ -10,7 +10,6 @@ Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, 
           weight_OK.cols(), x_NK.cols());
   require(bias_O == nullptr || bias_O->count() == weight_OK.rows(), "[linear] {}: expected a bias of {}, got {}",
           weight_OK.name(), weight_OK.rows(), bias_O ? bias_O->count() : 0);
-  require_trainable(pass, "linear", weight_OK);
   Tensor y_NO = pass.empty({x_NK.rows(), weight_OK.rows()});
   multiply(pass, x_NK, weight_OK, bias_O, y_NO);
   pass.on_backward([&pass, x_NK = pass.keep(x_NK), x = x_NK.id(), x_shape = x_NK.shape(), y = y_NO.id(), &weight_OK,
@@ -21,7 +20,7 @@ Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, 
       pass.kernels.linear_backward_weight(pass.threads(), dy_NO, x_NK(), weight_OK.compute(), d.into(weight_OK));
     if (bias_O != nullptr && d.wants(*bias_O))
       pass.kernels.linear_backward_bias(pass.threads(), dy_NO, d.into(*bias_O));
-    pass.kernels.linear_backward_input(pass.threads(), dy_NO, weight_OK, d.into(x, x_shape));
+    multiply_backward_input(pass, dy_NO, weight_OK, d.into(x, x_shape));
   });
   return y_NO;
 }
@@ -29,6 +28,10 @@ Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, 
 void multiply(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, const Parameter* bias_O, Tensor& y_NO) {
   if (weight_OK.is_in_blocks()) return linear_blocks(pass, x_NK, weight_OK, bias_O, y_NO);
   pass.kernels.linear(pass.threads(), x_NK, weight_OK, bias_O, y_NO);
+}
+
+void multiply_backward_input(const Pass& pass, const Tensor& dy_NO, const Parameter& weight_OK, GradientPlace dx_NK) {
+  pass.kernels.linear_backward_input(pass.threads(), dy_NO, weight_OK, dx_NK);
 }
 
 }  // namespace fude

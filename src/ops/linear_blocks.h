@@ -1,4 +1,4 @@
-// linear with a weight in blocks of integers (tensor/block_panels.h), for inference.
+// linear with a weight in blocks of integers (tensor/block_panels.h).
 //
 // A row's activations are made integers too, by units of 32 columns: x ≈ a · q, a = max |x| / 127, q from -127 to 127,
 // nearest even. Products of integers are summed exactly; f32 sums are one chain over the units:
@@ -6,14 +6,14 @@
 //   y[n,o] = bias[o] + Σ over units:  (Σ (level - middle) · q) · (scale[o] · a[n]) + low[o] · (a[n] · Σ q)
 //
 // (level, scale, low as the format says; Q6_K has two links a unit). The same bits in every tier, for any number of
-// rows and threads.
+// rows and threads. Backward takes what is rounded here as if it were not: linear.h.
 #pragma once
 
 #include "ops/pass.h"
 
 namespace fude {
 
-// x_NK, y_NO: f32; y is written. Error if a tape is there: a weight in blocks has no gradient.
+// x_NK, y_NO: f32; y is written.
 void linear_blocks(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, const Parameter* bias_O,
                    Tensor& y_NO);
 

@@ -1,4 +1,4 @@
-// Kernels of linear over blocks of integers, for inference: what is computed, and why its bits are the same everywhere,
+// Kernels of linear over blocks of integers: what is computed, and why its bits are the same everywhere,
 // stands in linear_blocks.h.
 //
 // Rows of activations are packed as integers with their scales, tile by tile, by all threads together; then tiles run

@@ -1,5 +1,7 @@
-// Sums of integers for linear over blocks: levels as they lie in a panel become bytes, and products of bytes are summed
-// exactly, with whatever instruction the tier has for it.
+// Sums of integers for linear over blocks: products of levels and activations, in bytes, are summed exactly, with
+// whatever instruction the tier has for it.
+#include "ops/linear_blocks_levels_cpu.h"
+
 namespace {
 
 // What a signed or large level needs beside a product of bytes: pairs of 16 bits where there is no other instruction.
@@ -25,51 +27,6 @@ FUDE_INLINE void keep_order(T& vector) {
 FUDE_INLINE const float* reload(const float* p) {
   asm volatile("" : "+r"(p));
   return p;
-}
-
-FUDE_INLINE UintPart load_bytes(const std::byte* p) { return (UintPart)load_part(reinterpret_cast<const float*>(p)); }
-
-FUDE_INLINE Part load_halves(const std::byte* p) { return load_part(reinterpret_cast<const Float16*>(p)); }
-
-// Bytes as numbers. (g++ 12 converts such vectors lane by lane.)
-template <class Byte>
-FUDE_INLINE Part load_integers(const std::byte* p) {
-  constexpr bool kIsSigned = std::is_signed_v<Byte>;
-#if FUDE_TIER_LEVEL >= 2
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  const __m512i words =
-      kIsSigned ? _mm512_maskz_cvtepi8_epi32(0xFFFF, bytes) : _mm512_maskz_cvtepu8_epi32(0xFFFF, bytes);
-  return __builtin_convertvector((IntPart)words, Part);
-#elif FUDE_TIER_LEVEL == 1
-  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-  return __builtin_convertvector((IntPart)(kIsSigned ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes)),
-                                 Part);
-#else
-  Part x;
-  for (int i = 0; i < kPartLanes; ++i) x[i] = kIsSigned ? float(int8_t(p[i])) : float(uint8_t(p[i]));
-  return x;
-#endif
-}
-
-// Four columns' levels of every lane, a byte each.
-template <WeightType kType, int kGroup>
-FUDE_INLINE UintPart load_levels(const std::byte* unit, int64_t lane) {
-  constexpr BlockShape kShape = block_shape(kType);
-  constexpr int64_t kPlane = 4 * kPanel;
-  const std::byte* levels = unit + kShape.levels() + 4 * lane;
-  if constexpr (kShape.bits == 8) return load_bytes(levels + kGroup * kPlane);
-  UintPart x = load_bytes(levels + kGroup % 4 * kPlane);
-  x = (kGroup < 4 ? x : x >> 4) & 0x0F0F0F0Fu;
-  const std::byte* highs = unit + kShape.highs() + 4 * lane;
-  if constexpr (kShape.bits == 5) {
-    const UintPart high = load_bytes(highs);
-    x |= (kGroup < 4 ? high << (4 - kGroup) : high >> (kGroup - 4)) & 0x10101010u;
-  } else if constexpr (kShape.bits == 6) {
-    const UintPart high = load_bytes(highs + kGroup / 4 * kPlane);
-    constexpr int kShift = 2 * (kGroup % 4);
-    x |= (kShift < 4 ? high << (4 - kShift) : high >> (kShift - 4)) & 0x30303030u;
-  }
-  return x;
 }
 
 // Σ level · q of one row and a vector of outputs, four columns at a time. kStep counts the calls for one sum, of

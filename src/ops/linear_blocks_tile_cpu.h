@@ -49,33 +49,6 @@ FUDE_INLINE void add_groups(LevelSum<kType> (&sums)[kSums], const std::byte* uni
   (add(std::integral_constant<int, int(Group)>()), ...);
 }
 
-// The units in which the scales and lows of a K format's block count, widened once for all of it.
-struct SuperUnits {
-  alignas(64) float scale[kPanel], low[kPanel];
-
-  FUDE_INLINE void read(const std::byte* header, bool has_low) {
-    for (int64_t lane = 0; lane < kPanel; lane += kPartLanes) {
-      store_part(scale + lane, load_halves(header + 2 * lane));
-      if (has_low) store_part(low + lane, -load_halves(header + 2 * kPanel + 2 * lane));
-    }
-  }
-};
-
-// The scale of a unit's outputs, and its low.
-template <WeightType kType, int kScale>
-FUDE_INLINE Part load_scale(const SuperUnits& units, const std::byte* unit, int64_t lane) {
-  constexpr BlockShape kShape = block_shape(kType);
-  if constexpr (!kShape.is_super) return load_halves(unit + 2 * lane);
-  using Byte = std::conditional_t<kType == WeightType::q6_k, int8_t, uint8_t>;
-  return load_part(units.scale + lane) * load_integers<Byte>(unit + kScale * kPanel + lane);
-}
-template <WeightType kType>
-FUDE_INLINE Part load_low(const SuperUnits& units, const std::byte* unit, int64_t lane) {
-  constexpr BlockShape kShape = block_shape(kType);
-  if constexpr (!kShape.is_super) return load_halves(unit + kShape.lows() + 2 * lane);
-  return load_part(units.low + lane) * load_integers<uint8_t>(unit + kShape.lows() + lane);
-}
-
 template <WeightType kType, size_t... I>
 FUDE_INLINE void run_block_tile(const BlockTile& t, std::index_sequence<I...> sums_sequence) {
   using Layout = UnitLayout<kType>;

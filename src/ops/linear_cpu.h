@@ -6,7 +6,7 @@
 //     dX        columns k of W, as W lies    rows n of dY, packed          o
 //     dW        columns k of x, packed       output features of dY, packed n
 //
-// so an f32 weight is never copied or turned, and one of 16 bits is only widened or regrouped a block at a time.
+// so an f32 weight is never copied or turned, and another is only widened, regrouped or decoded a block at a time.
 // All threads pack a stretch of rows together, once, then take ranges of tiles of it, large ones first. A
 // block of packed rows fits into L2 and is as tall as that allows, since every block reads the weight again;
 // a chain is cut every kChain words, where its results go to memory and come back, which keeps its order.
@@ -121,7 +121,7 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
   const int64_t n = dy_NO.rows(), depth = w.cols(), outputs = w.rows(), panels = parts_of(outputs, kPanel);
   const float* dy = dy_NO.data<float>();
   float* dx = dx_NK.tensor.data<float>();
-  const WeightReader<Format> weight(w);
+  const WeightReader<Format> reader(w);
   const int64_t tiles = parts_of(depth, kTileRows);
   for (int64_t begin_row = 0; begin_row < n; begin_row += kInputRowsAtOnce) {
     const int64_t end_row = std::min(n, begin_row + kInputRowsAtOnce), runs = parts_of(end_row - begin_row, kPanel);
@@ -148,6 +148,7 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
         for_groups(begin, end, tiles, [&](int64_t block, int64_t begin_tile, int64_t end_tile) {
           const int64_t first_run = block * kInputBlock / kPanel,
                         last_run = std::min(runs, first_run + kInputBlock / kPanel);
+          WeightReader<Format> weight = reader;  // it may keep what it has decoded
           const int64_t first_column = begin_tile * kTileRows, last_column = std::min(depth, end_tile * kTileRows);
           for (int64_t panel = begin_panel; panel < end_panel; panel += kPanels) {
             const int64_t count = std::min(kPanels, end_panel - panel), chain = count * kPanel / Format::kPerWord;
@@ -248,8 +249,10 @@ inline ScratchSizes scratch_sizes(int64_t n, int64_t depth, int64_t outputs) {
 }
 
 inline ScratchSizes linear_scratch(int64_t n, const Parameter& w) {
-  return w.compute() == DType::bf16 ? scratch_sizes<Bf16Words>(n, w.cols(), w.rows())
-                                    : scratch_sizes<F32Words>(n, w.cols(), w.rows());
+  ScratchSizes sizes = w.compute() == DType::bf16 ? scratch_sizes<Bf16Words>(n, w.cols(), w.rows())
+                                                  : scratch_sizes<F32Words>(n, w.cols(), w.rows());
+  if (w.keeps_formats()) sizes.ask(ScratchUse::rows, kChain * WeightReader<DecodedWords>::kStretch);
+  return sizes;
 }
 
 inline void linear(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO) {
@@ -260,6 +263,7 @@ inline void linear(Threads& threads, const Tensor& x_NK, const Parameter& w, con
 }
 
 inline void linear_backward_input(Threads& threads, const Tensor& dy_NO, const Parameter& w, GradientPlace dx_NK) {
+  if (w.keeps_formats()) return backward_input<DecodedWords>(threads, dy_NO, w, dx_NK);
   w.compute() == DType::bf16 ? backward_input<Bf16Words>(threads, dy_NO, w, dx_NK)
                              : backward_input<F32Words>(threads, dy_NO, w, dx_NK);
 }

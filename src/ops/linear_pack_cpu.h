@@ -17,6 +17,8 @@ struct F32Words {
 // The words of f32 again, for a weight in 16 bits that is widened exactly.
 template <class Half>
 struct WidenedWords : F32Words {};
+// And for one that is decoded.
+struct DecodedWords : F32Words {};
 
 struct RoundedWords {
   using Step = MultiplyAdd;

@@ -1,7 +1,9 @@
 // How linear reads a weight in each format: as lanes for forward, as rows of words for dX. f32 panels are
 // read where they lie; bf16 panels are read there too by the dot product's forward, and otherwise widened or
 // regrouped a block at a time. A weight that stays in 16 bits is read in place by one or two tiles, which widen it
-// as they load it, and widened a part at a time before several.
+// as they load it, and widened a part at a time before several. For dX a weight that keeps its file's format, blocks
+// too, is decoded a stretch of columns at a time.
+#include "ops/linear_decode_cpu.h"
 
 // The panels in memory.
 template <class Element>
@@ -36,7 +38,7 @@ struct WeightReader<F32Words> : WeightPanels<float> {
   }
 };
 
-// Forward alone: it has no gradient.
+// Forward alone.
 template <class Half>
 struct WeightReader<WidenedWords<Half>> : WeightPanels<Half> {
   using WeightPanels<Half>::WeightPanels;
@@ -47,6 +49,29 @@ struct WeightReader<WidenedWords<Half>> : WeightPanels<Half> {
     float* to = scratch(ScratchUse::lanes, count * kPanel);
     widen_columns(from, count, to);
     return to;
+  }
+};
+
+// dX alone. A stretch of columns serves several tiles; the reader is that of one thread.
+template <>
+struct WeightReader<DecodedWords> {
+  using Columns = InPanel;
+  static constexpr int64_t kStretch = 4 * kUnitColumns;
+  const Parameter& weight;
+  int64_t panel_ = -1, first_ = 0, end_ = 0;  // what is decoded
+  explicit WeightReader(const Parameter& w) : weight(w) {}
+
+  void prefetch(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t) const {}
+  const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count, int64_t& run_stride) {
+    run_stride = kStretch * kPanel;
+    float* to = scratch(ScratchUse::rows, panels * run_stride);
+    if (panel != panel_ || column < first_ || column + count > end_) {
+      panel_ = panel, first_ = column / kUnitColumns * kUnitColumns;
+      end_ = std::min(weight.cols(), first_ + kStretch);
+      for (int64_t p = 0; p < panels; ++p)
+        decode_columns(weight, panel + p, first_, end_ - first_, to + p * run_stride);
+    }
+    return to + (column - first_) * kPanel;
   }
 };
 

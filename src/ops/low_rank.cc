@@ -6,27 +6,41 @@
 namespace fude {
 namespace {
 
+// What was added to rows [row, row + count), from column `first` on.
+struct AddedPart {
+  int64_t row, count, first;
+  const Parameter *a, *b;
+  float scale;
+  Tensor ax_NR;
+
+  Tensor rows_of(const Tensor& x) const { return x.slice_rows(row, count); }
+};
+
 // y += scale · ax · bᵀ
-void add_product(const Pass& pass, const Tensor& ax_NR, const Parameter& b_OR, float scale, int64_t first,
-                 Tensor& y_NO) {
-  Tensor delta_NS = pass.empty({ax_NR.rows(), b_OR.rows()});
-  multiply(pass, ax_NR, b_OR, nullptr, delta_NS);
-  pass.kernels.add_scaled(pass.threads(), delta_NS, scale, first, y_NO);
+void add_product(const Pass& pass, const AddedPart& part, Tensor& y_NO) {
+  Tensor delta_NS = pass.empty({part.count, part.b->rows()});
+  multiply(pass, part.ax_NR, *part.b, nullptr, delta_NS);
+  Tensor some_y_NO = part.rows_of(y_NO);
+  pass.kernels.add_scaled(pass.threads(), delta_NS, part.scale, part.first, some_y_NO);
 }
 
-// Calls `add(rows, y)` for the rows of each adapter.
+// d(A x), and dB if it is trained.
+Tensor back_to_ax(const Pass& pass, const AddedPart& part, const Tensor& dy_NO, Gradients& d) {
+  Tensor ddelta_NS = pass.empty({part.count, part.b->rows()}), dax_NR = pass.empty(part.ax_NR.shape());
+  pass.kernels.take_scaled(pass.threads(), part.rows_of(dy_NO), part.scale, part.first, ddelta_NS);
+  if (d.wants(*part.b))
+    pass.kernels.linear_backward_weight(pass.threads(), ddelta_NS, part.ax_NR, DType::f32, d.into(*part.b));
+  multiply_backward_input(pass, ddelta_NS, *part.b, {dax_NR});
+  return dax_NR;
+}
+
+// Calls `add` for the rows of each adapter.
 template <class Add>
-void for_adapters(const Pass& pass, const Parameter& weight, const std::vector<AdapterRows>& adapters, Tensor& y_NO,
-                  const Add& add) {
-  if (adapters.empty()) return;
-  require(pass.tape == nullptr, "[low_rank] {}: adapters have no gradient yet; expected a pass without a tape",
-          weight.name());
+void for_adapters(const std::vector<AdapterRows>& adapters, const Tensor& y_NO, const Add& add) {
   for (const AdapterRows& rows : adapters) {
     require(rows.first >= 0 && rows.count >= 0 && rows.first + rows.count <= y_NO.rows(),
             "[low_rank] expected rows of a batch of {}, got {} from {} on", y_NO.rows(), rows.count, rows.first);
-    if (rows.count == 0) continue;
-    Tensor some_y_NO = y_NO.slice_rows(rows.first, rows.count);
-    add(rows, some_y_NO);
+    if (rows.count > 0) add(rows);
   }
 }
 
@@ -34,26 +48,61 @@ void for_adapters(const Pass& pass, const Parameter& weight, const std::vector<A
 
 void add_adapters(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK,
                   const std::vector<AdapterRows>& adapters, Tensor& y_NO) {
-  for_adapters(pass, weight_OK, adapters, y_NO, [&](const AdapterRows& rows, Tensor& some_y_NO) {
+  std::vector<AddedPart> added;
+  for_adapters(adapters, y_NO, [&](const AdapterRows& rows) {
     const auto parts = rows.adapter->parts.find(&weight_OK);
     if (parts == rows.adapter->parts.end()) return;
-    const Tensor some_x_NK = x_NK.slice_rows(rows.first, rows.count);
     for (const LowRank& part : parts->second) {
-      Tensor ax_NR = pass.empty({rows.count, part.a_RK.rows()});
-      multiply(pass, some_x_NK, part.a_RK, nullptr, ax_NR);
-      add_product(pass, ax_NR, part.b_OR, part.scale, part.first, some_y_NO);
+      AddedPart& now = added.emplace_back(AddedPart{rows.first, rows.count, part.first, &part.a_RK, &part.b_OR,
+                                                    part.scale, pass.empty({rows.count, part.a_RK.rows()})});
+      multiply(pass, now.rows_of(x_NK), part.a_RK, nullptr, now.ax_NR);
+      add_product(pass, now, y_NO);
+    }
+  });
+  if (pass.tape == nullptr || added.empty()) return;
+  pass.on_backward([&pass, added = std::move(added), keep_x = pass.keep(x_NK), x = x_NK.id(), x_shape = x_NK.shape(),
+                    y = y_NO.id()](Gradients& d) {
+    const Tensor dy_NO = d.of(y);  // stays for the product that this was added to
+    if (dy_NO.is_empty()) return;
+    const Tensor x_NK = keep_x();
+    GradientPlace dx_NK = d.into(x, x_shape);
+    if (!dx_NK.add) fill_zero(dx_NK.tensor);  // for rows without an adapter
+    for (const AddedPart& part : added) {
+      const Tensor dax_NR = back_to_ax(pass, part, dy_NO, d);
+      if (d.wants(*part.a))
+        pass.kernels.linear_backward_weight(pass.threads(), dax_NR, part.rows_of(x_NK), DType::f32, d.into(*part.a));
+      multiply_backward_input(pass, dax_NR, *part.a, {part.rows_of(dx_NK.tensor), true});
     }
   });
 }
 
 void add_adapters(const Pass& pass, const std::vector<int32_t>& rows_N, const Parameter& table_VC, float scale,
                   const std::vector<AdapterRows>& adapters, Tensor& x_NC) {
-  for_adapters(pass, table_VC, adapters, x_NC, [&](const AdapterRows& rows, Tensor& some_x_NC) {
+  const auto some_rows = [](const std::vector<int32_t>& rows_N, const AddedPart& part) {
+    const auto first = rows_N.begin() + part.row;
+    return std::vector<int32_t>(first, first + part.count);
+  };
+  Pass forward = pass;
+  forward.tape = nullptr;
+  std::vector<AddedPart> added;
+  for_adapters(adapters, x_NC, [&](const AdapterRows& rows) {
     const auto part = rows.adapter->tables.find(&table_VC);
     if (part == rows.adapter->tables.end()) return;
-    const auto first = rows_N.begin() + rows.first;
-    const Tensor ax_NR = embedding(pass, {first, first + rows.count}, part->second.a_VR);
-    add_product(pass, ax_NR, part->second.b_CR, part->second.scale * scale, 0, some_x_NC);
+    const LowRankTable& table = part->second;
+    AddedPart& now =
+        added.emplace_back(AddedPart{rows.first, rows.count, 0, &table.a_VR, &table.b_CR, table.scale * scale, {}});
+    now.ax_NR = embedding(forward, some_rows(rows_N, now), table.a_VR);
+    add_product(pass, now, x_NC);
+  });
+  if (pass.tape == nullptr || added.empty()) return;
+  pass.on_backward([&pass, added = std::move(added), rows_N, some_rows, x = x_NC.id()](Gradients& d) {
+    const Tensor dx_NC = d.of(x);
+    if (dx_NC.is_empty()) return;
+    for (const AddedPart& part : added) {
+      const Tensor dax_NR = back_to_ax(pass, part, dx_NC, d);
+      if (d.wants(*part.a))
+        pass.kernels.embedding_backward(pass.threads(), dax_NR, some_rows(rows_N, part), 1, d.into(*part.a));
+    }
   });
 }
 

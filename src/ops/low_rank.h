@@ -1,5 +1,4 @@
-// What an adapter adds to a product (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021), for
-// inference:
+// What an adapter adds to a product (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021):
 //
 //   y[n, first + o] += scale · Σ over r of b[o,r] · (Σ over k of a[r,k] · x[n,k])
 //
@@ -11,6 +10,10 @@
 // A table's row v is its product with a row x that is 1 at v and 0 elsewhere, so there A x is a column of A:
 //
 //   y[n,c] += scale · Σ over r of b[c,r] · a[r,rows[n]]
+//
+// Backward goes the same way. With g = scale · dy of the part's columns:
+//
+//   dB = gᵀ (A x)     d(A x) = g B     dA = d(A x)ᵀ x     dx += d(A x) A
 #pragma once
 
 #include <memory>
@@ -42,8 +45,8 @@ struct Adapter {
   std::unordered_map<const Parameter*, LowRankTable> tables;
 };
 
-// Adds to the rows of y_NO = x_NK · weightᵀ what their adapters have for this weight. Both f32. Error with a tape:
-// nothing here has a gradient.
+// Adds to the rows of y_NO = x_NK · weightᵀ what their adapters have for this weight. Both f32. y is that of the
+// product alone: nothing else has read it. With a tape the adapters must outlive its backward, which keeps A x.
 void add_adapters(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK,
                   const std::vector<AdapterRows>& adapters, Tensor& y_NO);
 // The same to x_NC = scale · table[rows,:], by one number: the product of both scales.

@@ -29,11 +29,4 @@ struct Pass {
   }
 };
 
-// Error with a tape if the parameter keeps the format of its file: it has no gradient.
-inline void require_trainable(const Pass& pass, std::string_view op, const Parameter& parameter) {
-  require(pass.tape == nullptr || !parameter.keeps_formats(),
-          "[{}] {} stays as its file has it and cannot be trained; load the model in f32 or bf16", op,
-          parameter.name());
-}
-
 }  // namespace fude

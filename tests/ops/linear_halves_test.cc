@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "autograd/closure_tape.h"
 #include "ops/embedding.h"
 #include "ops/linear.h"
 #include "tests/support/op_case.h"
@@ -104,21 +103,6 @@ TEST(LinearHalves, EmbeddingOfTheWidenedRows) {
         expect_same_bits(floats_of(got), floats_of(expected), "added");
       }
     }
-}
-
-TEST(LinearHalves, HaveNoGradient) {
-  Device device(1);
-  for (const WeightType type : {WeightType::f16, WeightType::bf16, WeightType::q8_0}) {
-    const Parameter weight = half_matrix(device, type, 40, 32);
-    ClosureTape tape;
-    const Pass pass{device, default_kernels(), &tape};
-    Tensor x = tensor_of(device, {2, 32}, random_floats(64, 1));
-    EXPECT_THROW(linear(pass, x, weight), Error);
-    EXPECT_THROW(embedding(pass, {1, 2}, weight), Error);
-    EXPECT_THROW(add_embedding(pass, {1, 2}, weight, x), Error);
-    GradientStore gradients(device);
-    EXPECT_THROW(gradients.into(weight), Error);
-  }
 }
 
 // Elements are multiply-adds; bytes, the weight's, which no cache holds. In turns, as other work may slow either.
