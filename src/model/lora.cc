@@ -15,23 +15,11 @@
 namespace fude {
 namespace {
 
-// Rows of a weight that have a name of their own in files.
-struct WeightPlace {
-  const Parameter* weight;
-  int64_t first, rows;
-};
-
 // What an adapter may stand beside: the matrices of the blocks, and the head.
-std::map<std::string, WeightPlace> places_of(const Transformer& model, const std::string& head) {
-  std::map<std::string, WeightPlace> places;
-  for (const Parameter* parameter : model.block_matrices()) {
-    int64_t row = 0;
-    for (const Segment& segment : parameter->segments()) {
-      places[segment.name] = {parameter, row, segment.rows};
-      row += segment.rows;
-    }
-  }
-  places[head] = {&model.classifier(), 0, model.classifier().rows()};
+std::map<std::string, AdapterPlace> places_of(const Transformer& model, const std::string& head) {
+  std::map<std::string, AdapterPlace> places;
+  for (const AdapterPlace& place : block_places(model)) places[place.tensor] = place;
+  places[head] = {head, &model.classifier(), 0, model.classifier().rows()};
   return places;
 }
 
@@ -52,7 +40,7 @@ Parameter matrix_of(Device& device, const std::string& name, const std::vector<i
 
 // PEFT loads the weight that a file has in place of the model's. Here the model's stays, so they have to be the same,
 // up to the rounding of either: of 16 bits, or of blocks of a few.
-void check_base(const WeightPlace& place, const std::string& source, const LoraPair& pair) {
+void check_base(const AdapterPlace& place, const std::string& source, const LoraPair& pair) {
   const Parameter& weight = *place.weight;
   const std::vector<int64_t> shape{place.rows, weight.cols()};
   require(pair.base_shape == shape, "[lora] {}: {}: expected the model's own weight {}, got {}", source, pair.weight,
@@ -78,11 +66,23 @@ void check_base(const WeightPlace& place, const std::string& source, const LoraP
 
 }  // namespace
 
-std::shared_ptr<const Adapter> make_adapter(const Transformer& model, const std::string& source,
-                                            const std::vector<LoraPair>& pairs) {
+std::vector<AdapterPlace> block_places(const Transformer& model) {
+  std::vector<AdapterPlace> places;
+  for (const Parameter* parameter : model.block_matrices()) {
+    int64_t row = 0;
+    for (const Segment& segment : parameter->segments()) {
+      places.push_back({segment.name, parameter, row, segment.rows});
+      row += segment.rows;
+    }
+  }
+  return places;
+}
+
+std::shared_ptr<Adapter> make_adapter(const Transformer& model, const std::string& source,
+                                      const std::vector<LoraPair>& pairs) {
   require(!pairs.empty(), "[lora] {}: expected matrices of at least one module, got none", source);
   const TensorNames& names = architecture_of(model.config().family).names;
-  const std::map<std::string, WeightPlace> places = places_of(model, names.head);
+  const std::map<std::string, AdapterPlace> places = places_of(model, names.head);
   const Parameter& table = model.token_table();
   const auto adapter = std::make_shared<Adapter>();
   adapter->home = std::make_unique<Device>(1, model.device().only_counts());
@@ -95,7 +95,7 @@ std::shared_ptr<const Adapter> make_adapter(const Transformer& model, const std:
             source, places.begin()->first, pair.weight);
     require(pair.is_embedding == is_embedding, "[lora] {}: {}: expected an adapter of {}, got one of {}", source,
             pair.weight, kind_of(is_embedding), kind_of(pair.is_embedding));
-    const WeightPlace place = is_embedding ? WeightPlace{&table, 0, table.rows()} : found->second;
+    const AdapterPlace place = is_embedding ? AdapterPlace{pair.weight, &table, 0, table.rows()} : found->second;
     const int64_t rank = pair.b_shape.size() < 2 ? 0 : pair.b_shape[1];
     require(rank > 0 && rank <= kLargestRank, "[lora] {}: {}: expected a rank from 1 to {}, got {}", source,
             pair.weight, kLargestRank, rank);
@@ -110,8 +110,9 @@ std::shared_ptr<const Adapter> make_adapter(const Transformer& model, const std:
     require(names_seen.insert(pair.weight).second, "[lora] {}: {}: expected each module once, got it twice", source,
             pair.weight);
     if (pair.read_base) check_base(place, source, pair);
-    Parameter a = matrix_of(*adapter->home, pair.weight + " A", a_shape, pair.read_a()),
-              b = matrix_of(*adapter->home, pair.weight + " B", b_shape, pair.read_b());
+    const PeftNames tensors = peft_names(pair.weight, is_embedding);
+    Parameter a = matrix_of(*adapter->home, tensors.a, a_shape, pair.read_a()),
+              b = matrix_of(*adapter->home, tensors.b, b_shape, pair.read_b());
     if (is_embedding)
       adapter->tables[&table] = {std::move(a), std::move(b), float(pair.scale)};
     else
@@ -120,7 +121,7 @@ std::shared_ptr<const Adapter> make_adapter(const Transformer& model, const std:
   return adapter;
 }
 
-std::shared_ptr<const Adapter> load_adapter(const Transformer& model, const std::string& path) {
+std::shared_ptr<Adapter> load_adapter(const Transformer& model, const std::string& path) {
   const bool is_file = std::filesystem::is_regular_file(path);
   return make_adapter(model, path, is_file ? read_gguf_adapter(path, model.config()) : read_peft_folder(path));
 }

@@ -15,6 +15,15 @@
 
 namespace fude {
 
+// Rows of a weight that have a name of their own in files, and may have an adapter.
+struct AdapterPlace {
+  std::string tensor;
+  const Parameter* weight;
+  int64_t first, rows;
+};
+// The products of the blocks, in the model's order.
+std::vector<AdapterPlace> block_places(const Transformer& model);
+
 // One module's matrices, row-major: A [rank, in], B [out, rank]. Beside the token embedding A is [vocabulary, rank].
 struct LoraPair {
   std::string weight;  // the tensor they stand beside, as the family's own files call it
@@ -31,11 +40,11 @@ inline constexpr int64_t kLargestRank = 4096;
 
 // `source` is named in errors. Error if a module is not one of attention or MLP, token embedding or head, comes twice,
 // has other shapes, or was trained beside a weight that is not the model's. The model must outlive the adapter; its
-// device is not touched, so any thread may do this while the model runs.
-std::shared_ptr<const Adapter> make_adapter(const Transformer& model, const std::string& source,
-                                            const std::vector<LoraPair>& pairs);
+// device is not touched, so any thread may do this while the model runs. The matrices are called as PEFT's files do.
+std::shared_ptr<Adapter> make_adapter(const Transformer& model, const std::string& source,
+                                      const std::vector<LoraPair>& pairs);
 
 // Error if `path` is neither, asks for what cannot be done, or does not fit the model. Any thread, as above.
-std::shared_ptr<const Adapter> load_adapter(const Transformer& model, const std::string& path);
+std::shared_ptr<Adapter> load_adapter(const Transformer& model, const std::string& path);
 
 }  // namespace fude

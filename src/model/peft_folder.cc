@@ -13,7 +13,6 @@ namespace fude {
 namespace {
 
 constexpr uint64_t kPeftConfigLimit = 16 << 20;
-constexpr const char *kPeftConfigName = "/adapter_config.json", *kPeftTensorsName = "/adapter_model.safetensors";
 
 // Read here, or without a meaning once training is over. (fan_in_fan_out says how the base model keeps its weight; A
 // and B lie alike in any case.)
@@ -109,6 +108,12 @@ std::vector<float> read_rows(const SafetensorsFile& file, const std::string& nam
 }
 
 }  // namespace
+
+PeftNames peft_names(const std::string& weight, bool is_embedding) {
+  const std::string module = weight.substr(0, weight.size() - std::string(".weight").size());
+  const PairEnds& ends = kPairEnds[is_embedding];
+  return {kBeforeModules + module + ends.a, kBeforeModules + module + ends.b};
+}
 
 bool is_peft_folder(const std::string& folder) { return file_exists(folder + kPeftConfigName); }
 

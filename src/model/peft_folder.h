@@ -26,6 +26,14 @@ struct PeftConfig {
   std::string base_model;  // as it was called where the adapter was trained; may be empty
 };
 bool is_peft_folder(const std::string& folder);
+
+inline constexpr const char *kPeftConfigName = "/adapter_config.json", *kPeftTensorsName = "/adapter_model.safetensors";
+// What the file calls A and B beside a tensor of the model.
+struct PeftNames {
+  std::string a, b;
+};
+PeftNames peft_names(const std::string& weight, bool is_embedding);
+
 PeftConfig read_peft_config(const std::string& folder);
 
 // Error if tensors do not come in pairs of the ranks that the configuration says. The matrices are read while the

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <filesystem>
 
-#include "autograd/closure_tape.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "model/load.h"
@@ -412,17 +411,6 @@ TEST_F(LoraFolder, GgufFilesAreHeldToTheSame) {
   refuses("attention or MLP", path);
   write_gguf_file("adapter", "lora", "llama", {"blk.0.attn_k.weight.lora_a", "blk.0.attn_k.weight.lora_b"});
   refuses("expected A [4, 32] and B [16, 4]", path);
-}
-
-TEST_F(LoraFolder, TrainingWithOneIsRefused) {
-  const auto adapter = load_adapter(*model, folder);
-  ClosureTape tape;
-  const Pass pass{device, default_kernels(), &tape};
-  TokenBatch batch{{1, 2}, {0, 1}, {0, 2}, {{adapter.get(), 0, 2}}};
-  BatchKv kv;
-  EXPECT_THROW(model->forward(pass, batch, kv), Error);
-  batch.adapters.clear();
-  EXPECT_NO_THROW(model->forward(pass, batch, kv));
 }
 
 }  // namespace
