@@ -28,7 +28,9 @@ class AdapterStore {
   // From a folder of PEFT or a GGUF file, in place of what has this name. Error, and nothing has changed, if it does
   // not fit the model.
   void load(const std::string& name, const std::string& path);
-  // The same with one that is there already.
+  // The same with one that is there already. It may be one under training (model/lora_training.h): whoever trains it
+  // changes its matrices between the engine's steps, and tells by Engine::weights_changed() that nothing computed with
+  // the old ones may be used again.
   void put(const std::string& name, std::shared_ptr<const Adapter> adapter);
   // False if none has this name. What still runs with it goes on.
   bool remove(const std::string& name);

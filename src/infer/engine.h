@@ -47,8 +47,8 @@ class Engine {
   // Any thread: ends wait().
   void close() { intake_.close(); }
 
-  // To be called between steps when the model's parameters have changed: nothing computed before is used again, and
-  // what is running goes on with the new ones from its first token.
+  // To be called between steps when the parameters of the model or of an adapter have changed: nothing computed before
+  // is used again, and what is running goes on with the new ones from its first token.
   void weights_changed();
   // Drops what is known of requests that have ended.
   void forget();
