@@ -17,7 +17,13 @@ struct CommonOptions {
 void add_life(CLI::App& app, const CommonOptions& common);
 void add_tokenizer(CLI::App& app, const CommonOptions& common);
 void add_shards(CLI::App& app, const CommonOptions& common);
+void add_init(CLI::App& app, const CommonOptions& common);
 void add_train(CLI::App& app, const CommonOptions& common);
+void add_sft(CLI::App& app, const CommonOptions& common);
+void add_rl(CLI::App& app, const CommonOptions& common);
+void add_scorer(CLI::App& app, const CommonOptions& common);
+void add_ask(CLI::App& app, const CommonOptions& common);
+void add_eval(CLI::App& app, const CommonOptions& common);
 void add_generate(CLI::App& app, const CommonOptions& common);
 void add_chat(CLI::App& app, const CommonOptions& common);
 void add_score(CLI::App& app, const CommonOptions& common);

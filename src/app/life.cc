@@ -1,24 +1,30 @@
 // fude life: the whole line in miniature with no download. It writes a corpus about a small world, trains a tokenizer
-// and a model on it, keeps several generations of the model, asks each the same questions that no training text asks,
-// and ends in a chat. With a path it takes the user's own text instead, and there are no questions.
+// and a model on it, teaches the model by examples and then by its own tries, trains a judge of its answers, asks every
+// generation the same questions that no training text asks, and ends in a chat. With a path it takes the user's own
+// text instead: it learns to read, and there are no questions.
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 
+#include "app/chat_shards.h"
 #include "app/command_line.h"
+#include "app/life_report.h"
 #include "app/pipeline.h"
+#include "app/rl.h"
+#include "app/scorer.h"
 #include "app/signals.h"
 #include "app/training.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/statistics.h"
-#include "infer/answer.h"
-#include "model/folder.h"
 #include "model/load.h"
+#include "posttrain/worked_answer.h"
+#include "reason/scorer.h"
 #include "tasks/life_corpus.h"
-#include "text/chat_format.h"
+#include "tasks/registry.h"
+#include "text/chat.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
@@ -26,9 +32,44 @@ namespace {
 
 struct LifeOptions {
   std::string text, out = "out/life";
-  int64_t documents = 60000, steps = 1500, questions = 280, vocabulary = 2048;
+  int64_t documents = 60000, steps = 1500, vocabulary = 2048;
+  int64_t chats = 24000, tries = 120;  // that it is taught by, and steps of learning by its own
+  int64_t questions = 280;             // about the world; as many problems at most
   bool chat = true;
 };
+
+constexpr DifficultyRange kProblems{2, 4};  // of mini-AIME, that it is taught and asked
+
+// The small world as a task: its facts and sums.
+struct WorldQuestions final : Task {
+  WorldQuestions(const LifeCorpus& corpus, int64_t count) : questions(corpus.held_out(count)) {}
+  std::string_view name() const override { return "world"; }
+  Example practice(Random&, Language) const override { fail("[life] the world is not practised"); }
+  int64_t held_out_count() const override { return int64_t(questions.size()); }
+  Example held_out(int64_t index) const override { return {questions[size_t(index)], ""}; }
+
+  std::vector<Question> questions;
+};
+
+// Conversations to be taught by: facts, sums and problems in turn. Kept if they are there already.
+void write_chats(const LifeCorpus& corpus, const Task& problems, uint64_t seed, int64_t count,
+                 const std::string& path) {
+  if (file_exists(path)) return;
+  write_atomically(path, [&](const auto& put) {
+    for (int64_t i = 0; i < count; ++i) {
+      Json messages = Json::array();
+      if (i % 3 == 2) {
+        const Example example = practice_at(problems, seed, 0, uint64_t(i));
+        messages.push_back({{"role", "user"}, {"content", example.question.prompt}});
+        messages.push_back(worked_answer(example));
+      } else {
+        for (const Turn& turn : (i % 3 == 0 ? corpus.fact_chat(i) : corpus.sum_chat(i)).segments)
+          messages.push_back({{"role", turn.role == Role::user ? "user" : "assistant"}, {"content", turn.text}});
+      }
+      put(Json({{"messages", messages}}).dump() + "\n");
+    }
+  });
+}
 
 // The corpus as JSONL: one object with its text a line. Kept if it is there already.
 void write_corpus(const LifeCorpus& corpus, int64_t first, int64_t count, const std::string& path) {
@@ -40,26 +81,6 @@ void write_corpus(const LifeCorpus& corpus, int64_t first, int64_t count, const 
   });
 }
 
-// Right answers of the model in a folder, greedy; the first answer is shown.
-int64_t count_right(const std::string& folder, const std::vector<Question>& questions, int threads,
-                    std::string& shown) {
-  Device device(threads);
-  const Tokenizer tokenizer = Tokenizer::load(folder);
-  const auto model = load_model(device, folder);
-  const ChatFormat format(tokenizer);
-  Engine engine(*model, default_kernels());
-  Request request{.sampling = {.temperature = 0}, .max_tokens = 80, .stop_tokens = format.stops()};
-  int64_t right = 0;
-  for (const Question& question : questions) {
-    if (interrupted) break;
-    request.prompt = format.user_turn(question.prompt);
-    const Answer reply = answer(engine, tokenizer, request, {}, {}, &interrupted);
-    if (&question == &questions.front()) shown = reply.text;
-    right += verify(question, reply.text) ? 1 : 0;
-  }
-  return right;
-}
-
 class Life {
  public:
   Life(LifeOptions options, const CommonOptions& common)
@@ -67,7 +88,8 @@ class Life {
         common_(common),
         has_own_world_(o_.text.empty()),
         corpus_(common.seed),
-        questions_(has_own_world_ ? corpus_.held_out(o_.questions) : std::vector<Question>()) {
+        problems_(make_task("mini_aime", common.seed,
+                            {.difficulties = kProblems, .held_out = std::max<int64_t>(1, o_.questions)})) {
     make_directories(o_.out);
   }
 
@@ -75,14 +97,14 @@ class Life {
     require_same_life();
     write_text();
     learn_tokens();
-    write_newborn();
-    if (!train()) return;
-    if (!questions_.empty() && !ask_every_generation()) return;
-    std::printf("the report: %s/report.html\ntalk with it: fude %s %s\n", run_folder_.c_str(),
-                has_own_world_ ? "chat" : "generate", grown_.c_str());
-    std::fflush(stdout);
-    if (has_own_world_ && o_.chat && ::isatty(STDIN_FILENO) != 0) {
-      std::printf("5. a chat (Ctrl-D ends it)\n");
+    if (!file_exists(newborn_ + "/tokenizer.json")) init_model(tokenizer_, shape(), newborn_, common_);
+    if (!read()) return;
+    if (!has_own_world_) return say("the report: {0}/report.html\ntalk with it: fude generate {0}/model", run_folder_);
+    if (!learn_by_examples() || !learn_by_tries() || !raise_a_judge()) return;
+    if (o_.questions > 0 && !ask_every_generation()) return;
+    say("the report: {}/report.html\ntalk with it: fude chat {}", o_.out, grown_);
+    if (o_.chat && ::isatty(STDIN_FILENO) != 0) {
+      say("8. a chat (Ctrl-D ends it)");
       chat_with(grown_, common_);
     }
   }
@@ -92,7 +114,7 @@ class Life {
   void require_same_life() const {
     Json settings = {{"vocabulary", o_.vocabulary}};
     if (has_own_world_)
-      settings.update({{"seed", common_.seed}, {"documents", o_.documents}});
+      settings.update({{"seed", common_.seed}, {"documents", o_.documents}, {"chats", o_.chats}});
     else
       settings["text"] = o_.text;
     const std::string path = o_.out + "/life.json";
@@ -105,18 +127,18 @@ class Life {
 
   void write_text() {
     if (!has_own_world_) {
-      std::printf("1. your text: %s\n", text_.c_str());
+      say("1. your text: {}", text_);
       return;
     }
-    std::printf("1. a small world: %lld documents in English and Japanese\n", (long long)o_.documents);
+    say("1. a small world: {} documents in English and Japanese", o_.documents);
     write_corpus(corpus_, 0, o_.documents, text_);
     write_corpus(corpus_, o_.documents, 500, held_out_text_);
-    std::printf("   %s\n", corpus_.document(0).render({}).c_str());
+    write_chats(corpus_, *problems_, common_.seed, o_.chats, chats_);
+    say("   {}", corpus_.document(0).render({}));
   }
 
   void learn_tokens() {
-    std::printf("2. a tokenizer of %lld entries\n", (long long)o_.vocabulary);
-    std::fflush(stdout);
+    say("2. a tokenizer of {} entries", o_.vocabulary);
     if (!file_exists(tokenizer_ + "/tokenizer.json"))
       train_tokenizer({.inputs = {text_}, .out = tokenizer_, .vocabulary = o_.vocabulary, .pattern = "qwen2"},
                       common_.threads);
@@ -133,24 +155,10 @@ class Life {
     return shape;
   }
 
-  // The model before its first step, the first generation.
-  void write_newborn() const {
-    if (file_exists(newborn_ + "/tokenizer.json")) return;
-    const Tokenizer tokenizer = Tokenizer::load(tokenizer_);
-    ModelConfig config = shape();
-    config.vocabulary = tokenizer.vocabulary_size();
-    Device device(common_.threads);
-    Transformer model(device, config);
-    model.initialise(common_.seed);
-    save_model(model, newborn_);
-    save_tokenizer(newborn_, tokenizer.data(), kEndOfText, chat_template());
-  }
-
   int64_t steps_of_a_generation() const { return (o_.steps + 3) / 4; }
 
-  bool train() const {
-    std::printf("3. a model learns to read (%lld steps)\n", (long long)o_.steps);
-    std::fflush(stdout);
+  bool read() const {
+    say("3. a model learns to read ({} steps)", o_.steps);
     TrainSettings s;
     s.data = {shards_}, s.tokenizer = tokenizer_, s.out = run_folder_;
     if (has_own_world_) s.validation = {validation_};
@@ -169,46 +177,115 @@ class Life {
     return train_model(s, common_);
   }
 
+  bool learn_by_examples() const {
+    say("4. it learns to answer, and to think before it does, by {} examples", o_.chats);
+    const Chat chat(Tokenizer::load(run_folder_ + "/model"));
+    TrainSettings s;
+    s.model = run_folder_ + "/model", s.out = taught_, s.row_tokens = 256, s.rows = 10;
+    const ChatShards made =
+        make_chat_shards(chat, {.inputs = {chats_}, .out = taught_ + "/chats", .row_tokens = s.row_tokens});
+    s.data = {taught_ + "/chats"}, s.chats = made.made_with;
+    const int64_t steps = 2 * (made.tokens + made.conversations) / (s.rows * s.row_tokens) + 1;
+    s.schedule = {.learning_rate = 2e-3, .steps = steps, .warmup_steps = steps / 20, .final_fraction = 0.05};
+    s.optimizer.weight_decay = 0;
+    s.validate_every = s.save_every = std::max<int64_t>(1, steps / 2);
+    return train_model(s, common_);
+  }
+
+  bool learn_by_tries() const {
+    say("5. it tries problems of mini-AIME itself; what it is told is whether the answer was right ({} steps)",
+        o_.tries);
+    RlSettings s;
+    s.model = taught_ + "/model", s.task = "mini_aime", s.out = tried_, s.difficulties = kProblems;
+    s.grpo.questions = 16, s.grpo.answers = 8, s.grpo.max_tokens = kLongest;
+    s.schedule.steps = o_.tries, s.schedule.learning_rate = 3e-4;
+    s.schedule.warmup_steps = std::min<int64_t>(5, o_.tries);
+    s.save_every = s.validate_every = std::max<int64_t>(1, o_.tries / 2);
+    s.held_out = std::min<int64_t>(100, o_.questions);
+    return train_by_answers(s, common_);
+  }
+
+  bool raise_a_judge() const {
+    say("6. a judge learns which of its answers are right");
+    ScorerSettings s;
+    s.model = grown_, s.task = "mini_aime", s.out = judge_, s.difficulties = kProblems;
+    s.ask.questions = std::max<int64_t>(16, 4 * o_.tries), s.ask.answers = 8, s.ask.max_tokens = kLongest;
+    s.learning_rate = 3e-4, s.step_tokens = 4096, s.epochs = 2, s.held_out = 0;
+    return train_scorer(s, common_);
+  }
+
+  // Every generation the same questions; the last one also many times, for a vote and for the judge.
   bool ask_every_generation() const {
-    std::printf("4. every generation answers the same %zu questions, none of which is asked in the corpus\n",
-                questions_.size());
-    std::printf("   for example: %s\n", questions_.front().prompt.c_str());
+    say("7. every generation answers the same questions, none of which it was taught");
+    const WorldQuestions world(corpus_, o_.questions);
     std::vector<std::pair<std::string, std::string>> generations = {{"untrained", newborn_}};
     for (int64_t step = steps_of_a_generation(); step < o_.steps; step += steps_of_a_generation())
-      generations.push_back({"step " + std::to_string(step), fmt::format("{}/checkpoint-{:08}", run_folder_, step)});
-    generations.push_back({"step " + std::to_string(o_.steps), grown_});
+      generations.push_back(
+          {fmt::format("read {} steps", step), fmt::format("{}/checkpoint-{:08}", run_folder_, step)});
+    generations.push_back({"read to the end", run_folder_ + "/model"});
+    generations.push_back({"taught", taught_ + "/model"});
+    generations.push_back({"tried", grown_});
+    LifeReport report{o_.out, {}, {}};
     for (const auto& [name, folder] : generations) {
-      std::string shown;
-      const int64_t right = count_right(folder, questions_, common_.threads, shown);
+      Device device(common_.threads);
+      const auto model = load_model(device, folder);
+      const Chat chat(Tokenizer::load(folder));
+      Engine engine(*model, default_kernels(), {.cache_tokens = 64 * model->config().context, .step_seconds = 0});
+      const auto asked = [&](const Task& task, int64_t answers) {
+        return evaluate_task(engine, chat, task,
+                             {.questions = o_.questions,
+                              .answers = answers,
+                              .max_tokens = kLongest,
+                              .temperature = answers > 1 ? 1.0 : 0.0,
+                              .seed = common_.seed,
+                              .cancel = &interrupted});
+      };
+      LifeGeneration generation{name, asked(world, 1), asked(*problems_, 1)};
       if (interrupted) return false;
-      const Interval interval = wilson_interval(right, int64_t(questions_.size()));
-      std::printf("   %-10s %4lld right, %5.1f %% (95 %%: %.1f to %.1f)   %s\n", name.c_str(), (long long)right,
-                  100.0 * double(right) / double(questions_.size()), 100 * interval.low, 100 * interval.high,
-                  shown.substr(0, shown.find('\n')).c_str());
-      std::fflush(stdout);
+      const TaskScore facts = score_of(generation.world), sums = score_of(generation.problems);
+      say("   {:<16} facts and sums {:5.1f} % ({:.0f} to {:.0f})   problems {:5.1f} % ({:.0f} to {:.0f})", name,
+          100 * facts.accuracy.value, 100 * facts.accuracy.interval.low, 100 * facts.accuracy.interval.high,
+          100 * sums.accuracy.value, 100 * sums.accuracy.interval.low, 100 * sums.accuracy.interval.high);
+      report.generations.push_back(std::move(generation));
+      if (name != generations.back().first) continue;
+      report.tries = asked(*problems_, kTries);
+      if (interrupted) return false;
+      score_answers(load_scorer(device, judge_ + "/scorer"), default_kernels(), report.tries);
     }
+    for (const auto& [name, estimate] : ways_to_choose(report.tries))
+      say("   {:<38} problems {:5.1f} % ({:.0f} to {:.0f})", name, 100 * estimate.value, 100 * estimate.interval.low,
+          100 * estimate.interval.high);
+    write_life_report(report);
     return true;
   }
+
+  template <class... Arguments>
+  static void say(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+    std::printf("%s\n", fmt::format(format, std::forward<Arguments>(arguments)...).c_str());
+    std::fflush(stdout);
+  }
+
+  static constexpr int64_t kLongest = 160, kTries = 16;  // tokens of an answer; answers to choose from
 
   const LifeOptions o_;
   const CommonOptions& common_;
   const bool has_own_world_;  // its own text, with questions about it
   const LifeCorpus corpus_;
-  const std::vector<Question> questions_;
+  const std::unique_ptr<Task> problems_;
   const std::string text_ = has_own_world_ ? o_.out + "/corpus.jsonl" : o_.text,
-                    held_out_text_ = o_.out + "/held-out.jsonl";
+                    held_out_text_ = o_.out + "/held-out.jsonl", chats_ = o_.out + "/chats.jsonl";
   const std::string tokenizer_ = o_.out + "/tokenizer", shards_ = o_.out + "/shards",
                     validation_ = o_.out + "/validation";
-  const std::string run_folder_ = o_.out + "/run", newborn_ = run_folder_ + "/untrained",
-                    grown_ = run_folder_ + "/model";
+  const std::string run_folder_ = o_.out + "/run", newborn_ = run_folder_ + "/untrained", taught_ = o_.out + "/taught",
+                    tried_ = o_.out + "/tried", judge_ = o_.out + "/judge", grown_ = tried_ + "/model";
 };
 
 }  // namespace
 
 void add_life(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<LifeOptions>();
-  CLI::App* command =
-      app.add_subcommand("life", "the whole line in miniature: corpus, tokenizer, training, questions, chat");
+  CLI::App* command = app.add_subcommand(
+      "life", "the whole line in miniature: corpus, tokenizer, training, examples, tries, questions, chat");
   command->add_option("text", options->text, "your own text (files or folder) instead of the small world");
   command->add_option("--out", options->out, "folder of this life; the same command goes on where it was stopped")
       ->capture_default_str();
@@ -216,6 +293,12 @@ void add_life(CLI::App& app, const CommonOptions& common) {
       ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--steps", options->steps, "training steps")->check(at_least(1))->capture_default_str();
+  command->add_option("--chats", options->chats, "conversations that it is taught by")
+      ->check(at_least(3))
+      ->capture_default_str();
+  command->add_option("--tries", options->tries, "steps of learning by its own answers")
+      ->check(at_least(1))
+      ->capture_default_str();
   command->add_option("--questions", options->questions, "held-out questions; 0: none")
       ->check(at_least(0))
       ->capture_default_str();

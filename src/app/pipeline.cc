@@ -8,17 +8,36 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "data/shard_writer.h"
+#include "posttrain/conversation.h"
 #include "text/bpe_train.h"
 #include "text/chat_format.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
+namespace {
+
+// All that is said and thought in a conversation.
+std::string words_of(const Document& document) {
+  const std::string where = fmt::format("{}:{}", document.file, document.line);
+  std::string words;
+  for (const Json& message : parse_conversation(document.text, where).messages)
+    for (const char* key : {"reasoning_content", "content"})
+      if (message.contains(key)) words += message[key].get<std::string>() + "\n";
+  return words;
+}
+
+}  // namespace
+
 Progress progress_on_stderr() { return Progress(stderr, ::isatty(STDERR_FILENO) != 0); }
 
-std::vector<std::string> own_special_tokens() { return {kEndOfText, kUser, kAssistant, kEnd}; }
+std::vector<std::string> own_special_tokens() {
+  return {kEndOfText, kUser, kAssistant, kEnd, kSystem, kThinkOpen, kThinkClose};
+}
 
 void train_tokenizer(const TokenizerSettings& settings, int threads) {
-  DocumentStream documents(settings.inputs, settings.documents);
+  DocumentOptions reading = settings.documents;
+  if (settings.chats) reading.text_field.clear();
+  DocumentStream documents(settings.inputs, reading);
   BpeTrainOptions options;
   options.vocabulary_size = settings.vocabulary;
   options.special_tokens = own_special_tokens();
@@ -27,12 +46,12 @@ void train_tokenizer(const TokenizerSettings& settings, int threads) {
   Progress progress = progress_on_stderr();
   const double began = now_seconds();
   ProgressState state{.label = "tokenizer", .unit = "entries"};
-  const auto result = train_bpe(
+  auto result = train_bpe(
       options,
       [&](std::string& text) {
         auto document = documents.next();
         if (!document) return false;
-        text = std::move(document->text);
+        text = settings.chats ? words_of(*document) : std::move(document->text);
         return true;
       },
       [&](const BpeTrainProgress& now) {
@@ -48,6 +67,9 @@ void train_tokenizer(const TokenizerSettings& settings, int threads) {
   if (result.pruned_pieces > 0)
     std::fprintf(stderr, "the memory limit dropped %llu rare pieces (seen up to %llu times)\n",
                  (unsigned long long)result.pruned_pieces, (unsigned long long)result.pruned_below);
+  // As other models have them: to be seen in an answer's text.
+  for (AddedToken& token : result.tokenizer.added)
+    if (token.content == kThinkOpen || token.content == kThinkClose) token.special = false;
   save_tokenizer(settings.out, result.tokenizer, kEndOfText, chat_template());
 }
 

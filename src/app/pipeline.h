@@ -12,7 +12,7 @@ namespace fude {
 
 Progress progress_on_stderr();
 
-// The special tokens of Fude's own vocabularies, ids 0 to 3.
+// The tokens of Fude's own vocabularies that no text is cut into, from id 0 on.
 std::vector<std::string> own_special_tokens();
 
 struct TokenizerSettings {
@@ -20,6 +20,7 @@ struct TokenizerSettings {
   std::string out;  // folder
   int64_t vocabulary = 8192;
   std::string pattern = "o200k";
+  bool chats = false;  // the inputs are conversations
   DocumentOptions documents;
 };
 

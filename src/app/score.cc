@@ -43,7 +43,7 @@ void print_json(const Json& json) {
 
 // A line of --lines: {"text"}, {"prompt", "text"}, of which the tokens behind those of the prompt alone are scored, or
 // {"tokens", "from"}.
-Passage passage_of(const Tokenizer& tokenizer, const std::string& line) {
+ScoredPassage passage_of(const Tokenizer& tokenizer, const std::string& line) {
   const Json json = parse_json(line, "line");
   require(json.is_object(), "expected a JSON object");
   if (const auto tokens = json.find("tokens"); tokens != json.end()) return {*tokens, json.value("from", int64_t(1))};
@@ -69,7 +69,7 @@ Json facts_of(const std::vector<PromptToken>& scored, const ScoreOptions& o) {
 void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
   const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
-  std::vector<Passage> passages;
+  std::vector<ScoredPassage> passages;
   std::istringstream lines(text_to_score(o));
   int64_t number = 1;
   for (std::string line; std::getline(lines, line); ++number) {

@@ -18,7 +18,35 @@ void add_documents(CLI::App* command, DocumentOptions& o) {
       "skip and count unreadable documents instead of stopping");
 }
 
+// The default shape, and its options.
+void add_shape(CLI::App& command, ModelConfig& shape) {
+  shape.width = 256, shape.layers = 6, shape.heads = 4, shape.kv_heads = 2, shape.head_size = 64,
+  shape.feed_forward = 768;
+  shape.context = 1024;
+  command.add_option("--width", shape.width, "model width")->capture_default_str();
+  command.add_option("--layers", shape.layers, "blocks")->capture_default_str();
+  command.add_option("--heads", shape.heads, "query heads")->capture_default_str();
+  command.add_option("--kv-heads", shape.kv_heads, "key and value heads")->capture_default_str();
+  command.add_option("--head-size", shape.head_size, "width of a head")->capture_default_str();
+  command.add_option("--feed-forward", shape.feed_forward, "width of the MLP")->capture_default_str();
+  command.add_option("--context", shape.context, "largest context of the model")->capture_default_str();
+}
+
 }  // namespace
+
+void add_init(CLI::App& app, const CommonOptions& common) {
+  struct InitSettings {
+    std::string tokenizer, out;
+    ModelConfig shape;
+  };
+  auto s = std::make_shared<InitSettings>();
+  CLI::App* command = app.add_subcommand("init", "write a model with random weights, to be taught by other commands");
+  command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json")->required();
+  command->add_option("--out", s->out, "folder for the model")->required();
+  command->option_defaults()->group("Model");
+  add_shape(*command, s->shape);
+  command->callback([=, &common] { init_model(s->tokenizer, s->shape, s->out, common); });
+}
 
 void add_tokenizer(CLI::App& app, const CommonOptions& common) {
   auto s = std::make_shared<TokenizerSettings>();
@@ -28,6 +56,7 @@ void add_tokenizer(CLI::App& app, const CommonOptions& common) {
   command->add_option("--vocabulary", s->vocabulary, "entries, special tokens included")->capture_default_str();
   command->add_option("--pattern", s->pattern, "how text is split first: o200k, cl100k, llama3, qwen2, gpt2")
       ->capture_default_str();
+  command->add_flag("--chats", s->chats, "JSONL of conversations, as `fude sft` reads them, in place of texts");
   add_documents(command, s->documents);
   command->callback([=, &common] { train_tokenizer(*s, common.threads); });
 }
@@ -51,9 +80,6 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   auto s = std::make_shared<TrainSettings>();
   auto schedule = std::make_shared<std::string>("cosine");
   ModelConfig& shape = s->shape;
-  shape.width = 256, shape.layers = 6, shape.heads = 4, shape.kv_heads = 2, shape.head_size = 64,
-  shape.feed_forward = 768;
-  shape.context = 1024;
   s->schedule.steps = 1000, s->schedule.warmup_steps = 50;
   CLI::App* command = app.add_subcommand("train", "train a model on token shards; the same command resumes it");
   command->add_option("--out", s->out, "folder of the run")->required();
@@ -67,13 +93,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
       "--model", s->model,
       "model folder, GGUF file or name of fude pull to go on from; without: random weights of the shape below");
   add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
-  command->add_option("--width", shape.width, "model width")->capture_default_str();
-  command->add_option("--layers", shape.layers, "blocks")->capture_default_str();
-  command->add_option("--heads", shape.heads, "query heads")->capture_default_str();
-  command->add_option("--kv-heads", shape.kv_heads, "key and value heads")->capture_default_str();
-  command->add_option("--head-size", shape.head_size, "width of a head")->capture_default_str();
-  command->add_option("--feed-forward", shape.feed_forward, "width of the MLP")->capture_default_str();
-  command->add_option("--context", shape.context, "largest context of the model")->capture_default_str();
+  add_shape(*command, shape);
   command->option_defaults()->group("Batch");
   command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")->check(at_least(1))->capture_default_str();
   command->add_option("--rows", s->rows, "rows in a block")->check(at_least(1))->capture_default_str();

@@ -1,29 +1,25 @@
 #include "app/training.h"
 #include "app/model_files.h"
 
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 
+#include "app/lora_options.h"
 #include "app/pipeline.h"
-#include "app/signals.h"
+#include "app/run_view.h"
 #include "backend/memory.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "base/progress.h"
 #include "infer/answer.h"
 #include "model/folder.h"
 #include "model/load.h"
+#include "model/peft_export.h"
 #include "text/chat_format.h"
 #include "text/tokenizer_file.h"
 #include "train/export_run.h"
 #include "train/memory_plan.h"
 #include "train/muon.h"
-#include "train/report.h"
 
 namespace fude {
 namespace {
@@ -40,14 +36,26 @@ std::pair<std::string, std::string> named_folder(const std::string& word) {
   return {std::filesystem::path(word + "/").parent_path().filename().string(), word};
 }
 
+// What stands behind every document.
+TokenId end_mark(const Tokenizer& tokenizer) {
+  if (const auto id = tokenizer.find_special(kEndOfText)) return *id;
+  const std::vector<TokenId>& ends = tokenizer.data().end_tokens;
+  require(!ends.empty(), "[train] the tokenizer has neither {} nor another token that ends a text", kEndOfText);
+  return ends.front();
+}
+
 // The shards of a run, all made with its tokenizer.
 class Text {
  public:
-  Text(const TrainSettings& settings, const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
-    const auto end_of_text = tokenizer.find_special(kEndOfText);
-    require(end_of_text.has_value(), "[train] the tokenizer has no token {}", kEndOfText);
+  Text(const TrainSettings& settings, const Tokenizer& tokenizer) : made_with_(tokenizer.hash()) {
     loading_.packing = {.row_tokens = settings.row_tokens, .concat = settings.concat};
-    loading_.end_of_text = *end_of_text;
+    loading_.end_of_text = end_mark(tokenizer);
+    if (settings.chats) {
+      const auto vocabulary = int32_t(tokenizer.vocabulary_size());
+      loading_.packing.unlearned_from = vocabulary, loading_.end_of_text += vocabulary;
+      made_with_ = *settings.chats;
+      return;
+    }
     for (TokenId id = 0; id < tokenizer.vocabulary_size(); ++id)
       loading_.bytes_of_token.push_back(
           tokenizer.is_special(id) ? 0 : uint16_t(std::min<size_t>(65535, tokenizer.bytes_of(id).size())));
@@ -84,11 +92,11 @@ class Text {
  private:
   std::shared_ptr<const ShardSet> open(const std::string& folder) const {
     auto set = std::make_shared<const ShardSet>(folder);
-    require(set->info().tokenizer_hash == tokenizer_.hash(), "[train] {} was made with another tokenizer", folder);
+    require(set->info().tokenizer_hash == made_with_, "[train] {} was made with another tokenizer", folder);
     return set;
   }
 
-  const Tokenizer& tokenizer_;
+  std::string made_with_;  // what the shards say of their tokenizer
   LoaderOptions loading_;
   std::string hashes_;
 };
@@ -124,6 +132,7 @@ Json deciding_settings(const TrainSettings& s, const ModelConfig& shape) {
           {"final_fraction", s.schedule.final_fraction},
           {"decay_fraction", s.schedule.decay_fraction},
           {"muon", s.muon},
+          {"lora", s.lora ? json_of(*s.lora) : Json()},
           {"weight_decay", s.optimizer.weight_decay},
           {"clip", s.optimizer.max_norm},
           {"betas", {s.optimizer.beta1, s.optimizer.beta2}},
@@ -135,7 +144,7 @@ TrainerOptions trainer_options(const TrainSettings& s) {
   options.folder = s.out;
   options.schedule = s.schedule, options.optimizer = s.optimizer, options.step = s.step;
   if (s.muon) options.optimizer.uses_muon = is_block_matrix;
-  options.blocks_per_step = s.blocks, options.rows_per_block = s.rows;
+  options.rows_per_block = s.rows;
   options.validate_every = s.validate_every, options.save_every = s.save_every, options.keep_checkpoints = s.keep;
   return options;
 }
@@ -156,105 +165,30 @@ void print_plan(const MemoryPlan& plan, int64_t waiting_rows) {
                mebibytes(plan.kernels), mebibytes(program));
 }
 
-// "AMD EPYC, Linux x86_64, 2 threads, tier avx2"
-std::string machine_line(Device& device, const Kernels& kernels) {
-  std::string processor = "unknown processor";
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);)
-    if (line.starts_with("model name") && line.find(": ") != std::string::npos) {
-      processor = line.substr(line.find(": ") + 2);
-      break;
-    }
-  utsname name{};
-  ::uname(&name);
-  return fmt::format("{}, {} {}, {} threads, tier {}", processor, name.sysname, name.machine, device.threads().count(),
-                     kernels.name);
-}
-
 // A few tokens of what the model says now.
 std::string sample_text(const Transformer& model, const Kernels& kernels, const Tokenizer& tokenizer,
                         const std::string& prompt) {
   const std::vector<TokenId> tokens = tokenizer.encode(prompt, SpecialTokens::recognised);
   if (tokens.empty() || int64_t(tokens.size()) + 1 >= model.config().context) return "";
   Request request{.prompt = tokens, .sampling = {.temperature = 0.7, .top_k = 50}, .max_tokens = 48};
-  request.stop_tokens.push_back(*tokenizer.find_special(kEndOfText));
+  request.stop_tokens.push_back(end_mark(tokenizer));
   Engine engine(model, kernels,
                 {.context = std::min(model.config().context, int64_t(tokens.size()) + request.max_tokens)});
   return answer(engine, tokenizer, std::move(request)).text;
 }
 
-// Nothing where there is no room for the probe; the run may well have it.
-std::optional<MachineLimit> limit_of_machine(const CommonOptions& common, const Kernels& kernels, DType compute) {
-  try {
-    return probe_machine(common.threads, kernels, compute);
-  } catch (const OutOfMemory&) { return std::nullopt; } catch (const std::bad_alloc&) {
-    return std::nullopt;
-  }
-}
-
-// The run as a person sees it: a line of progress, and the report.
-class View {
- public:
-  View(const TrainSettings& settings, const CommonOptions& common, const Transformer& model, const Kernels& kernels,
-       const std::optional<MachineLimit>& limit)
-      : settings_(settings), common_(common) {
-    state_.total = settings.schedule.steps;
-    const ModelConfig& shape = model.config();
-    report_.title = settings.out;
-    report_.machine = machine_line(model.device(), kernels);
-    report_.limit = limit;
-    report_.parameters = model.parameter_count(), report_.total_steps = settings.schedule.steps;
-    report_.settings = {
-        {"parameters", quantity_text(double(model.parameter_count()))},
-        {"family", shape.family},
-        {"shape", fmt::format("{} layers, width {}, heads {}/{} of {}, MLP {}", shape.layers, shape.width, shape.heads,
-                              shape.kv_heads, shape.head_size, shape.feed_forward)},
-        {"vocabulary", std::to_string(shape.vocabulary)},
-        {"tokens per step", std::to_string(settings.rows * settings.blocks * settings.row_tokens)},
-        {"schedule", fmt::format("{} to {} over {} steps", name_of(settings.schedule.kind),
-                                 settings.schedule.learning_rate, settings.schedule.steps)},
-        {"seed", std::to_string(common.seed)}};
-  }
-
-  void begin(int64_t steps_done) {
-    state_.skipped = steps_done;
-    if (steps_done > 0) std::fprintf(stderr, "going on after step %lld\n", (long long)steps_done);
-  }
-
-  void step(const StepMetrics& m, const std::vector<StepMetrics>& all) {
-    constexpr size_t kRecent = 20;
-    const Speed speed = speed_of(all, kRecent, report_.limit, report_.parameters);
-    state_.done = m.step, state_.seconds = now_seconds() - began_;
-    state_.note = fmt::format("loss {:.3f}  {} tok/s", m.loss, quantity_text(speed.tokens_per_second));
-    if (speed.share) state_.note += fmt::format("  {:.0f}% of limit", 100 * *speed.share);
-    if (!m.event.empty())
-      std::fprintf(stderr, "\nstep %lld: %s (loss %.3f)\n", (long long)m.step, m.event.c_str(), m.loss);
-    progress_.update(state_, now_seconds());
-    if (common_.json) std::printf("%s\n", metrics_line(m).c_str()), std::fflush(stdout);
-    if (!m.validation.empty() || !m.samples.empty() || !m.event.empty()) write(all);
-  }
-
-  void end(int64_t steps_done, const std::vector<StepMetrics>& all) {
-    state_.done = steps_done, state_.seconds = now_seconds() - began_;
-    progress_.finish(state_);
-    write(all);
-  }
-
- private:
-  void write(const std::vector<StepMetrics>& all) {
-    report_.steps = all;
-    write_report(settings_.out + "/report.html", report_);
-  }
-
-  const TrainSettings& settings_;
-  const CommonOptions& common_;
-  Progress progress_ = progress_on_stderr();
-  ProgressState state_{.label = "train", .unit = "steps"};
-  Report report_;
-  double began_ = now_seconds();
-};
-
 }  // namespace
+
+void init_model(const std::string& tokenizer_path, ModelConfig shape, const std::string& out,
+                const CommonOptions& common) {
+  const Tokenizer tokenizer = Tokenizer::load(tokenizer_path);
+  shape.vocabulary = tokenizer.vocabulary_size();
+  Device device(common.threads);
+  Transformer model(device, shape);
+  model.initialise(common.seed);
+  save_model(model, out);
+  save_tokenizer(out, tokenizer.data(), {});
+}
 
 bool train_model(TrainSettings s, const CommonOptions& common) {
   require(!s.tokenizer.empty() || !s.model.empty(),
@@ -267,58 +201,74 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   Text text(s, tokenizer);
   Loader loader = text.loader(s, common.seed);
   std::vector<ValidationRows> validation = text.validation(s);
+  require(s.blocks >= 1 && s.blocks % s.step.slots == 0,
+          "[train] expected blocks that {} gradient slots can share alike, got {} in a step", s.step.slots, s.blocks);
+  LoadedBatches batches(loader, s.blocks, s.rows);
 
   TrainerOptions options = trainer_options(s);
   options.identity = {{"text", text.hash()},
                       {"tokenizer", tokenizer.hash()},
                       {"settings", hash_hex(deciding_settings(s, shape).dump())},
                       {"seed", common.seed},
-                      {"numerics", s.compute == DType::bf16 ? kernels.bf16 : "f32"}};
-  options.on_save = [&](const std::string& folder) {
-    save_tokenizer(folder, tokenizer.data(), kEndOfText, chat_template());
-  };
-  const MemoryPlan plan = plan_training_memory(shape, options, s.row_tokens, kernels, s.compute);
-  print_plan(plan, loader.waiting_rows());
+                      {"numerics", s.compute == DType::bf16 || s.frozen.compute == DType::bf16 ? kernels.bf16 : "f32"}};
+  options.on_save = [&](const std::string& folder) { save_tokenizer(folder, tokenizer.data(), {}); };
+  std::optional<MemoryPlan> plan;
+  if (!s.lora)
+    print_plan(plan.emplace(plan_training_memory(shape, options, s.row_tokens, kernels, s.compute)),
+               loader.waiting_rows());
 
   std::optional<MachineLimit> limit;
   if (s.export_to.empty()) limit = limit_of_machine(common, kernels, s.compute);
   Device device(common.threads);
-  device.require_room(plan.total(), "training");
-  const auto model = base ? load_model(device, std::move(base->weights), {s.compute})
+  if (plan) device.require_room(plan->total(), "training");
+  require(!s.lora || base, "[train] expected a model for the adapter to stand beside");
+  const auto model = base ? load_model(device, std::move(base->weights), s.lora ? s.frozen : Precision{s.compute})
                           : std::make_unique<Transformer>(device, shape, Precision{s.compute});
+  std::shared_ptr<Adapter> adapter;
+  if (s.lora) {
+    adapter = new_adapter(*model, *s.lora);
+    options.step.adapter = adapter.get(), options.step.trained = parameters(*adapter);
+    options.save = [&](const std::string& folder) { save_peft_folder(*model, *adapter, *s.lora, folder, s.model); };
+    options.on_save = nullptr;
+  }
   if (!base) model->initialise(common.seed);
   if (!s.export_to.empty()) {
-    export_run(s.export_to, *model, loader, validation, options);
+    export_run(s.export_to, *model, batches, validation, options);
     return true;
   }
 
-  View view(s, common, *model, kernels, limit);
+  Report report{.title = s.out,
+                .machine = machine_line(device, kernels),
+                .limit = limit,
+                .parameters = model->parameter_count(),
+                .total_steps = s.schedule.steps,
+                .settings = settings_of(*model),
+                .steps = {}};
+  report.settings.insert(report.settings.end(),
+                         {{"tokens per step", std::to_string(s.rows * s.blocks * s.row_tokens)},
+                          {"schedule", fmt::format("{} to {} over {} steps", name_of(s.schedule.kind),
+                                                   s.schedule.learning_rate, s.schedule.steps)},
+                          {"seed", std::to_string(common.seed)}});
+  RunView view(std::move(report), s.out, s.chats ? "sft" : "train", common);
   options.sample = [&] {
     std::vector<Sample> samples;
     for (const std::string& prompt : s.sample_prompts)
       samples.push_back({prompt, sample_text(*model, kernels, tokenizer, prompt)});
     return samples;
   };
-  Trainer* running = nullptr;
-  options.on_step = [&](const StepMetrics& m) { view.step(m, running->metrics()); };
-  Trainer trainer(*model, kernels, loader, std::move(validation), options);
-  running = &trainer;
-  view.begin(trainer.resume());
-  watch_interrupts();
-  const bool finished = trainer.run(&interrupted);
-  view.end(trainer.steps_done(), trainer.metrics());
+  const bool finished = run_to_end(*model, kernels, batches, std::move(validation), options, view);
   const LoaderTotals& totals = loader.totals();
   std::fprintf(stderr, "packing: %.2f %% padding; memory used %.1f MiB\n",
                100.0 * double(totals.padding) / double(std::max<int64_t>(1, totals.tokens + totals.padding)),
                mebibytes(std::max(own_memory(), device.usage().held)));  // a device keeps what it once held
-  if (!finished) {
-    std::fprintf(stderr, "stopped at step %lld; the same command goes on from there\n",
-                 (long long)trainer.steps_done());
-    return false;
-  }
-  save_model(*model, s.out + "/model");
-  options.on_save(s.out + "/model");
-  std::fprintf(stderr, "model: %s/model  report: %s/report.html\n", s.out.c_str(), s.out.c_str());
+  if (!finished) return false;
+  const std::string result = s.out + (adapter ? "/adapter" : "/model");
+  if (adapter)
+    options.save(result);
+  else
+    save_model(*model, result), options.on_save(result);
+  std::fprintf(stderr, "%s: %s  report: %s/report.html\n", adapter ? "adapter" : "model", result.c_str(),
+               s.out.c_str());
   return true;
 }
 

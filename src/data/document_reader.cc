@@ -153,6 +153,7 @@ class JsonlReader : public Reader {
       bad("not valid JSON", line_, error.what());
       return std::nullopt;
     }
+    if (options_.text_field.empty() && object.is_object()) return document(std::string(line), line_, "");
     const auto text = object.is_object() ? object.find(options_.text_field) : object.end();
     if (!object.is_object() || text == object.end() || !text->is_string()) {
       bad("no text field", line_, fmt::format("expected an object with the string '{}'", options_.text_field));

@@ -150,6 +150,7 @@ Loader::Loader(Mixture mixture, LoaderOptions options)
                    {"open_rows", options_.packing.open_rows},
                    {"waiting_rows", pool_size_},
                    {"concat", options_.packing.concat},
+                   {"unlearned_from", options_.packing.unlearned_from},
                    {"end_of_text", options_.end_of_text},
                    {"shares", mixture_.shares()},
                    {"tokenizer", mixture_.set(0).info().tokenizer_hash},

@@ -131,6 +131,12 @@ TokenBlock make_block(std::span<const PackedRow> rows, const PackingOptions& opt
     if (row.following) read(*row.following, row.following->begin, row.following->end, &next);
     finish_sequence(row_begin, next);
   }
+  if (options.unlearned_from > 0) {
+    for (int32_t& token : block.tokens_N)
+      if (token >= options.unlearned_from) token -= options.unlearned_from;
+    for (int32_t& target : block.targets_N)
+      if (target >= options.unlearned_from) target = -1;
+  }
   for (const int32_t target : block.targets_N) {
     if (target < 0) continue;
     ++block.target_count;

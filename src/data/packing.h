@@ -33,6 +33,8 @@ struct PackingOptions {
   int64_t row_tokens = 1024;  // T
   int open_rows = 64;         // rows that wait for pieces; when none has room, the fullest is given out
   bool concat = false;
+  // Tokens from this number on stand for those from 0 on, and are no targets: documents of which parts are learned.
+  int32_t unlearned_from = 0;  // 0: all tokens are what they are
 };
 
 class Packer {

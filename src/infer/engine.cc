@@ -333,7 +333,8 @@ void Engine::deliver(const Draw& draw) {
   int64_t given = draw.generated;
   for (const AnswerToken& token : draw.tokens) {
     const auto& stops = live->request.stop_tokens;
-    if (std::ranges::find(stops, token.sampled.token) != stops.end()) return finish(s, FinishReason::stop, given);
+    if (std::ranges::find(stops, token.sampled.token) != stops.end())
+      return finish(s, FinishReason::stop, given, nullptr, token.sampled);
     ++given;
     if (live->events.token && !live->events.token(token)) return finish(s, FinishReason::stop, given);
   }
@@ -342,9 +343,10 @@ void Engine::deliver(const Draw& draw) {
   if (s.size() >= context()) finish(s, FinishReason::context, given);
 }
 
-void Engine::finish(Sequence& s, FinishReason reason, int64_t tokens, const std::exception_ptr& cause) {
+void Engine::finish(Sequence& s, FinishReason reason, int64_t tokens, const std::exception_ptr& cause,
+                    std::optional<SampledToken> stop_token) {
   const std::shared_ptr<LiveRequest> live = s.live;
-  const Finish finish{s.choice, reason, message_of(cause), cause, std::max<int64_t>(0, s.cached), tokens};
+  const Finish finish{s.choice, reason, message_of(cause), cause, std::max<int64_t>(0, s.cached), tokens, stop_token};
   scheduler_.remove(s);
   leave_queue(*live);
   if (live->events.finish) live->events.finish(finish);

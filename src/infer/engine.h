@@ -76,7 +76,8 @@ class Engine {
   void draw(std::vector<Draw>& draws, const Tensor& hidden_NC);
   void draw_tokens(Draw& draw, const Tensor& logits_NV, const std::vector<LogitSums>& sums_N, int64_t row) const;
   void deliver(const Draw& draw);
-  void finish(Sequence& sequence, FinishReason reason, int64_t tokens, const std::exception_ptr& cause = nullptr);
+  void finish(Sequence& sequence, FinishReason reason, int64_t tokens, const std::exception_ptr& cause = nullptr,
+              std::optional<SampledToken> stop_token = {});
   void leave_queue(LiveRequest& live);
 
   const Transformer& model_;

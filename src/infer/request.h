@@ -54,6 +54,7 @@ struct Finish {
   std::exception_ptr cause;   // likewise: what was thrown, for a caller to throw again
   int64_t cached_tokens = 0;  // of the prompt, found in pages when it was first run
   int64_t tokens = 0;         // of the answer
+  std::optional<SampledToken> stop_token{};  // that ended it, drawn like the others
 };
 
 // Called on the engine's thread, in order; each may be left out. They return soon, throw nothing, and do not call the

@@ -15,10 +15,11 @@ constexpr int64_t kPassageTokens = 8192, kWindowTokens = 512;
 
 using OnScored = std::function<bool(size_t, const std::vector<PromptToken>&)>;
 
-void score_within(int64_t room, const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
-                  const OnScored& on_scored, const std::shared_ptr<const Adapter>& adapter) {
+void score_within(int64_t room, const Transformer& model, const Kernels& kernels,
+                  const std::vector<ScoredPassage>& passages, const OnScored& on_scored,
+                  const std::shared_ptr<const Adapter>& adapter) {
   int64_t longest = 0, total = 0;
-  for (const Passage& passage : passages) {
+  for (const ScoredPassage& passage : passages) {
     const auto n = int64_t(passage.tokens.size());
     require(n >= 2 && n <= model.config().context, "[score] expected 2 to {} tokens, got {}", model.config().context,
             n);
@@ -33,7 +34,7 @@ void score_within(int64_t room, const Transformer& model, const Kernels& kernels
   std::exception_ptr cause;
   for (size_t next = 0; goes_on;) {
     while (next < passages.size()) {
-      const Passage& passage = passages[next];
+      const ScoredPassage& passage = passages[next];
       const Submission submission = engine.submit(
           {.prompt = passage.tokens,
            .max_tokens = 0,
@@ -69,7 +70,7 @@ std::vector<float> score(const Transformer& model, const Kernels& kernels, const
   return scores;
 }
 
-void score(const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
+void score(const Transformer& model, const Kernels& kernels, const std::vector<ScoredPassage>& passages,
            const OnScored& on_scored, const std::shared_ptr<const Adapter>& adapter) {
   score_within(kPassageTokens, model, kernels, passages, on_scored, adapter);
 }
@@ -89,7 +90,7 @@ Perplexity perplexity(const Transformer& model, const Kernels& kernels, const st
           "[perplexity] expected a context of 4 to {} tokens, got {}", model.config().context, context);
   require(int64_t(tokens.size()) >= context, "[perplexity] expected a text of at least {} tokens, got {}", context,
           tokens.size());
-  std::vector<Passage> windows;
+  std::vector<ScoredPassage> windows;
   for (int64_t begin = 0; begin + context <= int64_t(tokens.size()); begin += context) {
     windows.push_back({{tokens.begin() + begin, tokens.begin() + begin + context}, context / 2 + 1});
     if (first >= 0) windows.back().tokens.front() = first;

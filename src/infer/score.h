@@ -18,14 +18,14 @@ std::vector<float> score(const Transformer& model, const Kernels& kernels, const
                          const std::shared_ptr<const Adapter>& adapter = nullptr);
 
 // Tokens of which those from `from` on, at least 1, are scored.
-struct Passage {
+struct ScoredPassage {
   std::vector<int32_t> tokens;
   int64_t from = 1;
   int64_t top = 0;  // so many of the most likely tokens beside each
 };
 // Many at a time; what begins alike (a question with several answers) is mostly computed once. `on_scored` is called
 // in any order, with a passage's index and what is known of its tokens from `from` on; false ends it.
-void score(const Transformer& model, const Kernels& kernels, const std::vector<Passage>& passages,
+void score(const Transformer& model, const Kernels& kernels, const std::vector<ScoredPassage>& passages,
            const std::function<bool(size_t index, const std::vector<PromptToken>& scores)>& on_scored,
            const std::shared_ptr<const Adapter>& adapter = nullptr);
 

@@ -1,19 +1,28 @@
 // The classifier and its loss in one sweep: logits exist for a chunk of rows at a time and are never stored whole.
 //
-//   loss[n] = log Σ over v of e^(logits[n,v]) - logits[n, target[n]],   logits = x · weightᵀ;   0 where target is -1
+//   loss[n] = log Σ over v of e^(t·logits[n,v]) - t·logits[n, target[n]],   logits = x · weightᵀ;   0 where target is
+//   -1
 //
-// With gradients given it also adds  scale · d(Σ loss)/dx  and  …/dweight  to them, chunk by chunk.
-// log_softmax is the same arithmetic for a whole row: (maximum, sum) per 1,024 entries in sixteen lanes, merged in
-// order.
+// With gradients given it also adds  Σ over n of slope[n] · d loss[n]/dx  and  …/dweight  to them, chunk by chunk. What
+// a row's slope is may depend on its loss: so cross entropy (the same number for every row) and any objective of the
+// targets' log-probabilities, such as a clipped policy gradient, are one op. Rows without a target are left out of all
+// products. log_softmax is the same arithmetic for a whole row: (maximum, sum) per 1,024 entries in sixteen lanes,
+// merged in order.
 #pragma once
 
 #include "ops/pass.h"
 
 namespace fude {
 
+struct ClassifierLossOptions {
+  Gradients* gradients = nullptr;    // none: the losses alone
+  TargetSlope slope = {};            // needed with gradients
+  float inverse_temperature = 1.0f;  // t
+};
+
 // The loss of each row, in nats.
 std::vector<float> classifier_loss(const Pass& pass, const Tensor& x_NC, const Parameter& weight_VC,
-                                   const std::vector<int32_t>& targets_N, Gradients* gradients, float scale);
+                                   const std::vector<int32_t>& targets_N, const ClassifierLossOptions& options = {});
 
 // y[n,v] = logits[n,v] - log Σ e^(logits[n,:])
 Tensor log_softmax(const Pass& pass, const Tensor& logits_NV);

@@ -47,37 +47,54 @@ inline LogSumExp log_sum_exp(const float* x, int64_t size) {
       x, size, [](int64_t, const Lanes&, auto) FUDE_INLINE_BODY {}, [](int64_t, float) FUDE_INLINE_BODY {});
 }
 
-// The first sweep leaves e^(x - shift of its block) in place of the logits, the second scales them.
-inline LogSumExp softmax_in_place(float* x, int64_t size, float* shifts, float scale) {
+// scale · (softmax(x) - 1 at the target) in place of x. The first sweep leaves e^(x - shift of its block) in place of
+// the logits, the second scales them by what scale_of(sums) says.
+template <class ScaleOf>
+FUDE_INLINE void softmax_in_place(float* x, int64_t size, float* shifts, const ScaleOf& scale_of, int32_t target) {
   const LogSumExp all = log_sum_exp(
       x, size, [&](int64_t i, const Lanes& e, auto n) FUDE_INLINE_BODY { store_first(x + i, e, n); },
       [&](int64_t block, float shift) FUDE_INLINE_BODY { shifts[block] = shift; });
+  const float scale = scale_of(all);
+  if (scale == 0.0f) return std::fill(x, x + size, 0.0f), void();
   for (int64_t first = 0; first < size; first += kLogitBlock) {
     const float factor = exp_of(shifts[first / kLogitBlock] - all.maximum) * (scale / all.sum);
     for_lanes(first, std::min(size, first + kLogitBlock),
               [&](int64_t i, auto n) FUDE_INLINE_BODY { store_first(x + i, load_first(x + i, n) * factor, n); });
   }
-  return all;
+  x[target] -= scale;
 }
 
-inline void softmax_loss(Threads& threads, Tensor& logits_NV, int64_t classes, const int32_t* targets_N,
-                         float gradient_scale, float* loss_N) {
+// The slope of a row is known when its sum is: between the two sweeps.
+inline void softmax_loss(Threads& threads, Tensor& logits_NV, int64_t classes, const SoftmaxLoss& options,
+                         float* loss_N) {
   float* logits = logits_NV.data<float>();
+  const float inverse = options.inverse_temperature;
   threads.parallel_for(logits_NV.rows(), rows_per_chunk(classes), [&](int64_t begin, int64_t end) {
     std::vector<float> shifts(size_t((classes + kLogitBlock - 1) / kLogitBlock));
     for (int64_t row = begin; row < end; ++row) {
       float* x = logits + row * classes;
-      const int32_t target = targets_N[row];
+      const int32_t target = options.targets_N[row];
       if (target < 0) {
         loss_N[row] = 0.0f;
-        std::fill(x, x + classes, 0.0f);
+        if (options.slope != nullptr) std::fill(x, x + classes, 0.0f);
         continue;
       }
+      if (inverse != 1.0f)
+        for_lanes(0, classes,
+                  [&](int64_t i, auto n) FUDE_INLINE_BODY { store_first(x + i, load_first(x + i, n) * inverse, n); });
       const float wanted = x[target];
-      const LogSumExp all = gradient_scale == 0.0f ? log_sum_exp(x, classes)
-                                                   : softmax_in_place(x, classes, shifts.data(), gradient_scale);
-      loss_N[row] = all.maximum + log_of(all.sum) - wanted;
-      if (gradient_scale != 0.0f) x[target] -= gradient_scale;
+      if (options.slope == nullptr) {
+        const LogSumExp all = log_sum_exp(x, classes);
+        loss_N[row] = all.maximum + log_of(all.sum) - wanted;
+        continue;
+      }
+      softmax_in_place(
+          x, classes, shifts.data(),
+          [&](const LogSumExp& all) {
+            loss_N[row] = all.maximum + log_of(all.sum) - wanted;
+            return inverse * (*options.slope)(options.first_row + row, -loss_N[row]);
+          },
+          target);
     }
   });
 }

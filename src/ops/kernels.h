@@ -37,6 +37,17 @@ struct LogitSums {
   float top = 0, log_sum = 0, mass = 0;
 };
 
+// d objective / d loss[row], asked once for every row with a target, by several threads; `logprob` is -loss[row].
+using TargetSlope = std::function<float(int64_t row, float logprob)>;
+
+// What softmax_loss makes of rows of logits; see classifier_loss. Without a slope: the losses alone.
+struct SoftmaxLoss {
+  const int32_t* targets_N = nullptr;
+  float inverse_temperature = 1.0f;
+  int64_t first_row = 0;  // added to the rows that `slope` is asked for
+  const TargetSlope* slope = nullptr;
+};
+
 // One step of AdamW (Loshchilov & Hutter, "Decoupled weight decay regularization", 2019).
 struct AdamWStep {
   float learning_rate, beta1, beta2, eps, weight_decay;
@@ -116,8 +127,7 @@ struct Kernels {
   void (*gelu)(Threads&, const Tensor& x, Tensor& y) = nothing;
   void (*gelu_backward)(Threads&, const Tensor& dy, const Tensor& x, GradientPlace dx) = nothing;
   // classifier_loss.h
-  void (*softmax_loss)(Threads&, Tensor& logits_NV, int64_t classes, const int32_t* targets_N, float gradient_scale,
-                       float* loss_N) = nothing;
+  void (*softmax_loss)(Threads&, Tensor& logits_NV, int64_t classes, const SoftmaxLoss&, float* loss_N) = nothing;
   void (*log_softmax)(Threads&, const Tensor& logits_NV, Tensor& y_NV) = nothing;
   void (*logit_sums)(Threads&, const Tensor& logits_NV, const float* inverse_temperatures_N,
                      LogitSums* sums_N) = nothing;

@@ -203,6 +203,22 @@ std::string normalize_answer(std::string_view text) {
   return result;
 }
 
+std::string committed_answer(std::string_view model_answer) {
+  if (model_answer.size() > kLongestAnswer) model_answer.remove_prefix(model_answer.size() - kLongestAnswer);
+  const std::string text = normalize_answer(model_answer);
+  if (const auto marked = marked_parts(text); !marked.empty()) {
+    const std::string_view part = bare_answer(marked.back());
+    const auto number = next_number(part, 0);
+    return number && number->begin == 0 && !number->value.empty() ? number->value : std::string(part);
+  }
+  const size_t last_equal = text.rfind('=');
+  std::string last;
+  for (auto number = next_number(text, last_equal == text.npos ? 0 : last_equal); number;
+       number = next_number(text, number->end))
+    if (!number->value.empty()) last = number->value;
+  return last.empty() ? std::string(bare_answer(text)) : last;
+}
+
 bool verify(const Question& question, std::string_view model_answer) {
   require(!question.answer.empty(), "[verify] expected a question with an answer, got none for '{}'", question.prompt);
   if (model_answer.size() > kLongestAnswer) return false;

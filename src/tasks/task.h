@@ -80,6 +80,9 @@ bool verify(const Question& question, std::string_view model_answer);
 // Full-width ASCII and the ideographic space become ASCII, typographic minus and quotes too; letters become
 // small; runs of white space become one space, none at the ends.
 std::string normalize_answer(std::string_view text);
+// What an answer commits to, so that answers can be compared and counted: the number, else the words, behind its last
+// "answer" or 答え, else the number behind the last "=", else the last number, else all of it. Empty: nothing.
+std::string committed_answer(std::string_view model_answer);
 // For verifiers of other kinds of answers, in normalised text: what stands behind each "answer" and 答え, up to the
 // next one; and a statement without what surrounds it: ": is **42**." is "42".
 std::vector<std::string_view> marked_parts(std::string_view text);

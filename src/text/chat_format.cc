@@ -5,9 +5,11 @@
 namespace fude {
 
 std::string chat_template() {
-  return "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' "
-         "}}{% endfor %}"
-         "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
+  return "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}"
+         "{% if message['reasoning_content'] %}{{ '<think>' + message['reasoning_content'] + '</think>' }}{% endif %}"
+         "{{ message['content'] + '<|end|>' }}{% endfor %}"
+         "{% if add_generation_prompt %}{{ '<|assistant|>' }}"
+         "{% if enable_thinking is defined and not enable_thinking %}{{ '<think></think>' }}{% endif %}{% endif %}";
 }
 
 bool ChatFormat::is_in(const Tokenizer& tokenizer) {

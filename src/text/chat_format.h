@@ -10,9 +10,13 @@
 namespace fude {
 
 inline constexpr const char* kEndOfText = "<|endoftext|>";
+inline constexpr const char* kSystem = "<|system|>";
 inline constexpr const char* kUser = "<|user|>";
 inline constexpr const char* kAssistant = "<|assistant|>";
 inline constexpr const char* kEnd = "<|end|>";
+// How a thought is set off from the answer behind it.
+inline constexpr const char* kThinkOpen = "<think>";
+inline constexpr const char* kThinkClose = "</think>";
 // The same format for programs that read the saved folder.
 std::string chat_template();
 

@@ -28,7 +28,7 @@ std::string record_of(const std::vector<TokenBlock>& blocks) {
 
 }  // namespace
 
-void export_run(const std::string& folder, const Transformer& model, Loader& loader,
+void export_run(const std::string& folder, const Transformer& model, BatchSource& source,
                 const std::vector<ValidationRows>& validation, const TrainerOptions& o) {
   require(!o.optimizer.uses_muon, "[export] expected a run with AdamW alone");
   save_model(model, folder + "/model");
@@ -36,9 +36,9 @@ void export_run(const std::string& folder, const Transformer& model, Loader& loa
   Json rates = Json::array();
   write_atomically(folder + "/order.bin", [&](const auto& put) {
     for (int64_t step = 0; step < o.schedule.steps; ++step) {
-      std::vector<TokenBlock> blocks;
-      for (int64_t i = 0; i < o.blocks_per_step; ++i) blocks.push_back(loader.next(o.rows_per_block));
-      put(record_of(blocks));
+      const Batch batch = source.next();
+      require(!batch.objective.slope, "[export] expected a run whose loss is cross entropy");
+      put(record_of(batch.blocks));
       rates.push_back(float(o.schedule.at(step)));
     }
   });

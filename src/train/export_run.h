@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "data/loader.h"
 #include "model/transformer.h"
 #include "train/trainer.h"
 
@@ -12,8 +11,9 @@ namespace fude {
 
 // Writes folder/{model/, order.bin, validation-NAME.bin for each set, replica.json}. order.bin has one record per step,
 // little-endian int32: N, S, tokens[N], targets[N], positions[N], sequence_starts[S + 1]; validation files likewise.
-// The loader is read from where it stands. Error if the run uses what the other side has not: Muon.
-void export_run(const std::string& folder, const Transformer& model, Loader& loader,
+// The source is read from where it stands. Error if the run uses what the other side has not: Muon, or an objective of
+// its own.
+void export_run(const std::string& folder, const Transformer& model, BatchSource& source,
                 const std::vector<ValidationRows>& validation, const TrainerOptions& options);
 
 }  // namespace fude

@@ -39,7 +39,9 @@ std::string metrics_line(const StepMetrics& m) {
   line["tokens"] = m.tokens;
   if (m.flop > 0) line["flop"] = m.flop;
   line["seconds"] = m.seconds;
+  if (m.sampling_seconds > 0) line["sampling_seconds"] = m.sampling_seconds;
   if (!m.event.empty()) line["event"] = m.event;
+  for (const auto& [name, value] : m.values) line["values"][name] = value;
   // A prompt or a name came from the command line, which may hold any bytes.
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -68,7 +70,13 @@ StepMetrics parse_metrics_line(std::string_view text, std::string_view where) {
   m.tokens = json_integer(line, "tokens", where, 0);
   m.flop = json_number(line, "flop", where, 0);
   m.seconds = json_number(line, "seconds", where, 0);
+  m.sampling_seconds = json_number(line, "sampling_seconds", where, 0);
   m.event = json_string(line, "event", where, "");
+  if (const auto values = line.find("values"); values != line.end()) {
+    require(values->is_object(), "[{}] expected an object at 'values'", where);
+    for (const auto& [name, value] : values->items())
+      m.values.emplace_back(name, number_or_nan(*values, name.c_str(), where));
+  }
   return m;
 }
 

@@ -74,6 +74,7 @@ class Page {
 
   std::string html() && {
     head();
+    values();
     losses();
     if (!steps_.empty()) summary();
     events();
@@ -155,6 +156,27 @@ class Page {
                            found[i]->step, escape_html(found[i]->event), number(found[i]->loss));
     if (found.size() > kEvents) row("", fmt::format("and {} more, in metrics.jsonl", found.size() - kEvents));
     html_ += "</table>\n";
+  }
+
+  // What was measured beside the loss, a chart each; the newest first, in words.
+  void values() {
+    std::vector<Curve> curves;
+    for (const StepMetrics& m : steps_)
+      for (const auto& [name, value] : m.values) {
+        const auto found = std::ranges::find(curves, name, &Curve::name);
+        Curve& curve = found != curves.end() ? *found : curves.emplace_back(Curve{name, "train", {}});
+        curve.points.push_back({double(m.step), value});
+      }
+    std::string charts;
+    for (const Curve& curve : curves) {
+      const std::string svg =
+          chart_svg({{"", "train", curve.points}},
+                    {.label = curve.name, .width = 320, .height = 150, .from_zero = true, .marks = {}});
+      if (svg.empty()) continue;
+      charts += fmt::format("<figure><figcaption>{}: {}</figcaption>\n{}</figure>\n", escape_html(curve.name),
+                            number(curve.points.back().y), svg);
+    }
+    if (!charts.empty()) html_ += "<h2>Measured</h2>\n<div class=\"small\">\n" + charts + "</div>\n";
   }
 
   // How the run went beside its loss.

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <unordered_set>
 
 #include "autograd/closure_tape.h"
 #include "base/error.h"
@@ -10,20 +11,31 @@
 namespace fude {
 namespace {
 
-// Sum of the losses (nats) over the targets of a block; with gradients given, adds scale · d(sum) to them.
-double run_block(const Transformer& model, const Kernels& kernels, const TokenBlock& block,
-                 GradientStore* gradients = nullptr, float scale = 0, bool checkpoint_blocks = false) {
-  if (block.tokens_N.empty()) return 0;
-  const TokenBatch batch{block.tokens_N, block.positions_N, block.sequence_starts_S1};
+TokenBatch batch_of(const TokenBlock& block, const Adapter* adapter) {
+  TokenBatch batch{block.tokens_N, block.positions_N, block.sequence_starts_S1};
+  if (adapter != nullptr) batch.adapters.push_back({adapter, 0, block.tokens()});
+  return batch;
+}
+
+// The loss of each row; with gradients given, adds those of the objective to them.
+std::vector<float> run_block(const Transformer& model, const Kernels& kernels, const TokenBlock& block,
+                             const StepOptions& options, const ClassifierLossOptions& loss = {}) {
+  if (block.tokens_N.empty()) return {};
+  const TokenBatch batch = batch_of(block, options.adapter);
   ClosureTape tape;
-  const Pass pass{model.device(), kernels, gradients ? &tape : nullptr, checkpoint_blocks};
+  const Pass pass{model.device(), kernels, loss.gradients ? &tape : nullptr, options.checkpoint_blocks};
   BatchKv kv;
   std::vector<float> loss_N;
   {
     const Tensor hidden_NC = model.forward(pass, batch, kv);
-    loss_N = classifier_loss(pass, hidden_NC, model.classifier(), block.targets_N, gradients, scale);
+    const Parameter& classifier = options.classifier != nullptr ? *options.classifier : model.classifier();
+    loss_N = classifier_loss(pass, hidden_NC, classifier, block.targets_N, loss);
   }
-  if (gradients) tape.backward(*gradients);
+  if (loss.gradients) tape.backward(*static_cast<GradientStore*>(loss.gradients));
+  return loss_N;
+}
+
+double sum_of(const std::vector<float>& loss_N) {
   double nats = 0;
   for (float loss : loss_N) nats += double(loss);
   return nats;
@@ -42,42 +54,64 @@ BatchLoss counts_of(std::span<const TokenBlock> blocks) {
 
 double BatchLoss::bits_per_byte() const { return bytes == 0 ? 0 : nats / std::log(2.0) / double(bytes); }
 
-BatchLoss evaluate(const Transformer& model, const Kernels& kernels, std::span<const TokenBlock> blocks) {
+BatchLoss evaluate(const Transformer& model, const Kernels& kernels, std::span<const TokenBlock> blocks,
+                   const Adapter* adapter) {
   BatchLoss total = counts_of(blocks);
-  for (const TokenBlock& block : blocks) total.nats += run_block(model, kernels, block);
+  for (const TokenBlock& block : blocks) total.nats += sum_of(run_block(model, kernels, block, {.adapter = adapter}));
   return total;
 }
 
+std::vector<float> target_logprobs(const Transformer& model, const Kernels& kernels, const TokenBlock& block,
+                                   const Adapter* adapter, float inverse_temperature) {
+  std::vector<float> logprobs_N =
+      run_block(model, kernels, block, {.adapter = adapter}, {.inverse_temperature = inverse_temperature});
+  for (float& x : logprobs_N) x = -x;
+  return logprobs_N;
+}
+
 GradientSum::GradientSum(const Transformer& model, const Kernels& kernels, StepOptions options)
-    : model_(model), kernels_(kernels), options_(options) {
-  require(options.slots >= 1 && std::has_single_bit(uint64_t(options.slots)),
-          "[train] expected a power of two of gradient slots, got {}", options.slots);
-  for (int64_t width = options.slots; width > 0; width /= 2) levels_.emplace_back(model.device());
+    : model_(model), kernels_(kernels), options_(std::move(options)) {
+  require(options_.slots >= 1 && std::has_single_bit(uint64_t(options_.slots)),
+          "[train] expected a power of two of gradient slots, got {}", options_.slots);
+  if (options_.trained.empty())
+    for (const Parameter* parameter : model.parameters()) options_.trained.push_back(const_cast<Parameter*>(parameter));
+  const std::unordered_set<const Parameter*> trained(options_.trained.begin(), options_.trained.end());
+  for (int64_t width = options_.slots; width > 0; width /= 2) levels_.emplace_back(model.device(), trained);
 }
 
-BatchLoss GradientSum::run(std::span<const TokenBlock> blocks) {
-  return run_subtree(blocks, counts_of(blocks).targets);
+BatchLoss GradientSum::run(std::span<const TokenBlock> blocks, const Objective& objective) {
+  return run_subtree(blocks, counts_of(blocks).targets, objective);
 }
 
-BatchLoss GradientSum::run_subtree(std::span<const TokenBlock> blocks, int64_t targets_of_step) {
+BatchLoss GradientSum::run_subtree(std::span<const TokenBlock> blocks, int64_t targets_of_step,
+                                   const Objective& objective) {
   require(targets_of_step > 0, "[train] expected a batch with at least one target");
   require(!blocks.empty() && int64_t(blocks.size()) % options_.slots == 0,
           "[train] expected blocks for {} gradient slots, all alike, got {}", options_.slots, blocks.size());
   BatchLoss total = counts_of(blocks);
-  total.nats = sum_slots(blocks, options_.slots, 0, float(1.0 / double(targets_of_step)));
+  Objective chosen = objective;
+  if (!chosen.slope)
+    chosen.slope = [each = float(1.0 / double(targets_of_step))](size_t, int64_t, float) { return each; };
+  total.nats = sum_slots(blocks, 0, options_.slots, 0, chosen);
   return total;
 }
 
-double GradientSum::sum_slots(std::span<const TokenBlock> blocks, int64_t slots, size_t level, float scale) {
+// `first`: the number of the first of these blocks in its step.
+double GradientSum::sum_slots(std::span<const TokenBlock> blocks, size_t first, int64_t slots, size_t level,
+                              const Objective& objective) {
   if (slots == 1) {
     levels_[level].restart();
     double nats = 0;
-    for (const TokenBlock& block : blocks)
-      nats += run_block(model_, kernels_, block, &levels_[level], scale, options_.checkpoint_blocks);
+    for (size_t i = 0; i < blocks.size(); ++i)
+      nats += sum_of(run_block(
+          model_, kernels_, blocks[i], options_,
+          {&levels_[level], [&](int64_t row, float logprob) { return objective.slope(first + i, row, logprob); },
+           objective.inverse_temperature}));
     return nats;
   }
-  const double left = sum_slots(blocks.first(blocks.size() / 2), slots / 2, level, scale);
-  const double right = sum_slots(blocks.subspan(blocks.size() / 2), slots / 2, level + 1, scale);
+  const size_t half = blocks.size() / 2;
+  const double left = sum_slots(blocks.first(half), first, slots / 2, level, objective);
+  const double right = sum_slots(blocks.subspan(half), first + half, slots / 2, level + 1, objective);
   add(level, levels_[level + 1]);
   return left + right;
 }
@@ -85,7 +119,7 @@ double GradientSum::sum_slots(std::span<const TokenBlock> blocks, int64_t slots,
 void GradientSum::add(const GradientStore& other) { add(0, other); }
 
 void GradientSum::add(size_t level, const GradientStore& other) {
-  for (const Parameter* parameter : model_.parameters()) {
+  for (const Parameter* parameter : options_.trained) {
     const Tensor gradient = other.of(*parameter);
     if (!gradient.is_empty()) kernels_.accumulate(model_.device().threads(), gradient, levels_[level].into(*parameter));
   }

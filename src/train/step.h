@@ -13,6 +13,7 @@
 #include "autograd/gradient_store.h"
 #include "data/packing.h"
 #include "model/transformer.h"
+#include "train/batch_source.h"
 
 namespace fude {
 
@@ -25,31 +26,39 @@ struct BatchLoss {
   double bits_per_byte() const;
 };
 
-// The loss of some blocks, without gradients.
-BatchLoss evaluate(const Transformer& model, const Kernels& kernels, std::span<const TokenBlock> blocks);
-
 struct StepOptions {
-  int64_t slots = 1;               // R, a power of two; another R, other bits
-  bool checkpoint_blocks = false;  // less memory, more time, the same bits
+  int64_t slots = 1;                      // R, a power of two; another R, other bits
+  bool checkpoint_blocks = false;         // less memory, more time, the same bits
+  const Adapter* adapter = nullptr;       // that all rows run with
+  const Parameter* classifier = nullptr;  // in place of the model's: targets are its rows
+  std::vector<Parameter*> trained = {};   // that get gradients; empty: all of the model
 };
+
+// The loss of some blocks, without gradients.
+BatchLoss evaluate(const Transformer& model, const Kernels& kernels, std::span<const TokenBlock> blocks,
+                   const Adapter* adapter = nullptr);
+// The log-probability of each target of a block; 0 where there is none.
+std::vector<float> target_logprobs(const Transformer& model, const Kernels& kernels, const TokenBlock& block,
+                                   const Adapter* adapter = nullptr, float inverse_temperature = 1.0f);
 
 class GradientSum {
  public:
   // The model must outlive it.
   GradientSum(const Transformer& model, const Kernels& kernels, StepOptions options);
 
-  // Forgets the last sum and makes that of these blocks: the gradients of the mean loss over their targets.
-  // The slots must divide the number of blocks.
-  BatchLoss run(std::span<const TokenBlock> blocks);
+  // Forgets the last sum and makes that of these blocks: the gradients of the objective of their targets. The slots
+  // must divide the number of blocks.
+  BatchLoss run(std::span<const TokenBlock> blocks, const Objective& objective = {});
   // The same for a worker's subtree of a step with this many targets in all; `slots` are those of the subtree.
-  BatchLoss run_subtree(std::span<const TokenBlock> blocks, int64_t targets_of_step);
+  BatchLoss run_subtree(std::span<const TokenBlock> blocks, int64_t targets_of_step, const Objective& objective = {});
   // Where two subtrees meet.
   void add(const GradientStore& other);
 
   const GradientStore& gradients() const { return levels_.front(); }
 
  private:
-  double sum_slots(std::span<const TokenBlock> blocks, int64_t slots, size_t level, float scale);
+  double sum_slots(std::span<const TokenBlock> blocks, size_t first, int64_t slots, size_t level,
+                   const Objective& objective);
   void add(size_t level, const GradientStore& other);
 
   const Transformer& model_;

@@ -46,20 +46,18 @@ std::optional<double> bits_per_byte(const BatchLoss& loss) {
 
 }  // namespace
 
-Trainer::Trainer(Transformer& model, const Kernels& kernels, Loader& loader, std::vector<ValidationRows> validation,
-                 TrainerOptions options)
+Trainer::Trainer(Transformer& model, const Kernels& kernels, BatchSource& source,
+                 std::vector<ValidationRows> validation, TrainerOptions options)
     : model_(model),
       kernels_(kernels),
-      loader_(loader),
+      source_(source),
       validation_(std::move(validation)),
       options_(std::move(options)),
-      optimizer_(model.device(), kernels, model.parameters(), options_.optimizer),
+      optimizer_(model.device(), kernels, options_.step.trained.empty() ? model.parameters() : options_.step.trained,
+                 options_.optimizer),
       gradients_(model, kernels, options_.step) {
   options_.schedule.check();
-  require(options_.blocks_per_step >= 1 && options_.rows_per_block >= 1, "[train] expected at least one row per step");
-  require(options_.blocks_per_step % options_.step.slots == 0,
-          "[train] expected blocks that {} gradient slots can share alike, got {} in a step", options_.step.slots,
-          options_.blocks_per_step);
+  require(options_.rows_per_block >= 1, "[train] expected at least one row at a time");
   make_directories(options_.folder);
 }
 
@@ -69,7 +67,7 @@ std::string Trainer::checkpoint_folder(int64_t step) const {
 
 NamedTensors Trainer::tensors() {
   NamedTensors all;
-  for (Parameter* p : model_.parameters()) all.emplace_back(p->name(), p->values());
+  for (Parameter* p : optimizer_.parameters()) all.emplace_back(p->name(), p->values());
   for (auto& moment : optimizer_.state()) all.push_back(moment);
   return all;
 }
@@ -83,16 +81,16 @@ int64_t Trainer::resume() {
   const std::string folder = checkpoint_folder(steps.back());
   const Checkpoint checkpoint(folder);
   const Json& user = checkpoint.user();
-  require(user.is_object() && user.contains("identity") && user.contains("loader") && user.contains("spikes") &&
+  require(user.is_object() && user.contains("identity") && user.contains("source") && user.contains("spikes") &&
               user.contains("line"),
           "[train] {}: the state of the run is not complete", folder);
   require_same_run(user["identity"], options_.identity, folder);
   checkpoint.restore(tensors());
-  for (const Parameter* p : model_.parameters()) {
+  for (const Parameter* p : optimizer_.parameters()) {
     Tensor packed = p->packed();
     if (p->compute() == DType::bf16) kernels_.pack_bf16(model_.device().threads(), p->values(), packed);
   }
-  loader_.restore(LoaderState::from_json(user["loader"], folder));
+  source_.restore(user["source"], folder);
   spikes_.restore(user["spikes"]);
   steps_done_ = json_integer(user, "step", folder);
   tokens_done_ = json_integer(user, "tokens", folder);
@@ -107,7 +105,10 @@ int64_t Trainer::resume() {
 void Trainer::save(const StepMetrics& line) {
   const std::string folder = checkpoint_folder(steps_done_), partial = folder + ".partial";
   fs::remove_all(partial);
-  save_model(model_, partial);
+  if (options_.save)
+    options_.save(partial);
+  else
+    save_model(model_, partial);
   if (options_.on_save) options_.on_save(partial);
   save_checkpoint(partial, tensors(),
                   {{"step", steps_done_},
@@ -115,7 +116,7 @@ void Trainer::save(const StepMetrics& line) {
                    {"optimizer_steps", optimizer_.steps_done()},
                    {"identity", options_.identity},
                    {"line", metrics_line(line)},
-                   {"loader", loader_.state().to_json()},
+                   {"source", source_.state()},
                    {"spikes", spikes_.state()}});
   fs::remove_all(folder);
   std::error_code error;
@@ -137,7 +138,7 @@ std::vector<ValidationMetrics> Trainer::validate() const {
     BatchLoss total;
     for (int64_t row = 0; row < set.rows(); row += options_.rows_per_block) {
       const TokenBlock block = set.block(row, std::min(options_.rows_per_block, set.rows() - row));
-      const BatchLoss part = evaluate(model_, kernels_, {&block, 1});
+      const BatchLoss part = evaluate(model_, kernels_, {&block, 1}, options_.step.adapter);
       total.nats += part.nats, total.targets += part.targets, total.bytes += part.bytes;
     }
     result.push_back({set.name(), total.mean(), bits_per_byte(total)});
@@ -151,6 +152,7 @@ void Trainer::record(StepMetrics line) {
   if (is_last || (options_.validate_every > 0 && line.step % options_.validate_every == 0)) {
     line.validation = validate();
     if (options_.sample) line.samples = options_.sample();
+    if (options_.evaluate) options_.evaluate(line);
   }
   tell(line);
 }
@@ -164,21 +166,26 @@ bool Trainer::run(const std::atomic<bool>* stop) {
   if (!metrics_) resume();
   while (steps_done_ < options_.schedule.steps) {
     const double began = now_seconds();
-    std::vector<TokenBlock> blocks;
-    for (int64_t i = 0; i < options_.blocks_per_step; ++i) blocks.push_back(loader_.next(options_.rows_per_block));
-    const BatchLoss loss = gradients_.run(blocks);
+    const Batch batch = source_.next();
+    if (batch.blocks.empty()) {
+      if (steps_done_ > 0) save(metrics_->steps().back());
+      return false;
+    }
+    const BatchLoss loss = gradients_.run(batch.blocks, batch.objective);
     StepMetrics line;
     line.step = steps_done_ + 1, line.tokens = tokens_done_ + loss.tokens;
     line.loss = loss.mean(), line.bits_per_byte = bits_per_byte(loss);
     line.learning_rate = options_.schedule.at(steps_done_);
-    line.flop = step_flop(model_.config(), blocks);
-    const auto verdict = spikes_.observe(line.loss);
+    line.flop = step_flop(model_.config(), batch.blocks);
+    auto verdict = spikes_.observe(line.loss);
+    if (!options_.watches_spikes && verdict == SpikeDetector::Verdict::spike) verdict = SpikeDetector::Verdict::usual;
     if (verdict == SpikeDetector::Verdict::spike) line.event = "loss spike";
     if (verdict == SpikeDetector::Verdict::not_finite) line.event = "loss is not a number";
     if (verdict != SpikeDetector::Verdict::not_finite) {
       line.gradient_norm = optimizer_.step(gradients_.gradients(), float(line.learning_rate));
       if (!std::isfinite(line.gradient_norm)) line.event = "gradient is not a number";
     }
+    source_.learned(line);
     line.seconds = now_seconds() - began;
     if (!std::isfinite(line.loss) || !std::isfinite(line.gradient_norm)) {
       tell(line);  // for the report; it is dropped when the run goes on from a checkpoint

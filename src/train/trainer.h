@@ -1,9 +1,10 @@
-// The training loop: draw a batch, step, record, and keep checkpoints from which a killed run goes on bit for bit.
+// The training loop of every stage: draw a batch, step, record, and keep checkpoints from which a killed run goes on
+// bit for bit.
 //
 // A checkpoint is a folder (made beside its name, then renamed) with the model as a Hugging Face folder and state.fude:
-// weights and moments in the kernels' order, the loader's position, the spike window, and the run's identity (hashes of
-// text, tokenizer, configuration; CPU tier). A run refuses to go on from a state of another identity. Checkpoints are
-// written before any evaluation.
+// weights and moments in the kernels' order, the position of the source, the spike window, and the run's identity
+// (hashes of text, tokenizer, configuration; CPU tier). A run refuses to go on from a state of another identity.
+// Checkpoints are written before any evaluation.
 #pragma once
 
 #include <atomic>
@@ -11,7 +12,7 @@
 #include <optional>
 #include <string>
 
-#include "data/loader.h"
+#include "train/batch_source.h"
 #include "train/checkpoint_file.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
@@ -26,14 +27,18 @@ struct TrainerOptions {
   Schedule schedule;   // schedule.steps is the length of the run
   OptimizerOptions optimizer;
   StepOptions step;
-  int64_t blocks_per_step = 1;  // leaves of the gradient sum; step.slots divides it
-  int64_t rows_per_block = 8;
+  int64_t rows_per_block = 8;    // of validation
   int64_t validate_every = 100;  // steps; 0: only at the end
   int64_t save_every = 100;
   int64_t keep_checkpoints = 2;    // the newest ones; 0: all
+  bool watches_spikes = true;      // of the loss; of no use where the batches are the model's own answers
   Json identity = Json::object();  // what has to be equal to resume
-  // Writes what else belongs into a checkpoint's model folder (the tokenizer).
+  // Writes the model into a checkpoint's folder; not given: save_model.
+  std::function<void(const std::string& folder)> save = {};
+  // Writes what else belongs there (the tokenizer).
   std::function<void(const std::string& folder)> on_save;
+  // Measures more of the model, in steps that validate.
+  std::function<void(StepMetrics&)> evaluate = {};
   // What the model says now; asked for in steps that validate.
   std::function<std::vector<Sample>()> sample;
   // After every step, also after one that ends the run because its loss is not a number.
@@ -42,8 +47,8 @@ struct TrainerOptions {
 
 class Trainer {
  public:
-  // Model, kernels and loader must outlive the trainer.
-  Trainer(Transformer& model, const Kernels& kernels, Loader& loader, std::vector<ValidationRows> validation,
+  // Model, kernels and source must outlive the trainer.
+  Trainer(Transformer& model, const Kernels& kernels, BatchSource& source, std::vector<ValidationRows> validation,
           TrainerOptions options);
 
   // Goes on from the newest checkpoint of the folder, if there is one; the number of steps done. Error if it belongs to
@@ -68,7 +73,7 @@ class Trainer {
 
   Transformer& model_;
   const Kernels& kernels_;
-  Loader& loader_;
+  BatchSource& source_;
   std::vector<ValidationRows> validation_;
   TrainerOptions options_;
   Optimizer optimizer_;

@@ -24,7 +24,7 @@ def without_times(state):
     """A state.fude as (header, data): without how long the last step took, which is in the checksum too."""
     length = int.from_bytes(state[16:24], "little")
     header = json.loads(state[24:24 + length])
-    header["user"]["line"] = re.sub(r'"seconds":[^,}]*', "", header["user"]["line"])
+    header["user"]["line"] = re.sub(r'"(sampling_)?seconds":[^,}]*', "", header["user"]["line"])
     return header, state[(24 + length + 63) // 64 * 64:-16]
 
 
@@ -34,7 +34,7 @@ def contents(folder):
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         data = path.read_bytes()
         if path.name == "metrics.jsonl":
-            data = [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in data.splitlines()]
+            data = [{k: v for k, v in json.loads(line).items() if "seconds" not in k} for line in data.splitlines()]
         if path.name == "state.fude":
             data = without_times(data)
         found[str(path.relative_to(folder))] = None if path.name == "report.html" else data
@@ -88,7 +88,13 @@ class Stage:
 
 def stages():
     from harness import world
+    from posttrain_test import CHATS, EVEN
     w = world()
+    chats = w.folder / "chats.jsonl"
+    chats.write_text(CHATS)
+    sft = ["sft", w.model, "--data", chats, "--row-tokens", 64, "--rows", 2, "--steps", 20, "--save-every", 3]
+    rl = ["rl", w.model, "--task", EVEN, "--questions", 3, "--answers", 4, "--max-tokens", 10, "--steps", 14, "--save-every", 3, "--held-out", 3,
+          "--validate-every", 5, "--learning-rate", 1e-3]
     shards = ["--shard-tokens", 4000]
     return [
         Stage("tokenizer", lambda out, threads: ["tokenizer", w.text, "--out", out, "--vocabulary", 600, "--threads", threads]),
@@ -96,6 +102,12 @@ def stages():
         Stage("train", lambda out, threads: w.training(out, steps=40, save_every=3, validation=w.shards, validate_every=10, validation_rows=4, sample="Alice",
                                                        blocks=2, threads=threads)),
         Stage("train with Muon", lambda out, threads: [*w.training(out, steps=25, save_every=1, seed=3, threads=threads), "--muon", "--concat"]),
+        Stage("sft", lambda out, threads: [*sft, "--out", out, "--threads", threads]),
+        Stage("sft of an adapter", lambda out, threads: [*sft, "--lora", 4, "--out", out, "--threads", threads]),
+        Stage("rl", lambda out, threads: [*rl, "--minibatches", 2, "--epochs", 2, "--kl", 0.1, "--out", out, "--threads", threads]),
+        Stage("rl of an adapter", lambda out, threads: [*rl, "--lora", 4, "--out", out, "--threads", threads]),
+        Stage("scorer", lambda out, threads: ["scorer", w.model, "--task", EVEN, "--out", out, "--questions", 100, "--answers", 4, "--max-tokens", 10, "--held-out", 2,
+                                              "--step-tokens", 512, "--save-every", 3, "--threads", threads]),
     ]
 
 

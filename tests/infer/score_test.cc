@@ -59,10 +59,10 @@ TEST_F(Score, DoesNotDependOnWhatFollows) {
 
 // Many passages, some of which begin alike, have the scores that each has alone, from wherever they are scored.
 TEST_F(Score, ManyAreScoredAsEachAlone) {
-  std::vector<Passage> passages;
+  std::vector<ScoredPassage> passages;
   for (const int64_t size : {2, 40, 41, 64, 65, 300, 650})
     for (const int64_t from : {int64_t(1), size / 2, size - 1}) {
-      Passage passage{text(size), std::max<int64_t>(1, from), 2};
+      ScoredPassage passage{text(size), std::max<int64_t>(1, from), 2};
       if (from == size - 1) passage.tokens.back() = (passage.tokens.back() + 1) % 30;
       passages.push_back(passage);
     }

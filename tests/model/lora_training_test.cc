@@ -75,7 +75,9 @@ class LoraTraining : public testing::TestWithParam<const char*> {
       Tensor dy_NV = gradients.into(y_NV).tensor;
       std::ranges::copy(result.logits, dy_NV.data<float>());
       result.loss_N.resize(targets.size());
-      pass.kernels.softmax_loss(pass.threads(), dy_NV, y_NV.cols(), targets.data(), 1 / counted, result.loss_N.data());
+      const TargetSlope slope = [&](int64_t, float) { return 1 / counted; };
+      pass.kernels.softmax_loss(pass.threads(), dy_NV, y_NV.cols(), {targets.data(), 1, 0, &slope},
+                                result.loss_N.data());
     }
     if (!has_tape) return result;
     tape.backward(gradients);

@@ -15,20 +15,24 @@ struct Result {
 
 struct Case {
   int64_t rows, cols, classes;
-  float scale;
+  float scale, inverse_temperature;
   std::vector<float> x, weight;
   std::vector<int32_t> targets;
 
-  Case(int64_t rows, int64_t cols, int64_t classes, float scale = 0.25f)
+  Case(int64_t rows, int64_t cols, int64_t classes, float scale = 0.25f, float inverse_temperature = 1.0f)
       : rows(rows),
         cols(cols),
         classes(classes),
         scale(scale),
+        inverse_temperature(inverse_temperature),
         x(random_floats(rows * cols, 1)),
         weight(random_floats(classes * cols, 2)) {
     for (int64_t n = 0; n < rows; ++n) targets.push_back(n % 5 == 3 ? -1 : int32_t((n * 37 + 11) % classes));
     if (classes > 1024) targets[0] = int32_t(classes - 1);
   }
+
+  // Rows differ, and some count for nothing.
+  float slope_of(int64_t row) const { return scale * float(row % 4 - 1); }
 
   Result run(Tier tier, int threads, int passes = 1) const {
     GuardedDevice device(threads);
@@ -38,8 +42,11 @@ struct Case {
     const Tensor input = tensor_of(device, {rows, cols}, x);
     GradientStore gradients(device);
     Result result;
-    for (int i = 0; i < passes; ++i) result.loss = classifier_loss(pass, input, w, targets, &gradients, scale);
-    expect_same_bits(classifier_loss(pass, input, w, targets, nullptr, 0.0f), result.loss, "loss alone");
+    const TargetSlope slope = [this](int64_t row, float) { return slope_of(row); };
+    for (int i = 0; i < passes; ++i)
+      result.loss = classifier_loss(pass, input, w, targets, {&gradients, slope, inverse_temperature});
+    expect_same_bits(classifier_loss(pass, input, w, targets, {.inverse_temperature = inverse_temperature}),
+                     result.loss, "loss alone");
     result.dx = floats_of(gradients.take(input.id()));
     result.stored = floats_of(gradients.of(w));
     result.dweight.resize(weight.size());
@@ -58,6 +65,7 @@ struct Case {
       double top = -INFINITY;
       for (int64_t v = 0; v < classes; ++v) {
         for (int64_t c = 0; c < cols; ++c) logits[size_t(v)] += x_NC[size_t(n * cols + c)] * w_VC[size_t(v * cols + c)];
+        logits[size_t(v)] *= inverse_temperature;
         top = std::max(top, logits[size_t(v)].real());
       }
       Complex total = 0;
@@ -96,7 +104,8 @@ void check(const Case& c) {
       ASSERT_LE(std::fabs(doubled[i] - 2.0 * gradient[i]), 2 * terms * kUnit * most);
     const auto derivative = [&] {
       double total = 0;
-      for (Complex l : c.reference(x, w)) total += l.imag() / kStep * double(c.scale);
+      const Array losses = c.reference(x, w);
+      for (size_t n = 0; n < losses.size(); ++n) total += losses[n].imag() / kStep * double(c.slope_of(int64_t(n)));
       return total;
     };
     for (size_t probe = 0; probe < 6; ++probe) {
@@ -136,13 +145,52 @@ TEST(ClassifierLoss, ZeroScaleGivesZeroGradients) {
   for (float g : result.stored) ASSERT_EQ(g, 0.0f);
 }
 
+TEST(ClassifierLoss, Temperature) {
+  check({9, 17, 33, 0.25f, 0.7f});
+  check({5, 6, 2100, 0.25f, 1.5f});
+}
+
+// The slope sees the log-probability that the loss says, once for each row with a target.
+TEST(ClassifierLoss, SlopeIsAskedOnce) {
+  const Case c(66, 8, 100);
+  Device device(3);
+  const Pass pass{device, default_kernels()};
+  Parameter w(device, "w", Parameter::Layout::panels, {{"w", c.classes}}, c.cols);
+  w.set_rows(0, c.classes, c.weight.data());
+  GradientStore gradients(device);
+  std::vector<float> seen(size_t(c.rows), 0.0f);
+  std::vector<int> times(size_t(c.rows), 0);
+  const auto loss = classifier_loss(pass, tensor_of(device, {c.rows, c.cols}, c.x), w, c.targets,
+                                    {&gradients, [&](int64_t row, float logprob) {
+                                       seen[size_t(row)] = logprob, ++times[size_t(row)];
+                                       return 1.0f;
+                                     }});
+  for (size_t n = 0; n < loss.size(); ++n) {
+    EXPECT_EQ(times[n], c.targets[n] < 0 ? 0 : 1);
+    EXPECT_EQ(seen[n], -loss[n]);
+  }
+}
+
+TEST(ClassifierLoss, NoTargets) {
+  Device device(1);
+  Parameter w(device, "w", Parameter::Layout::panels, {{"w", 7}}, 2);
+  const Tensor x = tensor_of(device, {2, 2}, {1, 2, 3, 4});
+  GradientStore gradients(device);
+  const auto loss =
+      classifier_loss({device, default_kernels()}, x, w, {-1, -1}, {&gradients, [](int64_t, float) { return 1.0f; }});
+  EXPECT_EQ(loss, std::vector<float>({0, 0}));
+  for (float g : floats_of(gradients.take(x.id()))) EXPECT_EQ(g, 0.0f);
+}
+
 TEST(ClassifierLoss, RefusesUnknownTargets) {
   Device device(1);
   const Parameter w(device, "w", Parameter::Layout::panels, {{"w", 7}}, 2);
   const Tensor x = tensor_of(device, {1, 2}, {1, 2});
   const Pass pass{device, default_kernels()};
-  EXPECT_THROW(classifier_loss(pass, x, w, {7}, nullptr, 1), Error);
-  EXPECT_THROW(classifier_loss(pass, x, w, {-2}, nullptr, 1), Error);
+  EXPECT_THROW(classifier_loss(pass, x, w, {7}), Error);
+  EXPECT_THROW(classifier_loss(pass, x, w, {-2}), Error);
+  GradientStore gradients(device);
+  EXPECT_THROW(classifier_loss(pass, x, w, {1}, {&gradients}), Error);
 }
 
 // Sampler and trainer: the log-probability of a row alone is minus the loss of that row among many, bit for bit.
@@ -175,7 +223,9 @@ TEST(ClassifierLoss, Speed) {
   for (Tier tier : timed_tiers()) {
     const Kernels& kernels = kernels_of(int(tier));
     const auto run = [&](float scale) {
-      kernels.softmax_loss(device.threads(), logits, classes, targets.data(), scale, loss.data());
+      const TargetSlope slope = [&](int64_t, float) { return scale; };
+      kernels.softmax_loss(device.threads(), logits, classes, {targets.data(), 1.0f, 0, scale == 0 ? nullptr : &slope},
+                           loss.data());
     };
     const auto restore = [&] { std::copy(values.begin(), values.end(), logits.data<float>()); };
     time_call(

@@ -92,13 +92,14 @@ class AdapterTraining : public testing::TestWithParam<BaseKind> {
     std::vector<float> loss_N;
     {
       const Tensor hidden_NC = model->forward(pass, batch, kv);
-      loss_N = classifier_loss(pass, hidden_NC, model->classifier(), targets, nullptr, 0);
+      loss_N = classifier_loss(pass, hidden_NC, model->classifier(), targets);
       if (gradients != nullptr) {
         const Tensor y_NV = model->logits(pass, hidden_NC);
         Tensor dy_NV = gradients->into(y_NV).tensor;
         std::copy_n(y_NV.data<float>(), y_NV.size(), dy_NV.data<float>());
         std::vector<float> again(loss_N.size());
-        pass.kernels.softmax_loss(pass.threads(), dy_NV, y_NV.cols(), targets.data(), 1 / float(counted), again.data());
+        const TargetSlope slope = [&](int64_t, float) { return 1 / float(counted); };
+        pass.kernels.softmax_loss(pass.threads(), dy_NV, y_NV.cols(), {targets.data(), 1, 0, &slope}, again.data());
         EXPECT_EQ(again, loss_N);
       }
     }

@@ -129,8 +129,7 @@ TEST_F(EngineQwen3, LogProbabilitiesAreThoseOfTraining) {
   targets.push_back(-1);
   BatchKv kv;
   const Pass pass{device, default_kernels()};
-  std::vector<float> loss =
-      classifier_loss(pass, model.forward(pass, batch, kv), model.classifier(), targets, nullptr, 1);
+  std::vector<float> loss = classifier_loss(pass, model.forward(pass, batch, kv), model.classifier(), targets);
   loss.pop_back();
   for (float& nats : loss) nats = -nats;
   EXPECT_EQ(said, loss);

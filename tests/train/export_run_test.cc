@@ -55,9 +55,10 @@ TEST(ExportRun, WritesWhatTrainingWouldTake) {
   model.initialise(3);
   TrainerOptions options;
   options.schedule = {.learning_rate = 1e-2, .steps = 4, .warmup_steps = 2};
-  options.blocks_per_step = 2, options.rows_per_block = 3;
+  options.rows_per_block = 3;
   Loader loader(Mixture({{set, 1.0}}, 5), loading), again(Mixture({{set, 1.0}}, 5), loading);
-  export_run(root + "/run", model, loader, validation, options);
+  LoadedBatches batches(loader, 2, 3);
+  export_run(root + "/run", model, batches, validation, options);
 
   const std::string bytes = read_file(root + "/run/order.bin", 1 << 20);
   std::vector<int32_t> words(bytes.size() / 4);
@@ -104,7 +105,7 @@ TEST(ExportRun, WritesWhatTrainingWouldTake) {
               0);
 
   options.optimizer.uses_muon = [](const Parameter&) { return true; };
-  EXPECT_THROW(export_run(root + "/muon", model, loader, {}, options), Error);
+  EXPECT_THROW(export_run(root + "/muon", model, batches, {}, options), Error);
 }
 
 }  // namespace

@@ -67,14 +67,15 @@ class TrainerRun : public testing::Test {
     TrainerOptions options;
     options.folder = root_ + "/" + folder;
     options.schedule = {.learning_rate = learning_rate, .steps = 12, .warmup_steps = 2};
-    options.blocks_per_step = 2, options.rows_per_block = 2, options.save_every = 0, options.validate_every = 5;
+    options.rows_per_block = 2, options.save_every = 0, options.validate_every = 5;
     options.identity = {{"settings", identity}};
     options.sample = [&] { return std::vector<Sample>{{"threads", std::to_string(threads)}}; };
     options.on_step = [&](const StepMetrics& m) {
       losses.push_back(m.loss);
       stop = m.step + 1 >= until;
     };
-    Trainer trainer(model, default_kernels(), loader, validation, options);
+    LoadedBatches batches(loader, 2, 2);
+    Trainer trainer(model, default_kernels(), batches, validation, options);
     trainer.resume();
     trainer.run(&stop);
     std::vector<float> weights;

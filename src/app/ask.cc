@@ -1,0 +1,94 @@
+// fude ask: one question, answered many times; the answer is chosen by a vote or by a scorer.
+#include <cstdio>
+
+#include "app/command_line.h"
+#include "app/commands.h"
+#include "app/model_files.h"
+#include "app/signals.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "reason/choose.h"
+
+namespace fude {
+namespace {
+
+struct AskSettings {
+  std::string model, adapter, question, scorer, by = "vote";
+  ChooseOptions choose;
+  std::optional<bool> enable_thinking;
+  Precision precision;
+  int64_t batch = 64, most_thought = -1;
+};
+
+void run_ask(AskSettings s, const CommonOptions& common) {
+  Device device(common.threads);
+  const LoadedModel loaded = load_for_use(device, s.model, s.precision);
+  const Chat chat(loaded.tokenizer);
+  const std::vector<TokenId> prompt = chat.question(s.question, s.enable_thinking);
+  EngineOptions running{.batch = s.batch, .step_seconds = 0};
+  running.cache_tokens =
+      s.batch * std::min(loaded.model->config().context, s.choose.max_tokens + int64_t(prompt.size()) + 64);
+  Engine engine(*loaded.model, default_kernels(), running);
+  if (!s.adapter.empty()) engine.adapters().load(s.choose.adapter = "given", s.adapter);
+  std::optional<ScorerModel> scorer;
+  if (!s.scorer.empty()) scorer = load_scorer(device, s.scorer), s.choose.scorer = &*scorer;
+  if (s.most_thought >= 0) s.choose.budget.most = s.most_thought;
+  s.choose.by = choose_by_of(s.by);
+  s.choose.sampling.seed = common.seed, s.choose.cancel = &interrupted;
+  watch_interrupts();
+  const ChosenAnswer chosen = choose_answer(engine, default_kernels(), chat, prompt, s.choose);
+  if (interrupted) return;
+  if (common.json) {
+    Json ranking = Json::array();
+    for (const Vote::Answer& answer : chosen.ranking)
+      ranking.push_back({{"answer", answer.key}, {"count", answer.count}, {"weight", answer.weight}});
+    const Json line = {{"text", chosen.text},           {"ranking", ranking},
+                       {"ended", chosen.texts.size()},  {"truncated", chosen.truncated},
+                       {"cancelled", chosen.cancelled}, {"tokens", chosen.tokens}};
+    std::printf("%s\n", line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    return;
+  }
+  std::printf("%s\n", chosen.text.c_str());
+  if (chosen.text.empty())
+    std::fprintf(stderr, "no answer came to its end within %lld tokens; try --max-tokens\n",
+                 (long long)s.choose.max_tokens);
+  for (size_t i = 0; i < std::min<size_t>(5, chosen.ranking.size()); ++i)
+    std::fprintf(stderr, "%5lld of %zu answer %s (weight %.2f)\n", (long long)chosen.ranking[i].count,
+                 chosen.texts.size(), chosen.ranking[i].key.c_str(), chosen.ranking[i].weight);
+  if (chosen.cancelled > 0)
+    std::fprintf(stderr, "%lld more were not needed: the vote was decided\n", (long long)chosen.cancelled);
+}
+
+}  // namespace
+
+void add_ask(CLI::App& app, const CommonOptions& common) {
+  auto s = std::make_shared<AskSettings>();
+  CLI::App* command =
+      app.add_subcommand("ask", "one question, answered many times: the answer of a vote, or the best by a scorer");
+  command->add_option("model", s->model, kModelHelp)->required();
+  command->add_option("question", s->question, "the question")->required();
+  command->add_option("--answers", s->choose.answers, "answers to choose from")
+      ->check(at_least(1))
+      ->capture_default_str();
+  command->add_option("--by", s->by, "vote, best (by the scorer) or weighted (a vote that it weighs)")
+      ->check(CLI::IsMember({"vote", "best", "weighted"}))
+      ->capture_default_str();
+  command->add_option("--scorer", s->scorer, "folder of `fude scorer`");
+  command->add_option("--adapter", s->adapter, kAdapterHelp);
+  command->add_option("--max-tokens", s->choose.max_tokens, "longest answer, thoughts included")
+      ->check(at_least(1))
+      ->capture_default_str();
+  command->add_option("--temperature", s->choose.sampling.temperature, "of sampling")->capture_default_str();
+  command->add_option("--thinking", s->enable_thinking, "say to the chat template whether to think (true, false)");
+  command->add_option("--most-thought", s->most_thought, "tokens after which a thought is ended");
+  command->add_option("--least-thought", s->choose.budget.least, "tokens before which a thought goes on")
+      ->check(at_least(0))
+      ->capture_default_str();
+  command->add_flag_callback(
+      "--all", [s] { s->choose.stops_early = false; }, "do not stop when the vote is decided");
+  command->add_option("--batch", s->batch, "answers that run at a time")->check(at_least(1))->capture_default_str();
+  add_precision(*command, s->precision);
+  command->callback([=, &common] { run_ask(*s, common); });
+}
+
+}  // namespace fude

@@ -1,0 +1,136 @@
+// fude eval: a model asked the held-out questions of a task, with as many answers and as much thought as it is given:
+// how many are right at one try, by a vote, and at best.
+#include <algorithm>
+#include <cstdio>
+
+#include "app/command_line.h"
+#include "app/commands.h"
+#include "app/model_files.h"
+#include "app/signals.h"
+#include "app/task_options.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "eval/task_eval.h"
+#include "tasks/task_json.h"
+
+namespace fude {
+namespace {
+
+struct EvalSettings {
+  std::string model, adapter, task, scorer, save_to;
+  std::optional<DifficultyRange> difficulties;
+  TaskEvalOptions ask;
+  Precision precision;
+  int64_t batch = 64, most_thought = -1;
+};
+
+void show(const std::string& what, const Estimate& estimate, bool as_json) {
+  if (as_json)
+    std::printf("%s\n", Json({{"measure", what},
+                              {"value", estimate.value},
+                              {"low", estimate.interval.low},
+                              {"high", estimate.interval.high},
+                              {"questions", estimate.count}})
+                            .dump()
+                            .c_str());
+  else
+    std::printf("%-18s %5.1f %%  (95 %%: %.1f to %.1f)\n", what.c_str(), 100 * estimate.value,
+                100 * estimate.interval.low, 100 * estimate.interval.high);
+}
+
+// Every answer, a line of JSON each.
+void save(const std::vector<GradedQuestion>& questions, const std::string& path) {
+  write_atomically(path, [&](const auto& put) {
+    for (const GradedQuestion& question : questions)
+      for (const GradedAnswer& answer : question.answers)
+        put(Json({{"question", to_json(question.question)},
+                  {"text", answer.text},
+                  {"key", answer.key},
+                  {"is_right", answer.is_right},
+                  {"is_truncated", answer.is_truncated},
+                  {"weight", answer.weight},
+                  {"tokens", answer.tokens.size()}})
+                .dump(-1, ' ', false, Json::error_handler_t::replace) +
+            "\n");
+  });
+}
+
+void run_eval(EvalSettings s, const CommonOptions& common) {
+  Device device(common.threads);
+  const LoadedModel loaded = load_for_use(device, s.model, s.precision);
+  const Chat chat(loaded.tokenizer);
+  const auto task = make_task(s.task, common.seed, {.difficulties = s.difficulties, .held_out = s.ask.questions});
+  const int64_t context = loaded.model->config().context;
+  EngineOptions running{.batch = s.batch, .step_seconds = 0, .queued_tokens = int64_t(1) << 26};
+  running.cache_tokens = s.batch * std::min(context, s.ask.max_tokens + 512);
+  Engine engine(*loaded.model, default_kernels(), running);
+  if (!s.adapter.empty()) engine.adapters().load(s.ask.adapter = "given", s.adapter);
+  if (s.most_thought >= 0) s.ask.budget.most = s.most_thought;
+  s.ask.seed = common.seed, s.ask.cancel = &interrupted;
+  if (s.ask.answers > 1 && s.ask.temperature == 0) s.ask.temperature = 1;
+  watch_interrupts();
+  const double began = now_seconds();
+  std::vector<GradedQuestion> questions = evaluate_task(engine, chat, *task, s.ask);
+  if (interrupted) return;
+  if (!s.scorer.empty()) score_answers(load_scorer(device, s.scorer), default_kernels(), questions);
+  const TaskScore score = score_of(questions);
+  show("right", score.accuracy, common.json);
+  const int64_t n = s.ask.answers;
+  std::vector<int64_t> counts;
+  for (int64_t k = 4; k < n; k *= 4) counts.push_back(k);
+  if (n > 1) counts.push_back(n);
+  const auto over = [&](const std::string& what, const auto& of) { show(what, mean_over(questions, of), common.json); };
+  using Tries = std::vector<Try>;
+  const auto unweighted = [](Tries tries) {
+    for (Try& one : tries) one.weight = 1;
+    return tries;
+  };
+  for (int64_t k : counts)
+    over(fmt::format("vote of {}", k), [&](const Tries& t) { return vote_at(k, unweighted(t), common.seed); });
+  if (!s.scorer.empty()) {
+    for (int64_t k : counts)
+      over(fmt::format("weighted vote of {}", k), [&](const Tries& t) { return vote_at(k, t, common.seed); });
+    for (int64_t k : counts) over(fmt::format("best of {}", k), [&](const Tries& t) { return best_of(k, t); });
+  }
+  if (n > 1)
+    over(fmt::format("any of {}", n),
+         [](const Tries& t) { return std::ranges::any_of(t, &Try::is_right) ? 1.0 : 0.0; });
+  if (!common.json)
+    std::printf("%zu questions, %lld answers to each of %.0f tokens, %.1f %% cut off, %.0f s\n", questions.size(),
+                (long long)n, score.tokens, 100 * score.truncated, now_seconds() - began);
+  if (!s.save_to.empty()) save(questions, s.save_to);
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, const CommonOptions& common) {
+  auto s = std::make_shared<EvalSettings>();
+  CLI::App* command = app.add_subcommand("eval", "ask a model a task's held-out questions and count right answers");
+  command->add_option("model", s->model, kModelHelp)->required();
+  command->add_option("--adapter", s->adapter, kAdapterHelp);
+  command->add_option("--task", s->task, kTaskHelp)->required();
+  add_difficulty(*command, s->difficulties);
+  command->add_option("--questions", s->ask.questions, "held-out questions")->check(at_least(1))->capture_default_str();
+  command->add_option("--answers", s->ask.answers, "answers to each: also by vote, and whether any is right")
+      ->check(at_least(1))
+      ->capture_default_str();
+  command->add_option("--max-tokens", s->ask.max_tokens, "longest answer, thoughts included")
+      ->check(at_least(1))
+      ->capture_default_str();
+  command->add_option("--temperature", s->ask.temperature, "of sampling; with more than one answer 0 means 1")
+      ->capture_default_str();
+  command->add_option("--thinking", s->ask.enable_thinking, "say to the chat template whether to think (true, false)");
+  command->add_option("--most-thought", s->most_thought, "tokens after which a thought is ended");
+  command->add_option("--least-thought", s->ask.budget.least, "tokens before which a thought goes on")
+      ->check(at_least(0))
+      ->capture_default_str();
+  command->add_option("--scorer", s->scorer, "folder of `fude scorer`: also the best answer, and the weighted vote");
+  command->add_option("--batch", s->batch, "answers that run at a time")->check(at_least(1))->capture_default_str();
+  command->add_option("--save", s->save_to, "file for all answers, a line of JSON each");
+  add_precision(*command, s->precision);
+  command->callback([=, &common] { run_eval(*s, common); });
+}
+
+}  // namespace fude

@@ -1,0 +1,36 @@
+#include "app/lora_options.h"
+
+#include "app/command_line.h"
+
+namespace fude {
+
+std::optional<LoraOptions> LoraChoice::options(uint64_t seed) const {
+  if (rank == 0) return {};
+  return LoraOptions{.rank = rank, .alpha = alpha > 0 ? alpha : 2.0 * double(rank), .targets = targets, .seed = seed};
+}
+
+void add_lora(CLI::App& command, LoraChoice& choice) {
+  command.option_defaults()->group("Adapter");
+  CLI::Option* lora =
+      command
+          .add_option("--lora", choice.rank,
+                      "rank of a low-rank adapter that is trained while the model stays as it is; 0: train the model")
+          ->check(at_least(0))
+          ->capture_default_str();
+  command.add_option("--lora-alpha", choice.alpha, "scale of the adapter is this by its rank; 0: twice the rank")
+      ->needs(lora);
+  command.add_option("--lora-targets", choice.targets, "modules, such as q_proj v_proj; without: all of the blocks")
+      ->needs(lora);
+  command
+      .add_option("--lora-compute", choice.compute,
+                  "what the model beside the adapter is kept in: file (as its file has it), f32 or bf16")
+      ->check(CLI::IsMember({"file", "f32", "bf16"}))
+      ->capture_default_str()
+      ->needs(lora);
+}
+
+Json json_of(const LoraOptions& o) {
+  return {{"rank", o.rank}, {"alpha", o.alpha}, {"targets", o.targets}, {"rank_stabilised", o.is_rank_stabilised}};
+}
+
+}  // namespace fude

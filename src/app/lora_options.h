@@ -1,0 +1,30 @@
+// Options of commands that may train an adapter in place of the model.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "app/commands.h"
+#include "base/json.h"
+#include "model/lora_training.h"
+
+namespace fude {
+
+struct LoraChoice {
+  int64_t rank = 0;  // 0: the model itself is trained
+  double alpha = 0;  // 0: twice the rank
+  std::vector<std::string> targets;
+  std::string compute = "file";  // of the weights that stay as they are
+
+  // Nothing without a rank.
+  std::optional<LoraOptions> options(uint64_t seed) const;
+  Precision precision() const { return precision_of(compute); }
+};
+
+// --lora and what belongs to it.
+void add_lora(CLI::App& command, LoraChoice& choice);
+
+// For the identity of a run.
+Json json_of(const LoraOptions& options);
+
+}  // namespace fude

@@ -1,0 +1,177 @@
+// fude scorer: a judge of answers learns from a model's own answers to a task's practice questions, right and wrong
+// ones.
+#include <cmath>
+#include <cstdio>
+
+#include "app/command_line.h"
+#include "app/commands.h"
+#include "app/model_files.h"
+#include "app/run_view.h"
+#include "app/scorer.h"
+#include "app/signals.h"
+#include "app/task_options.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "posttrain/judged_answers.h"
+#include "reason/scorer.h"
+#include "text/tokenizer_file.h"
+
+namespace fude {
+namespace {
+
+constexpr int64_t kQuestionsOfAFile = 64;  // that a killed run asks again at most
+
+EngineOptions engine_for(const Transformer& model, const ScorerSettings& s) {
+  EngineOptions options{.batch = s.batch, .step_seconds = 0, .queued_tokens = int64_t(1) << 26};
+  options.cache_tokens = s.batch * std::min(model.config().context, s.ask.max_tokens + 512);
+  return options;
+}
+
+// Asks what has not been asked yet. Nothing if it was interrupted.
+std::optional<std::vector<JudgedAnswer>> judged_answers(const ScorerSettings& s, const Transformer& model,
+                                                        const Chat& chat, const Task& task,
+                                                        const CommonOptions& common) {
+  Engine engine(model, default_kernels(), engine_for(model, s));
+  Progress progress = progress_on_stderr();
+  ProgressState state{.label = "answers", .unit = "questions"};
+  state.total = s.ask.questions;
+  const double began = now_seconds();
+  std::vector<JudgedAnswer> all;
+  for (int64_t first = 0; first < s.ask.questions; first += kQuestionsOfAFile) {
+    const std::string path = fmt::format("{}/answers-{:06}.jsonl", s.out, first);
+    if (!file_exists(path)) {
+      JudgeOptions ask = s.ask;
+      ask.first = first, ask.questions = std::min(kQuestionsOfAFile, s.ask.questions - first);
+      ask.seed = common.seed, ask.cancel = &interrupted;
+      const auto judged = judge_answers(engine, chat, task, ask);
+      if (interrupted) return {};
+      save_judged(judged, path);
+    } else {
+      state.skipped = std::min(first + kQuestionsOfAFile, s.ask.questions);
+    }
+    for (JudgedAnswer& answer : load_judged(path)) all.push_back(std::move(answer));
+    state.done = std::min(first + kQuestionsOfAFile, s.ask.questions), state.seconds = now_seconds() - began;
+    progress.update(state, now_seconds());
+  }
+  progress.finish(state);
+  return all;
+}
+
+}  // namespace
+
+bool train_scorer(ScorerSettings s, const CommonOptions& common) {
+  const Kernels& kernels = default_kernels();
+  make_directories(s.out);
+  ModelFiles base = open_model(s.model);
+  const Chat chat(base.tokenizer);
+  const auto task = make_task(s.task, common.seed, {.difficulties = s.difficulties, .held_out = s.held_out});
+  const Json settings = {{"from", s.model},
+                         {"task", s.task},
+                         {"difficulties", s.difficulties ? Json{s.difficulties->least, s.difficulties->most} : Json()},
+                         {"questions", s.ask.questions},
+                         {"answers", s.ask.answers},
+                         {"max_tokens", s.ask.max_tokens},
+                         {"temperature", s.ask.temperature},
+                         {"seed", common.seed}};
+  const std::string settings_path = s.out + "/answers.json";
+  if (!file_exists(settings_path)) write_file(settings_path, settings.dump(1) + "\n");
+  require(parse_json(read_file(settings_path), settings_path) == settings,
+          "[scorer] {} holds answers of other settings; use another --out folder, or the old settings", s.out);
+
+  Device device(common.threads);
+  ScorerModel scorer = make_scorer(load_model(device, std::move(base.weights), {DType::f32}));
+  Transformer& trunk = *scorer.trunk;
+  watch_interrupts();
+  // The trunk is still the model itself.
+  const auto answers = judged_answers(s, trunk, chat, *task, common);
+  if (!answers) return false;
+  std::vector<GradedQuestion> held_out;
+  if (s.held_out > 0) {
+    Engine engine(trunk, kernels, engine_for(trunk, s));
+    held_out = evaluate_task(engine, chat, *task,
+                             {.questions = s.held_out,
+                              .answers = s.ask.answers,
+                              .max_tokens = s.ask.max_tokens,
+                              .temperature = s.ask.temperature,
+                              .seed = common.seed,
+                              .cancel = &interrupted});
+    if (interrupted) return false;
+  }
+  int64_t tokens = 0, right = 0;
+  for (const JudgedAnswer& a : *answers) tokens += int64_t(a.prompt.size() + a.answer.size()), right += a.is_right;
+  std::fprintf(stderr, "%zu answers, %.1f %% right\n", answers->size(), 100 * double(right) / double(answers->size()));
+  require(right > 0 && right < int64_t(answers->size()),
+          "[scorer] expected right and wrong answers to learn from; choose questions that the model sometimes solves");
+
+  JudgedBatches batches(*answers, s.step_tokens, common.seed);
+  TrainerOptions options;
+  options.folder = s.out;
+  options.schedule = {
+      .learning_rate = s.learning_rate,
+      .steps = std::max<int64_t>(1, int64_t(std::ceil(s.epochs * double(tokens) / double(s.step_tokens)))),
+      .final_fraction = 0.05};
+  options.schedule.warmup_steps = options.schedule.steps / 20;
+  options.optimizer.weight_decay = 0;
+  options.step.classifier = &scorer.head_2C;
+  options.step.trained = trunk.parameters();
+  options.step.trained.push_back(&scorer.head_2C);
+  options.validate_every = s.validate_every, options.save_every = s.save_every;
+  options.identity = {{"settings", hash_hex(settings.dump())},
+                      {"step_tokens", s.step_tokens},
+                      {"epochs", s.epochs},
+                      {"learning_rate", s.learning_rate}};
+  options.save = [&](const std::string& folder) { save_scorer(scorer, folder); };
+  options.on_save = [&](const std::string& folder) { save_tokenizer(folder, chat.tokenizer().data(), {}); };
+  if (!held_out.empty())
+    options.evaluate = [&](StepMetrics& line) {
+      score_answers(scorer, kernels, held_out);
+      line.values.emplace_back(
+          fmt::format("best of {} right", s.ask.answers),
+          mean_over(held_out, [&](const auto& tries) { return best_of(s.ask.answers, tries); }).value);
+      line.values.emplace_back("one right", score_of(held_out).accuracy.value);
+    };
+  Report report{.title = s.out,
+                .machine = machine_line(device, kernels),
+                .parameters = trunk.parameter_count(),
+                .total_steps = options.schedule.steps,
+                .settings = settings_of(trunk),
+                .steps = {}};
+  RunView view(std::move(report), s.out, "scorer", common);
+  if (!run_to_end(trunk, kernels, batches, {}, options, view)) return false;
+  save_scorer(scorer, s.out + "/scorer");
+  options.on_save(s.out + "/scorer");
+  std::fprintf(stderr, "scorer: %s/scorer  report: %s/report.html\n", s.out.c_str(), s.out.c_str());
+  return true;
+}
+
+void add_scorer(CLI::App& app, const CommonOptions& common) {
+  auto s = std::make_shared<ScorerSettings>();
+  CLI::App* command = app.add_subcommand(
+      "scorer", "train a judge of a model's answers from the task's verdicts; the same command resumes it");
+  command->add_option("model", s->model, kModelHelp)->required();
+  command->add_option("--task", s->task, kTaskHelp)->required();
+  command->add_option("--out", s->out, "folder of the run")->required();
+  add_difficulty(*command, s->difficulties);
+  command->add_option("--questions", s->ask.questions, "practice questions")->check(at_least(1))->capture_default_str();
+  command->add_option("--answers", s->ask.answers, "answers to each")->check(at_least(1))->capture_default_str();
+  command->add_option("--max-tokens", s->ask.max_tokens, "longest answer, thoughts included")
+      ->check(at_least(1))
+      ->capture_default_str();
+  command->add_option("--temperature", s->ask.temperature, "of sampling")->capture_default_str();
+  command->add_option("--thinking", s->ask.enable_thinking, "say to the chat template whether to think (true, false)");
+  command->add_option("--batch", s->batch, "answers that run at a time")->check(at_least(1))->capture_default_str();
+  command->option_defaults()->group("Training");
+  command->add_option("--epochs", s->epochs, "times that the answers are read")->capture_default_str();
+  command->add_option("--step-tokens", s->step_tokens, "tokens of a step")->check(at_least(1))->capture_default_str();
+  command->add_option("--learning-rate", s->learning_rate, "highest learning rate")->capture_default_str();
+  command->add_option("--held-out", s->held_out, "held-out questions to measure it on; 0: none")
+      ->check(at_least(0))
+      ->capture_default_str();
+  command->add_option("--validate-every", s->validate_every, "steps between measurements; 0: at the end")
+      ->capture_default_str();
+  command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
+  command->callback([=, &common] { train_scorer(*s, common); });
+}
+
+}  // namespace fude

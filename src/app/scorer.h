@@ -1,0 +1,25 @@
+// `fude scorer` as a function: from settings to a scorer in a folder. `fude life` calls it too.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "app/commands.h"
+#include "posttrain/judged_answers.h"
+#include "tasks/registry.h"
+
+namespace fude {
+
+struct ScorerSettings {
+  std::string model, task, out;
+  std::optional<DifficultyRange> difficulties;
+  JudgeOptions ask{.questions = 2000};
+  double epochs = 1, learning_rate = 1e-4;
+  int64_t step_tokens = 8192, batch = 64;
+  int64_t held_out = 100, validate_every = 100, save_every = 100;
+};
+
+// Returns whether it reached the end; Ctrl-C saves.
+bool train_scorer(ScorerSettings settings, const CommonOptions& common);
+
+}  // namespace fude

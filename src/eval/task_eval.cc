@@ -1,0 +1,88 @@
+#include "eval/task_eval.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "base/error.h"
+
+namespace fude {
+
+GradedAnswer grade(const Task& task, const Question& question, const Tokenizer& tokenizer, const SampledAnswer& answer,
+                   bool begins_in_thought) {
+  GradedAnswer graded{.text = text_of(tokenizer, answer), .is_truncated = answer.is_truncated()};
+  for (const SampledToken& token : answer.tokens) graded.tokens.push_back(token.token);
+  const ThoughtAndAnswer parts = split_thought(graded.text, begins_in_thought);
+  if (!answer.has_ended() || parts.is_thought_open) return graded;
+  graded.key = committed_answer(parts.answer);
+  graded.is_right = task.verify(question, parts.answer);
+  return graded;
+}
+
+std::vector<GradedQuestion> evaluate_task(Engine& engine, const Chat& chat, const Task& task,
+                                          const TaskEvalOptions& options) {
+  require(options.questions >= 1, "[eval] expected at least one question, got {}", options.questions);
+  std::vector<GradedQuestion> graded;
+  std::vector<std::vector<int32_t>> prompts;
+  for (int64_t i = 0; i < std::min(options.questions, task.held_out_count()); ++i) {
+    const Question question = task.held_out(i).question;
+    prompts.push_back(chat.question(question.prompt, options.enable_thinking));
+    graded.push_back({question, prompts.back(), {}});
+  }
+  require(!prompts.empty(), "[eval] the task '{}' has no held-out questions", task.name());
+  SampleOptions sample{.answers = options.answers, .max_tokens = options.max_tokens, .adapter = options.adapter};
+  sample.sampling.temperature = options.temperature, sample.sampling.seed = options.seed;
+  sample.cancel = options.cancel;
+  if (const auto masks = thinking_masks(chat, options.budget, /*is_thought_open=*/false))
+    sample.mask = [masks](size_t, int64_t) { return masks(); };
+  const auto answers = sample_answers(engine, prompts, chat.stops(), sample);
+  for (size_t q = 0; q < graded.size(); ++q)
+    for (const SampledAnswer& answer : answers[q])
+      graded[q].answers.push_back(grade(task, graded[q].question, chat.tokenizer(), answer, false));
+  return graded;
+}
+
+TaskScore score_of(const std::vector<GradedQuestion>& questions) {
+  TaskScore score;
+  std::vector<double> shares;
+  int64_t right = 0, answers = 0;
+  bool is_single = true;
+  for (const GradedQuestion& question : questions) {
+    const auto count = std::ranges::count(question.answers, true, &GradedAnswer::is_right);
+    shares.push_back(double(count) / double(std::max<size_t>(1, question.answers.size())));
+    is_single = is_single && question.answers.size() == 1;
+    right += count, answers += int64_t(question.answers.size());
+    for (const GradedAnswer& answer : question.answers)
+      score.truncated += answer.is_truncated ? 1 : 0, score.tokens += double(answer.tokens.size());
+  }
+  if (shares.empty()) return score;
+  score.accuracy = mean_of(shares);
+  if (is_single) score.accuracy.interval = wilson_interval(right, answers);
+  score.truncated /= double(std::max<int64_t>(1, answers)), score.tokens /= double(std::max<int64_t>(1, answers));
+  return score;
+}
+
+void score_answers(const ScorerModel& scorer, const Kernels& kernels, std::vector<GradedQuestion>& questions) {
+  for (GradedQuestion& question : questions) {
+    std::vector<std::vector<int32_t>> sequences;
+    for (const GradedAnswer& answer : question.answers) {
+      sequences.push_back(question.prompt);
+      sequences.back().insert(sequences.back().end(), answer.tokens.begin(), answer.tokens.end());
+    }
+    const std::vector<double> scores = score_sequences(scorer, kernels, sequences);
+    for (size_t i = 0; i < scores.size(); ++i)
+      question.answers[i].weight = question.answers[i].is_truncated ? 0 : std::exp(scores[i]);
+  }
+}
+
+std::vector<Try> tries_of(const GradedQuestion& question) {
+  std::map<std::string, int64_t> numbers;
+  std::vector<Try> tries;
+  for (const GradedAnswer& answer : question.answers) {
+    const auto number = numbers.try_emplace(answer.key, int64_t(numbers.size())).first->second;
+    tries.push_back({answer.key.empty() ? kNoAnswer : number, answer.is_right, answer.weight});
+  }
+  return tries;
+}
+
+}  // namespace fude

@@ -1,0 +1,68 @@
+// A model asked the held-out questions of a task, each any number of times, and judged by the task's own verifier.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/statistics.h"
+#include "reason/budget.h"
+#include "reason/sample.h"
+#include "reason/scorer.h"
+#include "tasks/task.h"
+
+namespace fude {
+
+struct TaskEvalOptions {
+  int64_t questions = 200;  // the first so many held-out ones, or all there are
+  int64_t answers = 1;      // to each
+  int64_t max_tokens = 256;
+  double temperature = 0;
+  uint64_t seed = 0;
+  std::optional<bool> enable_thinking{};  // said to the chat template
+  ThinkingBudget budget{};
+  std::string adapter{};
+  const std::atomic<bool>* cancel = nullptr;
+};
+
+struct GradedAnswer {
+  std::vector<int32_t> tokens;  // with its end mark
+  std::string text;             // thoughts and all
+  std::string key;              // what it commits to: equal answers have equal keys; empty: nothing
+  bool is_right = false;
+  bool is_truncated = false;
+  double weight = 1;  // what a scorer thinks of it: p(right)
+};
+
+struct GradedQuestion {
+  Question question;
+  std::vector<int32_t> prompt;
+  std::vector<GradedAnswer> answers;
+};
+
+// What an answer is worth. A cut-off answer is wrong, whatever it says.
+GradedAnswer grade(const Task& task, const Question& question, const Tokenizer& tokenizer, const SampledAnswer& answer,
+                   bool begins_in_thought);
+
+// The engine must have nothing else to do.
+std::vector<GradedQuestion> evaluate_task(Engine& engine, const Chat& chat, const Task& task,
+                                          const TaskEvalOptions& options);
+
+struct TaskScore {
+  Estimate accuracy;                 // mean over questions of the share of right answers, its interval over questions
+  double truncated = 0, tokens = 0;  // share of answers, mean of an answer
+};
+// Of one answer to each question the interval is Wilson's.
+TaskScore score_of(const std::vector<GradedQuestion>& questions);
+// The tries at one question, for vote_at and best_of.
+std::vector<Try> tries_of(const GradedQuestion& question);
+// The mean over questions of what `of(tries)` says of each.
+template <class Of>
+Estimate mean_over(const std::vector<GradedQuestion>& questions, const Of& of) {
+  std::vector<double> values;
+  for (const GradedQuestion& question : questions) values.push_back(of(tries_of(question)));
+  return mean_of(values);
+}
+// Has a scorer weigh every answer. One that was cut off weighs nothing.
+void score_answers(const ScorerModel& scorer, const Kernels& kernels, std::vector<GradedQuestion>& questions);
+
+}  // namespace fude

@@ -1,0 +1,70 @@
+#include "posttrain/doctor.h"
+
+#include <algorithm>
+
+#include "base/statistics.h"
+
+namespace fude {
+namespace {
+
+constexpr size_t kWindow = 10;  // rollouts that are judged together
+
+}  // namespace
+
+// Of each sign for itself, so that one odd rollout changes nothing.
+RolloutSigns Doctor::median() const {
+  RolloutSigns result;
+  for (double RolloutSigns::*sign : {&RolloutSigns::right, &RolloutSigns::equal_groups, &RolloutSigns::truncated,
+                                     &RolloutSigns::tokens, &RolloutSigns::entropy}) {
+    std::vector<double> values;
+    for (const RolloutSigns& s : seen_) values.push_back(s.*sign);
+    result.*sign = spread_of(std::move(values)).median;
+  }
+  return result;
+}
+
+std::string Doctor::look(const RolloutSigns& signs) {
+  seen_.push_back(signs);
+  if (seen_.size() > kWindow) seen_.pop_front();
+  if (seen_.size() < kWindow) return {};
+  const RolloutSigns now = median();
+  if (!knows_first_) first_ = now, knows_first_ = true;
+  best_right_ = std::max(best_right_, now.right);
+
+  std::string words;
+  int number = 0;
+  const auto complain = [&](bool is_so, const std::string& what) {
+    ++number;
+    if (!is_so) return void(told_.erase(number));
+    if (!told_.insert(number).second) return;
+    words += (words.empty() ? "" : "; ") + what;
+  };
+  const auto percent = [](double share) { return fmt::format("{:.0f} %", 100 * share); };
+  complain(now.equal_groups > 0.95 && now.right < 0.5,
+           fmt::format("in {} of the groups every answer is wrong, so there is nothing to learn from: ask easier "
+                       "questions (--difficulty), or teach the model by examples first (fude sft)",
+                       percent(now.equal_groups)));
+  complain(now.equal_groups > 0.95 && now.right >= 0.5,
+           fmt::format("in {} of the groups every answer is right: ask harder questions (--difficulty), or stop here",
+                       percent(now.equal_groups)));
+  complain(now.truncated > 0.5,
+           fmt::format("{} of the answers are cut off before they end: raise --max-tokens, or make "
+                       "long answers cost (--overlong-from)",
+                       percent(now.truncated)));
+  complain(now.entropy < 0.1 * first_.entropy && now.right < 0.9,
+           fmt::format("the answers hardly differ any more (entropy {:.3f}, once {:.3f} nats per token): lower the "
+                       "learning rate, or raise --clip-high",
+                       now.entropy, first_.entropy));
+  complain(
+      now.tokens > 1.5 * first_.tokens && now.right < first_.right + 0.02,
+      fmt::format("answers grow longer ({:.0f} tokens, once {:.0f}) and not better ({} right, once {}): the length "
+                  "is being learned, not the task; --normaliser constant and --overlong-from work against it",
+                  now.tokens, first_.tokens, percent(now.right), percent(first_.right)));
+  complain(now.right < 0.5 * best_right_ && best_right_ > 0.05,
+           fmt::format("{} of the answers are right, it has been {}: go back to an earlier checkpoint with a lower "
+                       "learning rate",
+                       percent(now.right), percent(best_right_)));
+  return words;
+}
+
+}  // namespace fude

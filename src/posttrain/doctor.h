@@ -1,0 +1,35 @@
+// Says in words what is wrong with a run of reinforcement learning, from what was measured of its last steps, and what
+// to do about it: each complaint once, and again only after it had gone.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <set>
+#include <string>
+
+namespace fude {
+
+// Of one rollout.
+struct RolloutSigns {
+  double right = 0;         // share of answers
+  double equal_groups = 0;  // share of groups whose answers were worth the same
+  double truncated = 0;     // share of answers cut off
+  double tokens = 0;        // mean of an answer
+  double entropy = 0;       // nats per token
+};
+
+class Doctor {
+ public:
+  // What is new; empty where all is well, or known.
+  std::string look(const RolloutSigns& signs);
+
+ private:
+  RolloutSigns median() const;
+  std::deque<RolloutSigns> seen_;
+  RolloutSigns first_{};   // of the first window
+  double best_right_ = 0;  // of all windows
+  bool knows_first_ = false;
+  std::set<int> told_;
+};
+
+}  // namespace fude

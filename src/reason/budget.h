@@ -1,0 +1,35 @@
+// How long a model thinks before it answers: at most, and at least.
+//
+// Both are a mask over its tokens, so they hold together with everything the engine does. A thought that has used up
+// its tokens is closed: its end mark is the only token left. A thought that would end too early goes on: where the
+// model's most likely token is the mark (or the end of the turn), the words of `go_on` come instead, as in Muennighoff
+// et al., "s1: Simple test-time scaling", 2025; everywhere else the mark alone is ruled out. No answer ends inside a thought.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "infer/token_mask.h"
+#include "text/chat.h"
+
+namespace fude {
+
+struct ThinkingBudget {
+  std::optional<int64_t> most;  // tokens between the marks
+  int64_t least = 0;
+  std::string go_on = "Wait";  // empty: only rule out the mark
+
+  bool is_given() const { return most.has_value() || least > 0; }
+};
+
+// The masks of answers to prompts of this chat. `is_thought_open`: the prompt ends inside a thought. Error if the model
+// cannot think, or the budget is not one. `inner` makes the mask that holds besides, which sees what follows the
+// thought only; may be empty.
+std::function<std::unique_ptr<TokenMask>()> thinking_masks(const Chat& chat, const ThinkingBudget& budget,
+                                                           bool is_thought_open,
+                                                           std::function<std::unique_ptr<TokenMask>()> inner = {});
+
+}  // namespace fude

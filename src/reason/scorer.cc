@@ -1,0 +1,80 @@
+#include "reason/scorer.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "model/folder.h"
+#include "model/load.h"
+#include "ops/classifier_loss.h"
+#include "tensor/safetensors.h"
+
+namespace fude {
+namespace {
+
+constexpr const char* kHeadName = "score.weight";
+
+Parameter new_head(const Transformer& trunk) {
+  return Parameter(trunk.device(), kHeadName, Parameter::Layout::panels, {{kHeadName, 2}}, trunk.config().width);
+}
+
+}  // namespace
+
+ScorerModel make_scorer(std::unique_ptr<Transformer> trunk) {
+  Parameter head = new_head(*trunk);
+  return {std::move(trunk), std::move(head)};
+}
+
+ScorerModel load_scorer(Device& device, const std::string& folder) {
+  const std::string path = folder + "/" + kScorerFile;
+  require(file_exists(path), "[scorer] expected {} in {}; `fude scorer` makes one", kScorerFile, folder);
+  ScorerModel scorer = make_scorer(load_model(device, folder, {.compute = DType::f32, .keeps_master = true}));
+  const SafetensorsFile file(path);
+  const int64_t width = scorer.trunk->config().width;
+  require(file.entry(kHeadName).shape == std::vector<int64_t>({2, width}), "[scorer] {}: expected {} to be 2 x {}",
+          path, kHeadName, width);
+  scorer.head_2C.set_rows(0, 2, file.read_f32(kHeadName).data());
+  return scorer;
+}
+
+void save_scorer(const ScorerModel& scorer, const std::string& folder) {
+  save_model(*scorer.trunk, folder);
+  const Parameter& head = scorer.head_2C;
+  write_safetensors(folder + "/" + kScorerFile,
+                    {{.name = kHeadName, .shape = {2, head.cols()}, .fill = [&](const SafetensorsOutput::Put& put) {
+                        std::vector<float> rows(size_t(2 * head.cols()));
+                        head.get_rows(0, 2, rows.data());
+                        put(rows);
+                      }}});
+}
+
+std::vector<double> score_sequences(const ScorerModel& scorer, const Kernels& kernels,
+                                    const std::vector<std::vector<int32_t>>& sequences, int64_t block_tokens) {
+  const Transformer& trunk = *scorer.trunk;
+  std::vector<double> scores;
+  for (size_t next = 0; next < sequences.size();) {
+    TokenBatch batch;
+    std::vector<int32_t> targets_N;
+    batch.sequence_starts = {0};
+    for (; next < sequences.size(); ++next) {
+      const std::vector<int32_t>& tokens = sequences[next];
+      require(!tokens.empty() && int64_t(tokens.size()) <= trunk.config().context,
+              "[scorer] expected 1 to {} tokens, got {}", trunk.config().context, tokens.size());
+      if (batch.size() > 0 && batch.size() + int64_t(tokens.size()) > block_tokens) break;
+      for (size_t i = 0; i < tokens.size(); ++i) {
+        require(tokens[i] >= 0 && tokens[i] < trunk.config().vocabulary, "[scorer] expected tokens below {}, got {}",
+                trunk.config().vocabulary, tokens[i]);
+        batch.tokens_N.push_back(tokens[i]);
+        batch.positions_N.push_back(int32_t(i));
+        targets_N.push_back(i + 1 == tokens.size() ? kRight : -1);
+      }
+      batch.sequence_starts.push_back(int32_t(batch.size()));
+    }
+    const Pass pass{trunk.device(), kernels};
+    BatchKv kv;
+    const auto loss_N = classifier_loss(pass, trunk.forward(pass, batch, kv), scorer.head_2C, targets_N);
+    for (size_t s = 1; s < batch.sequence_starts.size(); ++s)
+      scores.push_back(-double(loss_N[size_t(batch.sequence_starts[s]) - 1]));
+  }
+  return scores;
+}
+
+}  // namespace fude

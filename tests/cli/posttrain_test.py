@@ -1,0 +1,92 @@
+"""From examples to tries to votes, on a tiny model."""
+
+import json
+import pathlib
+import sys
+
+from harness import USAGE, FAILED, Case, fude, world
+
+EVEN = f"program:{sys.executable} {pathlib.Path(__file__).resolve().parent / 'even_task.py'}"
+CHATS = "".join(json.dumps({"messages": [{"role": "user", "content": f"Where is {n}?"},
+                                         {"role": "assistant", "content": f"In {n * 7 % 10}.", "reasoning_content": f"{n} 7"}]}) + "\n" for n in range(60))
+
+
+def values(folder):
+    return [json.loads(line).get("values", {}) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+class Sft(Case):
+    def chats(self, text=CHATS):
+        return self.write("chats.jsonl", text)
+
+    def sft(self, *more, data=None):
+        return fude("sft", world().model, "--data", data or self.chats(), "--out", self.folder / "sft", "--row-tokens", 64, "--rows", 4,
+                    "--learning-rate", 3e-3, *more)
+
+    def test_learns_the_chats(self):
+        result = self.succeeds(self.sft("--epochs", 12, "--held-out", self.chats()))
+        self.assertIn("60 conversations", result.err)
+        lines = [json.loads(line) for line in (self.folder / "sft/metrics.jsonl").read_text().splitlines()]
+        self.assertLess(lines[-1]["loss"], 0.5 * lines[0]["loss"])
+        self.assertLess(lines[-1]["validation"]["held-out"]["loss"], 0.5 * lines[0]["loss"])
+        said = self.succeeds(fude("chat", self.folder / "sft/model", "--temperature", 0, stdin=b"Where is 3?\n")).out
+        self.assertTrue(said.startswith("<think>"), said)
+
+    def test_an_adapter_leaves_the_model_alone(self):
+        self.succeeds(self.sft("--lora", 4, "--epochs", 6))
+        config = json.loads((self.folder / "sft/adapter/adapter_config.json").read_text())
+        self.assertEqual((config["r"], config["lora_alpha"], config["peft_type"]), (4, 8, "LORA"))
+        ask = ["perplexity", world().model, world().text / "0.txt", "--context", 32]
+        plain, adapted = self.succeeds(fude(*ask)).out, self.succeeds(fude(*ask, "--adapter", self.folder / "sft/adapter")).out
+        self.assertNotEqual(plain, adapted)
+
+    def test_bad_lines_say_where(self):
+        self.fails(self.sft(data=self.chats(CHATS + '{"messages": [{"role": "x", "content": ""}]}\n')), FAILED, "chats.jsonl:61", "'x'")
+        self.fails(self.sft(data=self.chats('{"messages": [{"role": "user", "content": "only"}]}\n')), FAILED, "no conversation", "assistant")
+        self.fails(self.sft("--learn", "nobody"), USAGE, "nobody")
+        self.fails(self.sft("--lora-alpha", 3), USAGE, "--lora")
+
+    def test_says_what_is_cut(self):
+        long = json.dumps({"prompt": "Hi", "completion": "word " * 200}) + "\n"
+        self.assertIn("1 conversations were longer", self.succeeds(self.sft("--steps", 1, data=self.chats(CHATS + long))).err)
+
+
+class Rl(Case):
+    def rl(self, *more, out="rl"):
+        return fude("rl", world().model, "--task", EVEN, "--out", self.folder / out, "--questions", 4, "--answers", 4, "--max-tokens", 12,
+                    "--steps", 3, "--held-out", 5, "--learning-rate", 1e-3, "--block-tokens", 128, *more)
+
+    def test_the_trainer_sees_what_the_sampler_said(self):
+        for name, more in {"plain": [], "adapter": ["--lora", 4], "many": ["--minibatches", 2, "--epochs", 2, "--temperature", 0.9, "--kl", 0.1]}.items():
+            with self.subTest(name):
+                self.succeeds(self.rl(*more, out=name))
+                lines = values(self.folder / name)
+                self.assertEqual(len(lines), 3)
+                self.assertEqual(lines[0]["largest difference of log-probabilities"], 0)
+                self.assertIn("held-out accuracy", lines[-1])
+                self.assertIn("<h2>Measured</h2>", (self.folder / name / "report.html").read_text())
+
+    def test_a_scorer_and_a_vote(self):
+        model, judge = world().model, self.folder / "judge"
+        self.succeeds(fude("scorer", model, "--task", EVEN, "--out", judge, "--questions", 20, "--answers", 4, "--max-tokens", 12,
+                           "--held-out", 4, "--step-tokens", 256, "--learning-rate", 1e-3))
+        result = self.succeeds(fude("eval", model, "--task", EVEN, "--questions", 6, "--answers", 8, "--max-tokens", 12, "--scorer", judge / "scorer",
+                                    "--save", self.folder / "answers.jsonl", "--json"))
+        found = {line["measure"]: line for line in result.lines()}
+        self.assertEqual(set(found), {"right", "vote of 4", "vote of 8", "weighted vote of 4", "weighted vote of 8", "best of 4", "best of 8", "any of 8"})
+        for line in found.values():
+            self.assertEqual(line["questions"], 6)
+        self.assertEqual(len((self.folder / "answers.jsonl").read_text().splitlines()), 48)
+        for by in ("vote", "best", "weighted"):
+            asked = self.succeeds(fude("ask", model, "Even 1?", "--answers", 8, "--max-tokens", 12, "--by", by, "--scorer", judge / "scorer", "--json")).lines()[0]
+            self.assertEqual(asked["ended"] + asked["truncated"] + asked["cancelled"], 8)
+        self.fails(fude("ask", model, "Even 1?", "--by", "best"), FAILED, "scorer")
+
+    def test_another_run_in_the_same_folder(self):
+        self.succeeds(self.rl())
+        self.fails(self.rl("--temperature", 0.5), FAILED, "another run", "settings")
+
+    def test_mistakes(self):
+        self.fails(self.rl("--difficulty", "5-2"), USAGE, "--difficulty")
+        self.fails(self.rl("--max-tokens", 9999), FAILED, "context")
+        self.fails(self.rl("--minibatches", 99), FAILED, "minibatches")

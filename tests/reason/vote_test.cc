@@ -1,0 +1,35 @@
+#include "reason/vote.h"
+
+#include <gtest/gtest.h>
+
+namespace fude {
+namespace {
+
+TEST(Vote, TheMostWeightWinsAndTiesGoToTheFirst) {
+  Vote vote;
+  vote.add("7", 0), vote.add("8", 1), vote.add("", 2), vote.add("8", 3), vote.add("9", 4, 2.5);
+  const auto ranking = vote.ranking();
+  ASSERT_EQ(ranking.size(), 3u);
+  EXPECT_EQ(ranking[0].key, "9");
+  EXPECT_EQ(ranking[1].key, "8");
+  EXPECT_EQ(ranking[1].count, 2);
+  EXPECT_EQ(ranking[1].example, 1u);
+  EXPECT_EQ(vote.votes(), 5);
+  Vote tie;
+  tie.add("b", 0), tie.add("a", 1);
+  EXPECT_EQ(tie.ranking().front().key, "b");
+}
+
+// No votes that may still come change who is first, and one fewer would not be enough to know.
+TEST(Vote, IsDecidedWhenNothingCanChangeIt) {
+  Vote vote;
+  EXPECT_FALSE(vote.is_decided(1));
+  EXPECT_TRUE(vote.is_decided(0));
+  for (int i = 0; i < 5; ++i) vote.add("a", size_t(i));
+  vote.add("b", 5), vote.add("b", 6);
+  EXPECT_TRUE(vote.is_decided(2));
+  EXPECT_FALSE(vote.is_decided(3));
+}
+
+}  // namespace
+}  // namespace fude
