@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -27,14 +28,29 @@ class EngineThread {
   void cancel(RequestId id) { engine_.cancel(id); }
   AdapterStore& adapters() { return engine_.adapters(); }
   int64_t context() const { return engine_.context(); }
+  // As it was after the last step.
+  Engine::Status status() const {
+    const std::lock_guard lock(mutex_);
+    return status_;
+  }
 
  private:
   void work() {
-    while (engine_.wait())
-      while (!stop_ && engine_.step()) {}
+    note_status();
+    while (engine_.wait()) {
+      while (!stop_ && engine_.step()) note_status();
+      note_status();
+    }
+  }
+  void note_status() {
+    const Engine::Status status = engine_.status();
+    const std::lock_guard lock(mutex_);
+    status_ = status;
   }
 
   Engine engine_;
+  mutable std::mutex mutex_;
+  Engine::Status status_;
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };
