@@ -1,0 +1,192 @@
+#include "serve/chat_exchange.h"
+
+#include <new>
+
+#include "base/clock.h"
+
+namespace fude {
+namespace {
+
+// What an answer that failed is to its client. Only a lack of memory is worth trying again.
+std::unique_ptr<ApiError> error_of(const Finish& finish) {
+  if (finish.reason == FinishReason::cancelled)
+    return std::make_unique<ApiError>(503, "[serve] the server is shutting down", "", "server_shutdown");
+  try {
+    std::rethrow_exception(finish.cause);
+  } catch (const OutOfMemory&) {
+  } catch (const std::bad_alloc&) {
+  } catch (const std::exception&) { return std::make_unique<ApiError>(422, finish.error, "", "generation_failed"); }
+  auto error = std::make_unique<ApiError>(503, "[serve] not enough memory now", "", "server_is_overloaded");
+  error->retry_after = 5;
+  return error;
+}
+
+}  // namespace
+
+ChatExchange::ChatExchange(EngineThread& engine, const Tokenizer& tokenizer, ServerMetrics& metrics,
+                           const ChatRequest& request, const std::string& model, const AnswerForm& form, double began)
+    : engine_(engine),
+      metrics_(metrics),
+      is_stream_(request.is_stream),
+      // A whole answer is looked at when there is much of it, or when it may have to be stopped.
+      wake_at_(request.is_stream || !request.stops.empty() ? 1 : kMostEvents / 64),
+      began_(began),
+      writer_(tokenizer, model, request),
+      unfinished_(request.choices),
+      has_enough_(size_t(request.choices)) {
+  for (int64_t i = 0; i < request.choices; ++i)
+    choices_.push_back({ChoiceText(tokenizer, request.stops, form, request.has_logprobs)});
+}
+
+void ChatExchange::submit(Request request) {
+  usage_.prompt = int64_t(request.prompt.size());
+  const auto self = shared_from_this();
+  const Submission submission =
+      engine_.submit(std::move(request), {.token = [self](const AnswerToken& token) { return self->on_token(token); },
+                                          .finish = [self](const Finish& finish) { self->on_finish(finish); }});
+  id_ = submission.id;
+  if (submission.is_accepted()) return;
+  ApiError full(429, "[serve] too many requests wait; try again later", "", "rate_limit_exceeded");
+  full.retry_after = submission.retry_after;
+  throw full;
+}
+
+bool ChatExchange::on_token(const AnswerToken& token) {
+  std::function<void()> wake;
+  {
+    const std::lock_guard lock(mutex_);
+    if (first_token_ == 0) first_token_ = now_seconds();
+    if (has_enough_[size_t(token.choice)]) return false;
+    is_full_ |= events_.size() >= kMostEvents;
+    if (is_full_) return false;
+    events_.push_back(token);
+    if (events_.size() == wake_at_) wake = wake_;
+  }
+  if (wake) wake();
+  return true;
+}
+
+void ChatExchange::on_finish(const Finish& finish) {
+  std::function<void()> wake;
+  {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(finish);
+    wake = wake_;
+  }
+  if (wake) wake();
+}
+
+void ChatExchange::start(std::function<void()> wake) {
+  const std::lock_guard lock(mutex_);
+  wake_ = std::move(wake);
+}
+
+bool ChatExchange::take(std::string& bytes) {
+  std::vector<Event> events;
+  {
+    const std::lock_guard lock(mutex_);
+    events.swap(events_);
+    if (is_full_ && !error_)
+      error_ = std::make_unique<ApiError>(408, "[serve] the answer was not read in time", "", "client_too_slow");
+  }
+  if (is_stream_ && !std::exchange(has_begun_, true))
+    for (size_t i = 0; i < choices_.size(); ++i) bytes += writer_.role_event(int64_t(i));
+  for (const Event& event : events) use(event, bytes);
+  for (size_t i = 0; i < choices_.size(); ++i) write(int64_t(i), bytes);
+  {
+    const std::lock_guard lock(mutex_);
+    for (size_t i = 0; i < choices_.size(); ++i) has_enough_[i] = choices_[i].text.is_stopped();
+  }
+  if (!error_ && unfinished_ > 0) return false;
+  end(bytes);
+  return true;
+}
+
+void ChatExchange::use(const Event& event, std::string& bytes) {
+  if (const auto* token = std::get_if<AnswerToken>(&event)) {
+    Choice& choice = choices_[size_t(token->choice)];
+    choice.text.add(*token, choice.delta);
+    return;
+  }
+  const auto& finish = std::get<Finish>(event);
+  this->finish(choices_[size_t(finish.choice)], finish, bytes);
+}
+
+void ChatExchange::finish(Choice& choice, const Finish& finish, std::string& bytes) {
+  choice.is_finished = true;
+  --unfinished_;
+  usage_.completion += choice.text.tokens();
+  usage_.reasoning += choice.text.reasoning_tokens();
+  if (finish.choice == 0) usage_.cached = finish.cached_tokens;
+  if (finish.reason == FinishReason::cancelled || finish.reason == FinishReason::failed) {
+    if (!error_) error_ = error_of(finish);
+    return;
+  }
+  choice.text.finish(choice.delta);
+  write(finish.choice, bytes);
+  const bool is_cut = finish.reason != FinishReason::stop && !choice.text.is_stopped();
+  choice.message.finish_reason = is_cut ? "length" : choice.message.calls.empty() ? "stop" : "tool_calls";
+  if (is_stream_ && !error_) bytes += writer_.finish_event(finish.choice, choice.message.finish_reason);
+}
+
+// What is new of one choice: into the stream, or kept for the end.
+void ChatExchange::write(int64_t index, std::string& bytes) {
+  Choice& choice = choices_[size_t(index)];
+  ChoiceText::Delta delta = std::exchange(choice.delta, {});
+  ChatMessageOut& message = choice.message;
+  for (const AnswerPart& part : delta.parts) {
+    using Kind = AnswerPart::Kind;
+    if (part.kind == Kind::call) message.calls.push_back({writer_.new_call_id(), part.text, ""});
+    ToolCall* call = message.calls.empty() ? nullptr : &message.calls.back();
+    if (is_stream_) {
+      bytes += writer_.part_event(index, part, call, message.calls.size() - 1, delta.tokens);
+      delta.tokens.clear();
+    } else if (part.kind == Kind::content) {
+      message.content += part.text;
+    } else if (part.kind == Kind::reasoning) {
+      message.reasoning += part.text;
+    } else if (part.kind == Kind::arguments) {
+      call->arguments += part.text;
+    }
+  }
+  if (is_stream_ && !delta.tokens.empty()) bytes += writer_.tokens_event(index, delta.tokens);
+  if (is_stream_ || delta.tokens.empty()) return;
+  message.logprobs += (message.logprobs.empty() ? "" : ",") + writer_.logprobs(delta.tokens);
+}
+
+void ChatExchange::end(std::string& bytes) {
+  metrics_.count_tokens(usage_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (first_token_ > 0) metrics_.observe_first_token(first_token_ - began_);
+  }
+  if (error_) engine_.cancel(id_);
+  if (!is_stream_) return;
+  if (error_) {
+    bytes += ChatWriter::error_event(*error_);
+    return;
+  }
+  if (writer_.has_usage()) bytes += writer_.usage_event(usage_);
+  bytes += ChatWriter::done_event();
+}
+
+HttpReply ChatExchange::whole() {
+  if (error_) return reply_of(*error_);
+  std::vector<ChatMessageOut> messages;
+  for (Choice& choice : choices_) messages.push_back(std::move(choice.message));
+  return {.body = writer_.whole(messages, usage_)};
+}
+
+void ChatExchange::cancel() {
+  engine_.cancel(id_);
+  for (const Choice& choice : choices_)
+    if (!choice.is_finished) usage_.completion += choice.text.tokens();
+  metrics_.count_tokens(usage_);
+}
+
+std::string ChatExchange::cancel_with(const ApiError& error) {
+  cancel();
+  return ChatWriter::error_event(error);
+}
+
+}  // namespace fude

@@ -1,0 +1,405 @@
+#include "serve/http_server.h"
+
+#include <pthread.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <future>
+#include <limits>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace fude {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+using Parser = http::request_parser<http::string_body>;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr size_t kDrained = 4 << 20;  // of a body that is refused, so that its sender gets to read why
+
+std::chrono::steady_clock::duration seconds(double s) {
+  return std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(s));
+}
+
+std::string hexadecimal(size_t n) { return fmt::format("{:x}", n); }
+
+std::string new_request_id() {
+  static thread_local std::mt19937_64 random{std::random_device{}()};
+  return fmt::format("req_{:016x}{:016x}", random(), random());
+}
+
+std::string head_of(const HttpRequest& request, const HttpReply& reply, bool is_stream, bool keeps_alive,
+                    bool is_chunked) {
+  std::string head = fmt::format(
+      "HTTP/1.1 {} {}\r\ncontent-type: {}\r\nx-request-id: {}\r\nopenai-processing-ms: {}\r\n"
+      "x-content-type-options: nosniff\r\n",
+      reply.status, std::string(http::obsolete_reason(http::status(reply.status))), reply.content_type, request.id,
+      int64_t((now_seconds() - request.began) * 1000));
+  for (const auto& [name, value] : reply.headers) head += name + ": " + value + "\r\n";
+  if (!keeps_alive) head += "connection: close\r\n";
+  if (is_chunked) head += "transfer-encoding: chunked\r\n";
+  if (!is_stream) head += fmt::format("content-length: {}\r\n", reply.body.size());
+  return head + "\r\n";
+}
+
+HttpRequest request_of(const Parser& parser, double began) {
+  const auto& message = parser.get();
+  HttpRequest request{.method = std::string(message.method_string()), .id = new_request_id(), .began = began};
+  const std::string target(message.target());
+  request.path = target.substr(0, target.find('?'));
+  for (const auto& field : message) {
+    std::string name(field.name_string());
+    for (char& c : name) c = char(std::tolower(static_cast<unsigned char>(c)));
+    request.headers.emplace_back(std::move(name), std::string(field.value()));
+  }
+  return request;
+}
+
+}  // namespace
+
+bool is_loopback(const std::string& host) {
+  if (host == "localhost") return true;
+  error_code error;
+  const auto address = asio::ip::make_address(host, error);
+  return !error && address.is_loopback();
+}
+
+class HttpServer::Impl {
+ public:
+  Impl(HttpHandler& handler, HttpOptions options);
+  ~Impl() { stop(); }
+  tcp::endpoint endpoint() const { return endpoint_; }
+  void stop();
+
+ private:
+  class Connection;
+  asio::awaitable<void> accept();
+  asio::awaitable<void> watch_clock();
+  void begin_to_stop();
+
+  HttpHandler& handler_;
+  const HttpOptions options_;
+  std::set<Connection*> connections_;  // before io_context: its end takes those that are left
+  bool is_stopping_ = false;
+  double must_end_ = kNever;
+  asio::io_context io_{1};
+  asio::thread_pool workers_{1};
+  tcp::acceptor acceptor_{io_};
+  asio::steady_timer clock_{io_}, pause_{io_};
+  tcp::endpoint endpoint_;
+  std::thread thread_;
+};
+
+// One client. Everything of it happens on the server's thread.
+class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Impl& server, tcp::socket socket)
+      : server_(server), socket_(std::move(socket)), news_(socket_.get_executor()) {
+    server_.connections_.insert(this);
+  }
+  ~Connection() { server_.connections_.erase(this); }
+
+  asio::awaitable<void> run();
+  void check(double now) {
+    if (now > deadline_) close();
+  }
+  // The server stops: an idle connection ends now, a reply under way says so.
+  void end() { is_replying_ ? wake() : close(); }
+  void close() {
+    error_code ignored;
+    socket_.close(ignored);
+    wake();
+  }
+
+ private:
+  void wake() {
+    has_news_ = true;
+    news_.cancel();
+  }
+  void set_deadline(double in_seconds) { deadline_ = in_seconds == kNever ? kNever : now_seconds() + in_seconds; }
+  asio::awaitable<bool> read(Parser& parser, HttpRequest& request);
+  asio::awaitable<bool> write(std::string bytes);
+  asio::awaitable<bool> reply_whole(const HttpRequest& request, const HttpReply& reply, bool keeps_alive);
+  asio::awaitable<bool> reply_from(const HttpRequest& request, const HttpReply& reply, bool keeps_alive,
+                                   bool has_chunks);
+  asio::awaitable<void> refuse(const HttpRequest& request, const HttpReply& reply);
+  asio::awaitable<void> watch(uint64_t exchange);
+
+  Impl& server_;
+  tcp::socket socket_;
+  asio::steady_timer news_;
+  boost::beast::flat_buffer buffer_{64 << 10};
+  double deadline_ = kNever;
+  uint64_t exchange_ = 0;  // counts requests
+  bool is_replying_ = false, is_gone_ = false, has_news_ = false;
+};
+
+asio::awaitable<bool> HttpServer::Impl::Connection::write(std::string bytes) {
+  set_deadline(server_.options_.write_seconds);
+  const auto [error, written] = co_await asio::async_write(socket_, asio::buffer(bytes), kAwait);
+  set_deadline(kNever);
+  co_return !error;
+}
+
+asio::awaitable<bool> HttpServer::Impl::Connection::reply_whole(const HttpRequest& request, const HttpReply& reply,
+                                                                bool keeps_alive) {
+  server_.handler_.replied(request, reply.status);
+  std::string bytes = head_of(request, reply, false, keeps_alive, false);
+  if (request.method != "HEAD") bytes += reply.body;
+  co_return co_await write(std::move(bytes)) && keeps_alive;
+}
+
+// Says why, and reads on for a while: a socket that is closed with unread bytes takes back what it has written.
+asio::awaitable<void> HttpServer::Impl::Connection::refuse(const HttpRequest& request, const HttpReply& reply) {
+  if (!co_await reply_whole(request, reply, true)) co_return;
+  error_code ignored;
+  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  set_deadline(2);
+  std::string rest(16 << 10, '\0');
+  for (size_t drained = 0; drained < kDrained;) {
+    const auto [error, count] = co_await socket_.async_read_some(asio::buffer(rest), kAwait);
+    if (error) break;
+    drained += count;
+  }
+}
+
+// A whole request; false if the connection has ended with this one.
+asio::awaitable<bool> HttpServer::Impl::Connection::read(Parser& parser, HttpRequest& request) {
+  const HttpOptions& o = server_.options_;
+  parser.header_limit(uint32_t(o.header_bytes));
+  parser.body_limit(o.body_bytes);
+  if (buffer_.size() == 0) {
+    set_deadline(o.idle_seconds);
+    if (const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAwait); error) co_return false;
+  }
+  const double began = now_seconds();
+  set_deadline(o.header_seconds);
+  auto [error, size] = co_await http::async_read_header(socket_, buffer_, parser, kAwait);
+  request = request_of(parser, began);
+  if (!error && request.headers.size() > o.header_count) error = http::error::header_limit;
+  if (!error) {
+    HttpReply reply;
+    if (server_.handler_.refuses(request, reply)) {
+      reply.headers.emplace_back("connection", "close");
+      co_await refuse(request, reply);
+      co_return false;
+    }
+    if (request.header("expect") == "100-continue" && !co_await write("HTTP/1.1 100 Continue\r\n\r\n")) co_return false;
+    set_deadline(o.body_seconds);
+    std::tie(error, size) = co_await http::async_read(socket_, buffer_, parser, kAwait);
+  }
+  set_deadline(kNever);
+  if (!error) {
+    request.body = std::move(parser.get().body());
+    co_return true;
+  }
+  if (error == http::error::end_of_stream ||
+      error.category() != http::make_error_code(http::error::bad_method).category())
+    co_return false;
+  const ApiError what =
+      error == http::error::body_limit
+          ? ApiError(413, fmt::format("[http] the body is longer than {} bytes", o.body_bytes), "", "request_too_large")
+      : error == http::error::header_limit || error == http::error::buffer_overflow
+          ? ApiError(431, fmt::format("[http] the headers are longer than {} bytes, or more than {}", o.header_bytes,
+                                      o.header_count))
+          : ApiError(400, "[http] this is no HTTP: " + error.message(), "", "bad_http");
+  HttpReply reply = reply_of(what);
+  reply.headers.emplace_back("connection", "close");
+  co_await refuse(request, reply);
+  co_return false;
+}
+
+// While a reply is made: notices that the client has gone. One that sends its next request early is not watched.
+asio::awaitable<void> HttpServer::Impl::Connection::watch(uint64_t exchange) {
+  const auto self = shared_from_this();
+  const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAwait);
+  if (exchange != exchange_ || !is_replying_) co_return;
+  char byte = 0;
+  const ssize_t got = error ? 0 : ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) co_return;
+  is_gone_ = true;
+  wake();
+}
+
+asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest& request, const HttpReply& reply,
+                                                               bool keeps_alive, bool has_chunks) {
+  HttpSource& source = *reply.source;
+  const bool is_stream = source.is_stream();
+  source.start([weak = weak_from_this(), executor = socket_.get_executor()] {
+    asio::post(executor, [weak] {
+      if (const auto self = weak.lock()) self->wake();
+    });
+  });
+  asio::co_spawn(socket_.get_executor(), watch(exchange_), asio::detached);
+  keeps_alive = keeps_alive && (has_chunks || !is_stream);
+  const auto framed = [&](const std::string& text) {
+    return has_chunks ? hexadecimal(text.size()) + "\r\n" + text + "\r\n" : text;
+  };
+  std::string out;
+  if (is_stream) {
+    server_.handler_.replied(request, reply.status);
+    out = head_of(request, reply, true, keeps_alive, has_chunks);
+  }
+  for (bool is_done = false; !is_done;) {
+    has_news_ = false;
+    if (is_gone_ || !socket_.is_open()) {
+      source.cancel();
+      if (!is_stream) server_.handler_.replied(request, 499);
+      co_return false;
+    }
+    std::string body;
+    if (server_.is_stopping_) {
+      const ApiError shutdown(503, "[serve] the server is shutting down", "", "server_shutdown");
+      body = source.cancel_with(shutdown);
+      if (!is_stream) co_return co_await reply_whole(request, reply_of(shutdown), false);
+      is_done = true, keeps_alive = false;
+    } else {
+      is_done = source.take(body);
+    }
+    if (!is_stream && is_done) co_return co_await reply_whole(request, source.whole(), keeps_alive);
+    if (!body.empty()) out += framed(body);
+    if (is_done && has_chunks) out += "0\r\n\r\n";
+    if (!out.empty() && !co_await write(std::exchange(out, {}))) {
+      if (!is_done) source.cancel();
+      co_return false;
+    }
+    if (is_done || has_news_) continue;
+    news_.expires_after(seconds(server_.options_.ping_seconds));
+    const auto [was_woken] = co_await news_.async_wait(kAwait);
+    if (!was_woken && is_stream) out = framed(": ping\n\n");
+  }
+  co_return keeps_alive;
+}
+
+asio::awaitable<void> HttpServer::Impl::Connection::run() {
+  const auto self = shared_from_this();
+  error_code ignored;
+  socket_.set_option(tcp::no_delay(true), ignored);
+  for (bool goes_on = true; goes_on && !server_.is_stopping_;) {
+    Parser parser;
+    HttpRequest request;
+    if (!co_await read(parser, request)) break;
+    const bool keeps_alive = parser.get().keep_alive(), has_chunks = parser.get().version() >= 11;
+    is_replying_ = true;
+    HttpReply reply;
+    if (request.method == "POST")
+      reply = co_await asio::co_spawn(
+          server_.workers_, [&]() -> asio::awaitable<HttpReply> { co_return server_.handler_.serve(request); },
+          asio::use_awaitable);
+    else
+      reply = server_.handler_.serve(request);
+    request.body = {};
+    goes_on = reply.source ? co_await reply_from(request, reply, keeps_alive, has_chunks)
+                           : co_await reply_whole(request, reply, keeps_alive && !server_.is_stopping_);
+    is_replying_ = false;
+    ++exchange_;
+    socket_.cancel(ignored);  // the watch
+  }
+  socket_.shutdown(tcp::socket::shutdown_both, ignored);
+}
+
+HttpServer::Impl::Impl(HttpHandler& handler, HttpOptions options) : handler_(handler), options_(std::move(options)) {
+  try {
+    const std::string host = options_.host == "localhost" ? "127.0.0.1" : options_.host;
+    const tcp::endpoint wanted = *tcp::resolver(io_).resolve(host, std::to_string(options_.port)).begin();
+    acceptor_.open(wanted.protocol());
+    acceptor_.set_option(tcp::acceptor::reuse_address(true));
+    acceptor_.bind(wanted);
+    acceptor_.listen();
+    endpoint_ = acceptor_.local_endpoint();
+  } catch (const boost::system::system_error& error) {
+    fail("[serve] cannot listen at {}:{}: {}", options_.host, options_.port, error.code().message());
+  }
+  asio::co_spawn(io_, accept(), asio::detached);
+  asio::co_spawn(io_, watch_clock(), asio::detached);
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "fude-http");
+    io_.run();
+  });
+}
+
+asio::awaitable<void> HttpServer::Impl::accept() {
+  while (!is_stopping_) {
+    auto [error, socket] = co_await acceptor_.async_accept(kAwait);
+    if (is_stopping_) break;
+    if (error) {  // no file descriptors are left, say: they come back
+      pause_.expires_after(seconds(0.1));
+      co_await pause_.async_wait(kAwait);
+    } else if (connections_.size() >= options_.connections) {
+      ApiError full(503, "[serve] too many connections", "", "server_is_overloaded");
+      full.retry_after = 1;
+      HttpReply reply = reply_of(full);
+      const std::string text =
+          head_of({.id = new_request_id(), .began = now_seconds()}, reply, false, false, false) + reply.body;
+      error_code ignored;
+      socket.non_blocking(true, ignored);
+      socket.write_some(asio::buffer(text), ignored);
+    } else {
+      const auto connection = std::make_shared<Connection>(*this, std::move(socket));
+      asio::co_spawn(
+          io_, [connection] { return connection->run(); }, asio::detached);
+    }
+  }
+}
+
+asio::awaitable<void> HttpServer::Impl::watch_clock() {
+  while (!is_stopping_ || !connections_.empty()) {
+    clock_.expires_after(seconds(is_stopping_ ? 0.02 : 0.5));
+    co_await clock_.async_wait(kAwait);
+    const double now = now_seconds();
+    // One that ends takes itself out of the set, but not while this runs.
+    for (Connection* connection : connections_) now > must_end_ ? connection->close() : connection->check(now);
+    if (now > must_end_ + 1) break;
+  }
+}
+
+void HttpServer::Impl::begin_to_stop() {
+  is_stopping_ = true;
+  must_end_ = now_seconds() + options_.farewell_seconds;
+  error_code ignored;
+  acceptor_.close(ignored);
+  for (Connection* connection : connections_) connection->end();
+  clock_.cancel(), pause_.cancel();
+}
+
+void HttpServer::Impl::stop() {
+  if (!thread_.joinable()) return;
+  asio::post(io_, [this] { begin_to_stop(); });
+  thread_.join();
+  workers_.join();
+}
+
+HttpServer::HttpServer(HttpHandler& handler, HttpOptions options)
+    : impl_(std::make_unique<Impl>(handler, std::move(options))) {}
+HttpServer::~HttpServer() = default;
+void HttpServer::stop() { impl_->stop(); }
+uint16_t HttpServer::port() const { return impl_->endpoint().port(); }
+std::string HttpServer::address() const {
+  const tcp::endpoint endpoint = impl_->endpoint();
+  const std::string host = endpoint.address().to_string();
+  return fmt::format("{}:{}", endpoint.address().is_v6() ? "[" + host + "]" : host, endpoint.port());
+}
+
+}  // namespace fude
