@@ -6,7 +6,7 @@ const WORDS = {
   en: {
     newChat: "+ New chat", conversations: "Conversations", stored: "Kept in this browser only.", language: "日本語に切り替える", other: "日本語",
     settings: "Settings", temperature: "Temperature", system: "System prompt", key: "API key", ask: "Ask anything", send: "Send", stop: "Stop",
-    mistakes: "Models make mistakes. Check what matters.", hello: "What shall we write?", about: "Runs on your own machine.",
+    mistakes: "Models make mistakes. Check what matters.", hello: "What shall we write?", about: "It runs on the machine that serves this page.",
     thinking: "Thinking…", thought: (n) => `Thought for ${n} s`, copy: "Copy", copied: "Copied", again: "Regenerate", remove: "Delete", untitled: "New chat",
     stopped: "Stopped.", done: "The answer is complete.", cut: "The answer was cut at its longest.", offline: "The server cannot be reached.", needKey: "This server wants an API key. Enter it in the settings.",
     full: "The browser's storage is full: this chat is not kept.",
@@ -15,7 +15,7 @@ const WORDS = {
   ja: {
     newChat: "＋ 新しい会話", conversations: "会話の一覧", stored: "会話はこのブラウザにだけ保存されます。", language: "Switch to English", other: "English",
     settings: "設定", temperature: "温度", system: "システムプロンプト", key: "API キー", ask: "何でも聞いてください", send: "送信", stop: "停止",
-    mistakes: "モデルは間違えることがあります。大切なことは確かめてください。", hello: "何を書きましょうか", about: "あなたのマシンの中だけで動いています。",
+    mistakes: "モデルは間違えることがあります。大切なことは確認を。", hello: "何を書きましょうか", about: "このページを配信しているマシンの上で動いています。",
     thinking: "考えています…", thought: (n) => `${n} 秒間考えました`, copy: "コピー", copied: "コピーしました", again: "もう一度", remove: "削除", untitled: "新しい会話",
     stopped: "停止しました。", done: "回答が終わりました。", cut: "長さの上限で打ち切られました。", offline: "サーバに接続できません。", needKey: "このサーバには API キーが必要です。設定で入力してください。",
     full: "ブラウザの保存領域がいっぱいのため、この会話は保存されません。",

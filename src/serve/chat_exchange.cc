@@ -82,6 +82,17 @@ void ChatExchange::start(std::function<void()> wake) {
 }
 
 bool ChatExchange::take(std::string& bytes) {
+  try {
+    take_events(bytes);
+  } catch (const std::exception&) {
+    error_ = std::make_unique<ApiError>(500, "[serve] internal error", "", "internal_error");
+  }
+  if (!error_ && unfinished_ > 0) return false;
+  end(bytes);
+  return true;
+}
+
+void ChatExchange::take_events(std::string& bytes) {
   std::vector<Event> events;
   {
     const std::lock_guard lock(mutex_);
@@ -93,13 +104,8 @@ bool ChatExchange::take(std::string& bytes) {
     for (size_t i = 0; i < choices_.size(); ++i) bytes += writer_.role_event(int64_t(i));
   for (const Event& event : events) use(event, bytes);
   for (size_t i = 0; i < choices_.size(); ++i) write(int64_t(i), bytes);
-  {
-    const std::lock_guard lock(mutex_);
-    for (size_t i = 0; i < choices_.size(); ++i) has_enough_[i] = choices_[i].text.is_stopped();
-  }
-  if (!error_ && unfinished_ > 0) return false;
-  end(bytes);
-  return true;
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < choices_.size(); ++i) has_enough_[i] = choices_[i].text.is_stopped();
 }
 
 void ChatExchange::use(const Event& event, std::string& bytes) {

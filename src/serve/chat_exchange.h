@@ -45,6 +45,7 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
   bool on_token(const AnswerToken& token);
   void on_finish(const Finish& finish);
   // The server's.
+  void take_events(std::string& bytes);
   void use(const Event& event, std::string& bytes);
   void finish(Choice& choice, const Finish& finish, std::string& bytes);
   void write(int64_t index, std::string& bytes);

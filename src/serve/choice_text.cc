@@ -18,25 +18,25 @@ void ChoiceText::add(const AnswerToken& token, Delta& delta) {
   ++tokens_;
   if (reader_.is_in_thought()) ++reasoning_tokens_;
   if (keeps_logprobs_) pending_.push_back({token, read_});
-  const std::string text = stream_.add(token.sampled.token);
+  const std::string text = has_text(tokenizer_, token.sampled.token) ? stream_.add(token.sampled.token) : "";
   read_ += text.size();
   give(stop_.add(text), delta);
 }
 
 void ChoiceText::finish(Delta& delta) {
   if (!is_stopped()) {
-    const std::string rest = stream_.flush();
-    read_ += rest.size();
-    give(stop_.add(rest), delta);
+    give(stop_.add(stream_.flush()), delta);
     give(stop_.flush(), delta);
+    if (!is_stopped())
+      for (Pending& rest : pending_) delta.tokens.push_back(std::move(rest.token));
   }
   append(delta.parts, reader_.finish());
 }
 
 void ChoiceText::give(const std::string& certain, Delta& delta) {
   certain_ += certain.size();
-  // A token without text of its own, special or inside a character, is certain with what stands before it.
-  while (!pending_.empty() && (pending_.front().begin < certain_ || (certain_ == read_ && !is_stopped()))) {
+  // A token without text of its own, special or inside a character, is certain when text behind it is.
+  while (!pending_.empty() && pending_.front().begin < certain_) {
     delta.tokens.push_back(std::move(pending_.front().token));
     pending_.pop_front();
   }

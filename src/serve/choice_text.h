@@ -13,10 +13,18 @@
 
 namespace fude {
 
+// A model may have more rows than its tokenizer has tokens; what is drawn there has no text.
+inline bool has_text(const Tokenizer& tokenizer, int32_t token) { return token < tokenizer.vocabulary_size(); }
+
 class ChoiceText {
  public:
+  // `tokenizer` must outlive it.
   ChoiceText(const Tokenizer& tokenizer, std::vector<std::string> stops, AnswerForm form, bool keeps_logprobs)
-      : stream_(tokenizer), stop_(std::move(stops)), reader_(std::move(form)), keeps_logprobs_(keeps_logprobs) {}
+      : tokenizer_(tokenizer),
+        stream_(tokenizer),
+        stop_(std::move(stops)),
+        reader_(std::move(form)),
+        keeps_logprobs_(keeps_logprobs) {}
 
   // What has become certain: parts, and the log-probabilities of tokens whose text has (those of a stop string never).
   struct Delta {
@@ -33,6 +41,7 @@ class ChoiceText {
  private:
   void give(const std::string& certain, Delta& delta);
 
+  const Tokenizer& tokenizer_;
   TextStream stream_;
   StopMatcher stop_;
   AnswerReader reader_;

@@ -139,6 +139,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     news_.cancel();
   }
   void set_deadline(double in_seconds) { deadline_ = in_seconds == kNever ? kNever : now_seconds() + in_seconds; }
+  asio::awaitable<void> serve_all();
   asio::awaitable<bool> read(Parser& parser, HttpRequest& request);
   asio::awaitable<bool> write(std::string bytes);
   asio::awaitable<bool> reply_whole(const HttpRequest& request, const HttpReply& reply, bool keeps_alive);
@@ -295,6 +296,14 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest
 
 asio::awaitable<void> HttpServer::Impl::Connection::run() {
   const auto self = shared_from_this();
+  try {
+    co_await serve_all();
+  } catch (const std::exception&) {}  // no memory, say: this connection ends, the server does not
+  is_replying_ = false;
+  close();
+}
+
+asio::awaitable<void> HttpServer::Impl::Connection::serve_all() {
   error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
   for (bool goes_on = true; goes_on && !server_.is_stopping_;) {
