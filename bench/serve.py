@@ -9,7 +9,6 @@ counts against the server. Rates are of the time between the first token of the 
 
 import argparse
 import json
-import os
 import pathlib
 import selectors
 import socket
@@ -22,13 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 def cpu_seconds(process, name):
     """CPU time of the process's threads of this name."""
-    ticks = 0
-    for task in pathlib.Path(f"/proc/{process}/task").iterdir():
-        fields = (task / "stat").read_text()
-        if f"({name})" in fields:
-            after = fields.rsplit(")", 1)[1].split()
-            ticks += int(after[11]) + int(after[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    tasks = pathlib.Path(f"/proc/{process}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks if (task / "comm").read_text().strip() == name) / 1e9
 
 
 def run_streams(host, port, streams, tokens):
@@ -36,7 +30,7 @@ def run_streams(host, port, streams, tokens):
     selector, open_streams, began, received = selectors.DefaultSelector(), {}, {}, {}
     for i in range(streams):
         body = json.dumps({"messages": [{"role": "user", "content": f"Tell me a story about number {i}"}], "max_tokens": tokens, "temperature": 0,
-                           "stream": True, "stop_token_ids": []}).encode()
+                           "stream": True}).encode()
         connection = socket.create_connection((host, port))
         connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n"
                            b"content-length: %d\r\n\r\n%s" % (len(body), body))

@@ -141,6 +141,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   void set_deadline(double in_seconds) { deadline_ = in_seconds == kNever ? kNever : now_seconds() + in_seconds; }
   asio::awaitable<void> serve_all();
   asio::awaitable<bool> read(Parser& parser, HttpRequest& request);
+  void write_now(std::string& bytes);
   asio::awaitable<bool> write(std::string bytes);
   asio::awaitable<bool> reply_whole(const HttpRequest& request, const HttpReply& reply, bool keeps_alive);
   asio::awaitable<bool> reply_from(const HttpRequest& request, const HttpReply& reply, bool keeps_alive,
@@ -156,6 +157,13 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   uint64_t exchange_ = 0;  // counts requests
   bool is_replying_ = false, is_gone_ = false, has_news_ = false;
 };
+
+// What fits into the socket's buffer goes without a wait, nearly always all; the rest is left.
+void HttpServer::Impl::Connection::write_now(std::string& bytes) {
+  error_code error;
+  const size_t written = socket_.write_some(asio::buffer(bytes), error);
+  if (!error) bytes.erase(0, written);
+}
 
 asio::awaitable<bool> HttpServer::Impl::Connection::write(std::string bytes) {
   set_deadline(server_.options_.write_seconds);
@@ -282,6 +290,7 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest
     if (!is_stream && is_done) co_return co_await reply_whole(request, source.whole(), keeps_alive);
     if (!body.empty()) out += framed(body);
     if (is_done && has_chunks) out += "0\r\n\r\n";
+    if (!out.empty()) write_now(out);
     if (!out.empty() && !co_await write(std::exchange(out, {}))) {
       if (!is_done) source.cancel();
       co_return false;
@@ -306,6 +315,7 @@ asio::awaitable<void> HttpServer::Impl::Connection::run() {
 asio::awaitable<void> HttpServer::Impl::Connection::serve_all() {
   error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
   for (bool goes_on = true; goes_on && !server_.is_stopping_;) {
     Parser parser;
     HttpRequest request;

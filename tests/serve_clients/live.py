@@ -22,6 +22,12 @@ def chat_model():
     return run / "model"
 
 
+def endless():
+    """Members of a request whose answer does not end by itself."""
+    added = json.loads((chat_model() / "tokenizer.json").read_text())["added_tokens"]
+    return {"max_tokens": 4000, "logit_bias": {str(token["id"]): -100 for token in added}}
+
+
 class Server:
     def __init__(self, *options, environment=None):
         self.process = subprocess.Popen(
