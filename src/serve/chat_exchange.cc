@@ -51,29 +51,22 @@ void ChatExchange::submit(Request request) {
   throw full;
 }
 
+// Woken under the lock, so that start({}) is the end of it. Waking only leaves word.
 bool ChatExchange::on_token(const AnswerToken& token) {
-  std::function<void()> wake;
-  {
-    const std::lock_guard lock(mutex_);
-    if (first_token_ == 0) first_token_ = now_seconds();
-    if (has_enough_[size_t(token.choice)]) return false;
-    is_full_ |= events_.size() >= kMostEvents;
-    if (is_full_) return false;
-    events_.push_back(token);
-    if (events_.size() == wake_at_) wake = wake_;
-  }
-  if (wake) wake();
+  const std::lock_guard lock(mutex_);
+  if (first_token_ == 0) first_token_ = now_seconds();
+  if (has_enough_[size_t(token.choice)]) return false;
+  is_full_ |= events_.size() >= kMostEvents;
+  if (is_full_) return false;
+  events_.push_back(token);
+  if (events_.size() == wake_at_ && wake_) wake_();
   return true;
 }
 
 void ChatExchange::on_finish(const Finish& finish) {
-  std::function<void()> wake;
-  {
-    const std::lock_guard lock(mutex_);
-    events_.push_back(finish);
-    wake = wake_;
-  }
-  if (wake) wake();
+  const std::lock_guard lock(mutex_);
+  events_.push_back(finish);
+  if (wake_) wake_();
 }
 
 void ChatExchange::start(std::function<void()> wake) {

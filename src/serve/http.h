@@ -46,7 +46,8 @@ class HttpSource {
   virtual ~HttpSource() = default;
   // Events as they come, under the reply's own head; otherwise one whole reply, later.
   virtual bool is_stream() const = 0;
-  // Once, first: any thread may then call `wake` when there is something new to take.
+  // First: any thread may then call `wake` when there is something new to take. At the end with nothing: as soon as
+  // that returns, nobody calls what was given before.
   virtual void start(std::function<void()> wake) = 0;
   // Appends what is ready of a stream; true at the end.
   virtual bool take(std::string& bytes) = 0;

@@ -43,6 +43,12 @@ std::chrono::steady_clock::duration seconds(double s) {
   return std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(s));
 }
 
+// The engine may go on with a source when the server has ended: from here on it does not hear of it.
+struct Detached {
+  HttpSource& source;
+  ~Detached() { source.start({}); }
+};
+
 std::string hexadecimal(size_t n) { return fmt::format("{:x}", n); }
 
 std::string new_request_id() {
@@ -256,6 +262,7 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest
                                                                bool keeps_alive, bool has_chunks) {
   HttpSource& source = *reply.source;
   const bool is_stream = source.is_stream();
+  const Detached at_the_end{source};
   source.start([weak = weak_from_this(), executor = socket_.get_executor()] {
     asio::post(executor, [weak] {
       if (const auto self = weak.lock()) self->wake();

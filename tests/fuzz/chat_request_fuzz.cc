@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "serve/answer_reader.h"
+#include "serve/api_error.h"
 #include "serve/chat_request.h"
 
 using namespace fude;
