@@ -15,7 +15,7 @@ mkdir -p "$results"
 if python3 tools/check_layers.py; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 
 set +e
-GTEST_OUTPUT=xml:$results/ ctest --test-dir build/release --output-on-failure --no-tests=error \
+GTEST_OUTPUT=xml:$results/ ctest --test-dir build/release --output-on-failure --no-tests=error -j "$(nproc)" \
   --output-junit "$results/ctest.junit" "$@"
 ctest_status=$?
 set -e

@@ -161,7 +161,8 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   command->add_flag("--quick", options->quick, "seconds instead of minutes: short rounds, no huge sizes");
   command->add_option("--rounds", options->rounds, "samples of each row; 0: the benchmark's own")
       ->check(CLI::Range(0, 1000));
-  command->add_option("--filter", options->filters, "only rows whose name contains this; again for more");
+  command->add_option("--filter", options->filters, "only rows whose name contains this; again for more")
+      ->allow_extra_args(false);  // else a model behind it would be one more filter
 
   CLI::App* gemm = command->add_subcommand("gemm", kGemmHelp);
   gemm->callback([=, &common] {

@@ -27,6 +27,7 @@ void add_embed(CLI::App& app, const CommonOptions& common);
 void add_pull(CLI::App& app, const CommonOptions& common);
 void add_convert(CLI::App& app, const CommonOptions& common);
 void add_quantize(CLI::App& app, const CommonOptions& common);
+void add_tasks(CLI::App& app, const CommonOptions& common);
 void add_info(CLI::App& app, const CommonOptions& common);
 void add_bench(CLI::App& app, const CommonOptions& common);
 

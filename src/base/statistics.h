@@ -1,4 +1,5 @@
-// What a count of successes says about the rate behind it, and what repeated measurements say.
+// What samples say about what lies behind them: rates, means, differences, and what comes of many tries at a problem.
+// Every report of the project counts with these.
 //
 // Wilson's score interval (E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA
 // 22, 1927): the rates p that a z-test would not reject. Unlike p ± z·√(p(1−p)/n) it stays inside [0, 1] and is honest
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
@@ -47,5 +49,38 @@ inline Spread spread_of(std::vector<double> samples) {
   const double median = samples.size() % 2 == 1 ? samples[half] : (samples[half - 1] + samples[half]) / 2;
   return {median, samples.front(), samples.back()};
 }
+
+// A mean with its 95 % interval: mean ± t·s/√n, t of Student's distribution with n − 1 degrees of freedom.
+struct Estimate {
+  double value = 0;
+  Interval interval{};
+  int64_t count = 0;
+};
+
+// Of independent samples, at least one; of a single one the interval is the whole line.
+Estimate mean_of(std::span<const double> samples);
+// The mean of a[i] − b[i]: two models on the same problems. Far narrower than the difference of two intervals where
+// problems differ in difficulty (Miller, "Adding error bars to evals", 2024).
+Estimate paired_difference(std::span<const double> a, std::span<const double> b);
+
+// The chance that one of k tries is right, from n ≥ k tries of which `right` were:  1 − C(n − right, k) / C(n, k).
+// Unbiased, unlike 1 − (1 − right/n)^k (Chen et al., "Evaluating large language models trained on code", 2021).
+double pass_at(int64_t k, int64_t tries, int64_t right);
+
+// One try at a problem: which answer it gave (any number that is equal for equal answers), whether that is right, and
+// what a scorer thinks of it, or 1.
+struct Try {
+  int64_t answer = 0;
+  bool is_right = false;
+  double weight = 1;
+};
+// The answer of a try that gave none: it wins no vote.
+inline constexpr int64_t kNoAnswer = -1;
+
+// The chance that the answer with the largest sum of weights among k of these tries is right, over `draws` subsets
+// drawn without replacement. Equal sums share the vote. Exact if k takes all.
+double vote_at(int64_t k, std::span<const Try> tries, uint64_t seed, int64_t draws = 200);
+// The chance that the try of the largest weight among k is right: exact, over all subsets. Equal weights share it.
+double best_of(int64_t k, std::span<const Try> tries);
 
 }  // namespace fude

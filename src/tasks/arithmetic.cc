@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "tasks/things.h"
 #include "tasks/world.h"
 
 namespace fude {
@@ -11,13 +12,6 @@ namespace {
 
 constexpr int kLeast = 10, kMost = 99;
 constexpr uint64_t kHashStream = 0x6172697468000000, kProblemStream = 0x6172697468000001;
-
-struct Thing {
-  std::string_view english, japanese, counter;
-};
-constexpr Thing kThings[] = {{"apples", "りんご", "個"}, {"stamps", "切手", "枚"},  {"pencils", "えんぴつ", "本"},
-                             {"shells", "貝がら", "個"}, {"cards", "カード", "枚"}, {"marbles", "ビー玉", "個"},
-                             {"books", "本", "冊"},      {"flowers", "花", "本"}};
 
 std::string digits(int value) { return std::to_string(value); }
 

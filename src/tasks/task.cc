@@ -1,5 +1,6 @@
 // The judge. Numbers: what follows "answer" / 答え counts, else what follows the last "=", else the only number of the
-// text. Words: the right one must be named as a whole word, and no wrong one. Anything denied or hedged is refused.
+// text. Words: the right one must be named as a whole word, and no wrong one; where no wrong ones are known, it must be
+// all that follows the marker, or all there is. Anything denied or hedged is refused.
 #include "tasks/task.h"
 
 #include <algorithm>
@@ -9,9 +10,6 @@
 
 namespace fude {
 namespace {
-
-// Nobody needs more to state an answer; a dump of everything does.
-constexpr size_t kLongestAnswer = 2000;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
@@ -96,22 +94,27 @@ bool states(std::string_view text, std::string_view answer) {
   return !next_number(rest, 0) && !denies(rest);
 }
 
+bool is_whole_number(std::string_view text) {
+  if (starts_at(text, 0, "-")) text.remove_prefix(1);
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+}
+
 bool verify_number(std::string_view text, std::string_view answer) {
-  bool marked = false;
-  size_t last_equal = text.rfind('=');
-  std::vector<std::pair<size_t, size_t>> markers;  // where each begins and ends
-  for (size_t i = 0; i < text.size(); ++i)
-    for (std::string_view marker : {"answer", "答え"})
-      if (starts_at(text, i, marker)) markers.emplace_back(i, i + marker.size());
-  for (size_t m = 0; m < markers.size(); ++m) {
-    const size_t end = m + 1 < markers.size() ? markers[m + 1].first : text.size();
-    if (!states(text.substr(markers[m].second, end - markers[m].second), answer)) return false;
-    marked = true;
-  }
-  if (marked) return true;
-  if (last_equal != text.npos) return states(text.substr(last_equal + 1), answer);
+  const auto marked = marked_parts(text);
+  if (!marked.empty())
+    return std::all_of(marked.begin(), marked.end(), [&](std::string_view part) { return states(part, answer); });
+  if (const size_t last_equal = text.rfind('='); last_equal != text.npos)
+    return states(text.substr(last_equal + 1), answer);
   const auto only = next_number(text, 0);
   return only && only->value == answer && !next_number(text, only->end) && !denies(text);
+}
+
+bool stands_alone(std::string_view text, std::string_view answer) {
+  answer = bare_answer(answer);
+  auto parts = marked_parts(text);
+  if (parts.empty()) parts.push_back(text);
+  return !answer.empty() &&
+         std::all_of(parts.begin(), parts.end(), [&](std::string_view part) { return bare_answer(part) == answer; });
 }
 
 // Whether the phrase occurs as a whole: between non-letters if it is written in Latin letters, plural or not.
@@ -127,9 +130,55 @@ bool names(std::string_view text, std::string_view phrase) {
   return false;
 }
 
+bool is_right(const Question& question, std::string_view text, const std::string& answer) {
+  const std::string right = normalize_answer(answer);
+  if (question.wrong.empty()) return is_whole_number(right) ? verify_number(text, right) : stands_alone(text, right);
+  if (!names(text, right) || denies(text)) return false;
+  return std::none_of(question.wrong.begin(), question.wrong.end(),
+                      [&](const std::string& wrong) { return names(text, normalize_answer(wrong)); });
+}
+
 }  // namespace
 
 std::string_view language_code(Language language) { return language == Language::english ? "en" : "ja"; }
+
+std::vector<std::string_view> marked_parts(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (size_t i = 0; i < text.size(); ++i)
+    for (std::string_view marker : {"answer", "答え"}) {
+      if (!starts_at(text, i, marker)) continue;
+      if (!parts.empty()) {
+        std::string_view& before = parts.back();
+        before.remove_suffix(text.size() - i);
+        if (before.ends_with(" the ")) before.remove_suffix(5);
+      }
+      parts.push_back(text.substr(i + marker.size()));
+    }
+  return parts;
+}
+
+std::string_view bare_answer(std::string_view text) {
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (std::string_view filler : {" ", ":", "=", "*", "is ", "は", "\"", "'", "「", "`"})
+      if (text.starts_with(filler)) text.remove_prefix(filler.size()), moved = true;
+    for (std::string_view filler : {" ", ".", "!", "*", "。", "です", "\"", "'", "」", "`"})
+      if (text.ends_with(filler)) text.remove_suffix(filler.size()), moved = true;
+  }
+  return text;
+}
+
+Example practice_at(const Task& task, uint64_t seed, uint64_t stream, uint64_t number) {
+  const auto x = philox(seed, stream, number);  // a stream of its own, with as many draws as the example needs
+  Random random{seed, uint64_t(x[1]) << 32 | x[0]};
+  const auto languages = task.languages();
+  require(!languages.empty(), "[{}] expected practice questions, all of them are held out", task.name());
+  return task.practice(random, languages[number % languages.size()]);
+}
+
+bool Task::verify(const Question& question, std::string_view model_answer) const {
+  return fude::verify(question, model_answer);
+}
 
 std::string normalize_answer(std::string_view text) {
   std::string result;
@@ -158,10 +207,9 @@ bool verify(const Question& question, std::string_view model_answer) {
   require(!question.answer.empty(), "[verify] expected a question with an answer, got none for '{}'", question.prompt);
   if (model_answer.size() > kLongestAnswer) return false;
   const std::string text = normalize_answer(model_answer);
-  if (question.wrong.empty()) return verify_number(text, question.answer);
-  if (!names(text, normalize_answer(question.answer)) || denies(text)) return false;
-  return std::none_of(question.wrong.begin(), question.wrong.end(),
-                      [&](const std::string& wrong) { return names(text, normalize_answer(wrong)); });
+  return is_right(question, text, question.answer) ||
+         std::any_of(question.also.begin(), question.also.end(),
+                     [&](const std::string& other) { return is_right(question, text, other); });
 }
 
 }  // namespace fude

@@ -87,6 +87,41 @@ TEST(VerifyWord, RefusesListsDenialsAndOtherPeople) {
     EXPECT_FALSE(verify(japanese_food(), answer)) << answer;
 }
 
+TEST(VerifyWord, WithoutAListOfWrongOnesItMustStandAlone) {
+  const Question city{.prompt = "?", .answer = "Kyoto", .also = {"京都", "Kyōto"}};
+  for (const char* answer :
+       {"Kyoto", "kyoto.", " **Kyoto** ", "Ｋｙｏｔｏ", "京都", "「京都」です。", "The answer is Kyoto.",
+        "答えは京都です。", "Kyōto", "The answer is Kyoto. Answer: Kyoto!"})
+    EXPECT_TRUE(verify(city, answer)) << answer;
+  for (const char* answer :
+       {"", "Osaka", "Kyoto or Osaka", "Kyoto, Osaka, Nara", "Not Kyoto", "The answer is not Kyoto.", "It may be Kyoto",
+        "Kyoto Kyoto", "The answer is Kyoto. The answer is 京都.", "京都ではない", "The answer is Osaka. Kyoto",
+        "Kyoto answer"})
+    EXPECT_FALSE(verify(city, answer)) << answer;
+}
+
+TEST(VerifyNumber, TakesAnyOneOfSeveralAnswers) {
+  const Question root{.prompt = "?", .answer = "3", .also = {"-3"}};
+  EXPECT_TRUE(verify(root, "The answer is 3."));
+  EXPECT_TRUE(verify(root, "The answer is -3."));
+  EXPECT_FALSE(verify(root, "The answer is 3 or -3."));
+  EXPECT_FALSE(verify(root, "The answer is 3. The answer is -3."));
+  EXPECT_FALSE(verify(root, "The answer is 4."));
+}
+
+TEST(Verify, GarbageIsRefusedWithoutDelay) {
+  for (const std::string& garbage :
+       {std::string(1 << 20, 'a'), std::string(1 << 20, '4'), std::string(1999, '='), std::string("\xff\xfe\x80"),
+        std::string("42\0", 3), std::string(100000, '('), std::string(1900, '-') + "42"}) {
+    EXPECT_FALSE(verify(english_town(), garbage)) << garbage.substr(0, 20);
+    EXPECT_FALSE(verify(number("41"), garbage)) << garbage.substr(0, 20);
+  }
+  std::string repeated;
+  while (repeated.size() < 1980) repeated += "answer ";
+  EXPECT_FALSE(verify(number("42"), repeated));
+  EXPECT_FALSE(verify(number("42"), repeated + "42"));
+}
+
 TEST(Verify, NeedsAnAnswerToCompareWith) { EXPECT_THROW(verify(number(""), "42"), Error); }
 
 }  // namespace

@@ -29,6 +29,15 @@ namespace {
 
 constexpr int kSuperblock = 256;
 
+// Eight bytes at once: each keeps to its own bits.
+constexpr int kWord = 8;
+constexpr uint64_t kEachNibble = 0x0F0F0F0F0F0F0F0F, kEachPair = 0x0303030303030303, kEachOne = 0x0101010101010101;
+uint64_t eight_at(const std::byte* from) {
+  uint64_t word;
+  std::memcpy(&word, from, kWord);
+  return word;
+}
+
 // Q4_K and Q5_K.
 template <int bits>
 struct LineLayout {
@@ -69,9 +78,11 @@ void take_apart_lines(const std::byte* from, BlockCodes& codes) {
     codes.scales[g] = uint8_t(integers.scale), codes.lows[g] = uint8_t(integers.low);
     const std::byte* nibbles = from + Layout::nibbles + g / 2 * Layout::group;
     uint8_t* levels = codes.levels + g * Layout::group;
-    for (int i = 0; i < Layout::group; ++i) levels[i] = uint8_t(nibbles[i] >> (g % 2 * 4)) & 15;
-    if (bits == 5)
-      for (int i = 0; i < Layout::group; ++i) levels[i] |= uint8_t((uint8_t(from[Layout::fifths + i]) >> g & 1) << 4);
+    for (int i = 0; i < Layout::group; i += kWord) {
+      uint64_t some = eight_at(nibbles + i) >> (g % 2 * 4) & kEachNibble;
+      if (bits == 5) some |= (eight_at(from + Layout::fifths + i) >> g & kEachOne) << 4;
+      std::memcpy(levels + i, &some, kWord);
+    }
   }
 }
 
@@ -197,12 +208,13 @@ struct SixLayout {
   static constexpr int group = 16, groups = kSuperblock / group, run = 32;
 };
 
-// Calls f(value, byte with its four bits, their shift, byte with its two bits, their shift) for every value.
-template <class F>
+// Calls f(value, byte with its four bits, their shift, byte with its two bits, their shift) for every kStep-th value:
+// those behind it are alike, up to the next.
+template <int kStep, class F>
 void for_six(F f) {
   for (int r = 0; r < 8; ++r) {
     const int half = r / 4, run = r % 4;
-    for (int i = 0; i < SixLayout::run; ++i)
+    for (int i = 0; i < SixLayout::run; i += kStep)
       f(r * SixLayout::run + i, half * 64 + run % 2 * 32 + i, run / 2 * 4, SixLayout::pairs + half * 32 + i, run * 2);
   }
 }
@@ -210,9 +222,10 @@ void for_six(F f) {
 void take_apart_six(const std::byte* from, BlockCodes& codes) {
   std::memcpy(&codes.unit, from + SixLayout::unit, 2);
   std::memcpy(codes.scales, from + SixLayout::scales, SixLayout::groups);
-  for_six([&](int value, int four, int four_shift, int two, int two_shift) {
-    codes.levels[value] =
-        uint8_t((uint8_t(from[four]) >> four_shift & 15) | (uint8_t(from[two]) >> two_shift & 3) << 4);
+  for_six<kWord>([&](int value, int four, int four_shift, int two, int two_shift) {
+    const uint64_t some =
+        (eight_at(from + four) >> four_shift & kEachNibble) | (eight_at(from + two) >> two_shift & kEachPair) << 4;
+    std::memcpy(codes.levels + value, &some, kWord);
   });
 }
 
@@ -220,7 +233,7 @@ void put_together_six(const BlockCodes& codes, std::byte* to) {
   std::memset(to, 0, SixLayout::bytes);
   std::memcpy(to + SixLayout::unit, &codes.unit, 2);
   std::memcpy(to + SixLayout::scales, codes.scales, SixLayout::groups);
-  for_six([&](int value, int four, int four_shift, int two, int two_shift) {
+  for_six<1>([&](int value, int four, int four_shift, int two, int two_shift) {
     to[four] |= std::byte((codes.levels[value] & 15) << four_shift);
     to[two] |= std::byte(codes.levels[value] >> 4 << two_shift);
   });

@@ -1,0 +1,130 @@
+// fude tasks: which tasks there are, and examples of one: what it asks, how its solution goes, what counts as right.
+#include <cstdio>
+
+#include "app/command_line.h"
+#include "app/commands.h"
+#include "base/json.h"
+#include "tasks/registry.h"
+#include "tasks/task_json.h"
+
+namespace fude {
+namespace {
+
+struct TasksOptions {
+  std::string name, language;
+  DifficultyRange difficulties;
+  bool has_difficulties = false, is_held_out = false;
+  int64_t count = 3;
+  double reply_seconds = 10;
+};
+
+// "3" or "2-5".
+bool read_difficulties(const std::string& text, TasksOptions& options) {
+  int read = 0;
+  DifficultyRange& range = options.difficulties;
+  options.has_difficulties = true;
+  const int numbers = std::sscanf(text.c_str(), "%9d%n-%9d%n", &range.least, &read, &range.most, &read);
+  if (numbers == 1) range.most = range.least;
+  return numbers >= 1 && size_t(read) == text.size() && range.least <= range.most;
+}
+
+std::string range_text(const DifficultyRange& range) {
+  return range.least == range.most ? std::to_string(range.least) : fmt::format("{}-{}", range.least, range.most);
+}
+
+void list_tasks(const CommonOptions& common) {
+  for (const TaskEntry& entry : built_in_tasks()) {
+    const auto task = entry.make(common.seed, {});
+    const DifficultyRange range = task->difficulties();
+    if (common.json)
+      std::printf("%s\n",
+                  Json({{"name", entry.name}, {"about", entry.about}, {"difficulty", {range.least, range.most}}})
+                      .dump()
+                      .c_str());
+    else
+      std::printf("%-12s %-5s  %s\n", std::string(entry.name).c_str(), range_text(range).c_str(),
+                  std::string(entry.about).c_str());
+  }
+}
+
+void show(const Example& example, bool as_json) {
+  const auto& [question, solution] = example;
+  if (as_json) {
+    Json line = to_json(question);
+    if (!solution.empty()) line["solution"] = solution;
+    std::printf("%s\n", line.dump().c_str());
+    return;
+  }
+  std::printf("%s\n%s%s[%s; %s, %s, difficulty %d]\n\n", question.prompt.c_str(), solution.c_str(),
+              solution.empty() ? "" : "\n", question.answer.c_str(), question.kind.c_str(), question.language.c_str(),
+              question.difficulty);
+}
+
+// Each practice example the next of a stream, in the language if there is one.
+void show_practice(const Task& task, const TasksOptions& o, const CommonOptions& common) {
+  if (o.language.empty()) {
+    for (int64_t i = 0; i < o.count; ++i) show(practice_at(task, common.seed, 0, uint64_t(i)), common.json);
+    return;
+  }
+  Random random{common.seed};
+  for (int64_t i = 0; i < o.count; ++i)
+    show(task.practice(random, o.language == "ja" ? Language::japanese : Language::english), common.json);
+}
+
+void show_held_out(const Task& task, const TasksOptions& o, const CommonOptions& common) {
+  int64_t shown = 0;
+  for (int64_t i = 0; i < task.held_out_count() && shown < o.count; ++i) {
+    const Example example = task.held_out(i);
+    if (!o.language.empty() && example.question.language != o.language) continue;
+    show(example, common.json);
+    ++shown;
+  }
+  require(shown > 0, "[tasks] expected held-out questions{}, {} has none",
+          o.language.empty() ? "" : " in this language", task.name());
+}
+
+void run_tasks(const TasksOptions& o, const CommonOptions& common) {
+  if (o.name.empty()) return list_tasks(common);
+  TaskOptions options{.held_out = 2 * o.count, .reply_seconds = o.reply_seconds};
+  if (o.has_difficulties) options.difficulties = o.difficulties;
+  // A file's questions are in any order of languages; only what is made on demand is cut to what is shown.
+  if (o.name.ends_with(".jsonl")) options.held_out = INT64_MAX;
+  const auto task = make_task(o.name, common.seed, options);
+  if (o.is_held_out)
+    show_held_out(*task, o, common);
+  else
+    show_practice(*task, o, common);
+}
+
+}  // namespace
+
+void add_tasks(CLI::App& app, const CommonOptions& common) {
+  auto options = std::make_shared<TasksOptions>();
+  CLI::App* command =
+      app.add_subcommand("tasks",
+                         "tasks with exact answers: a list of them, or examples of one\n\n"
+                         "Without a name, lists the tasks with the range of their difficulty. With --json, examples "
+                         "are lines of a .jsonl file that is a task itself.");
+  command->add_option("name", options->name, "a task of the list, a path to a .jsonl file, or program:COMMAND");
+  command->add_option("--count", options->count, "examples to show")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_option("--language", options->language, "en or ja; without it, both")
+      ->check(CLI::IsMember({"en", "ja"}));
+  command
+      ->add_option_function<std::string>(
+          "--difficulty",
+          [options](const std::string& text) {
+            if (!read_difficulties(text, *options))
+              throw CLI::ValidationError("--difficulty", "expected a number or two, such as 3 or 2-5, got " + text);
+          },
+          "only these, such as 3 or 2-5; without it, all that the task has")
+      ->type_name("N");
+  command->add_flag("--held-out", options->is_held_out, "held-out questions, which are never practised");
+  command->add_option("--reply-seconds", options->reply_seconds, "what a program may take for a reply")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->callback([=, &common] { run_tasks(*options, common); });
+}
+
+}  // namespace fude
