@@ -65,6 +65,7 @@ void run_serve(ServeOptions o, const CommonOptions& common) {
   std::fflush(stdout);
   while (!interrupted) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   server.stop();
+  interrupted = false;  // this is how a server ends: no failure
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <random>
 
+#include "serve/http_server.h"
 #include "serve/page.h"
 
 namespace fude {
@@ -35,10 +36,10 @@ bool is_equal_in_constant_time(std::string_view given, std::string_view secret) 
   return difference == 0;
 }
 
-// "localhost:8080" without its port.
-std::string_view name_in(std::string_view host) {
-  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
-  return host.substr(0, host.find(':'));
+// "localhost:8080" without its port, "[::1]:8080" without its brackets as well.
+std::string name_in(std::string_view host) {
+  if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
+  return std::string(host.substr(0, host.find(':')));
 }
 
 std::string decoded(std::string_view path) {
@@ -103,9 +104,8 @@ void Api::check_head(const HttpRequest& head) const {
 
 void Api::check_place(const HttpRequest& head) const {
   const std::string_view host = head.header("host"), origin = head.header("origin");
-  const std::string_view name = name_in(host);
   // A name of another site that leads here (DNS rebinding).
-  if (options_.is_local && name != "localhost" && name != "127.0.0.1" && name != "[::1]")
+  if (options_.is_local && !is_loopback(name_in(host)))
     throw ApiError(403, "[serve] expected localhost, 127.0.0.1 or [::1] as Host", "", "forbidden_host");
   if (!origin.empty() && origin != "http://" + std::string(host) && origin != "https://" + std::string(host))
     throw ApiError(403, "[serve] pages of other sites may not use this server", "", "forbidden_origin");

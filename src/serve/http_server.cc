@@ -1,5 +1,6 @@
 #include "serve/http_server.h"
 
+#include <poll.h>
 #include <pthread.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -12,13 +13,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <future>
 #include <limits>
+#include <mutex>
 #include <random>
 #include <set>
 #include <thread>
@@ -37,7 +38,8 @@ using Parser = http::request_parser<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr double kNever = std::numeric_limits<double>::infinity();
-constexpr size_t kDrained = 4 << 20;  // of a body that is refused, so that its sender gets to read why
+constexpr int kSendBuffer = 256 << 10;  // the system's own would hold megabytes for one who does not read
+constexpr size_t kDrained = 4 << 20;    // of a body that is refused, so that its sender gets to read why
 
 std::chrono::steady_clock::duration seconds(double s) {
   return std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(s));
@@ -83,6 +85,19 @@ HttpRequest request_of(const Parser& parser, double began) {
   return request;
 }
 
+// Where a proxy in front might see another end of this request, or another host, than the parser does; empty: nowhere.
+std::string ambiguity_of(const Parser& parser) {
+  const auto& message = parser.get();
+  const auto coding = message.equal_range(http::field::transfer_encoding);
+  if (coding.first != coding.second &&
+      (std::next(coding.first) != coding.second || message.version() < 11 ||
+       !boost::beast::iequals(coding.first->value(), "chunked") || message.count(http::field::content_length) > 0))
+    return "expected no transfer-encoding but 'chunked' alone";
+  if (message.count(http::field::content_length) > 1) return "expected one content-length";
+  if (message.count(http::field::host) > 1) return "expected one host";
+  return {};
+}
+
 }  // namespace
 
 bool is_loopback(const std::string& host) {
@@ -102,12 +117,17 @@ class HttpServer::Impl {
  private:
   class Connection;
   asio::awaitable<void> accept();
+  void admit(tcp::socket socket);
   asio::awaitable<void> watch_clock();
   void begin_to_stop();
+  void note_news(const std::weak_ptr<Connection>& connection);
+  void wake_all();
 
   HttpHandler& handler_;
   const HttpOptions options_;
   std::set<Connection*> connections_;  // before io_context: its end takes those that are left
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<Connection>> with_news_;  // guarded by mutex_
   bool is_stopping_ = false;
   double must_end_ = kNever;
   asio::io_context io_{1};
@@ -130,6 +150,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   asio::awaitable<void> run();
   void check(double now) {
     if (now > deadline_) close();
+    if (is_replying_ && !is_gone_ && has_hung_up()) leave();
   }
   // The server stops: an idle connection ends now, a reply under way says so.
   void end() { is_replying_ ? wake() : close(); }
@@ -138,11 +159,21 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     socket_.close(ignored);
     wake();
   }
-
- private:
+  // There is something to take.
   void wake() {
     has_news_ = true;
     news_.cancel();
+  }
+
+ private:
+  void leave() {
+    is_gone_ = true;
+    wake();
+  }
+  // Whether the client has ended its side, whatever of it is still unread.
+  bool has_hung_up() {
+    pollfd state{.fd = socket_.native_handle(), .events = POLLRDHUP, .revents = 0};
+    return ::poll(&state, 1, 0) > 0;
   }
   void set_deadline(double in_seconds) { deadline_ = in_seconds == kNever ? kNever : now_seconds() + in_seconds; }
   asio::awaitable<void> serve_all();
@@ -172,10 +203,15 @@ void HttpServer::Impl::Connection::write_now(std::string& bytes) {
 }
 
 asio::awaitable<bool> HttpServer::Impl::Connection::write(std::string bytes) {
-  set_deadline(server_.options_.write_seconds);
-  const auto [error, written] = co_await asio::async_write(socket_, asio::buffer(bytes), kAwait);
+  for (size_t at = 0; at < bytes.size();) {
+    set_deadline(server_.options_.write_seconds);
+    const auto [error, written] =
+        co_await socket_.async_write_some(asio::buffer(bytes.data() + at, bytes.size() - at), kAwait);
+    if (error) co_return false;
+    at += written;
+  }
   set_deadline(kNever);
-  co_return !error;
+  co_return true;
 }
 
 asio::awaitable<bool> HttpServer::Impl::Connection::reply_whole(const HttpRequest& request, const HttpReply& reply,
@@ -216,12 +252,16 @@ asio::awaitable<bool> HttpServer::Impl::Connection::read(Parser& parser, HttpReq
   if (!error && request.headers.size() > o.header_count) error = http::error::header_limit;
   if (!error) {
     HttpReply reply;
-    if (server_.handler_.refuses(request, reply)) {
+    const std::string ambiguity = ambiguity_of(parser);
+    if (!ambiguity.empty()) reply = reply_of(ApiError(400, "[http] " + ambiguity, "", "bad_http"));
+    if (!ambiguity.empty() || server_.handler_.refuses(request, reply)) {
       reply.headers.emplace_back("connection", "close");
       co_await refuse(request, reply);
       co_return false;
     }
-    if (request.header("expect") == "100-continue" && !co_await write("HTTP/1.1 100 Continue\r\n\r\n")) co_return false;
+    if (boost::beast::iequals(request.header("expect"), "100-continue") &&
+        !co_await write("HTTP/1.1 100 Continue\r\n\r\n"))
+      co_return false;
     set_deadline(o.body_seconds);
     std::tie(error, size) = co_await http::async_read(socket_, buffer_, parser, kAwait);
   }
@@ -246,7 +286,8 @@ asio::awaitable<bool> HttpServer::Impl::Connection::read(Parser& parser, HttpReq
   co_return false;
 }
 
-// While a reply is made: notices that the client has gone. One that sends its next request early is not watched.
+// While a reply is made: notices at once that the client has gone. check() does, a little later, where its next request
+// is there already.
 asio::awaitable<void> HttpServer::Impl::Connection::watch(uint64_t exchange) {
   const auto self = shared_from_this();
   const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAwait);
@@ -254,8 +295,7 @@ asio::awaitable<void> HttpServer::Impl::Connection::watch(uint64_t exchange) {
   char byte = 0;
   const ssize_t got = error ? 0 : ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) co_return;
-  is_gone_ = true;
-  wake();
+  leave();
 }
 
 asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest& request, const HttpReply& reply,
@@ -263,13 +303,8 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest
   HttpSource& source = *reply.source;
   const bool is_stream = source.is_stream();
   const Detached at_the_end{source};
-  source.start([weak = weak_from_this(), executor = socket_.get_executor()] {
-    asio::post(executor, [weak] {
-      if (const auto self = weak.lock()) self->wake();
-    });
-  });
+  source.start([&server = server_, weak = weak_from_this()] { server.note_news(weak); });
   asio::co_spawn(socket_.get_executor(), watch(exchange_), asio::detached);
-  keeps_alive = keeps_alive && (has_chunks || !is_stream);
   const auto framed = [&](const std::string& text) {
     return has_chunks ? hexadecimal(text.size()) + "\r\n" + text + "\r\n" : text;
   };
@@ -322,12 +357,13 @@ asio::awaitable<void> HttpServer::Impl::Connection::run() {
 asio::awaitable<void> HttpServer::Impl::Connection::serve_all() {
   error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
+  socket_.set_option(tcp::socket::send_buffer_size(kSendBuffer), ignored);
   socket_.non_blocking(true, ignored);
   for (bool goes_on = true; goes_on && !server_.is_stopping_;) {
     Parser parser;
     HttpRequest request;
     if (!co_await read(parser, request)) break;
-    const bool keeps_alive = parser.get().keep_alive(), has_chunks = parser.get().version() >= 11;
+    const bool has_chunks = parser.get().version() >= 11, keeps_alive = has_chunks && parser.get().keep_alive();
     is_replying_ = true;
     HttpReply reply;
     if (request.method == "POST")
@@ -366,28 +402,53 @@ HttpServer::Impl::Impl(HttpHandler& handler, HttpOptions options) : handler_(han
   });
 }
 
+void HttpServer::Impl::admit(tcp::socket socket) {
+  if (connections_.size() < options_.connections) {
+    const auto connection = std::make_shared<Connection>(*this, std::move(socket));
+    asio::co_spawn(
+        io_, [connection] { return connection->run(); }, asio::detached);
+    return;
+  }
+  ApiError full(503, "[serve] too many connections", "", "server_is_overloaded");
+  full.retry_after = 1;
+  HttpReply reply = reply_of(full);
+  const std::string text =
+      head_of({.id = new_request_id(), .began = now_seconds()}, reply, false, false, false) + reply.body;
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(asio::buffer(text), ignored);
+}
+
 asio::awaitable<void> HttpServer::Impl::accept() {
   while (!is_stopping_) {
     auto [error, socket] = co_await acceptor_.async_accept(kAwait);
     if (is_stopping_) break;
-    if (error) {  // no file descriptors are left, say: they come back
-      pause_.expires_after(seconds(0.1));
-      co_await pause_.async_wait(kAwait);
-    } else if (connections_.size() >= options_.connections) {
-      ApiError full(503, "[serve] too many connections", "", "server_is_overloaded");
-      full.retry_after = 1;
-      HttpReply reply = reply_of(full);
-      const std::string text =
-          head_of({.id = new_request_id(), .began = now_seconds()}, reply, false, false, false) + reply.body;
-      error_code ignored;
-      socket.non_blocking(true, ignored);
-      socket.write_some(asio::buffer(text), ignored);
-    } else {
-      const auto connection = std::make_shared<Connection>(*this, std::move(socket));
-      asio::co_spawn(
-          io_, [connection] { return connection->run(); }, asio::detached);
-    }
+    bool is_admitted = !error;
+    try {
+      if (is_admitted) admit(std::move(socket));
+    } catch (const std::exception&) { is_admitted = false; }
+    if (is_admitted) continue;
+    // No file descriptors or no memory are left, say: they come back.
+    pause_.expires_after(seconds(0.1));
+    co_await pause_.async_wait(kAwait);
   }
+}
+
+// Any thread. The engine gives tokens to many requests at the end of a step; the server's thread is woken once for all.
+void HttpServer::Impl::note_news(const std::weak_ptr<Connection>& connection) {
+  const std::lock_guard lock(mutex_);
+  with_news_.push_back(connection);
+  if (with_news_.size() == 1) asio::post(io_, [this] { wake_all(); });
+}
+
+void HttpServer::Impl::wake_all() {
+  std::vector<std::weak_ptr<Connection>> connections;
+  {
+    const std::lock_guard lock(mutex_);
+    connections.swap(with_news_);
+  }
+  for (const auto& weak : connections)
+    if (const auto connection = weak.lock()) connection->wake();
 }
 
 asio::awaitable<void> HttpServer::Impl::watch_clock() {

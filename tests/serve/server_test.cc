@@ -186,6 +186,14 @@ TEST(Server, Refusals) {
   TestClient rebound(live.server.port());
   rebound.send("GET /v1/models HTTP/1.1\r\nhost: elsewhere.example\r\n\r\n");
   expect(rebound.answer(), 403, "forbidden_host");
+  TestClient likewise(live.server.port());
+  likewise.send("GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1.elsewhere.example\r\n\r\n");
+  expect(likewise.answer(), 403, "forbidden_host");
+  for (const char* host : {"127.0.0.1", "[::1]:8080", "localhost:1", "127.0.0.2"}) {
+    TestClient here(live.server.port());
+    here.send(std::string("GET /v1/models HTTP/1.1\r\nhost: ") + host + "\r\n\r\n");
+    EXPECT_EQ(here.answer().status, 200) << host;
+  }
   EXPECT_EQ(live.ask("GET", "/health", "", "x: " + std::string(20000, 'a') + "\r\n").status, 431);
   std::string many;
   for (int i = 0; i < 120; ++i) many += "x" + std::to_string(i) + ": 1\r\n";
@@ -220,6 +228,77 @@ TEST(Server, ManyRequestsOnOneConnection) {
   EXPECT_EQ(client.answer().json()["object"], "list");
 }
 
+// What a proxy in front may take for another request than the server does is no request.
+TEST(Server, RequestsHaveOneEnd) {
+  LiveServer live;
+  for (const char* head : {
+           "1.1\r\ntransfer-encoding: xchunked\r\ncontent-length: 3\r\n",
+           "1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n",
+           "1.1\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n",
+           "1.1\r\ntransfer-encoding: chunked, identity\r\n",
+           "1.1\r\ntransfer-encoding: identity, chunked\r\n",
+           "1.1\r\ntransfer-encoding: identity\r\ntransfer-encoding: "
+           "chunked\r\n",
+           "1.1\r\ntransfer-encoding: \r\n",
+           "1.0\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n",
+           "1.1\r\ncontent-length: 3\r\ncontent-length: 0\r\n",
+           "1.1\r\ncontent-length: 3\r\ncontent-length: 3\r\n",
+           "1.1\r\ncontent-length: 3, 0\r\n",
+           "1.1\r\ncontent-length: +3\r\n",
+           "1.1\r\ncontent-length : 3\r\n",
+           "1.1\r\nhost: elsewhere.example\r\n",
+       }) {
+    TestClient client(live.server.port());
+    client.send(std::string("GET /health HTTP/") + head + "host: localhost\r\n\r\n0\r\n\r\n");
+    const HttpAnswer answer = client.answer();
+    EXPECT_EQ(answer.status, 400) << head;
+    EXPECT_NE(answer.head.find("connection: close"), std::string::npos) << head;
+    EXPECT_FALSE(client.read_to("HTTP/")) << head;
+  }
+  TestClient old(live.server.port());
+  old.send(
+      "GET /health HTTP/1.0\r\nhost: localhost\r\nconnection: "
+      "keep-alive\r\n\r\n");
+  EXPECT_NE(old.answer().head.find("connection: close"), std::string::npos);
+  EXPECT_FALSE(old.read_to("HTTP/"));
+}
+
+TEST(Server, CharactersAreWholeInStreams) {
+  LiveServer live;
+  const std::string words = "東京、café 🗻";
+  const HttpAnswer answer = live.post(LiveServer::chat(
+      R"("stream": true, "response_format": {"type": "json_schema", "json_schema": {"name": "n",
+    "schema": {"const": ")" +
+      words + "\"}}}"));
+  std::string text;
+  for (const Json& event : events_of(answer.body))  // each is read as JSON, which is whole characters
+    if (const Json& delta = event["choices"][0]["delta"]; delta.contains("content"))
+      text += delta["content"].get<std::string>();
+  EXPECT_EQ(text, "\"" + words + "\"");
+}
+
+TEST(Server, TooManyConnections) {
+  LiveServer live({}, {.connections = 2});
+  TestClient first(live.server.port());
+  auto second = std::make_unique<TestClient>(live.server.port());
+  for (TestClient* client : {&first, second.get()}) {
+    client->ask("GET", "/health");
+    EXPECT_EQ(client->answer().status, 200);
+  }
+  const HttpAnswer third = TestClient(live.server.port()).answer();
+  EXPECT_EQ(third.status, 503);
+  EXPECT_NE(third.head.find("retry-after: 1"), std::string::npos);
+  second.reset();
+  int status = 0;
+  for (int i = 0; i < 500 && status != 200; ++i) {
+    TestClient again(live.server.port());
+    again.ask("GET", "/health");
+    status = again.answer().status;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(status, 200);
+}
+
 TEST(Server, ClientsThatGoFreeTheirSlot) {
   LiveServer live;
   const std::string endless = R"("max_tokens": 4000, "logit_bias": {"257": -100}, "n": 2)";
@@ -233,6 +312,21 @@ TEST(Server, ClientsThatGoFreeTheirSlot) {
     EXPECT_EQ(live.engine.status().running, 4);
   }
   EXPECT_TRUE(live.becomes_idle());
+}
+
+// Behind what has not been read yet, the end of a connection shows as well.
+TEST(Server, ClientsThatAskAheadAndGoFreeTheirSlot) {
+  LiveServer live;
+  {
+    TestClient client(live.server.port());
+    client.ask("POST", "/v1/chat/completions",
+               LiveServer::chat(R"("max_tokens": 4000, "logit_bias": {"257": -100}, "n": 128)"));
+    for (int i = 0; i < 500 && live.engine.status().running < 1; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_GT(live.engine.status().running, 0);
+    client.ask("GET", "/health");
+  }
+  EXPECT_TRUE(live.becomes_idle());  // long before it is done
 }
 
 TEST(Server, AFullQueueSaysWhenToComeBack) {
@@ -261,6 +355,25 @@ TEST(Server, SlowReadersAreDropped) {
   for (int i = 0; i < 500 && live.engine.status().running < 1; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_TRUE(live.becomes_idle());  // long before it is done: nothing was read
+}
+
+// A reply may take as long as it likes while its reader goes on.
+TEST(Server, SteadyReadersGetAll) {
+  LiveServer live({}, {.write_seconds = 1});
+  TestClient client(live.server.port(), 64 << 10);
+  client.ask("POST", "/v1/chat/completions",
+             LiveServer::chat(
+                 R"("max_tokens": 120, "logit_bias": {"257": -100}, "n": 32, "logprobs": true, "top_logprobs": 20)"));
+  ASSERT_TRUE(client.read_to("\r\n\r\n"));
+  const std::string& begun = client.so_far();
+  const size_t whole = std::stoul(begun.substr(begun.find("content-length: ") + 16)) + begun.find("\r\n\r\n") + 4;
+  size_t size = begun.size();
+  ASSERT_GT(whole, size_t(3 << 20));
+  for (ssize_t n = 1; n > 0 && size < whole; size += size_t(std::max<ssize_t>(0, n))) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(40));
+    n = client.skip(64 << 10);
+  }
+  EXPECT_EQ(size, whole);
 }
 
 TEST(Server, SlowSendersAreDropped) {

@@ -52,7 +52,8 @@ struct HttpAnswer {
 // One connection, blocking.
 class TestClient {
  public:
-  explicit TestClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit TestClient(uint16_t port, int receive_buffer = 0) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    if (receive_buffer > 0) ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     sockaddr_in address{};
     address.sin_family = AF_INET, address.sin_port = htons(port), address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
@@ -87,6 +88,11 @@ class TestClient {
     return true;
   }
   const std::string& so_far() const { return read_; }
+  // Up to so many bytes, thrown away; 0 at the end.
+  ssize_t skip(size_t size) {
+    std::string bytes(size, '\0');
+    return ::recv(socket_, bytes.data(), size, 0);
+  }
 
   HttpAnswer answer() {
     HttpAnswer answer;
