@@ -86,19 +86,23 @@ bool ChatExchange::take(std::string& bytes) {
 }
 
 void ChatExchange::take_events(std::string& bytes) {
-  std::vector<Event> events;
+  taken_.clear();
   {
     const std::lock_guard lock(mutex_);
-    events.swap(events_);
+    taken_.swap(events_);
     if (is_full_ && !error_)
       error_ = std::make_unique<ApiError>(408, "[serve] the answer was not read in time", "", "client_too_slow");
   }
   if (is_stream_ && !std::exchange(has_begun_, true))
-    for (size_t i = 0; i < choices_.size(); ++i) bytes += writer_.role_event(int64_t(i));
-  for (const Event& event : events) use(event, bytes);
+    for (size_t i = 0; i < choices_.size(); ++i) writer_.add_role(bytes, int64_t(i));
+  for (const Event& event : taken_) use(event, bytes);
   for (size_t i = 0; i < choices_.size(); ++i) write(int64_t(i), bytes);
-  const std::lock_guard lock(mutex_);
-  for (size_t i = 0; i < choices_.size(); ++i) has_enough_[i] = choices_[i].text.is_stopped();
+  // Said once: the engine ends a choice at its next token.
+  for (size_t i = 0; i < choices_.size(); ++i) {
+    if (!choices_[i].text.is_stopped() || std::exchange(choices_[i].is_told, true)) continue;
+    const std::lock_guard lock(mutex_);
+    has_enough_[i] = true;
+  }
 }
 
 void ChatExchange::use(const Event& event, std::string& bytes) {
@@ -125,7 +129,7 @@ void ChatExchange::finish(Choice& choice, const Finish& finish, std::string& byt
   write(finish.choice, bytes);
   const bool is_cut = finish.reason != FinishReason::stop && !choice.text.is_stopped();
   choice.message.finish_reason = is_cut ? "length" : choice.message.calls.empty() ? "stop" : "tool_calls";
-  if (is_stream_ && !error_) bytes += writer_.finish_event(finish.choice, choice.message.finish_reason);
+  if (is_stream_ && !error_) writer_.add_finish(bytes, finish.choice, choice.message.finish_reason);
 }
 
 // What is new of one choice: into the stream, or kept for the end.
@@ -138,7 +142,7 @@ void ChatExchange::write(int64_t index, std::string& bytes) {
     if (part.kind == Kind::call) message.calls.push_back({writer_.new_call_id(), part.text, ""});
     ToolCall* call = message.calls.empty() ? nullptr : &message.calls.back();
     if (is_stream_) {
-      bytes += writer_.part_event(index, part, call, message.calls.size() - 1, delta.tokens);
+      writer_.add_part(bytes, index, part, call, message.calls.size() - 1, delta.tokens);
       delta.tokens.clear();
     } else if (part.kind == Kind::content) {
       message.content += part.text;
@@ -148,7 +152,7 @@ void ChatExchange::write(int64_t index, std::string& bytes) {
       call->arguments += part.text;
     }
   }
-  if (is_stream_ && !delta.tokens.empty()) bytes += writer_.tokens_event(index, delta.tokens);
+  if (is_stream_ && !delta.tokens.empty()) writer_.add_tokens(bytes, index, delta.tokens);
   if (is_stream_ || delta.tokens.empty()) return;
   message.logprobs += (message.logprobs.empty() ? "" : ",") + writer_.logprobs(delta.tokens);
 }

@@ -37,7 +37,7 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
     ChoiceText text;
     ChoiceText::Delta delta{};
     ChatMessageOut message{};
-    bool is_finished = false;
+    bool is_finished = false, is_told = false;  // told: that its stop string has come
   };
   static constexpr size_t kMostEvents = 1 << 14;
 
@@ -63,6 +63,7 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
   std::unique_ptr<ApiError> error_;  // instead of an answer
   RequestId id_ = 0;
   bool has_begun_ = false;
+  std::vector<Event> taken_;
 
   std::mutex mutex_;  // guards what follows
   std::vector<Event> events_;

@@ -18,7 +18,32 @@ std::string new_id() {
   return fmt::format("{:016x}{:08x}", random(), uint32_t(random()));
 }
 
-std::string as_json(const std::string& text) { return Json(text).dump(); }
+// In quotes. The text is well-formed UTF-8.
+void add_json(std::string& out, std::string_view text) {
+  out += '"';
+  size_t begin = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, begin, i - begin);
+    begin = i + 1;
+    out += '\\';
+    if (c == '"' || c == '\\')
+      out += c;
+    else if (c == '\n')
+      out += 'n';
+    else
+      fmt::format_to(std::back_inserter(out), "u{:04x}", int(c));
+  }
+  out.append(text, begin);
+  out += '"';
+}
+
+std::string as_json(std::string_view text) {
+  std::string out;
+  add_json(out, text);
+  return out;
+}
 
 Json usage_json(const Usage& u) {
   return {{"prompt_tokens", u.prompt},
@@ -45,46 +70,62 @@ ChatWriter::ChatWriter(const Tokenizer& tokenizer, std::string model, const Chat
 
 std::string ChatWriter::new_call_id() { return fmt::format("call_{}{:02x}", id_.substr(9, 22), calls_++ & 0xff); }
 
-std::string ChatWriter::event(int64_t choice, const std::string& delta, const std::vector<AnswerToken>* tokens,
-                              const char* finish_reason) const {
-  std::string out = head_;
-  out += fmt::format(R"({{"index":{},"delta":{},"logprobs":)", choice, delta);
-  if (has_logprobs_ && tokens != nullptr && !tokens->empty())
-    out += R"({"content":[)" + logprobs(*tokens) + R"(],"refusal":null})";
+void ChatWriter::begin_event(std::string& out, int64_t choice) const {
+  out += head_;
+  if (choice == 0)
+    out += R"({"index":0,"delta":{)";
   else
+    fmt::format_to(std::back_inserter(out), R"({{"index":{},"delta":{{)", choice);
+}
+
+void ChatWriter::end_event(std::string& out, const std::vector<AnswerToken>& tokens, const char* finish_reason) const {
+  if (has_logprobs_ && !tokens.empty()) {
+    out += R"(},"logprobs":{"content":[)";
+    out += logprobs(tokens);
+    out += R"(],"refusal":null},"finish_reason":)";
+  } else {
+    out += R"(},"logprobs":null,"finish_reason":)";
+  }
+  if (finish_reason == nullptr)
     out += "null";
-  out += finish_reason == nullptr ? R"(,"finish_reason":null}])"
-                                  : fmt::format(R"(,"finish_reason":"{}"}}])", finish_reason);
-  out += has_usage_ ? ",\"usage\":null}\n\n" : "}\n\n";
-  return out;
+  else
+    add_json(out, finish_reason);
+  out += has_usage_ ? "}],\"usage\":null}\n\n" : "}]}\n\n";
 }
 
-std::string ChatWriter::role_event(int64_t choice) const {
-  return event(choice, R"({"role":"assistant","content":""})", nullptr, nullptr);
+void ChatWriter::add_role(std::string& out, int64_t choice) const {
+  begin_event(out, choice);
+  out += R"("role":"assistant","content":"")";
+  end_event(out, {}, nullptr);
 }
 
-std::string ChatWriter::part_event(int64_t choice, const AnswerPart& part, const ToolCall* call, size_t call_index,
-                                   const std::vector<AnswerToken>& tokens) const {
+void ChatWriter::add_part(std::string& out, int64_t choice, const AnswerPart& part, const ToolCall* call,
+                          size_t call_index, const std::vector<AnswerToken>& tokens) const {
   using Kind = AnswerPart::Kind;
-  std::string delta;
-  if (part.kind == Kind::content) delta = R"({"content":)" + as_json(part.text) + "}";
-  if (part.kind == Kind::reasoning) delta = R"({"reasoning_content":)" + as_json(part.text) + "}";
-  if (part.kind == Kind::call)
-    delta = fmt::format(
-        R"({{"tool_calls":[{{"index":{},"id":"{}","type":"function","function":{{"name":{},"arguments":""}}}}]}})",
-        call_index, call->id, as_json(part.text));
-  if (part.kind == Kind::arguments)
-    delta = fmt::format(R"({{"tool_calls":[{{"index":{},"function":{{"arguments":{}}}}}]}})", call_index,
-                        as_json(part.text));
-  return event(choice, delta, &tokens, nullptr);
+  begin_event(out, choice);
+  if (part.kind == Kind::content || part.kind == Kind::reasoning) {
+    out += part.kind == Kind::content ? R"("content":)" : R"("reasoning_content":)";
+    add_json(out, part.text);
+  } else {
+    fmt::format_to(std::back_inserter(out), R"("tool_calls":[{{"index":{},)", call_index);
+    if (part.kind == Kind::call)
+      fmt::format_to(std::back_inserter(out),
+                     R"("id":"{}","type":"function","function":{{"name":{},"arguments":""}}}}])", call->id,
+                     as_json(part.text));
+    else
+      fmt::format_to(std::back_inserter(out), R"("function":{{"arguments":{}}}}}])", as_json(part.text));
+  }
+  end_event(out, tokens, nullptr);
 }
 
-std::string ChatWriter::tokens_event(int64_t choice, const std::vector<AnswerToken>& tokens) const {
-  return event(choice, "{}", &tokens, nullptr);
+void ChatWriter::add_tokens(std::string& out, int64_t choice, const std::vector<AnswerToken>& tokens) const {
+  begin_event(out, choice);
+  end_event(out, tokens, nullptr);
 }
 
-std::string ChatWriter::finish_event(int64_t choice, const std::string& reason) const {
-  return event(choice, "{}", nullptr, reason.c_str());
+void ChatWriter::add_finish(std::string& out, int64_t choice, const std::string& reason) const {
+  begin_event(out, choice);
+  end_event(out, {}, reason.c_str());
 }
 
 std::string ChatWriter::usage_event(const Usage& usage) const {

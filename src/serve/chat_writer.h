@@ -29,12 +29,12 @@ class ChatWriter {
   ChatWriter(const Tokenizer& tokenizer, std::string model, const ChatRequest& request);
 
   std::string new_call_id();
-  // Events, each with its empty line behind it.
-  std::string role_event(int64_t choice) const;
-  std::string part_event(int64_t choice, const AnswerPart& part, const ToolCall* call, size_t call_index,
-                         const std::vector<AnswerToken>& tokens) const;
-  std::string tokens_event(int64_t choice, const std::vector<AnswerToken>& tokens) const;
-  std::string finish_event(int64_t choice, const std::string& reason) const;
+  // Add an event, with its empty line behind it. Of a prepared beginning and end: this is done for every token.
+  void add_role(std::string& out, int64_t choice) const;
+  void add_part(std::string& out, int64_t choice, const AnswerPart& part, const ToolCall* call, size_t call_index,
+                const std::vector<AnswerToken>& tokens) const;
+  void add_tokens(std::string& out, int64_t choice, const std::vector<AnswerToken>& tokens) const;
+  void add_finish(std::string& out, int64_t choice, const std::string& reason) const;
   std::string usage_event(const Usage& usage) const;
   // A JSON object for each, with commas between them: as text, since a tree of them would take ten times the memory.
   std::string logprobs(const std::vector<AnswerToken>& tokens) const;
@@ -44,8 +44,8 @@ class ChatWriter {
   bool has_usage() const { return has_usage_; }
 
  private:
-  std::string event(int64_t choice, const std::string& delta, const std::vector<AnswerToken>* tokens,
-                    const char* finish_reason) const;
+  void begin_event(std::string& out, int64_t choice) const;
+  void end_event(std::string& out, const std::vector<AnswerToken>& tokens, const char* finish_reason) const;
   void add_token(std::string& out, int32_t token, float logprob) const;
 
   const Tokenizer& tokenizer_;
