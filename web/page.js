@@ -7,7 +7,7 @@ const WORDS = {
     newChat: "+ New chat", conversations: "Conversations", stored: "Kept in this browser only.", language: "日本語に切り替える", other: "日本語",
     settings: "Settings", temperature: "Temperature", system: "System prompt", key: "API key", ask: "Ask anything", send: "Send", stop: "Stop",
     mistakes: "Models make mistakes. Check what matters.", hello: "What shall we write?", about: "It runs on the machine that serves this page.",
-    thinking: "Thinking…", thought: (n) => `Thought for ${n} s`, copy: "Copy", copied: "Copied", again: "Regenerate", remove: "Delete", untitled: "New chat",
+    thinking: "Thinking…", thought: (n) => `Thought for ${n} s`, copy: "Copy", copied: "Copied", again: "Regenerate", remove: "Delete", untitled: "New chat", you: "You", model: "The model",
     stopped: "Stopped.", done: "The answer is complete.", cut: "The answer was cut at its longest.", offline: "The server cannot be reached.", needKey: "This server wants an API key. Enter it in the settings.",
     full: "The browser's storage is full: this chat is not kept.",
     try: ["Why is the sky blue?", "Write a haiku about autumn", "Explain recursion with an example"],
@@ -16,7 +16,7 @@ const WORDS = {
     newChat: "＋ 新しい会話", conversations: "会話の一覧", stored: "会話はこのブラウザにだけ保存されます。", language: "Switch to English", other: "English",
     settings: "設定", temperature: "温度", system: "システムプロンプト", key: "API キー", ask: "何でも聞いてください", send: "送信", stop: "停止",
     mistakes: "モデルは間違えることがあります。大切なことは確認を。", hello: "何を書きましょうか", about: "このページを配信しているマシンの上で動いています。",
-    thinking: "考えています…", thought: (n) => `${n} 秒間考えました`, copy: "コピー", copied: "コピーしました", again: "もう一度", remove: "削除", untitled: "新しい会話",
+    thinking: "考えています…", thought: (n) => `${n} 秒間考えました`, copy: "コピー", copied: "コピーしました", again: "もう一度", remove: "削除", untitled: "新しい会話", you: "あなた", model: "モデル",
     stopped: "停止しました。", done: "回答が終わりました。", cut: "長さの上限で打ち切られました。", offline: "サーバに接続できません。", needKey: "このサーバには API キーが必要です。設定で入力してください。",
     full: "ブラウザの保存領域がいっぱいのため、この会話は保存されません。",
     try: ["空はなぜ青いの？", "秋の俳句を一句", "再帰を例で説明して"],
@@ -67,16 +67,26 @@ const settings = { temperature: 0.7, system: "", ...store.read("settings", {}) }
 const keep = () => { if (!store.write("chats", chats.slice(0, 200))) $("status").textContent = words().full; };
 const headers = () => ({ "content-type": "application/json", ...(key ? { authorization: "Bearer " + key } : {}) });
 
-// ---- Text: a small part of Markdown
+// ---- Text: a part of Markdown
 
-// `code`, **bold** and *italic* inside a line.
+const ITEM = /^(\s*)(?:[-*+•]|(\d{1,9})[.)])\s+(.*)/;
+const RULE = /^\s*([-*_])(?:\s*\1){2,}\s*$/;
+const TABLE = /^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;  // the line below a table's head
+const DEEPEST = 8;  // lists and quotes in each other
+
+// `code`, links, **bold** and *italic* inside a line. Links lead to the web only, and open beside this page.
 function addInline(parent, text) {
-  const pattern = /`([^`\n]+)`|\*\*([^*\n]+)\*\*|\*([^*\s][^*\n]*)\*/g;
+  const pattern = /`([^`\n]+)`|\[([^[\]\n]+)\]\((https?:\/\/[^\s()]+)\)|(https?:\/\/[^\s<>()"'`、。，」）]*[^\s<>()"'`、。，」）.,:;!?*])|\*\*([^*\n]+)\*\*|(?<![\w*])\*([^*\s][^*\n]*)\*(?![\w*])/g;
   let at = 0;
   for (const m of text.matchAll(pattern)) {
     parent.append(text.slice(at, m.index));
-    parent.append(m[1] !== undefined ? make("code", "", m[1]) : m[2] !== undefined ? make("strong", "", m[2]) : make("em", "", m[3]));
-    at = m.index + m[0].length;
+    const [whole, code, linked, address, url, strong, em] = m;
+    const node = make(code !== undefined ? "code" : linked ?? url ? "a" : strong !== undefined ? "strong" : "em");
+    if (node.tagName === "A") node.href = address ?? url, node.target = "_blank", node.rel = "noopener noreferrer nofollow";
+    if (code ?? url) node.textContent = code ?? url;
+    else addInline(node, linked ?? strong ?? em);
+    parent.append(node);
+    at = m.index + whole.length;
   }
   parent.append(text.slice(at));
 }
@@ -87,48 +97,119 @@ function codeBlock(kind, lines) {
   block.append(head, pre);
   return block;
 }
-function addMarkdown(parent, text) {
-  const lines = text.split("\n");
-  let list = null, paragraph = [];
-  const flush = () => {
-    if (paragraph.length) { const p = make("p"); addInline(p, paragraph.join("\n")); parent.append(p); }
-    paragraph = [];
-  };
-  for (let i = 0; i < lines.length; ++i) {
-    const fence = lines[i].match(/^\s*```\s*([\w+#.-]*)/), item = lines[i].match(/^\s*(?:[-*•]|(\d+)[.)])\s+(.*)/), title = lines[i].match(/^#{1,6}\s+(.*)/);
-    if (!item && lines[i].trim()) list = null;
-    if (fence) {
-      flush();
-      const code = [];
-      while (++i < lines.length && !/^\s*```\s*$/.test(lines[i])) code.push(lines[i]);
-      parent.append(codeBlock(fence[1], code));
-    } else if (item) {
-      flush();
-      const tag = item[1] ? "OL" : "UL";
-      if (!list || list.tagName !== tag) {
-        list = make(tag);
-        if (item[1]) list.start = Number(item[1]);
-        parent.append(list);
-      }
-      const line = make("li");
-      addInline(line, item[2]);
-      list.append(line);
-    } else if (title) {
-      flush();
-      const h = make("h3");
-      addInline(h, title[1]);
-      parent.append(h);
-    } else if (lines[i].trim()) {
-      paragraph.push(lines[i]);
-    } else {
-      flush();
+const cellsOf = (line) => line.trim().replace(/^\||\|$/g, "").split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+function tableOf(lines) {
+  const sides = cellsOf(lines[1]).map((c) => (c.endsWith(":") ? (c.startsWith(":") ? "center" : "right") : ""));
+  const frame = make("div", "table"), table = make("table"), head = make("thead"), body = make("tbody");
+  lines.forEach((line, i) => {
+    if (i === 1) return;
+    const row = make("tr"), cells = cellsOf(line);
+    sides.forEach((side, column) => {
+      const cell = make(i === 0 ? "th" : "td");
+      cell.style.textAlign = side;
+      addInline(cell, cells[column] ?? "");
+      row.append(cell);
+    });
+    (i === 0 ? head : body).append(row);
+  });
+  table.append(head, body);
+  frame.append(table);
+  return frame;
+}
+const indentOf = (line) => line.length - line.trimStart().length;
+const isTable = (lines, i) => lines[i].includes("|") && i + 1 < lines.length && lines[i + 1].includes("|") && TABLE.test(lines[i + 1]);
+const beginsBlock = (lines, i) => /^\s*(```|~~~|#{1,6}\s|>)/.test(lines[i]) || RULE.test(lines[i]) || ITEM.test(lines[i]) || isTable(lines, i);
+
+// The list that begins at a line, and the line behind it. What stands deeper than an item's mark belongs to the item.
+function listAt(lines, i, depth) {
+  const number = lines[i].match(ITEM)[2], list = make(number ? "ol" : "ul");
+  if (number) list.start = Number(number);
+  for (let next = i; ;) {
+    while (next < lines.length && !lines[next].trim()) ++next;
+    const m = next < lines.length && !RULE.test(lines[next]) && lines[next].match(ITEM);
+    if (!m || !m[2] !== !number) return [list, i];
+    const inside = [m[3]], width = m[0].length - m[3].length;
+    for (i = next + 1; i < lines.length; ++i) {
+      const isDeeper = indentOf(lines[i]) > indentOf(m[0]);
+      if (lines[i].trim() ? !isDeeper && (beginsBlock(lines, i) || !lines[i - 1].trim()) : !lines.slice(i, i + 2).some((line) => line.trim() && indentOf(line) > indentOf(m[0]))) break;
+      inside.push(lines[i].slice(Math.min(width, indentOf(lines[i]))));
     }
+    const item = make("li");
+    addBlocks(item, inside, depth + 1);
+    if (item.firstChild?.tagName === "P") item.firstChild.replaceWith(...item.firstChild.childNodes);
+    list.append(item);
+    next = i;
   }
-  flush();
+}
+// The block that begins at a line that is not empty, and the line behind it.
+function blockAt(lines, i, depth) {
+  const fence = lines[i].match(/^\s*(```+|~~~+)\s*([\w+#.-]*)/), title = lines[i].match(/^(#{1,6})\s+(.*)/);
+  if (fence) {
+    const begin = ++i, indent = indentOf(lines[i - 1]);
+    while (i < lines.length && lines[i].trim() !== fence[1]) ++i;
+    return [codeBlock(fence[2], lines.slice(begin, i).map((line) => line.slice(Math.min(indent, indentOf(line))))), i + 1];
+  }
+  if (title) {
+    const node = make(title[1].length < 3 ? "h3" : "h4");
+    addInline(node, title[2]);
+    return [node, i + 1];
+  }
+  if (RULE.test(lines[i])) return [make("hr"), i + 1];
+  if (depth < DEEPEST && /^\s*>/.test(lines[i])) {
+    const quote = make("blockquote"), begin = i;
+    while (i < lines.length && /^\s*>/.test(lines[i])) ++i;
+    addBlocks(quote, lines.slice(begin, i).map((line) => line.replace(/^\s*> ?/, "")), depth + 1);
+    return [quote, i];
+  }
+  if (depth < DEEPEST && ITEM.test(lines[i])) return listAt(lines, i, depth);
+  const begin = i;
+  if (isTable(lines, i)) {
+    while (i < lines.length && lines[i].includes("|")) ++i;
+    return [tableOf(lines.slice(begin, i)), i];
+  }
+  do ++i; while (i < lines.length && lines[i].trim() && !(depth < DEEPEST && beginsBlock(lines, i)));
+  const node = make("p");
+  addInline(node, lines.slice(begin, i).join("\n"));
+  return [node, i];
+}
+function addBlocks(parent, lines, depth) {
+  for (let i = 0; i < lines.length;) {
+    if (!lines[i].trim()) { ++i; continue; }
+    const [node, next] = blockAt(lines, i, depth);
+    parent.append(node);
+    i = next;
+  }
+}
+// Called again with a longer text, it makes only the last block anew: nothing that comes can change those before.
+function setMarkdown(parent, text) {
+  parent.lastChild?.remove();
+  let at = parent.lastBlock ?? 0;
+  const lines = text.slice(at).split("\n");
+  for (let i = 0; i < lines.length;) {
+    let next = i + 1;
+    if (lines[i].trim()) {
+      let node;
+      [node, next] = blockAt(lines, i, 0);
+      parent.append(node);
+      parent.lastBlock = at;
+    }
+    while (i < next && i < lines.length) at += lines[i++].length + 1;
+  }
+}
+// The clipboard of a page that came without TLS from another machine is reached in the old way only.
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = make("textarea", "unseen");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const isDone = document.execCommand("copy");
+  area.remove();
+  if (!isDone) throw new Error("copy");
 }
 function copyButton(text) {
   const node = button("", words().copy, async () => {
-    try { await navigator.clipboard.writeText(text()); node.textContent = words().copied; } catch { return; }
+    try { await copy(text()); node.textContent = words().copied; } catch { return; }
     setTimeout(() => { node.textContent = words().copy; }, 1500);
   });
   return node;
@@ -136,23 +217,25 @@ function copyButton(text) {
 
 // ---- What is shown
 
-function thoughtOf(turn, isThinking) {
-  const details = make("details", "thought");
-  details.open = turn.open ?? isThinking;
-  details.append(make("summary", "", isThinking ? words().thinking : words().thought(Math.max(1, Math.round(turn.seconds || 0)))), make("div", "", turn.reasoning.trim()));
-  details.querySelector("summary").addEventListener("click", () => { turn.open = !details.open; });
-  return details;
-}
+// An answer, or what there is of it: called again as it grows, it leaves what stands already.
 function fill(node, turn, isRunning, isLast) {
-  node.replaceChildren();
-  if (turn.reasoning) node.append(thoughtOf(turn, isRunning && !turn.content));
-  const body = make("div", "body");
-  if (turn.content) addMarkdown(body, turn.content);
-  node.append(body);
-  if (isRunning && !turn.content && !turn.reasoning) body.classList.add("waiting");
+  if (!node.parts) {
+    const details = make("details", "thought"), summary = make("summary"), thought = make("div"), body = make("div", "body");
+    details.append(summary, thought);
+    summary.addEventListener("click", () => { turn.open = !details.open; });
+    node.append(details, body);
+    node.parts = { details, summary, thought, body };
+  }
+  const { details, summary, thought, body } = node.parts, isThinking = isRunning && !turn.content;
+  details.hidden = !turn.reasoning;
+  details.open = turn.open ?? isThinking;
+  summary.textContent = isThinking ? words().thinking : words().thought(Math.max(1, Math.round(turn.seconds || 0)));
+  thought.textContent = turn.reasoning?.trim();
+  setMarkdown(body, turn.content);
+  body.classList.toggle("waiting", isThinking && !turn.reasoning);
+  if (isRunning) return;
   if (turn.note) node.append(make("p", "note", words()[turn.note] || ""));
   if (turn.error) node.append(make("p", "error", turn.error));
-  if (isRunning) return;
   const tools = make("div", "tools");
   if (turn.content) tools.append(copyButton(() => turn.content));
   if (isLast) tools.append(button("", words().again, regenerate));
@@ -169,6 +252,7 @@ function showTurns() {
   $("turns").replaceChildren(...(turns.length ? [] : [welcome()]));
   turns.forEach((turn, i) => {
     const node = make("article", "turn " + (turn.role === "user" ? "user" : "assistant"));
+    node.setAttribute("aria-label", turn.role === "user" ? words().you : words().model);
     if (turn.role === "user") node.textContent = turn.content;
     else fill(node, turn, running?.turn === turn, i === turns.length - 1);
     $("turns").append(node);
@@ -199,9 +283,11 @@ function showRunning() {
   $("send").disabled = !$("input").value.trim();
 }
 function drawer(isOpen) {
+  if ($("side").classList.contains("open") === isOpen) return;
   $("side").classList.toggle("open", isOpen);
   $("shade").hidden = !isOpen;
   $("menu").setAttribute("aria-expanded", isOpen);
+  (isOpen ? $("new") : $("menu")).focus({ preventScroll: true });
 }
 function open(chat) {
   running?.controller.abort();
@@ -281,12 +367,11 @@ async function answer() {
       if (event.error) throw { said: event.error.message.replace(/^\[\w+\] /, "") };
       const choice = event.choices[0];
       if (!choice) continue;
-      if (choice.delta.reasoning_content) {
-        began ||= performance.now();
-        turn.reasoning += choice.delta.reasoning_content;
-        turn.seconds = (performance.now() - began) / 1000;
-      }
-      if (choice.delta.content) turn.content += choice.delta.content;
+      if (choice.delta.reasoning_content) began ||= performance.now();
+      // It thinks until it speaks.
+      if (began && !turn.content) turn.seconds = (performance.now() - began) / 1000;
+      turn.reasoning += choice.delta.reasoning_content ?? "";
+      turn.content += choice.delta.content ?? "";
       if (choice.finish_reason === "length") turn.note = "cut";
       if (isDrawn) isDrawn = false, requestAnimationFrame(draw);
     }
@@ -325,6 +410,7 @@ $("input").addEventListener("keydown", (event) => {
   event.preventDefault();
   ask();
 });
+$("settings").addEventListener("submit", (event) => event.preventDefault());
 $("stop").addEventListener("click", () => running?.controller.abort());
 $("new").addEventListener("click", () => { begin(); $("input").focus(); });
 $("menu").addEventListener("click", () => drawer(!$("side").classList.contains("open")));
