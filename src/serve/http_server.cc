@@ -17,7 +17,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <future>
+#include <iterator>
 #include <limits>
 #include <mutex>
 #include <random>
@@ -50,8 +50,6 @@ struct Detached {
   HttpSource& source;
   ~Detached() { source.start({}); }
 };
-
-std::string hexadecimal(size_t n) { return fmt::format("{:x}", n); }
 
 std::string new_request_id() {
   static thread_local std::mt19937_64 random{std::random_device{}()};
@@ -128,6 +126,7 @@ class HttpServer::Impl {
   std::set<Connection*> connections_;  // before io_context: its end takes those that are left
   std::mutex mutex_;
   std::vector<std::weak_ptr<Connection>> with_news_;  // guarded by mutex_
+  std::vector<std::weak_ptr<Connection>> woken_;      // used again and again by wake_all()
   bool is_stopping_ = false;
   double must_end_ = kNever;
   asio::io_context io_{1};
@@ -159,8 +158,9 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     socket_.close(ignored);
     wake();
   }
-  // There is something to take.
+  // There is something to take, or to look at.
   void wake() {
+    if (can_push() && push()) return;
     has_news_ = true;
     news_.cancel();
   }
@@ -178,7 +178,11 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   void set_deadline(double in_seconds) { deadline_ = in_seconds == kNever ? kNever : now_seconds() + in_seconds; }
   asio::awaitable<void> serve_all();
   asio::awaitable<bool> read(Parser& parser, HttpRequest& request);
-  void write_now(std::string& bytes);
+  void frame(const std::string& text);
+  bool can_push() const {
+    return pushed_ != nullptr && !is_taken_ && !is_gone_ && !server_.is_stopping_ && socket_.is_open();
+  }
+  bool push();
   asio::awaitable<bool> write(std::string bytes);
   asio::awaitable<bool> reply_whole(const HttpRequest& request, const HttpReply& reply, bool keeps_alive);
   asio::awaitable<bool> reply_from(const HttpRequest& request, const HttpReply& reply, bool keeps_alive,
@@ -193,13 +197,33 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   double deadline_ = kNever;
   uint64_t exchange_ = 0;  // counts requests
   bool is_replying_ = false, is_gone_ = false, has_news_ = false;
+
+  // Of a stream.
+  HttpSource* pushed_ = nullptr;  // while its coroutine waits for news
+  bool has_chunks_ = false, is_taken_ = false;
+  std::string body_, out_;
+  double pushed_at_ = 0;
 };
 
-// What fits into the socket's buffer goes without a wait, nearly always all; the rest is left.
-void HttpServer::Impl::Connection::write_now(std::string& bytes) {
-  error_code error;
-  const size_t written = socket_.write_some(asio::buffer(bytes), error);
-  if (!error) bytes.erase(0, written);
+void HttpServer::Impl::Connection::frame(const std::string& text) {
+  if (has_chunks_) fmt::format_to(std::back_inserter(out_), "{:x}\r\n", text.size());
+  out_ += text;
+  if (has_chunks_) out_ += "\r\n";
+}
+
+// A token's way out, without a coroutine: what is new goes into the socket's buffer. False if there is more to do: the
+// buffer is full, or the stream has ended.
+bool HttpServer::Impl::Connection::push() {
+  try {
+    body_.clear();
+    is_taken_ = pushed_->take(body_);
+    if (!body_.empty()) frame(body_);
+    pushed_at_ = now_seconds();
+    error_code error;
+    const size_t written = out_.empty() ? 0 : socket_.write_some(asio::buffer(out_), error);
+    if (!error) out_.erase(0, written);
+  } catch (const std::exception&) { close(); }  // no memory, say
+  return out_.empty() && !is_taken_ && socket_.is_open();
 }
 
 asio::awaitable<bool> HttpServer::Impl::Connection::write(std::string bytes) {
@@ -305,44 +329,45 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest
   const Detached at_the_end{source};
   source.start([&server = server_, weak = weak_from_this()] { server.note_news(weak); });
   asio::co_spawn(socket_.get_executor(), watch(exchange_), asio::detached);
-  const auto framed = [&](const std::string& text) {
-    return has_chunks ? hexadecimal(text.size()) + "\r\n" + text + "\r\n" : text;
-  };
-  std::string out;
+  has_chunks_ = has_chunks, is_taken_ = false;
+  out_.clear();
   if (is_stream) {
     server_.handler_.replied(request, reply.status);
-    out = head_of(request, reply, true, keeps_alive, has_chunks);
+    out_ = head_of(request, reply, true, keeps_alive, has_chunks);
   }
-  for (bool is_done = false; !is_done;) {
+  for (;;) {
     has_news_ = false;
     if (is_gone_ || !socket_.is_open()) {
-      source.cancel();
+      if (!is_taken_) source.cancel();
       if (!is_stream) server_.handler_.replied(request, 499);
       co_return false;
     }
-    std::string body;
-    if (server_.is_stopping_) {
+    if (server_.is_stopping_ && !is_taken_) {
       const ApiError shutdown(503, "[serve] the server is shutting down", "", "server_shutdown");
-      body = source.cancel_with(shutdown);
+      const std::string last = source.cancel_with(shutdown);
       if (!is_stream) co_return co_await reply_whole(request, reply_of(shutdown), false);
-      is_done = true, keeps_alive = false;
-    } else {
-      is_done = source.take(body);
+      frame(last);
+      is_taken_ = true, keeps_alive = false;
+    } else if (!is_taken_) {
+      pushed_ = &source;
+      push();
+      pushed_ = nullptr;
     }
-    if (!is_stream && is_done) co_return co_await reply_whole(request, source.whole(), keeps_alive);
-    if (!body.empty()) out += framed(body);
-    if (is_done && has_chunks) out += "0\r\n\r\n";
-    if (!out.empty()) write_now(out);
-    if (!out.empty() && !co_await write(std::exchange(out, {}))) {
+    if (!is_stream && is_taken_) co_return co_await reply_whole(request, source.whole(), keeps_alive);
+    const bool is_done = is_taken_;
+    if (is_done && has_chunks) out_ += "0\r\n\r\n";
+    if (!out_.empty() && !co_await write(std::exchange(out_, {}))) {
       if (!is_done) source.cancel();
       co_return false;
     }
-    if (is_done || has_news_) continue;
+    if (is_done) co_return keeps_alive;
+    if (has_news_) continue;
+    if (is_stream) pushed_ = &source;
     news_.expires_after(seconds(server_.options_.ping_seconds));
     const auto [was_woken] = co_await news_.async_wait(kAwait);
-    if (!was_woken && is_stream) out = framed(": ping\n\n");
+    pushed_ = nullptr;
+    if (!was_woken && is_stream && now_seconds() - pushed_at_ >= server_.options_.ping_seconds) frame(": ping\n\n");
   }
-  co_return keeps_alive;
 }
 
 asio::awaitable<void> HttpServer::Impl::Connection::run() {
@@ -442,12 +467,12 @@ void HttpServer::Impl::note_news(const std::weak_ptr<Connection>& connection) {
 }
 
 void HttpServer::Impl::wake_all() {
-  std::vector<std::weak_ptr<Connection>> connections;
+  woken_.clear();
   {
     const std::lock_guard lock(mutex_);
-    connections.swap(with_news_);
+    woken_.swap(with_news_);
   }
-  for (const auto& weak : connections)
+  for (const auto& weak : woken_)
     if (const auto connection = weak.lock()) connection->wake();
 }
 
