@@ -29,6 +29,7 @@ class Api : public HttpHandler {
   Api(EngineThread& engine, const Tokenizer& tokenizer, ApiOptions options);
   const ChatPrompts& prompts() const { return prompts_; }
 
+  void start(std::function<void()> flush) override { engine_.after_steps(std::move(flush)); }
   bool refuses(const HttpRequest& head, HttpReply& reply) override;
   HttpReply serve(const HttpRequest& request) override;
   void replied(const HttpRequest& request, int status) override;

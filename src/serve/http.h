@@ -46,8 +46,8 @@ class HttpSource {
   virtual ~HttpSource() = default;
   // Events as they come, under the reply's own head; otherwise one whole reply, later.
   virtual bool is_stream() const = 0;
-  // First: any thread may then call `wake` when there is something new to take. At the end with nothing: as soon as
-  // that returns, nobody calls what was given before.
+  // First: any thread may then call `wake` when there is something new to take, and the handler's flush behind it. At
+  // the end with nothing: as soon as that returns, nobody calls what was given before.
   virtual void start(std::function<void()> wake) = 0;
   // Appends what is ready of a stream; true at the end.
   virtual bool take(std::string& bytes) = 0;
@@ -63,6 +63,9 @@ class HttpSource {
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
+  // First: `flush` is for any thread. Sources that were woken are looked at when it is called, so that a step of the
+  // engine with tokens for many of them wakes the server once. At the end with nothing, as HttpSource::start.
+  virtual void start(std::function<void()> flush) = 0;
   // Whether the request is to be answered before its body is read: `reply` then says how.
   virtual bool refuses(const HttpRequest& head, HttpReply& reply) = 0;
   virtual HttpReply serve(const HttpRequest& request) = 0;

@@ -119,6 +119,7 @@ class HttpServer::Impl {
   asio::awaitable<void> watch_clock();
   void begin_to_stop();
   void note_news(const std::weak_ptr<Connection>& connection);
+  void flush();
   void wake_all();
 
   HttpHandler& handler_;
@@ -419,6 +420,7 @@ HttpServer::Impl::Impl(HttpHandler& handler, HttpOptions options) : handler_(han
   } catch (const boost::system::system_error& error) {
     fail("[serve] cannot listen at {}:{}: {}", options_.host, options_.port, error.code().message());
   }
+  handler_.start([this] { flush(); });
   asio::co_spawn(io_, accept(), asio::detached);
   asio::co_spawn(io_, watch_clock(), asio::detached);
   thread_ = std::thread([this] {
@@ -459,11 +461,17 @@ asio::awaitable<void> HttpServer::Impl::accept() {
   }
 }
 
-// Any thread. The engine gives tokens to many requests at the end of a step; the server's thread is woken once for all.
+// Any thread, as flush().
 void HttpServer::Impl::note_news(const std::weak_ptr<Connection>& connection) {
   const std::lock_guard lock(mutex_);
   with_news_.push_back(connection);
-  if (with_news_.size() == 1) asio::post(io_, [this] { wake_all(); });
+}
+
+void HttpServer::Impl::flush() {
+  const std::lock_guard lock(mutex_);
+  try {
+    if (!with_news_.empty()) asio::post(io_, [this] { wake_all(); });
+  } catch (const std::bad_alloc&) {}  // said again behind the next step
 }
 
 void HttpServer::Impl::wake_all() {
@@ -501,6 +509,7 @@ void HttpServer::Impl::stop() {
   asio::post(io_, [this] { begin_to_stop(); });
   thread_.join();
   workers_.join();
+  handler_.start({});
 }
 
 HttpServer::HttpServer(HttpHandler& handler, HttpOptions options)
