@@ -7,6 +7,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+find_package(Boost 1.81 REQUIRED)
 # Without these Fude builds, and cannot download.
 pkg_check_modules(download IMPORTED_TARGET libcurl libzip libcrypto)
 pkg_check_modules(compression REQUIRED IMPORTED_TARGET zlib libzstd liblzma)

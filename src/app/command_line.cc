@@ -60,6 +60,15 @@ void add_precision(CLI::App& command, Precision& precision) {
       ->default_str("file");
 }
 
+void add_kv(CLI::App& command, DType& kv) {
+  command
+      .add_option_function<std::string>(
+          "--kv", [&kv](const std::string& name) { kv = name == "int8" ? DType::i8 : compute_type_of(name); },
+          "what keys and values are kept in: f32, bf16, or int8 (a quarter of the memory)")
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}))
+      ->default_str("f32");
+}
+
 CLI::Validator at_least(int64_t least) {
   const auto check = [least](const std::string& text) {
     int64_t value = 0;

@@ -26,6 +26,7 @@ void add_ask(CLI::App& app, const CommonOptions& common);
 void add_eval(CLI::App& app, const CommonOptions& common);
 void add_generate(CLI::App& app, const CommonOptions& common);
 void add_chat(CLI::App& app, const CommonOptions& common);
+void add_serve(CLI::App& app, const CommonOptions& common);
 void add_score(CLI::App& app, const CommonOptions& common);
 void add_perplexity(CLI::App& app, const CommonOptions& common);
 void add_embed(CLI::App& app, const CommonOptions& common);
@@ -40,6 +41,8 @@ void add_bench(CLI::App& app, const CommonOptions& common);
 void add_compute(CLI::App& command, DType& compute, const char* help);
 // --compute for commands that run a model: as the file has it (the default), f32 or bf16.
 void add_precision(CLI::App& command, Precision& precision);
+// --kv: what keys and values are kept in.
+void add_kv(CLI::App& command, DType& kv);
 // "file", "f32" or "bf16", without a master.
 Precision precision_of(const std::string& name);
 

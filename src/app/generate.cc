@@ -40,12 +40,7 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   command->add_option("--adapter", o.adapter, kAdapterHelp);
   add_precision(*command, o.precision);
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
-  command
-      ->add_option_function<std::string>(
-          "--kv", [&o](const std::string& name) { o.kv = name == "int8" ? DType::i8 : compute_type_of(name); },
-          "what keys and values are kept in: f32, bf16, or int8 (a quarter of the memory)")
-      ->check(CLI::IsMember({"f32", "bf16", "int8"}))
-      ->default_str("f32");
+  add_kv(*command, o.kv);
   command->add_option("--drafts", o.drafts, "tokens to guess ahead; the answer stays the same")
       ->check(at_least(0))
       ->capture_default_str();

@@ -93,6 +93,9 @@ Submission Engine::submit(Request request, RequestEvents events) {
           "[engine] the prompt has {} tokens, the context has room for {}", size, context() - 1);
   for (int32_t token : request.prompt)
     require(token >= 0 && token < c.vocabulary, "[engine] expected tokens below {}, got {}", c.vocabulary, token);
+  for (const auto& [token, bias] : request.sampling.logit_bias)
+    require(token >= 0 && token < c.vocabulary, "[engine] expected a bias of tokens below {}, got {}", c.vocabulary,
+            token);
   require(request.max_tokens >= 0, "[engine] expected at least 0 tokens to make, got {}", request.max_tokens);
   require(request.prompt_logprobs_from >= 0 && request.prompt_logprobs_from <= size,
           "[engine] expected log-probabilities from a token of the prompt, 1 to {}, or 0, got {}", size,

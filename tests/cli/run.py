@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The tests of the program as a whole: tests/cli/run.py build/release/fude [-k PATTERN]
+"""The tests of the program as a whole: tests/cli/run.py build/release/fude [--tests FOLDER] [-k PATTERN]
 
-With GTEST_OUTPUT=xml:FOLDER/ in the environment it writes FOLDER/cli_test.xml like the other test programs, so that
+FOLDER is another one than this, with tests that use this one's harness. With GTEST_OUTPUT=xml:FOLDER/ in the environment it
+writes FOLDER/cli_test.xml (by the name of the tests' folder) like the other test programs, so that
 scripts/test.sh counts each case.
 """
 
@@ -41,13 +42,14 @@ class Recorder(unittest.TextTestResult):
 def main():
     os.environ["FUDE_PROGRAM"] = os.path.abspath(sys.argv.pop(1))
     sys.path.insert(0, str(HERE))
+    tests = pathlib.Path(sys.argv[sys.argv.index("--tests") + 1]).resolve() if "--tests" in sys.argv else HERE
     loader = unittest.TestLoader()
     if "-k" in sys.argv:
         loader.testNamePatterns = [f"*{sys.argv[sys.argv.index('-k') + 1]}*"]
-    result = unittest.TextTestRunner(resultclass=Recorder, verbosity=2).run(loader.discover(str(HERE), "*_test.py"))
+    result = unittest.TextTestRunner(resultclass=Recorder, verbosity=2).run(loader.discover(str(tests), "*_test.py"))
     output = os.environ.get("GTEST_OUTPUT", "")
     if output.startswith("xml:"):
-        result.write(os.path.join(output[4:], "cli_test.xml"))
+        result.write(os.path.join(output[4:], f"{tests.name}_test.xml"))
     return 0 if result.wasSuccessful() else 1
 
 

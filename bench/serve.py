@@ -1,0 +1,93 @@
+"""What HTTP costs: streams through `fude serve` beside the engine alone, in turns, and the CPU time of the server's own thread.
+
+    python3 bench/serve.py MODEL [--fude PATH] [--streams 16] [--rounds 5] [--threads N] [--out FILE.md]
+
+The work is a row of `fude bench generate`, `decode 16`: prompts of some 16 tokens, 16 new ones each, greedy; --tokens changes the new ones
+on the HTTP side, as 16 are soon over. The client reads with one thread and without parsing, on the same machine, so what it takes
+counts against the server. Rates are of the time between the first token of the last stream and the end.
+"""
+
+import argparse
+import json
+import pathlib
+import selectors
+import socket
+import statistics
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def cpu_seconds(process, name):
+    """CPU time of the process's threads of this name."""
+    tasks = pathlib.Path(f"/proc/{process}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks if (task / "comm").read_text().strip() == name) / 1e9
+
+
+def run_streams(host, port, streams, tokens):
+    """Tokens a second, and all tokens, of so many streams at once."""
+    selector, open_streams, began, received = selectors.DefaultSelector(), {}, {}, {}
+    for i in range(streams):
+        body = json.dumps({"messages": [{"role": "user", "content": f"Tell me a story about number {i}"}], "max_tokens": tokens, "temperature": 0,
+                           "stream": True}).encode()
+        connection = socket.create_connection((host, port))
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n"
+                           b"content-length: %d\r\n\r\n%s" % (len(body), body))
+        selector.register(connection, selectors.EVENT_READ, i)
+        open_streams[i] = connection
+        received[i] = bytearray()
+    first_counts = None
+    while open_streams:
+        for key, _ in selector.select():
+            data = key.fileobj.recv(1 << 16)
+            if not data:
+                selector.unregister(key.fileobj)
+                open_streams.pop(key.data).close()
+                continue
+            received[key.data] += data
+            # The role comes at once; the second event is the first token.
+            if key.data not in began and received[key.data].count(b"data: ") > 1:
+                began[key.data] = time.monotonic()
+                if len(began) == streams:
+                    first_counts = sum(text.count(b'"content":"') - 1 for text in received.values())
+    ended = time.monotonic()
+    events = sum(text.count(b'"content":"') - 1 for text in received.values())
+    return (events - first_counts) / (ended - max(began.values())), events
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--fude", default=str(ROOT / "build/release/fude"))
+    parser.add_argument("--streams", type=int, default=16)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=0)
+    options = parser.parse_args()
+    common = [options.fude, "--json", "--threads", str(options.threads)]
+    server = subprocess.Popen([*common, "serve", options.model, "--port", "0", "--context", "2048", "--cache", "16384"], stdout=subprocess.PIPE, text=True)
+    try:
+        host, port = json.loads(server.stdout.readline())["url"].removeprefix("http://").rsplit(":", 1)
+        run_streams(host, int(port), options.streams, options.tokens)  # prompts are known from now on
+        http, alone, cpu = [], [], []
+        for _ in range(options.rounds):
+            before = cpu_seconds(server.pid, "fude-http")
+            rate, events = run_streams(host, int(port), options.streams, options.tokens)
+            http.append(rate)
+            cpu.append((cpu_seconds(server.pid, "fude-http") - before) / events * 1e6)
+            rows = subprocess.run([*common, "bench", "generate", options.model, "--filter", f"decode {options.streams}", "--rounds", "1"],
+                                  capture_output=True, text=True, check=True).stdout.splitlines()
+            alone += [row["value"] for row in map(json.loads, rows) if row["name"] == f"decode {options.streams}"]
+    finally:
+        server.terminate()
+        server.wait()
+    row = lambda name, values, unit: print(json.dumps({"name": name, "value": round(statistics.median(values), 2), "unit": unit,
+                                                       "low": round(min(values), 2), "high": round(max(values), 2)}))
+    row(f"http {options.streams}", http, "tok/s")
+    row(f"engine {options.streams}", alone, "tok/s")
+    row("cpu of the http thread", cpu, "us/token")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+#include "serve/constraints.h"
+
+#include <algorithm>
+
+#include "infer/grammar/json_schema.h"
+
+namespace fude {
+namespace {
+
+// What a client may make the server spend on one schema: a fraction of what the command line allows its user.
+constexpr grammar::GrammarLimits kGrammarLimits = {.source_bytes = 1 << 18,
+                                                   .automaton_states = 1 << 18,
+                                                   .symbols = 1 << 16,
+                                                   .total_states = 1 << 19,
+                                                   .lexer_work = 10'000'000,
+                                                   .stack_nodes = 1 << 19,
+                                                   .mask_bytes = uint64_t(32) << 20};
+
+// A schema that becomes part of another: its references go to where it stands now. Values are not schemas.
+Json moved_to(const Json& schema, const std::string& place) {
+  if (schema.is_array()) {
+    Json list = Json::array();
+    for (const Json& item : schema) list.push_back(moved_to(item, place));
+    return list;
+  }
+  if (!schema.is_object()) return schema;
+  Json object = Json::object();
+  for (const auto& [key, value] : schema.items()) {
+    if (key == "$ref" && value.is_string() && value.get_ref<const std::string&>().starts_with('#'))
+      object[key] = "#" + place + value.get<std::string>().substr(1);
+    else if (key == "const" || key == "enum" || key == "default" || key == "examples")
+      object[key] = value;
+    else if (key != "$schema" && key != "$id")  // these stand at a root only
+      object[key] = moved_to(value, place);
+  }
+  return object;
+}
+
+}  // namespace
+
+Json schema_of_answer(const ChatRequest& request, const std::string& arguments_key) {
+  if (request.format == ChatRequest::Format::json_object) return {{"type", "object"}};
+  if (request.format == ChatRequest::Format::json_schema) return request.schema;
+  if (!request.must_call()) return nullptr;
+  Json calls = Json::array();
+  for (const ChatTool& tool : request.tools) {
+    if (!request.tool.empty() && tool.name != request.tool) continue;
+    const std::string place = fmt::format("/anyOf/{}/properties/{}", calls.size(), arguments_key);
+    Json parameters = moved_to(tool.parameters, place);
+    if (!parameters.contains("type")) parameters["type"] = "object";
+    calls.push_back({{"type", "object"},
+                     {"properties", {{"name", {{"const", tool.name}}}, {arguments_key, std::move(parameters)}}},
+                     {"required", {"name", arguments_key}},
+                     {"additionalProperties", false}});
+  }
+  return {{"anyOf", std::move(calls)}};
+}
+
+Constraint Constraints::find(const Json& schema) {
+  const std::string key = schema.dump();
+  const std::lock_guard lock(mutex_);
+  const auto known = std::ranges::find(kept_, key, &std::pair<std::string, Constraint>::first);
+  if (known != kept_.end()) {
+    kept_.splice(kept_.begin(), kept_, known);
+    return kept_.front().second;
+  }
+  grammar::Grammar compiled = grammar::json_schema_grammar(schema, {}, kGrammarLimits);
+  if (!vocabulary_) vocabulary_ = std::make_shared<const grammar::GrammarVocabulary>(tokenizer_, end_tokens_);
+  kept_.emplace_front(key, Constraint(std::move(compiled), vocabulary_));
+  if (kept_.size() > kMostKept) kept_.pop_back();
+  return kept_.front().second;
+}
+
+}  // namespace fude

@@ -1,0 +1,15 @@
+#include "serve/http.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fude {
+
+HttpReply reply_of(const ApiError& error) {
+  HttpReply reply{.status = error.status, .body = error.body()};
+  if (error.retry_after > 0)
+    reply.headers.emplace_back("retry-after", std::to_string(int64_t(std::ceil(std::min(error.retry_after, 3600.0)))));
+  return reply;
+}
+
+}  // namespace fude

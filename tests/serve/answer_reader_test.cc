@@ -1,0 +1,138 @@
+#include "serve/answer_reader.h"
+
+#include <gtest/gtest.h>
+
+#include "serve/choice_text.h"
+#include "text/tokenizer_file.h"
+#include "text/unicode.h"
+
+namespace fude {
+namespace {
+
+using Kind = AnswerPart::Kind;
+using Parts = std::vector<AnswerPart>;
+
+void join(Parts& parts, const Parts& more) {
+  for (const AnswerPart& part : more)
+    if (!parts.empty() && parts.back().kind == part.kind && part.kind != Kind::call)
+      parts.back().text += part.text;
+    else
+      parts.push_back(part);
+}
+
+// The same parts however the text is cut.
+Parts read(const AnswerForm& form, const std::string& text) {
+  Parts whole;
+  for (size_t piece : {text.size(), size_t(1), size_t(3), size_t(7)}) {
+    AnswerReader reader(form);
+    Parts parts;
+    for (size_t at = 0; at < text.size(); at += std::max<size_t>(1, piece))
+      join(parts, reader.add(text.substr(at, piece)));
+    join(parts, reader.finish());
+    if (whole.empty()) whole = parts;
+    EXPECT_EQ(parts, whole) << "in pieces of " << piece;
+  }
+  return whole;
+}
+
+const AnswerForm kTagged{.may_think = true, .calls = AnswerForm::Calls::tagged, .tools = {"f", "g"}};
+const AnswerForm kBare{.calls = AnswerForm::Calls::bare, .tools = {"f", "g"}};
+
+TEST(AnswerReader, PlainText) {
+  EXPECT_EQ(read({}, "a <think> b <tool_call>"), (Parts{{Kind::content, "a <think> b <tool_call>"}}));
+  EXPECT_EQ(read(kTagged, "a < b <tool"), (Parts{{Kind::content, "a < b <tool"}}));
+}
+
+TEST(AnswerReader, Thought) {
+  EXPECT_EQ(read(kTagged, "<think>\nhm\n</think>\n\nyes"), (Parts{{Kind::reasoning, "hm\n"}, {Kind::content, "yes"}}));
+  EXPECT_EQ(read(kTagged, "<think>\n\n</think>\n\nyes"), (Parts{{Kind::content, "yes"}}));
+  EXPECT_EQ(read(kTagged, "<think>cut"), (Parts{{Kind::reasoning, "cut"}}));
+  EXPECT_EQ(read(kTagged, "say <think>"), (Parts{{Kind::content, "say <think>"}}));
+  AnswerForm open = kTagged;
+  open.begins_in_thought = true;
+  EXPECT_EQ(read(open, "hm</think>yes"), (Parts{{Kind::reasoning, "hm"}, {Kind::content, "yes"}}));
+}
+
+TEST(AnswerReader, TaggedCalls) {
+  const std::string call =
+      "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": \"}\\\"]\", \"y\": [1, {}]}}\n</tool_call>";
+  const Parts one = {{Kind::call, "f"}, {Kind::arguments, "{\"x\": \"}\\\"]\", \"y\": [1, {}]}"}};
+  EXPECT_EQ(read(kTagged, call), one);
+  Parts two = one;
+  two.push_back({Kind::call, "g"});
+  two.push_back({Kind::arguments, "{}"});
+  EXPECT_EQ(read(kTagged, call + "\n<tool_call>{\"name\":\"g\",\"arguments\":{}}</tool_call>\n"), two);
+  EXPECT_EQ(read(kTagged, "<tool_call>{\"arguments\": {\"a\": 1}, \"name\": \"g\"}</tool_call>"),
+            (Parts{{Kind::call, "g"}, {Kind::arguments, "{\"a\":1}"}}));
+  EXPECT_EQ(read(kTagged, "<tool_call>{\"name\": \"f\", \"arguments\": {}}"),
+            (Parts{{Kind::call, "f"}, {Kind::arguments, "{}"}}));
+}
+
+TEST(AnswerReader, WhatIsNoCallIsText) {
+  for (const char* text :
+       {"<tool_call>nonsense</tool_call> yes", "<tool_call>{\"name\": \"h\", \"arguments\": {}}</tool_call>",
+        "<tool_call>{\"name\": \"f\"}</tool_call>", "<tool_call>{\"name\": \"f\", \"argum"})
+    EXPECT_EQ(read(kTagged, text), (Parts{{Kind::content, text}}));
+}
+
+TEST(AnswerReader, BareCalls) {
+  EXPECT_EQ(read(kBare, "{\"name\": \"g\", \"parameters\": {\"a\": 1}}"),
+            (Parts{{Kind::call, "g"}, {Kind::arguments, "{\"a\": 1}"}}));
+  EXPECT_EQ(read(kBare, "{\"nam\": 1}"), (Parts{{Kind::content, "{\"nam\": 1}"}}));
+  EXPECT_EQ(read(kBare, "So {\"name\": \"g\", \"parameters\": {}}"),
+            (Parts{{Kind::content, "So {\"name\": \"g\", \"parameters\": {}}"}}));
+}
+
+TEST(AnswerReader, ForcedCall) {
+  AnswerForm forced = kTagged;
+  forced.begins_in_call = true, forced.may_think = false;
+  EXPECT_EQ(read(forced, "{\"name\": \"f\", \"arguments\": {\"x\": 1}}"),
+            (Parts{{Kind::call, "f"}, {Kind::arguments, "{\"x\": 1}"}}));
+}
+
+Tokenizer bytes() {
+  TokenizerData data;
+  for (int byte = 0; byte < 256; ++byte) data.vocabulary.tokens.push_back(std::string(1, char(byte)));
+  return Tokenizer(data);
+}
+
+// Whatever comes: each delta is whole characters, and no part of a stop string shows, in text or log-probabilities.
+TEST(ChoiceText, WholeCharactersAndNoStopString) {
+  const Tokenizer tokenizer = bytes();
+  ChoiceText choice(tokenizer, {"止STOP"}, {}, true);
+  std::string text, tokens;
+  const auto use = [&](const ChoiceText::Delta& delta) {
+    for (const AnswerPart& part : delta.parts) {
+      EXPECT_TRUE(is_valid_utf8(part.text)) << part.text;
+      text += part.text;
+    }
+    for (const AnswerToken& token : delta.tokens) tokens += char(token.sampled.token);
+  };
+  for (const char c : std::string("日本止STO、止まれ止STOP more")) {
+    ChoiceText::Delta delta;
+    choice.add({0, {int32_t(static_cast<unsigned char>(c)), 0, 0}, {}}, delta);
+    use(delta);
+  }
+  ChoiceText::Delta delta;
+  choice.finish(delta);
+  use(delta);
+  EXPECT_TRUE(choice.is_stopped());
+  EXPECT_EQ(text, "日本止STO、止まれ");
+  EXPECT_EQ(tokens, text);
+  EXPECT_EQ(choice.tokens(), int64_t(text.size() + std::string("止STOP").size()));
+}
+
+TEST(ChoiceText, GivesOutWhatWasHeldBackAtTheEnd) {
+  const Tokenizer tokenizer = bytes();
+  ChoiceText choice(tokenizer, {"STOP"}, {}, true);
+  ChoiceText::Delta delta;
+  for (const char c : std::string("a ST")) choice.add({0, {int32_t(c), 0, 0}, {}}, delta);
+  EXPECT_EQ(delta.parts, (Parts{{Kind::content, "a "}}));
+  EXPECT_EQ(delta.tokens.size(), 2u);
+  choice.finish(delta);
+  EXPECT_EQ(delta.parts, (Parts{{Kind::content, "a ST"}}));
+  EXPECT_EQ(delta.tokens.size(), 4u);
+}
+
+}  // namespace
+}  // namespace fude
