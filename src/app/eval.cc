@@ -26,18 +26,62 @@ struct EvalSettings {
   int64_t batch = 64, most_thought = -1;
 };
 
-void show(const std::string& what, const Estimate& estimate, bool as_json) {
-  if (as_json)
-    std::printf("%s\n", Json({{"measure", what},
-                              {"value", estimate.value},
-                              {"low", estimate.interval.low},
-                              {"high", estimate.interval.high},
-                              {"questions", estimate.count}})
-                            .dump()
-                            .c_str());
-  else
-    std::printf("%-18s %5.1f %%  (95 %%: %.1f to %.1f)\n", what.c_str(), 100 * estimate.value,
+void show(const std::string& what, const Estimate& estimate, bool as_json, const Json& more = Json::object()) {
+  if (as_json) {
+    Json line = {{"measure", what},
+                 {"value", estimate.value},
+                 {"low", estimate.interval.low},
+                 {"high", estimate.interval.high},
+                 {"questions", estimate.count}};
+    line.update(more);
+    std::printf("%s\n", line.dump().c_str());
+  } else {
+    std::printf("%-34s %5.1f %%  (95 %%: %.1f to %.1f)\n", what.c_str(), 100 * estimate.value,
                 100 * estimate.interval.low, 100 * estimate.interval.high);
+  }
+}
+
+using Tries = std::vector<Try>;
+
+// What `of(tries)` says of each question.
+template <class Of>
+std::vector<double> each(const std::vector<GradedQuestion>& questions, const Of& of) {
+  std::vector<double> values;
+  for (const GradedQuestion& question : questions) values.push_back(of(tries_of(question)));
+  return values;
+}
+
+// By vote, by the scorer if there is one, and at best; last the differences on the same questions.
+void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool has_scorer, uint64_t seed,
+                  bool as_json) {
+  std::vector<int64_t> counts;
+  for (int64_t k = 4; k < n; k *= 4) counts.push_back(k);
+  counts.push_back(n);
+  const auto once = each(
+      questions, [](const Tries& t) { return double(std::ranges::count(t, true, &Try::is_right)) / double(t.size()); });
+  std::vector<double> vote, weighted, best;  // of all n, in the end
+  for (int64_t k : counts) {
+    vote = each(questions, [&](Tries t) {
+      for (Try& one : t) one.weight = 1;
+      return vote_at(k, t, seed);
+    });
+    show(fmt::format("vote of {}", k), mean_of(vote), as_json);
+  }
+  for (int64_t k : has_scorer ? counts : std::vector<int64_t>()) {
+    weighted = each(questions, [&](const Tries& t) { return vote_at(k, t, seed); });
+    show(fmt::format("weighted vote of {}", k), mean_of(weighted), as_json);
+  }
+  for (int64_t k : has_scorer ? counts : std::vector<int64_t>()) {
+    best = each(questions, [&](const Tries& t) { return best_of(k, t); });
+    show(fmt::format("best of {}", k), mean_of(best), as_json);
+  }
+  show(fmt::format("any of {}", n),
+       mean_of(each(questions, [](const Tries& t) { return std::ranges::any_of(t, &Try::is_right) ? 1.0 : 0.0; })),
+       as_json);
+  show(fmt::format("vote of {} less right", n), paired_difference(vote, once), as_json);
+  if (!has_scorer) return;
+  show(fmt::format("best of {} less vote", n), paired_difference(best, vote), as_json);
+  show(fmt::format("weighted vote of {} less vote", n), paired_difference(weighted, vote), as_json);
 }
 
 // Every answer, a line of JSON each.
@@ -76,27 +120,9 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
   if (interrupted) return;
   if (!s.scorer.empty()) score_answers(load_scorer(device, s.scorer), default_kernels(), questions);
   const TaskScore score = score_of(questions);
-  show("right", score.accuracy, common.json);
   const int64_t n = s.ask.answers;
-  std::vector<int64_t> counts;
-  for (int64_t k = 4; k < n; k *= 4) counts.push_back(k);
-  if (n > 1) counts.push_back(n);
-  const auto over = [&](const std::string& what, const auto& of) { show(what, mean_over(questions, of), common.json); };
-  using Tries = std::vector<Try>;
-  const auto unweighted = [](Tries tries) {
-    for (Try& one : tries) one.weight = 1;
-    return tries;
-  };
-  for (int64_t k : counts)
-    over(fmt::format("vote of {}", k), [&](const Tries& t) { return vote_at(k, unweighted(t), common.seed); });
-  if (!s.scorer.empty()) {
-    for (int64_t k : counts)
-      over(fmt::format("weighted vote of {}", k), [&](const Tries& t) { return vote_at(k, t, common.seed); });
-    for (int64_t k : counts) over(fmt::format("best of {}", k), [&](const Tries& t) { return best_of(k, t); });
-  }
-  if (n > 1)
-    over(fmt::format("any of {}", n),
-         [](const Tries& t) { return std::ranges::any_of(t, &Try::is_right) ? 1.0 : 0.0; });
+  show("right", score.accuracy, common.json, {{"tokens", score.tokens}, {"truncated", score.truncated}});
+  if (n > 1) show_choices(questions, n, !s.scorer.empty(), common.seed, common.json);
   if (!common.json)
     std::printf("%zu questions, %lld answers to each of %.0f tokens, %.1f %% cut off, %.0f s\n", questions.size(),
                 (long long)n, score.tokens, 100 * score.truncated, now_seconds() - began);

@@ -88,6 +88,7 @@ class Life {
         common_(common),
         has_own_world_(o_.text.empty()),
         corpus_(common.seed),
+        world_(corpus_, has_own_world_ ? o_.questions : 0),
         problems_(make_task("mini_aime", common.seed,
                             {.difficulties = kProblems, .held_out = std::max<int64_t>(1, o_.questions)})) {
     make_directories(o_.out);
@@ -217,7 +218,6 @@ class Life {
   // Every generation the same questions; the last one also many times, for a vote and for the judge.
   bool ask_every_generation() const {
     say("7. every generation answers the same questions, none of which it was taught");
-    const WorldQuestions world(corpus_, o_.questions);
     std::vector<std::pair<std::string, std::string>> generations = {{"untrained", newborn_}};
     for (int64_t step = steps_of_a_generation(); step < o_.steps; step += steps_of_a_generation())
       generations.push_back(
@@ -240,7 +240,7 @@ class Life {
                               .seed = common_.seed,
                               .cancel = &interrupted});
       };
-      LifeGeneration generation{name, asked(world, 1), asked(*problems_, 1)};
+      LifeGeneration generation{name, asked(world_, 1), asked(*problems_, 1)};
       if (interrupted) return false;
       const TaskScore facts = score_of(generation.world), sums = score_of(generation.problems);
       say("   {:<16} facts and sums {:5.1f} % ({:.0f} to {:.0f})   problems {:5.1f} % ({:.0f} to {:.0f})", name,
@@ -271,6 +271,7 @@ class Life {
   const CommonOptions& common_;
   const bool has_own_world_;  // its own text, with questions about it
   const LifeCorpus corpus_;
+  const WorldQuestions world_;
   const std::unique_ptr<Task> problems_;
   const std::string text_ = has_own_world_ ? o_.out + "/corpus.jsonl" : o_.text,
                     held_out_text_ = o_.out + "/held-out.jsonl", chats_ = o_.out + "/chats.jsonl";

@@ -21,7 +21,7 @@ enum class OnBadInput { fail, skip };
 
 struct DocumentOptions {
   OnBadInput on_bad_input = OnBadInput::fail;
-  std::string text_field = "text";               // empty: the text is the line, a JSON object
+  std::string text_field = "text";  // empty: the text is the line, a JSON object
   std::string language_field = "lang";
   uint64_t split_bytes = uint64_t(1) << 20;      // pieces of .txt and .md; 0: never split
   uint64_t document_limit = uint64_t(64) << 20;  // a JSONL line, or an unsplit text file

@@ -50,10 +50,10 @@ struct PromptToken {
 struct Finish {
   int64_t choice = 0;
   FinishReason reason = FinishReason::stop;
-  std::string error;          // with `failed`
-  std::exception_ptr cause;   // likewise: what was thrown, for a caller to throw again
-  int64_t cached_tokens = 0;  // of the prompt, found in pages when it was first run
-  int64_t tokens = 0;         // of the answer
+  std::string error;                         // with `failed`
+  std::exception_ptr cause;                  // likewise: what was thrown, for a caller to throw again
+  int64_t cached_tokens = 0;                 // of the prompt, found in pages when it was first run
+  int64_t tokens = 0;                        // of the answer
   std::optional<SampledToken> stop_token{};  // that ended it, drawn like the others
 };
 

@@ -58,7 +58,7 @@ class CommandLine(Case):
 
     def test_a_life_that_was_begun_with_other_settings(self):
         out = self.folder / "life"
-        small = ["life", "--out", out, "--no-chat", "--steps", 1, "--questions", 0, "--vocabulary", 300]
+        small = ["life", "--out", out, "--no-chat", "--steps", 1, "--chats", 3, "--tries", 1, "--questions", 0, "--vocabulary", 300]
         self.succeeds(fude(*small, "--documents", 40))
         corpus = (out / "corpus.jsonl").read_bytes()
         self.fails(fude(*small, "--documents", 41), FAILED, out, '"documents":40', '"documents":41', "--out")
