@@ -53,17 +53,20 @@ PolicyObjective::PolicyObjective(std::vector<std::vector<PolicyToken>> tokens, c
 float PolicyObjective::slope(size_t block, int64_t row, float logprob) {
   const PolicyToken& token = tokens_[block][size_t(row)];
   Seen& seen = seen_[block][size_t(row)];
-  seen = {logprob, 0, false, true};
+  seen = {logprob, 0, 0, false, true};
   const double ratio = is_on_policy_ ? 1.0 : std::exp(double(logprob) - double(token.sampled));
   const double advantage = token.advantage;
   seen.is_clipped =
       (advantage > 0 && ratio > 1 + options_.clip_high) || (advantage < 0 && ratio < 1 - options_.clip_low);
   double slope = seen.is_clipped ? 0 : advantage * ratio;
+  double gain =
+      advantage * (seen.is_clipped ? std::clamp(ratio, 1 - options_.clip_low, 1 + options_.clip_high) : ratio);
   if (options_.kl != 0) {
-    const double difference = double(token.reference) - double(logprob), odds = std::exp(difference);
-    seen.kl = float(odds - difference - 1);
-    slope -= options_.kl * (1 - odds);
+    const double difference = double(token.reference) - double(logprob);
+    seen.kl = float(ratio * (std::exp(difference) - difference - 1));
+    slope += options_.kl * ratio * difference, gain -= options_.kl * double(seen.kl);
   }
+  seen.loss = float(-gain * double(token.weight));
   return float(slope * double(token.weight));
 }
 
@@ -73,7 +76,8 @@ PolicyObjective::Sums PolicyObjective::sums() const {
     for (size_t row = 0; row < seen_[block].size(); ++row) {
       const Seen& seen = seen_[block][row];
       if (!seen.is_seen) continue;
-      sums.tokens += 1, sums.logprob += double(seen.logprob), sums.kl += double(seen.kl);
+      sums.tokens += 1, sums.logprob += double(seen.logprob);
+      sums.loss += double(seen.loss), sums.kl += double(seen.kl);
       sums.clipped += seen.is_clipped ? 1 : 0;
       sums.ratio_error =
           std::max(sums.ratio_error, std::abs(double(seen.logprob) - double(tokens_[block][row].sampled)));

@@ -1,7 +1,10 @@
 // The policy gradient on the tokens of sampled answers, as a slope for each token's log-probability.
 //
-//   J = Σ over tokens of weight · ( min(r · A, clip(r, 1 - low, 1 + high) · A) - kl · k3 )
+//   J = Σ over tokens of weight · ( min(r · A, clip(r, 1 - low, 1 + high) · A) - kl · r · k3 )
 //   r = p / p_sampler,   k3 = p_reference / p - log(p_reference / p) - 1
+//
+// r is in front of k3 because tokens are the sampler's: the slope of r · k3 is r · log(p / p_reference), whose mean is
+// the gradient of the divergence of p from the reference; that of k3 alone is not (DeepSeek-V3.2, 2025).
 //
 // GRPO (Shao et al., "DeepSeekMath", 2024), with the choices of DAPO (Yu et al., 2025: a higher upper clip, every token
 // of a step counts the same) and Dr. GRPO (Liu et al., "Understanding R1-Zero-like training", 2025: no division by the
@@ -57,8 +60,9 @@ class PolicyObjective {
 
   struct Sums {
     double tokens = 0;
+    double loss = 0;         // -J
     double logprob = 0;      // of the tokens now: less its mean is an estimate of the entropy
-    double kl = 0;           // k3 against the reference
+    double kl = 0;           // r · k3 against the reference
     double clipped = 0;      // tokens whose slope the clip took away
     double ratio_error = 0;  // max |log p - log p of the sampler|
   };
@@ -67,7 +71,7 @@ class PolicyObjective {
 
  private:
   struct Seen {
-    float logprob = 0, kl = 0;
+    float logprob = 0, kl = 0, loss = 0;
     bool is_clipped = false, is_seen = false;
   };
   std::vector<std::vector<PolicyToken>> tokens_;
