@@ -99,8 +99,10 @@ class Reader {
 
   // A key before the first table may belong into one.
   std::string hint(const CLI::App& command, const std::string& name, const std::vector<std::string>& known) const {
+    std::string tables;
     for (const auto& [inner, app] : commands_of(command))
-      if (options_of(*app).contains(name)) return "; it belongs into a table, such as [" + inner + "]";
+      if (options_of(*app).contains(name)) tables += (tables.empty() ? "[" : " or [") + inner + "]";
+    if (!tables.empty()) return "; it belongs into a table, such as " + tables;
     return did_you_mean(name, known);
   }
 

@@ -62,7 +62,7 @@ int run(int argc, char** argv) {
   program.add_option("--seed", common.seed, "seed of everything random")->capture_default_str();
   program.add_flag("--json", common.json, "results as JSON on standard output, one object a line");
   program.option_defaults()->group("Options");
-  for (auto add : {add_life, add_tokenizer, add_shards,   add_init,  add_train, add_sft,   add_rl,         add_scorer,
+  for (auto add : {add_life, add_tokenizer, add_shards,   add_train, add_init,  add_sft,   add_rl,         add_scorer,
                    add_eval, add_ask,       add_generate, add_chat,  add_serve, add_score, add_perplexity, add_embed,
                    add_pull, add_convert,   add_quantize, add_tasks, add_info,  add_bench})
     add(program, common);

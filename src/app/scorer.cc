@@ -101,8 +101,11 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   int64_t tokens = 0, right = 0;
   for (const JudgedAnswer& a : *answers) tokens += int64_t(a.prompt.size() + a.answer.size()), right += a.is_right;
   std::fprintf(stderr, "%zu answers, %.1f %% right\n", answers->size(), 100 * double(right) / double(answers->size()));
-  require(right > 0 && right < int64_t(answers->size()),
-          "[scorer] expected right and wrong answers to learn from; choose questions that the model sometimes solves");
+  if (right == 0 || right == int64_t(answers->size()))
+    std::fprintf(
+        stderr,
+        "there is nothing to tell apart in them: choose questions that the model solves sometimes, or teach it "
+        "first\n");
 
   JudgedBatches batches(*answers, s.step_tokens, common.seed);
   TrainerOptions options;

@@ -2,12 +2,21 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "base/json.h"
 #include "base/statistics.h"
 
 namespace fude {
 namespace {
 
 constexpr size_t kWindow = 10;  // rollouts that are judged together
+
+Json json_of(const RolloutSigns& s) { return {s.right, s.equal_groups, s.truncated, s.tokens, s.entropy}; }
+
+RolloutSigns signs_from(const Json& json) {
+  const auto at = [&](size_t i) { return json.at(i).get<double>(); };
+  return {at(0), at(1), at(2), at(3), at(4)};
+}
 
 }  // namespace
 
@@ -21,6 +30,25 @@ RolloutSigns Doctor::median() const {
     result.*sign = spread_of(std::move(values)).median;
   }
   return result;
+}
+
+Json Doctor::state() const {
+  Json seen = Json::array();
+  for (const RolloutSigns& s : seen_) seen.push_back(json_of(s));
+  return {{"seen", seen},
+          {"first", json_of(first_)},
+          {"knows_first", knows_first_},
+          {"best", best_right_},
+          {"told", told_}};
+}
+
+void Doctor::restore(const Json& state, std::string_view where) try {
+  seen_.clear();
+  for (const Json& s : state.at("seen")) seen_.push_back(signs_from(s));
+  first_ = signs_from(state.at("first"));
+  state.at("knows_first").get_to(knows_first_), state.at("best").get_to(best_right_), state.at("told").get_to(told_);
+} catch (const Json::exception& error) {
+  fail("[{}] what is known of the rollouts is damaged: {}", where, error.what());
 }
 
 std::string Doctor::look(const RolloutSigns& signs) {

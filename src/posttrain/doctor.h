@@ -6,6 +6,9 @@
 #include <deque>
 #include <set>
 #include <string>
+#include <string_view>
+
+#include "base/json_fwd.h"
 
 namespace fude {
 
@@ -22,6 +25,10 @@ class Doctor {
  public:
   // What is new; empty where all is well, or known.
   std::string look(const RolloutSigns& signs);
+
+  // What it remembers; error, naming `where`, if that is damaged.
+  Json state() const;
+  void restore(const Json& state, std::string_view where);
 
  private:
   RolloutSigns median() const;

@@ -292,7 +292,7 @@ void GrpoBatches::learned(StepMetrics& line) {
 }
 
 Json GrpoBatches::state() const {
-  Json state = {{"drawn", drawn_}, {"next_update", next_update_}};
+  Json state = {{"drawn", drawn_}, {"next_update", next_update_}, {"doctor", doctor_.state()}};
   if (next_update_ == 0) return state;
   const Rollouts& r = rollouts_;
   for (const Rollout& answer : r.answers) state["answers"].push_back(json_of(answer));
@@ -306,6 +306,8 @@ void GrpoBatches::restore(const Json& state, std::string_view where) {
   require(drawn_ >= 0 && next_update_ >= 0 && next_update_ < options_.minibatches * options_.epochs,
           "[{}] the position of the rollouts is damaged", where);
   rollouts_ = {};
+  require(state.contains("doctor"), "[{}] expected what is known of the rollouts", where);
+  doctor_.restore(state["doctor"], where);
   if (next_update_ == 0) return;
   try {
     for (const Json& answer : state.at("answers")) rollouts_.answers.push_back(rollout_from(answer, where));

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "base/error.h"
+#include "text/unicode.h"
 
 namespace fude {
 namespace {
@@ -100,7 +101,7 @@ std::string text_of(const Tokenizer& tokenizer, const SampledAnswer& answer) {
   std::vector<TokenId> ids;
   for (const SampledToken& token : answer.tokens) ids.push_back(token.token);
   if (answer.has_ended() && !ids.empty()) ids.pop_back();
-  return tokenizer.decode(ids);
+  return replace_invalid(tokenizer.decode(ids));
 }
 
 }  // namespace fude

@@ -40,7 +40,7 @@ struct SampleOptions {
 std::vector<std::vector<SampledAnswer>> sample_answers(Engine& engine, const std::vector<std::vector<int32_t>>& prompts,
                                                        const std::vector<int32_t>& stops, const SampleOptions& options);
 
-// The text of an answer, without its end mark.
+// The text of an answer, without its end mark; what is no UTF-8 in it is U+FFFD.
 std::string text_of(const Tokenizer& tokenizer, const SampledAnswer& answer);
 
 }  // namespace fude

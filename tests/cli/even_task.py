@@ -6,7 +6,7 @@ import sys
 for line in sys.stdin:
     ask = json.loads(line)
     if "make" in ask:
-        number = ask["make"]["counter"] % 50
+        number = ask["make"]["counter"] % 5000
         reply = {"prompt": f"Even {number}?", "answer": "ab"}
     else:
         said = ask["verify"]["answer"]

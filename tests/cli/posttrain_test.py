@@ -36,7 +36,7 @@ class Sft(Case):
         self.succeeds(self.sft("--lora", 4, "--epochs", 6))
         config = json.loads((self.folder / "sft/adapter/adapter_config.json").read_text())
         self.assertEqual((config["r"], config["lora_alpha"], config["peft_type"]), (4, 8, "LORA"))
-        ask = ["perplexity", world().model, world().text / "0.txt", "--context", 32]
+        ask = ["perplexity", world().model, "--in", world().text / "0.txt", "--context", 32]
         plain, adapted = self.succeeds(fude(*ask)).out, self.succeeds(fude(*ask, "--adapter", self.folder / "sft/adapter")).out
         self.assertNotEqual(plain, adapted)
 
@@ -89,5 +89,5 @@ class Rl(Case):
 
     def test_mistakes(self):
         self.fails(self.rl("--difficulty", "5-2"), USAGE, "--difficulty")
-        self.fails(self.rl("--max-tokens", 9999), FAILED, "context")
         self.fails(self.rl("--minibatches", 99), FAILED, "minibatches")
+        self.fails(fude("rl", world().model, "--task", EVEN, "--out", self.folder, "--max-tokens", 9999), FAILED, "context")

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "base/json.h"
+
 namespace fude {
 namespace {
 
@@ -49,6 +51,20 @@ TEST(Doctor, Names) {
   EXPECT_NE(complaint({.right = 0.1, .tokens = 60, .entropy = 0.5}).find("it has been 40 %"), std::string::npos);
   // Longer and better is what thinking looks like.
   EXPECT_EQ(complaint({.right = 0.7, .tokens = 120, .entropy = 0.5}), "");
+}
+
+// A run that was stopped is told what an uninterrupted one is told.
+TEST(Doctor, RemembersAcrossARestart) {
+  const RolloutSigns ill{.right = 0.4, .truncated = 0.8, .tokens = 60, .entropy = 0.5};
+  for (int stop : {3, 12, 18}) {
+    Doctor whole, first, second;
+    for (int i = 0; i < 30; ++i) {
+      if (i == stop) second.restore(first.state(), "state");
+      const RolloutSigns& signs = i < 14 ? kWell : ill;
+      const std::string expected = whole.look(signs);
+      EXPECT_EQ((i < stop ? first : second).look(signs), expected) << i;
+    }
+  }
 }
 
 TEST(Doctor, RepeatsItselfOnlyAfterARecovery) {

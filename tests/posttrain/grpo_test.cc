@@ -173,10 +173,16 @@ TEST_F(GrpoTest, DamagedStateIsAnError) {
   batches.next();
   StepMetrics line;
   GradientSum gradients(model, default_kernels(), {});
-  for (const char* text : {R"({"drawn": -1, "next_update": 0})", R"({"drawn": 1, "next_update": 9})",
-                           R"({"drawn": 1, "next_update": 1})", R"({"drawn": 1, "next_update": 1, "answers": [1]})",
-                           R"({"drawn": 1, "next_update": 1, "answers": [], "groups": [1, 1], "means": [1,1,1,1]})"})
+  const std::string doctor = batches.state()["doctor"].dump();
+  for (const char* text : {R"({"drawn": 1, "next_update": 0, "doctor": {}})", R"({"drawn": -1, "next_update": 0})",
+                           R"({"drawn": 1, "next_update": 9})", R"({"drawn": 1, "next_update": 1})",
+                           R"({"drawn": 1, "next_update": 1, "answers": [1]})",
+                           R"({"drawn": 1, "next_update": 1, "answers": [], "groups": [1, 1], "means": [1,1,1,1]})"}) {
     EXPECT_THROW(batches.restore(parse_json(text, "state"), "state"), Error) << text;
+    Json with_doctor = parse_json(text, "state");
+    if (!with_doctor.contains("doctor")) with_doctor["doctor"] = parse_json(doctor, "doctor");
+    EXPECT_THROW(batches.restore(with_doctor, "state"), Error) << text;
+  }
 }
 
 }  // namespace

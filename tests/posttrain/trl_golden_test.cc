@@ -210,7 +210,11 @@ TEST_P(TrlGolden, StepBehindARollout) {
     if (!one.at("off_policy").get<bool>()) continue;
     SCOPED_TRACE(one.dump());
     const double temperature = one.at("temperature");
-    Json state = {{"drawn", 3}, {"next_update", 1}, {"groups", {3, 1}}, {"means", Json::array_t(6, 0.0)}};
+    Json state = {{"drawn", 3},
+                  {"next_update", 1},
+                  {"doctor", Doctor().state()},
+                  {"groups", {3, 1}},
+                  {"means", Json::array_t(4, 0.0)}};
     for (size_t i = 0; i < rewards.size(); ++i)
       state["answers"].push_back({{"prompt", inputs.at("prompts").at(i / group)},
                                   {"answer", inputs.at("answers").at(i)},
