@@ -103,7 +103,8 @@ class Life {
     if (!has_own_world_) return say("the report: {0}/report.html\ntalk with it: fude generate {0}/model", run_folder_);
     if (!learn_by_examples() || !learn_by_tries() || !raise_a_judge()) return;
     if (o_.questions > 0 && !ask_every_generation()) return;
-    say("the report: {}/report.html\ntalk with it: fude chat {}", o_.out, grown_);
+    say("the report: {0}/report.html\ntalk with it: fude chat {1}\non a page: fude serve {1} --scorer {2}/scorer",
+        o_.out, grown_, judge_);
     if (o_.chat && ::isatty(STDIN_FILENO) != 0) {
       say("8. a chat (Ctrl-D ends it)");
       chat_with(grown_, common_);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "fetch/pull.h"
+#include "reason/scorer.h"
 #include "serve/api.h"
 #include "serve/http_server.h"
 
@@ -18,7 +19,7 @@ namespace fude {
 namespace {
 
 struct ServeOptions {
-  std::string model = kDefaultModel, name, adapter, draft_model, key;
+  std::string model = kDefaultModel, name, adapter, draft_model, scorer, key;
   bool is_insecure = false;
   int64_t body_kib = 1024;
   HttpOptions http{.port = 8080};
@@ -50,6 +51,17 @@ void run_serve(ServeOptions o, const CommonOptions& common) {
   api_options.is_local = is_local && o.key.empty();
   api_options.limits.body_bytes = o.http.body_bytes = uint64_t(o.body_kib) << 10;
   if (!o.adapter.empty()) engine.adapters().load(api_options.adapter = "given", o.adapter);
+  // Its threads are its own: judging is short, and the engine's are seldom all at work.
+  std::optional<Device> judge_device;
+  std::optional<ScorerModel> scorer;
+  std::optional<AnswerJudge> judge;
+  if (!o.scorer.empty()) {
+    scorer = load_scorer(judge_device.emplace(common.threads), o.scorer);
+    const int64_t vocabulary = loaded.model->config().vocabulary;
+    require(scorer->trunk->config().vocabulary == vocabulary, "[serve] expected a scorer with {} tokens, got {}",
+            vocabulary, scorer->trunk->config().vocabulary);
+    api_options.judge = &judge.emplace(*scorer, default_kernels());
+  }
   Api api(engine, loaded.tokenizer, api_options);
   if (!api.prompts().can_chat())
     std::fprintf(stderr, "fude: this model has no chat template, so it will refuse to chat\n");
@@ -88,6 +100,7 @@ void add_serve(CLI::App& app, const CommonOptions& common) {
   command->add_option("--body", o->body_kib, "longest request in KiB")->check(at_least(1))->capture_default_str();
   command->option_defaults()->group("Engine");
   command->add_option("--adapter", o->adapter, kAdapterHelp);
+  command->add_option("--scorer", o->scorer, "folder of `fude scorer`, for requests that choose by it");
   add_precision(*command, o->precision);
   add_kv(*command, o->engine.kv);
   command->add_option("--context", o->engine.context, "positions of a conversation; 0: the model's")

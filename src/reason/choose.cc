@@ -15,6 +15,20 @@ ChooseBy choose_by_of(std::string_view name) {
   fail("[choose] expected vote, best or weighted, got '{}'", name);
 }
 
+Selection select_answer(ChooseBy by, const std::vector<Candidate>& candidates) {
+  require(!candidates.empty(), "[choose] expected at least one answer");
+  Vote vote;
+  for (size_t i = 0; i < candidates.size(); ++i)
+    vote.add(candidates[i].key, i, by == ChooseBy::vote ? 1 : candidates[i].weight);
+  Selection selection{0, vote.ranking()};
+  const bool is_vote = by != ChooseBy::best && !selection.ranking.empty();
+  const auto may_win = [&](size_t i) { return !is_vote || candidates[i].key == selection.ranking.front().key; };
+  if (is_vote) selection.chosen = selection.ranking.front().example;
+  for (size_t i = 0; i < candidates.size(); ++i)
+    if (may_win(i) && candidates[i].weight > candidates[selection.chosen].weight) selection.chosen = i;
+  return selection;
+}
+
 ChosenAnswer choose_answer(Engine& engine, const Kernels& kernels, const Chat& chat, const std::vector<int32_t>& prompt,
                            const ChooseOptions& options) {
   require(options.by == ChooseBy::vote || options.scorer != nullptr,
@@ -47,32 +61,22 @@ ChosenAnswer choose_answer(Engine& engine, const Kernels& kernels, const Chat& c
     chosen.cancelled += answer.reason == FinishReason::cancelled ? 1 : 0;
   }
   chosen.weights.assign(order.size(), 1.0);
-  if (options.scorer != nullptr && !order.empty()) {
+  if (order.empty()) return chosen;
+  if (options.scorer != nullptr) {
     std::vector<std::vector<int32_t>> sequences;
     for (int64_t number : order) {
       sequences.push_back(prompt);
       for (const SampledToken& token : answers[size_t(number)].tokens) sequences.back().push_back(token.token);
     }
     const std::vector<double> scores = score_sequences(*options.scorer, kernels, sequences);
-    vote = {};
-    for (size_t i = 0; i < order.size(); ++i) {
-      chosen.weights[i] = std::exp(scores[i]);
-      vote.add(committed_answer(split_thought(chosen.texts[i], is_thought_open).answer), i, chosen.weights[i]);
-    }
+    for (size_t i = 0; i < order.size(); ++i) chosen.weights[i] = std::exp(scores[i]);
   }
-  chosen.ranking = vote.ranking();
-  if (chosen.texts.empty()) return chosen;
-  size_t best = size_t(std::ranges::max_element(chosen.weights) - chosen.weights.begin());
-  // Of equal answers the one that is thought best of.
-  if (options.by != ChooseBy::best && !chosen.ranking.empty()) {
-    const std::string& key = chosen.ranking.front().key;
-    best = chosen.ranking.front().example;
-    for (size_t i = 0; i < chosen.texts.size(); ++i)
-      if (chosen.weights[i] > chosen.weights[best] &&
-          committed_answer(split_thought(chosen.texts[i], is_thought_open).answer) == key)
-        best = i;
-  }
-  chosen.text = chosen.texts[best];
+  std::vector<Candidate> candidates;
+  for (size_t i = 0; i < order.size(); ++i)
+    candidates.push_back({committed_answer(split_thought(chosen.texts[i], is_thought_open).answer), chosen.weights[i]});
+  Selection selection = select_answer(options.by, candidates);
+  chosen.ranking = std::move(selection.ranking);
+  chosen.text = chosen.texts[selection.chosen];
   return chosen;
 }
 

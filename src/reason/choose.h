@@ -15,6 +15,18 @@ enum class ChooseBy { vote, best, weighted };
 // Error for another name than vote, best or weighted.
 ChooseBy choose_by_of(std::string_view name);
 
+// An answer to choose: what it commits to (empty: nothing), and p(right) if a scorer knows it.
+struct Candidate {
+  std::string key;
+  double weight = 1;
+};
+struct Selection {
+  size_t chosen = 0;
+  std::vector<Vote::Answer> ranking;  // by weight; `example` is a candidate's number
+};
+// Of at least one. Of equal answers the one that is thought best of, else the first.
+Selection select_answer(ChooseBy by, const std::vector<Candidate>& candidates);
+
 struct ChooseOptions {
   ChooseBy by = ChooseBy::vote;
   int64_t answers = 16, max_tokens = 512;

@@ -217,10 +217,13 @@ HttpReply Api::chat(const HttpRequest& http) {
     throw ApiError(
         404, fmt::format("[serve] there is no model '{}'; this one is '{}'", chat.model.substr(0, 200), options_.model),
         "model", "model_not_found");
+  if (chat.choose != ChooseBy::vote && options_.judge == nullptr)
+    throw ApiError(400, "[serve] this server has no scorer to choose by: it can only count votes", "choose",
+                   "unsupported_value");
   AnswerForm form;
   Request request = engine_request(chat, form);
-  const auto exchange =
-      std::make_shared<ChatExchange>(engine_, tokenizer_, metrics_, chat, options_.model, form, http.began);
+  const auto exchange = std::make_shared<ChatExchange>(engine_, tokenizer_, metrics_, chat, options_.model, form,
+                                                       options_.judge, http.began);
   exchange->submit(std::move(request));
   HttpReply reply{.source = exchange};
   if (chat.is_stream) {

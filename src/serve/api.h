@@ -16,10 +16,11 @@
 namespace fude {
 
 struct ApiOptions {
-  std::string model;     // its id
-  std::string key;       // empty: none is needed
-  std::string adapter;   // of all requests: its name at the engine
-  bool is_local = true;  // the Host of a request has to be this machine
+  std::string model;             // its id
+  std::string key;               // empty: none is needed
+  std::string adapter;           // of all requests: its name at the engine
+  bool is_local = true;          // the Host of a request has to be this machine
+  AnswerJudge* judge = nullptr;  // chooses among answers; none: votes alone can be asked for
   ChatLimits limits;
 };
 
@@ -29,7 +30,10 @@ class Api : public HttpHandler {
   Api(EngineThread& engine, const Tokenizer& tokenizer, ApiOptions options);
   const ChatPrompts& prompts() const { return prompts_; }
 
-  void start(std::function<void()> flush) override { engine_.after_steps(std::move(flush)); }
+  void start(std::function<void()> flush) override {
+    if (options_.judge != nullptr) options_.judge->after_jobs(flush);
+    engine_.after_steps(std::move(flush));
+  }
   bool refuses(const HttpRequest& head, HttpReply& reply) override;
   HttpReply serve(const HttpRequest& request) override;
   void replied(const HttpRequest& request, int status) override;

@@ -1,5 +1,6 @@
 #include "serve/chat_exchange.h"
 
+#include <cmath>
 #include <new>
 
 #include "base/clock.h"
@@ -25,7 +26,8 @@ std::unique_ptr<ApiError> error_of(const Finish& finish) {
 }  // namespace
 
 ChatExchange::ChatExchange(EngineThread& engine, const Tokenizer& tokenizer, ServerMetrics& metrics,
-                           const ChatRequest& request, const std::string& model, const AnswerForm& form, double began)
+                           const ChatRequest& request, const std::string& model, const AnswerForm& form,
+                           AnswerJudge* judge, double began)
     : engine_(engine),
       metrics_(metrics),
       is_stream_(request.is_stream),
@@ -33,7 +35,9 @@ ChatExchange::ChatExchange(EngineThread& engine, const Tokenizer& tokenizer, Ser
       wake_at_(request.is_stream || !request.stops.empty() ? 1 : kMostEvents / 64),
       began_(began),
       writer_(tokenizer, model, request),
+      judge_(request.vote > 0 && request.choose != ChooseBy::vote ? judge : nullptr),
       is_vote_(request.vote > 0),
+      choose_(request.choose),
       unfinished_(is_vote_ ? request.vote : request.choices),
       has_enough_(size_t(unfinished_)) {
   for (int64_t i = 0; i < unfinished_; ++i)
@@ -42,6 +46,7 @@ ChatExchange::ChatExchange(EngineThread& engine, const Tokenizer& tokenizer, Ser
 
 void ChatExchange::submit(Request request) {
   usage_.prompt = int64_t(request.prompt.size());
+  if (judge_ != nullptr) prompt_ = request.prompt;
   const auto self = shared_from_this();
   const Submission submission =
       engine_.submit(std::move(request), {.token = [self](const AnswerToken& token) { return self->on_token(token); },
@@ -83,6 +88,12 @@ bool ChatExchange::take(std::string& bytes) {
     error_ = std::make_unique<ApiError>(500, "[serve] internal error", "", "internal_error");
   }
   if (!error_ && unfinished_ > 0) return false;
+  if (!error_ && judge_ != nullptr && !ended_.empty()) {
+    if (!std::exchange(is_judging_, true)) ask_judge();
+    const std::lock_guard lock(mutex_);
+    if (!is_judged_) return false;
+    if (judge_failure_) error_ = error_of({.cause = judge_failure_});
+  }
   end(bytes);
   return true;
 }
@@ -111,6 +122,7 @@ void ChatExchange::use(const Event& event, std::string& bytes) {
   if (const auto* token = std::get_if<AnswerToken>(&event)) {
     Choice& choice = choices_[size_t(token->choice)];
     choice.text.add(*token, choice.delta);
+    if (judge_ != nullptr) choice.tokens.push_back(token->sampled.token);
     return;
   }
   const auto& finish = std::get<Finish>(event);
@@ -132,6 +144,7 @@ void ChatExchange::finish(Choice& choice, const Finish& finish, std::string& byt
   write(finish.choice, bytes);
   const bool is_cut = finish.reason != FinishReason::stop && !choice.text.is_stopped();
   choice.message.finish_reason = is_cut ? "length" : choice.message.calls.empty() ? "stop" : "tool_calls";
+  if (finish.stop_token && judge_ != nullptr) choice.tokens.push_back(finish.stop_token->token);
   if (is_vote_) count_vote(finish.choice);
   if (is_stream_ && !error_) writer_.add_finish(bytes, finish.choice, choice.message.finish_reason);
 }
@@ -139,10 +152,39 @@ void ChatExchange::finish(Choice& choice, const Finish& finish, std::string& byt
 // An answer that was cut off votes for nobody. Once the answers that are missing cannot change the result, they end.
 void ChatExchange::count_vote(int64_t index) {
   const ChatMessageOut& message = choices_[size_t(index)].message;
-  vote_.add(message.finish_reason == "stop" ? committed_answer(message.content) : "", size_t(index));
-  if (is_decided_ || unfinished_ == 0 || !vote_.is_decided(unfinished_)) return;
+  const bool has_ended = message.finish_reason == "stop";
+  if (has_ended) ended_.push_back(size_t(index));
+  vote_.add(has_ended ? committed_answer(message.content) : "", size_t(index));
+  if (judge_ != nullptr || is_decided_ || unfinished_ == 0 || !vote_.is_decided(unfinished_)) return;
   is_decided_ = true;
   engine_.cancel(id_);
+}
+
+void ChatExchange::ask_judge() {
+  std::vector<std::vector<int32_t>> sequences;
+  for (size_t index : ended_) {
+    sequences.push_back(prompt_);
+    sequences.back().insert(sequences.back().end(), choices_[index].tokens.begin(), choices_[index].tokens.end());
+  }
+  judge_->judge(std::move(sequences),
+                [self = shared_from_this()](std::vector<double> scores, std::exception_ptr failure) {
+                  const std::lock_guard lock(self->mutex_);
+                  self->scores_ = std::move(scores), self->judge_failure_ = failure;
+                  self->is_judged_ = true;
+                  if (self->wake_) self->wake_();
+                });
+}
+
+// Numbers of choices in the ranking.
+Selection ChatExchange::selection() const {
+  if (ended_.empty()) return {};
+  std::vector<Candidate> candidates;
+  for (size_t i = 0; i < ended_.size(); ++i)
+    candidates.push_back(
+        {committed_answer(choices_[ended_[i]].message.content), judge_ == nullptr ? 1.0 : std::exp(scores_[i])});
+  Selection selection = select_answer(choose_, candidates);
+  selection.chosen = ended_[selection.chosen];
+  return selection;
 }
 
 // What is new of one choice: into the stream, or kept for the end.
@@ -190,9 +232,9 @@ HttpReply ChatExchange::whole() {
   if (error_) return reply_of(*error_);
   std::vector<ChatMessageOut> messages;
   if (is_vote_) {
-    const std::vector<Vote::Answer> ranking = vote_.ranking();
-    messages.push_back(std::move(choices_[ranking.empty() ? 0 : ranking.front().example].message));
-    return {.body = writer_.whole(messages, usage_, ranking)};
+    const Selection selected = selection();
+    messages.push_back(std::move(choices_[selected.chosen].message));
+    return {.body = writer_.whole(messages, usage_, selected.ranking)};
   }
   for (Choice& choice : choices_) messages.push_back(std::move(choice.message));
   return {.body = writer_.whole(messages, usage_)};

@@ -10,7 +10,8 @@
 #include <variant>
 
 #include "infer/engine_thread.h"
-#include "reason/vote.h"
+#include "reason/choose.h"
+#include "serve/answer_judge.h"
 #include "serve/chat_writer.h"
 #include "serve/http.h"
 #include "serve/metrics.h"
@@ -19,9 +20,10 @@ namespace fude {
 
 class ChatExchange : public HttpSource, public std::enable_shared_from_this<ChatExchange> {
  public:
-  // Engine, tokenizer and metrics must outlive it. `began`: when its request came.
+  // Engine, tokenizer, metrics and judge must outlive it. `began`: when its request came. A judge is needed if the
+  // request asks for a choice by one.
   ChatExchange(EngineThread& engine, const Tokenizer& tokenizer, ServerMetrics& metrics, const ChatRequest& request,
-               const std::string& model, const AnswerForm& form, double began);
+               const std::string& model, const AnswerForm& form, AnswerJudge* judge, double began);
   // Hands the request in. ApiError if the queue is full.
   void submit(Request request);
 
@@ -39,6 +41,7 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
     ChoiceText::Delta delta{};
     ChatMessageOut message{};
     bool is_finished = false, is_told = false;  // told: that its stop string has come
+    std::vector<int32_t> tokens{};              // with its end mark, for a judge
   };
   static constexpr size_t kMostEvents = 1 << 14;
 
@@ -50,6 +53,8 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
   void use(const Event& event, std::string& bytes);
   void finish(Choice& choice, const Finish& finish, std::string& bytes);
   void count_vote(int64_t index);
+  void ask_judge();
+  Selection selection() const;
   void write(int64_t index, std::string& bytes);
   void end(std::string& bytes);
 
@@ -61,9 +66,14 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
   ChatWriter writer_;
   std::vector<Choice> choices_;
   Usage usage_;
+  AnswerJudge* const judge_;  // null: answers are not judged
   const bool is_vote_;
+  const ChooseBy choose_;
   Vote vote_;
   bool is_decided_ = false;  // what is left was cancelled
+  bool is_judging_ = false;
+  std::vector<int32_t> prompt_;  // for the judge
+  std::vector<size_t> ended_;    // choices that came to their end
   int64_t unfinished_;
   std::unique_ptr<ApiError> error_;  // instead of an answer
   RequestId id_ = 0;
@@ -75,7 +85,9 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
   std::vector<bool> has_enough_;  // by choice: the next token ends it
   std::function<void()> wake_;
   double first_token_ = 0;
-  bool is_full_ = false;
+  bool is_full_ = false, is_judged_ = false;
+  std::vector<double> scores_;  // of ended_
+  std::exception_ptr judge_failure_;
 };
 
 }  // namespace fude

@@ -215,6 +215,9 @@ void read_thinking(const JsonFields& body, ChatRequest& request) {
 void read_vote(const JsonFields& body, ChatRequest& request, const ChatLimits& limits) {
   if (body.find("vote") == nullptr) return;
   request.vote = body.integer("vote", 2, limits.choices, 2);
+  try {
+    request.choose = choose_by_of(body.string("choose", "vote"));
+  } catch (const Error&) { body.fail("choose", "vote, best or weighted", *body.find("choose")); }
   if (request.choices != 1) body.fail("vote", "a vote has one result: leave out 'n'");
   if (request.is_stream) body.fail("vote", "the result of a vote is known at its end: it cannot be streamed");
   if (request.tool_choice != ChatRequest::Choice::none)

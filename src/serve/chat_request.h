@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "infer/sampler.h"
 #include "reason/budget.h"
+#include "reason/choose.h"
 
 namespace fude {
 
@@ -70,7 +71,8 @@ struct ChatRequest {
   std::string tool;            // of Choice::named
   std::optional<bool> thinks;  // for templates that let thinking be turned on and off
   ThinkingBudget budget;
-  int64_t vote = 0;  // answers of which the most common is given; 0: no vote
+  int64_t vote = 0;  // answers of which one is given; 0: each is
+  ChooseBy choose = ChooseBy::vote;
 
   bool must_call() const { return tool_choice == Choice::required || tool_choice == Choice::named; }
 };

@@ -178,7 +178,8 @@ std::string ChatWriter::whole(const std::vector<ChatMessageOut>& choices, const 
   out += "],";
   if (!ranking.empty()) {
     Json votes = Json::array();
-    for (const Vote::Answer& answer : ranking) votes.push_back({{"answer", answer.key}, {"count", answer.count}});
+    for (const Vote::Answer& answer : ranking)
+      votes.push_back({{"answer", answer.key}, {"count", answer.count}, {"weight", answer.weight}});
     out += "\"vote\":" + votes.dump(-1, ' ', false, Json::error_handler_t::replace) + ",";
   }
   return out + "\"usage\":" + usage_json(usage).dump() + "}";

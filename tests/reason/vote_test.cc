@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+#include "reason/choose.h"
+
 namespace fude {
 namespace {
 
@@ -29,6 +32,18 @@ TEST(Vote, IsDecidedWhenNothingCanChangeIt) {
   vote.add("b", 5), vote.add("b", 6);
   EXPECT_TRUE(vote.is_decided(2));
   EXPECT_FALSE(vote.is_decided(3));
+}
+
+TEST(SelectAnswer, ByVoteBestAndWeight) {
+  const std::vector<Candidate> answers = {{"a", 0.2}, {"b", 0.9}, {"a", 0.3}, {"c", 0.5}, {"a", 0.1}, {"", 0.95}};
+  EXPECT_EQ(select_answer(ChooseBy::vote, answers).chosen, 2u);  // of three a the best
+  EXPECT_EQ(select_answer(ChooseBy::best, answers).chosen, 5u);
+  EXPECT_EQ(select_answer(ChooseBy::weighted, answers).chosen, 1u);  // 0.9 against 0.6
+  EXPECT_EQ(select_answer(ChooseBy::vote, {{"x"}, {"y"}}).chosen, 0u);
+  EXPECT_EQ(select_answer(ChooseBy::vote, {{""}, {""}}).chosen, 0u);
+  EXPECT_EQ(select_answer(ChooseBy::vote, answers).ranking.front().count, 3);
+  EXPECT_THROW(select_answer(ChooseBy::vote, {}), Error);
+  EXPECT_THROW(choose_by_of("worst"), Error);
 }
 
 }  // namespace

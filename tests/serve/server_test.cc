@@ -1,6 +1,9 @@
 #include "tests/support/serve_case.h"
 
+#include <cmath>
 #include <map>
+
+#include "base/random.h"
 
 namespace fude {
 namespace {
@@ -153,6 +156,48 @@ TEST(Server, Vote) {
   EXPECT_EQ(live.post(LiveServer::chat(R"("vote": 3, "n": 2)")).status, 400);
   EXPECT_EQ(live.post(LiveServer::chat(R"("vote": 1)")).status, 400);
   EXPECT_EQ(live.post(LiveServer::chat(std::string(R"("vote": 3, )") + kTools)).status, 400);
+}
+
+// Of answers that ended, the reply is the one of the highest score, or that which the scores vote for.
+TEST(Server, ChosenByAScorer) {
+  Device device(1);
+  auto trunk = std::make_unique<Transformer>(device, LiveServer::config());
+  trunk->initialise(7);
+  ScorerModel scorer = make_scorer(std::move(trunk));
+  std::vector<float> head(size_t(2 * scorer.head_2C.cols()));
+  Random random{4, 0};
+  for (float& x : head) x = float(random.normal());
+  scorer.head_2C.set_rows(0, 2, head.data());
+  AnswerJudge judge(scorer, default_kernels());
+  LiveServer live({.judge = &judge});
+  const std::string options =
+      R"("seed": 5, "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"enum": [11, 12, 13]}}})";
+  const Json all = live.post(LiveServer::chat(options + R"(, "n": 20)")).json();
+  const ChatRequest request = parse_chat_request(LiveServer::chat(options));
+  const std::vector<int32_t> prompt = live.api.prompts().prompt(request, /*is_held=*/true).tokens;
+  std::vector<std::vector<int32_t>> sequences;
+  for (const Json& choice : all["choices"]) {
+    sequences.push_back(prompt);
+    for (unsigned char byte : text_of(choice)) sequences.back().push_back(byte);
+    sequences.back().push_back(257);  // the end of a turn
+  }
+  const std::vector<double> scores = score_sequences(scorer, default_kernels(), sequences);
+  const size_t best = size_t(std::ranges::max_element(scores) - scores.begin());
+  std::map<std::string, double> weights;
+  for (size_t i = 0; i < scores.size(); ++i) weights[text_of(all["choices"][i])] += std::exp(scores[i]);
+
+  const Json chosen = live.post(LiveServer::chat(options + R"(, "vote": 20, "choose": "best")")).json();
+  EXPECT_EQ(text_of(chosen["choices"][0]), text_of(all["choices"][best]));
+  EXPECT_EQ(chosen["usage"]["completion_tokens"], all["usage"]["completion_tokens"]);
+  const Json weighted = live.post(LiveServer::chat(options + R"(, "vote": 20, "choose": "weighted")")).json();
+  const std::string winner = text_of(weighted["choices"][0]);
+  for (const auto& [text, weight] : weights) EXPECT_LE(weight, weights[winner] + 1e-9);
+  ASSERT_EQ(weighted["vote"].size(), weights.size());
+  for (const Json& one : weighted["vote"]) EXPECT_NEAR(one["weight"], weights[one["answer"]], 1e-9);
+
+  EXPECT_EQ(live.post(LiveServer::chat(R"("vote": 3, "choose": "worst")")).status, 400);
+  LiveServer without;
+  EXPECT_EQ(without.post(LiveServer::chat(R"("vote": 3, "choose": "best")")).status, 400);
 }
 
 TEST(Server, ThinkingBudget) {
