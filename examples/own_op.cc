@@ -43,7 +43,7 @@ int main() {
   for (int i = 0; i < 5; ++i) {
     const double at = x.data<float>()[i], h = 1e-5;
     const double expected = 1.5 * (std::tanh((at + h) / 1.5) - std::tanh((at - h) / 1.5)) / (2 * h);
-    const double got = gradients.of(x).data<float>()[i];
+    const double got = gradients.of(x.id()).data<float>()[i];
     std::printf("x %5.2f  y %7.4f  dy/dx %7.4f\n", at, double(y.data<float>()[i]), got);
     worst = std::max(worst, std::abs(got - expected));
   }

@@ -44,7 +44,8 @@ int main(int argc, char** argv) try {
   options.folder = out + "/run";
   options.schedule = {.learning_rate = 3e-3, .steps = 40, .warmup_steps = 4};
   options.on_step = [](const StepMetrics& m) { std::printf("step %lld  loss %.3f\n", (long long)m.step, m.loss); };
-  Trainer trainer(model, default_kernels(), loader, /*validation=*/{}, options);
+  LoadedBatches batches(loader, /*blocks=*/1, options.rows_per_block);
+  Trainer trainer(model, default_kernels(), batches, /*validation=*/{}, options);
   trainer.run();
 
   save_model(model, out + "/model");
