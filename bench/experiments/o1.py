@@ -74,7 +74,7 @@ class Experiment:
     def reinforce(self):
         steps, questions, answers = self.size["rl"]
         self.fude("rl", self.path("taught/model"), "--task", "mini_aime", "--difficulty", "2-5", "--out", self.path("tried"), "--steps", steps, "--questions", questions,
-                  "--answers", answers, "--max-tokens", self.size["longest"], "--learning-rate", 3e-4, "--save-every", self.size["every"], "--validate-every", 0,
+                  "--answers", answers, "--max-tokens", self.size["longest"], "--learning-rate", 5e-5, "--save-every", self.size["every"], "--validate-every", 0,
                   "--held-out", 0, "--keep", 0)
         self.fude("scorer", self.path("tried/model"), "--task", "mini_aime", "--difficulty", "2-5", "--out", self.path("judge"), "--questions", self.size["scorer"][0],
                   "--answers", self.size["scorer"][1], "--max-tokens", self.size["longest"], "--learning-rate", 3e-4, "--held-out", 0, "--epochs", 2)

@@ -38,7 +38,7 @@ struct LifeOptions {
   bool chat = true;
 };
 
-constexpr DifficultyRange kProblems{2, 4};  // of mini-AIME, that it is taught and asked
+constexpr DifficultyRange kProblems{2, 3};  // of mini-AIME, that it is taught and asked
 
 // The small world as a task: its facts and sums.
 struct WorldQuestions final : Task {
@@ -51,19 +51,19 @@ struct WorldQuestions final : Task {
   std::vector<Question> questions;
 };
 
-// Conversations to be taught by: facts, sums and problems in turn. Kept if they are there already.
+// Conversations to be taught by: two problems for each fact or sum. Kept if they are there already.
 void write_chats(const LifeCorpus& corpus, const Task& problems, uint64_t seed, int64_t count,
                  const std::string& path) {
   if (file_exists(path)) return;
   write_atomically(path, [&](const auto& put) {
     for (int64_t i = 0; i < count; ++i) {
       Json messages = Json::array();
-      if (i % 3 == 2) {
+      if (i % 3 != 0) {
         const Example example = practice_at(problems, seed, 0, uint64_t(i));
         messages.push_back({{"role", "user"}, {"content", example.question.prompt}});
         messages.push_back(worked_answer(example));
       } else {
-        for (const Turn& turn : (i % 3 == 0 ? corpus.fact_chat(i) : corpus.sum_chat(i)).segments)
+        for (const Turn& turn : (i % 2 == 0 ? corpus.fact_chat(i) : corpus.sum_chat(i)).segments)
           messages.push_back({{"role", turn.role == Role::user ? "user" : "assistant"}, {"content", turn.text}});
       }
       put(Json({{"messages", messages}}).dump() + "\n");
@@ -187,7 +187,7 @@ class Life {
     const ChatShards made =
         make_chat_shards(chat, {.inputs = {chats_}, .out = taught_ + "/chats", .row_tokens = s.row_tokens});
     s.data = {taught_ + "/chats"}, s.chats = made.made_with;
-    const int64_t steps = 2 * (made.tokens + made.conversations) / (s.rows * s.row_tokens) + 1;
+    const int64_t steps = (made.tokens + made.conversations) / (s.rows * s.row_tokens) + 1;
     s.schedule = {.learning_rate = 2e-3, .steps = steps, .warmup_steps = steps / 20, .final_fraction = 0.05};
     s.optimizer.weight_decay = 0;
     s.validate_every = s.save_every = std::max<int64_t>(1, steps / 2);
@@ -200,7 +200,7 @@ class Life {
     RlSettings s;
     s.model = taught_ + "/model", s.task = "mini_aime", s.out = tried_, s.difficulties = kProblems;
     s.grpo.questions = 16, s.grpo.answers = 8, s.grpo.max_tokens = kLongest;
-    s.schedule.steps = o_.tries, s.schedule.learning_rate = 3e-4;
+    s.schedule.steps = o_.tries, s.schedule.learning_rate = 5e-5;
     s.schedule.warmup_steps = std::min<int64_t>(5, o_.tries);
     s.save_every = s.validate_every = std::max<int64_t>(1, o_.tries / 2);
     s.held_out = std::min<int64_t>(100, o_.questions);
