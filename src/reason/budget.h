@@ -3,7 +3,8 @@
 // Both are a mask over its tokens, so they hold together with everything the engine does. A thought that has used up
 // its tokens is closed: its end mark is the only token left. A thought that would end too early goes on: where the
 // model's most likely token is the mark (or the end of the turn), the words of `go_on` come instead, as in Muennighoff
-// et al., "s1: Simple test-time scaling", 2025; everywhere else the mark alone is ruled out. No answer ends inside a thought.
+// et al., "s1: Simple test-time scaling", 2025; everywhere else the mark alone is ruled out. No answer ends inside a
+// thought.
 #pragma once
 
 #include <functional>
