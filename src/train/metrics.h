@@ -32,11 +32,11 @@ struct StepMetrics {
   std::vector<Sample> samples = {};                // likewise, where prompts are given
   double learning_rate = 0;
   double gradient_norm = 0;
-  int64_t tokens = 0;      // seen since the run began
-  double flop = 0;         // of this step, as train/flop.h counts it; 0: not known
-  double seconds = 0;      // of this step, without saving and validation
+  int64_t tokens = 0;           // seen since the run began
+  double flop = 0;              // of this step, as train/flop.h counts it; 0: not known
+  double seconds = 0;           // of this step, without saving and validation
   double sampling_seconds = 0;  // of them, for the model's own answers
-  std::string event = {};  // what was wrong with it, or nothing
+  std::string event = {};       // what was wrong with it, or nothing
   // What else was measured, by its name for people: "reward", "entropy", …
   std::vector<std::pair<std::string, double>> values = {};
 };

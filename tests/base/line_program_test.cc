@@ -78,7 +78,8 @@ TEST(LineProgram, EndsOneThatHangsOrBabbles) {
   const double began = now_seconds();
   expect_words(error_of("sleep 100", {.reply_seconds = 0.2}), "gave no reply within 0.2 seconds");
   expect_words(error_of("read line; printf half; sleep 100", {.reply_seconds = 0.3}), "gave no reply");
-  expect_words(error_of("read line; cat /dev/zero", {.reply_seconds = 20, .reply_bytes = 100000}), "more than 100000 bytes");
+  expect_words(error_of("read line; cat /dev/zero", {.reply_seconds = 20, .reply_bytes = 100000}),
+               "more than 100000 bytes");
   expect_words(error_of("yes"), "more than one line");
   EXPECT_LT(now_seconds() - began, 60);
 }
