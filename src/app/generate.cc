@@ -18,8 +18,7 @@
 #include "infer/grammar/gbnf.h"
 #include "infer/grammar/json_schema.h"
 #include "infer/grammar/regex.h"
-#include "text/chat_format.h"
-#include "text/chat_template.h"
+#include "text/chat.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
@@ -215,8 +214,7 @@ class OwnTurns : public Turns {
 // As the model's chat template has it.
 class TemplateTurns : public Turns {
  public:
-  explicit TemplateTurns(const Tokenizer& tokenizer)
-      : tokenizer_(tokenizer), template_(tokenizer.data().chat_template) {}
+  explicit TemplateTurns(const Tokenizer& tokenizer) : chat_(tokenizer) {}
   void ask(const std::string& text) override { messages_.push_back({{"role", "user"}, {"content", text}}); }
   void take_back() override { messages_.erase(messages_.size() - 1); }
   void answered(const Answer& answer) override {
@@ -224,20 +222,11 @@ class TemplateTurns : public Turns {
   }
   size_t count() const override { return (messages_.size() + 1) / 2; }
   void drop_oldest() override { messages_.erase(0), messages_.erase(0); }
-  std::vector<TokenId> tokens() const override {
-    const TokenizerData& data = tokenizer_.data();
-    const auto spelled = [&](TokenId id) { return id < 0 ? std::string() : tokenizer_.bytes_of(id); };
-    Conversation conversation;
-    conversation.messages = messages_, conversation.add_generation_prompt = true;
-    conversation.bos_token = spelled(data.begin_token);
-    conversation.eos_token = data.end_tokens.empty() ? "" : spelled(data.end_tokens.front());
-    return tokenizer_.encode(template_.render_pieces(template_variables(conversation)));
-  }
-  std::vector<TokenId> stops() const override { return tokenizer_.data().end_tokens; }
+  std::vector<TokenId> tokens() const override { return chat_.tokens(messages_); }
+  std::vector<TokenId> stops() const override { return chat_.stops(); }
 
  private:
-  const Tokenizer& tokenizer_;
-  ChatTemplate template_;
+  Chat chat_;
   Json messages_ = Json::array();
 };
 
