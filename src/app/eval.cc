@@ -106,10 +106,7 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
   const LoadedModel loaded = load_for_use(device, s.model, s.precision);
   const Chat chat(loaded.tokenizer);
   const auto task = make_task(s.task, common.seed, {.difficulties = s.difficulties, .held_out = s.ask.questions});
-  const int64_t context = loaded.model->config().context;
-  EngineOptions running{.batch = s.batch, .step_seconds = 0, .queued_tokens = int64_t(1) << 26};
-  running.cache_tokens = s.batch * std::min(context, s.ask.max_tokens + 512);
-  Engine engine(*loaded.model, default_kernels(), running);
+  Engine engine(*loaded.model, default_kernels(), sampling_engine(loaded.model->config(), s.batch, s.ask.max_tokens));
   if (!s.adapter.empty()) engine.adapters().load(s.ask.adapter = "given", s.adapter);
   if (s.most_thought >= 0) s.ask.budget.most = s.most_thought;
   s.ask.seed = common.seed, s.ask.cancel = &interrupted;

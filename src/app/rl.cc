@@ -72,9 +72,7 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
   const int64_t context = model->config().context;
   require(s.grpo.max_tokens < context, "[rl] expected answers shorter than the model's context of {}, got {}", context,
           s.grpo.max_tokens);
-  EngineOptions running{.batch = s.batch, .step_seconds = 0, .queued_tokens = int64_t(1) << 26};
-  running.cache_tokens = s.batch * std::min(context, s.grpo.max_tokens + 512);
-  Engine engine(*model, kernels, running);
+  Engine engine(*model, kernels, sampling_engine(model->config(), s.batch, s.grpo.max_tokens));
   const std::string adapter_name = adapter ? "policy" : "";
   if (adapter) engine.adapters().put(adapter_name, adapter);
 
@@ -92,8 +90,9 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
   options.folder = s.out, options.schedule = s.schedule, options.optimizer = s.optimizer;
   options.validate_every = s.validate_every, options.save_every = s.save_every, options.keep_checkpoints = s.keep;
   options.watches_spikes = false;
+  const Json settings = deciding_settings(s, common.seed);
   options.identity = {{"tokenizer", base.tokenizer.hash()},
-                      {"settings", hash_hex(deciding_settings(s, common.seed).dump())},
+                      {"settings", hash_hex(settings.dump())},
                       {"numerics", s.compute == DType::bf16 || s.frozen.compute == DType::bf16 ? kernels.bf16 : "f32"}};
   if (adapter) {
     options.step.adapter = adapter.get(), options.step.trained = parameters(*adapter);
@@ -125,7 +124,6 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
                 .total_steps = s.schedule.steps,
                 .settings = settings_of(*model),
                 .steps = {}};
-  const Json settings = deciding_settings(s, common.seed);
   for (const auto& [name, value] : settings.items())
     report.settings.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
   RunView view(std::move(report), s.out, "rl", common);

@@ -22,17 +22,11 @@ namespace {
 
 constexpr int64_t kQuestionsOfAFile = 64;  // that a killed run asks again at most
 
-EngineOptions engine_for(const Transformer& model, const ScorerSettings& s) {
-  EngineOptions options{.batch = s.batch, .step_seconds = 0, .queued_tokens = int64_t(1) << 26};
-  options.cache_tokens = s.batch * std::min(model.config().context, s.ask.max_tokens + 512);
-  return options;
-}
-
 // Asks what has not been asked yet. Nothing if it was interrupted.
 std::optional<std::vector<JudgedAnswer>> judged_answers(const ScorerSettings& s, const Transformer& model,
                                                         const Chat& chat, const Task& task,
                                                         const CommonOptions& common) {
-  Engine engine(model, default_kernels(), engine_for(model, s));
+  Engine engine(model, default_kernels(), sampling_engine(model.config(), s.batch, s.ask.max_tokens));
   Progress progress = progress_on_stderr();
   ProgressState state{.label = "answers", .unit = "questions"};
   state.total = s.ask.questions;
@@ -88,7 +82,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   if (!answers) return false;
   std::vector<GradedQuestion> held_out;
   if (s.held_out > 0) {
-    Engine engine(trunk, kernels, engine_for(trunk, s));
+    Engine engine(trunk, kernels, sampling_engine(trunk.config(), s.batch, s.ask.max_tokens));
     held_out = evaluate_task(engine, chat, *task,
                              {.questions = s.held_out,
                               .answers = s.ask.answers,

@@ -272,18 +272,17 @@ void GrpoBatches::learned(StepMetrics& line) {
   if (next_update_ == 0) require_equal(sums.ratio_error);
   const double tokens = std::max(1.0, sums.tokens);
   const Rollouts& r = rollouts_;
+  const double equal = double(r.groups_equal) / double(std::max<int64_t>(1, r.groups_asked));
   line.values = {{"reward", r.reward},
                  {"right answers", r.right},
                  {"tokens of an answer", r.tokens},
                  {"answers cut off", r.truncated},
-                 {"groups of equal rewards", double(r.groups_equal) / double(std::max<int64_t>(1, r.groups_asked))},
+                 {"groups of equal rewards", equal},
                  {"entropy (nats per token)", -sums.logprob / tokens},
                  {"clipped tokens", sums.clipped / tokens}};
   line.sampling_seconds = std::exchange(rollouts_.seconds, 0);
   if (options_.policy.kl != 0) line.values.emplace_back("kl from the reference", sums.kl / tokens);
-  if (next_update_ == 0)
-    line.event = doctor_.look({r.right, double(r.groups_equal) / double(std::max<int64_t>(1, r.groups_asked)),
-                               r.truncated, r.tokens, -sums.logprob / tokens});
+  if (next_update_ == 0) line.event = doctor_.look({r.right, equal, r.truncated, r.tokens, -sums.logprob / tokens});
   if (next_update_ == 0) line.values.emplace_back("largest difference of log-probabilities", sums.ratio_error);
   if (next_update_ == 0 && (line.step == 1 || line.step % options_.show_every == 0))
     line.samples.push_back({r.question, r.shown});

@@ -97,6 +97,14 @@ std::vector<std::vector<SampledAnswer>> sample_answers(Engine& engine, const std
   return Sampling(engine, prompts, stops, options).run();
 }
 
+EngineOptions sampling_engine(const ModelConfig& model, int64_t batch, int64_t max_tokens) {
+  constexpr int64_t kPromptTokens = 512;
+  return {.cache_tokens = batch * std::min(model.context, max_tokens + kPromptTokens),
+          .batch = batch,
+          .step_seconds = 0,
+          .queued_tokens = int64_t(1) << 26};
+}
+
 std::string text_of(const Tokenizer& tokenizer, const SampledAnswer& answer) {
   std::vector<TokenId> ids;
   for (const SampledToken& token : answer.tokens) ids.push_back(token.token);

@@ -40,6 +40,10 @@ struct SampleOptions {
 std::vector<std::vector<SampledAnswer>> sample_answers(Engine& engine, const std::vector<std::vector<int32_t>>& prompts,
                                                        const std::vector<int32_t>& stops, const SampleOptions& options);
 
+// An engine for many such answers of at most so many tokens, `batch` at a time, to prompts that are not far longer than
+// usual: it waits for nobody and takes all at once.
+EngineOptions sampling_engine(const ModelConfig& model, int64_t batch, int64_t max_tokens);
+
 // The text of an answer, without its end mark; what is no UTF-8 in it is U+FFFD.
 std::string text_of(const Tokenizer& tokenizer, const SampledAnswer& answer);
 

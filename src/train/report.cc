@@ -158,7 +158,7 @@ class Page {
     html_ += "</table>\n";
   }
 
-  // What was measured beside the loss, a chart each; the newest first, in words.
+  // What was measured beside the loss, a chart each with its newest value in words.
   void values() {
     std::vector<Curve> curves;
     for (const StepMetrics& m : steps_)
