@@ -43,40 +43,33 @@ void show(const std::string& what, const Estimate& estimate, bool as_json, const
 
 using Tries = std::vector<Try>;
 
-// What `of(tries)` says of each question.
-template <class Of>
-std::vector<double> each(const std::vector<GradedQuestion>& questions, const Of& of) {
-  std::vector<double> values;
-  for (const GradedQuestion& question : questions) values.push_back(of(tries_of(question)));
-  return values;
-}
-
 // By vote, by the scorer if there is one, and at best; last the differences on the same questions.
 void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool has_scorer, uint64_t seed,
                   bool as_json) {
   std::vector<int64_t> counts;
   for (int64_t k = 4; k < n; k *= 4) counts.push_back(k);
   counts.push_back(n);
-  const auto once = each(
+  const auto once = each_question(
       questions, [](const Tries& t) { return double(std::ranges::count(t, true, &Try::is_right)) / double(t.size()); });
   std::vector<double> vote, weighted, best;  // of all n, in the end
   for (int64_t k : counts) {
-    vote = each(questions, [&](Tries t) {
+    vote = each_question(questions, [&](Tries t) {
       for (Try& one : t) one.weight = 1;
       return vote_at(k, t, seed);
     });
     show(fmt::format("vote of {}", k), mean_of(vote), as_json);
   }
   for (int64_t k : has_scorer ? counts : std::vector<int64_t>()) {
-    weighted = each(questions, [&](const Tries& t) { return vote_at(k, t, seed); });
+    weighted = each_question(questions, [&](const Tries& t) { return vote_at(k, t, seed); });
     show(fmt::format("weighted vote of {}", k), mean_of(weighted), as_json);
   }
   for (int64_t k : has_scorer ? counts : std::vector<int64_t>()) {
-    best = each(questions, [&](const Tries& t) { return best_of(k, t); });
+    best = each_question(questions, [&](const Tries& t) { return best_of(k, t); });
     show(fmt::format("best of {}", k), mean_of(best), as_json);
   }
   show(fmt::format("any of {}", n),
-       mean_of(each(questions, [](const Tries& t) { return std::ranges::any_of(t, &Try::is_right) ? 1.0 : 0.0; })),
+       mean_of(
+           each_question(questions, [](const Tries& t) { return std::ranges::any_of(t, &Try::is_right) ? 1.0 : 0.0; })),
        as_json);
   show(fmt::format("vote of {} less right", n), paired_difference(vote, once), as_json);
   if (!has_scorer) return;

@@ -67,6 +67,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
                          {"answers", s.ask.answers},
                          {"max_tokens", s.ask.max_tokens},
                          {"temperature", s.ask.temperature},
+                         {"thinking", s.ask.enable_thinking ? Json(*s.ask.enable_thinking) : Json()},
                          {"seed", common.seed}};
   const std::string settings_path = s.out + "/answers.json";
   if (!file_exists(settings_path)) write_file(settings_path, settings.dump(1) + "\n");
@@ -89,6 +90,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
                               .max_tokens = s.ask.max_tokens,
                               .temperature = s.ask.temperature,
                               .seed = common.seed,
+                              .enable_thinking = s.ask.enable_thinking,
                               .cancel = &interrupted});
     if (interrupted) return false;
   }
@@ -125,7 +127,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
       score_answers(scorer, kernels, held_out);
       line.values.emplace_back(
           fmt::format("best of {} right", s.ask.answers),
-          mean_over(held_out, [&](const auto& tries) { return best_of(s.ask.answers, tries); }).value);
+          mean_of(each_question(held_out, [&](const auto& tries) { return best_of(s.ask.answers, tries); })).value);
       line.values.emplace_back("one right", score_of(held_out).accuracy.value);
     };
   Report report{.title = s.out,

@@ -55,12 +55,12 @@ struct TaskScore {
 TaskScore score_of(const std::vector<GradedQuestion>& questions);
 // The tries at one question, for vote_at and best_of.
 std::vector<Try> tries_of(const GradedQuestion& question);
-// The mean over questions of what `of(tries)` says of each.
+// What `of(tries)` says of each question.
 template <class Of>
-Estimate mean_over(const std::vector<GradedQuestion>& questions, const Of& of) {
+std::vector<double> each_question(const std::vector<GradedQuestion>& questions, const Of& of) {
   std::vector<double> values;
   for (const GradedQuestion& question : questions) values.push_back(of(tries_of(question)));
-  return mean_of(values);
+  return values;
 }
 // Has a scorer weigh every answer. One that was cut off weighs nothing.
 void score_answers(const ScorerModel& scorer, const Kernels& kernels, std::vector<GradedQuestion>& questions);

@@ -1,3 +1,4 @@
+// Longer than most files: a connection, what it reads, what it writes and how it ends are one state machine.
 #include "serve/http_server.h"
 
 #include <poll.h>
