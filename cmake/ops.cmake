@@ -3,9 +3,18 @@
 # (backend/cpu/tier_begin.h), and lists them for src/ops/select.cc. The named ones have a translation unit of their own;
 # the others, which compile faster than the headers they need, share one.
 set(FUDE_TIERS portable)
-if(NOT FUDE_PORTABLE AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND FUDE_TIERS avx2 avx512 avx512_bf16)
 endif()
+if(FUDE_HIGHEST_TIER)
+  list(FIND FUDE_TIERS "${FUDE_HIGHEST_TIER}" highest)
+  if(highest EQUAL -1)
+    message(FATAL_ERROR "FUDE_HIGHEST_TIER: expected one of ${FUDE_TIERS}, got ${FUDE_HIGHEST_TIER}")
+  endif()
+  math(EXPR count "${highest} + 1")
+  list(SUBLIST FUDE_TIERS 0 ${count} FUDE_TIERS)
+endif()
+list(GET FUDE_TIERS -1 FUDE_LAST_TIER)
 
 function(add_unit unit)
   set(includes "")

@@ -22,7 +22,8 @@ std::string_view name_of(Tier tier) {
 }
 
 bool is_supported(Tier tier) {
-#if defined(__x86_64__) && !defined(FUDE_PORTABLE)
+  if (tier > Tier::FUDE_LAST_TIER) return false;
+#if defined(__x86_64__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
