@@ -15,6 +15,8 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "model/export_folder.h"
+#include "model/folder.h"
+#include "model/lora_training.h"
 #include "model/quantize.h"
 #include "text/tokenizer_file.h"
 
@@ -24,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ConvertOptions {
-  std::string in, out, type;
+  std::string in, out, type, adapter;
   bool requantize = false;
 };
 
@@ -84,6 +86,18 @@ void write_folder(const ModelFiles& files, const std::string& folder, std::optio
   write_file(folder + "/generation_config.json", ids.dump(2) + "\n");
 }
 
+void write_merged(const ConvertOptions& o, const CommonOptions& common) {
+  require(!o.out.ends_with(".gguf") && o.type.empty(),
+          "[convert] a model is merged with its adapter into a folder, in f32: convert or quantize that to {}", o.out);
+  ModelFiles files = open_model(o.in);
+  Device device(common.threads);
+  const auto model = load_model(device, std::move(files.weights), {DType::f32});
+  merge_adapter(*model, *load_adapter(*model, o.adapter));
+  save_model(*model, o.out);
+  save_tokenizer(o.out, files.tokenizer.data(), "");
+  write_file(o.out + "/generation_config.json", begin_and_ends(files.tokenizer.data()).dump(2) + "\n");
+}
+
 void check_paths(const ConvertOptions& o) {
   std::error_code none;
   require(!fs::equivalent(o.in, o.out, none), "[convert] {} would be written over while it is read", o.out);
@@ -92,6 +106,7 @@ void check_paths(const ConvertOptions& o) {
 
 void run_convert(const ConvertOptions& o, const CommonOptions& common) {
   check_paths(o);
+  if (!o.adapter.empty()) return write_merged(o, common);
   std::optional<WeightType> type;
   if (!o.type.empty()) type = quantize_mixture(o.type).type;
   ModelFiles files = open_model(o.in);
@@ -143,11 +158,13 @@ void add_convert(CLI::App& app, const CommonOptions& common) {
       "turn a Hugging Face folder into a GGUF file, or back\n\n"
       "The output is a GGUF file if its name ends in .gguf, else a folder. No bit of the weights is lost unless\n"
       "--type asks for fewer: what lies in blocks (Q4_K and the like) stays so in a GGUF file and becomes f32 in a\n"
-      "folder. llama.cpp loads the files, transformers the folders.");
+      "folder. llama.cpp loads the files, transformers the folders. With --adapter the folder is of the model and\n"
+      "its adapter in one, in f32.");
   command->add_option("in", options->in, kModelHelp)->required();
   command->add_option("out", options->out, "file or folder to write")->required();
   command->add_option("--type", options->type, "type of the matrices: f32, f16, bf16; without it, as they lie")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}, CLI::ignore_case));
+  command->add_option("--adapter", options->adapter, kAdapterHelp);
   command->callback([=, &common] { run_convert(*options, common); });
 }
 

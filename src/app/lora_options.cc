@@ -1,10 +1,13 @@
 #include "app/lora_options.h"
 
 #include "app/command_line.h"
+#include "base/error.h"
 
 namespace fude {
 
 std::optional<LoraOptions> LoraChoice::options(uint64_t seed) const {
+  if (!adapter.empty()) return options_of_adapter(adapter);
+  require(rank > 0 || compute == "file", "[lora] --lora-compute is of a model beside an adapter: give --lora too");
   if (rank == 0) return {};
   return LoraOptions{.rank = rank, .alpha = alpha > 0 ? alpha : 2.0 * double(rank), .targets = targets, .seed = seed};
 }
@@ -25,12 +28,17 @@ void add_lora(CLI::App& command, LoraChoice& choice) {
       .add_option("--lora-compute", choice.compute,
                   "what the model beside the adapter is kept in: file (as its file has it), f32 or bf16")
       ->check(CLI::IsMember({"file", "f32", "bf16"}))
-      ->capture_default_str()
-      ->needs(lora);
+      ->capture_default_str();
+  command.add_option("--adapter", choice.adapter, "train this adapter further (a folder of PEFT) instead of a new one")
+      ->excludes(lora);
 }
 
 Json json_of(const LoraOptions& o) {
-  return {{"rank", o.rank}, {"alpha", o.alpha}, {"targets", o.targets}, {"rank_stabilised", o.is_rank_stabilised}};
+  return {{"rank", o.rank},
+          {"alpha", o.alpha},
+          {"targets", o.targets},
+          {"rank_stabilised", o.is_rank_stabilised},
+          {"adapter", o.from}};
 }
 
 }  // namespace fude

@@ -15,8 +15,9 @@ struct LoraChoice {
   double alpha = 0;  // 0: twice the rank
   std::vector<std::string> targets;
   std::string compute = "file";  // of the weights that stay as they are
+  std::string adapter;           // that is trained further, in place of a new one
 
-  // Nothing without a rank.
+  // Nothing without a rank or an adapter.
   std::optional<LoraOptions> options(uint64_t seed) const;
   Precision precision() const { return precision_of(compute); }
 };

@@ -78,6 +78,14 @@ std::vector<AdapterPlace> block_places(const Transformer& model) {
   return places;
 }
 
+const LowRank* part_at(const Adapter& adapter, const AdapterPlace& place) {
+  const auto parts = adapter.parts.find(place.weight);
+  if (parts == adapter.parts.end()) return nullptr;
+  for (const LowRank& part : parts->second)
+    if (part.first == place.first) return &part;
+  return nullptr;
+}
+
 std::shared_ptr<Adapter> make_adapter(const Transformer& model, const std::string& source,
                                       const std::vector<LoraPair>& pairs) {
   require(!pairs.empty(), "[lora] {}: expected matrices of at least one module, got none", source);

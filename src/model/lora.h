@@ -23,6 +23,8 @@ struct AdapterPlace {
 };
 // The products of the blocks, in the model's order.
 std::vector<AdapterPlace> block_places(const Transformer& model);
+// What the adapter has there; null: nothing.
+const LowRank* part_at(const Adapter& adapter, const AdapterPlace& place);
 
 // One module's matrices, row-major: A [rank, in], B [out, rank]. Beside the token embedding A is [vocabulary, rank].
 struct LoraPair {

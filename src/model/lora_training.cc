@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "model/peft_folder.h"
 
 namespace fude {
 namespace {
@@ -77,7 +78,40 @@ std::vector<AdapterPlace> targeted_places(const Transformer& model, const LoraOp
   return targeted;
 }
 
+LoraOptions options_of_adapter(const std::string& folder) {
+  const PeftConfig config = read_peft_config(folder);
+  require(config.ranks.empty() && config.alphas.empty(),
+          "[lora] {}: expected one rank and one alpha for all modules of an adapter that is trained further", folder);
+  return {.rank = config.rank,
+          .alpha = config.alpha,
+          .targets = config.targets,
+          .is_rank_stabilised = config.is_rank_stabilised,
+          .from = folder};
+}
+
+void require_options(const Transformer& model, const Adapter& adapter, const LoraOptions& options,
+                     const std::string& where) {
+  const std::vector<AdapterPlace> places = targeted_places(model, options);
+  size_t parts_there = 0;
+  for (const auto& [weight, parts] : adapter.parts) parts_there += parts.size();
+  require(parts_there == places.size() && adapter.tables.empty(),
+          "[lora] {}: expected an adapter of the {} targets alone, got one of {} products and {} embeddings", where,
+          places.size(), parts_there, adapter.tables.size());
+  for (const AdapterPlace& place : places) {
+    const LowRank* part = part_at(adapter, place);
+    require(part != nullptr, "[lora] {}: expected an adapter of {}, got none", where, place.tensor);
+    require(part->a_RK.rows() == options.rank && part->scale == float(options.scale()),
+            "[lora] {}: {}: expected rank {} and scale {}, got {} and {}", where, place.tensor, options.rank,
+            float(options.scale()), part->a_RK.rows(), part->scale);
+  }
+}
+
 std::shared_ptr<Adapter> new_adapter(const Transformer& model, const LoraOptions& options) {
+  if (!options.from.empty()) {
+    const std::shared_ptr<Adapter> adapter = load_adapter(model, options.from);
+    require_options(model, *adapter, options, options.from);
+    return adapter;
+  }
   require(options.rank > 0 && options.rank <= kLargestRank, "[lora] expected a rank from 1 to {}, got {}", kLargestRank,
           options.rank);
   std::vector<LoraPair> pairs;

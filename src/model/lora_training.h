@@ -21,12 +21,21 @@ struct LoraOptions {
   std::vector<std::string> targets = {};
   bool is_rank_stabilised = false;
   uint64_t seed = 0;
+  std::string from = "";  // a folder of PEFT that is trained further; without one, matrices are new
 
   double scale() const;  // alpha / rank, or alpha / √rank
 };
 
 // Those of the model's places that are targets. Error if a target is none of its modules.
 std::vector<AdapterPlace> targeted_places(const Transformer& model, const LoraOptions& options);
+
+// What an adapter in a folder of PEFT was made with, to train it further. Error if its modules have ranks or scales of
+// their own.
+LoraOptions options_of_adapter(const std::string& folder);
+
+// Error unless the adapter has what new_adapter makes of the options: their targets, rank and scale.
+void require_options(const Transformer& model, const Adapter& adapter, const LoraOptions& options,
+                     const std::string& where);
 
 // The model must outlive it.
 std::shared_ptr<Adapter> new_adapter(const Transformer& model, const LoraOptions& options);

@@ -47,23 +47,11 @@ Json config_json(const Transformer& model, const LoraOptions& options, const std
 
 void save_peft_folder(const Transformer& model, const Adapter& adapter, const LoraOptions& options,
                       const std::string& folder, const std::string& base_model) {
+  require_options(model, adapter, options, folder);
   const std::vector<AdapterPlace> places = targeted_places(model, options);
-  size_t parts_there = 0;
-  for (const auto& [weight, parts] : adapter.parts) parts_there += parts.size();
-  require(parts_there == places.size() && adapter.tables.empty(),
-          "[lora] {}: expected an adapter of the {} targets alone, got one of {} products and {} embeddings", folder,
-          places.size(), parts_there, adapter.tables.size());
   std::vector<SafetensorsOutput> outputs;
   for (const AdapterPlace& place : places) {
-    const auto parts = adapter.parts.find(place.weight);
-    const LowRank* part = nullptr;
-    if (parts != adapter.parts.end())
-      for (const LowRank& one : parts->second)
-        if (one.first == place.first) part = &one;
-    require(part != nullptr, "[lora] {}: expected an adapter of {}, got none", folder, place.tensor);
-    require(part->a_RK.rows() == options.rank && part->scale == float(options.scale()),
-            "[lora] {}: {}: expected rank {} and scale {}, got {} and {}", folder, place.tensor, options.rank,
-            float(options.scale()), part->a_RK.rows(), part->scale);
+    const LowRank* part = part_at(adapter, place);
     const PeftNames names = peft_names(place.tensor, /*is_embedding=*/false);
     for (const auto& [name, matrix] : {std::pair(names.a, &part->a_RK), {names.b, &part->b_OR}})
       outputs.push_back({name, {matrix->rows(), matrix->cols()}, [matrix = matrix](const SafetensorsOutput::Put& put) {

@@ -9,8 +9,8 @@
 namespace fude {
 
 // Both files are written atomically, the configuration last; the folder is made if it is not there. `base_model` is
-// what the configuration calls the model, and may be empty. Error unless the adapter has what new_adapter makes of the
-// options: their targets, rank and scale.
+// what the configuration calls the model, and may be empty. Error unless the adapter is one of these options
+// (require_options).
 void save_peft_folder(const Transformer& model, const Adapter& adapter, const LoraOptions& options,
                       const std::string& folder, const std::string& base_model = "");
 

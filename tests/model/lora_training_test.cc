@@ -9,6 +9,8 @@
 
 #include "autograd/closure_tape.h"
 #include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "model/export_folder.h"
 #include "model/folder.h"
 #include "model/load.h"
@@ -243,6 +245,32 @@ TEST_P(LoraTraining, SavedFolderIsTheSame) {
     other = options, other.targets = {std::string(GetParam()) == "gpt2" ? "c_fc" : "v_proj"};
     EXPECT_THROW(save_peft_folder(*model, *adapter, other, path), Error);
   }
+}
+
+TEST_P(LoraTraining, AnAdapterOfAFileIsTrainedFurther) {
+  const auto model = load_model(device, folder);
+  LoraOptions options{.rank = 3, .alpha = 5, .is_rank_stabilised = true, .seed = 4};
+  const std::string path = work("further");
+  const auto first = new_adapter(*model, options);
+  for (Parameter* matrix : parameters(*first)) {
+    std::vector<float> values = values_of(*matrix);
+    for (float& value : values) value += 0.25f;
+    matrix->set_rows(0, matrix->rows(), values.data());
+  }
+  save_peft_folder(*model, *first, options, path);
+  const LoraOptions further = options_of_adapter(path);
+  EXPECT_EQ(further.scale(), options.scale());
+  const auto again = new_adapter(*model, further);
+  const auto before = parameters(*first), after = parameters(*again);
+  ASSERT_EQ(before.size(), after.size());
+  for (size_t i = 0; i < before.size(); ++i) EXPECT_EQ(values_of(*before[i]), values_of(*after[i]));
+  save_peft_folder(*model, *again, further, work("written"));
+
+  // One whose modules differ cannot be written again, and so is not begun.
+  Json config = parse_json(read_file(path + kPeftConfigName), path);
+  config["alpha_pattern"] = {{"layers.0.mlp", 7}};
+  write_file(path + kPeftConfigName, config.dump());
+  EXPECT_THROW(options_of_adapter(path), Error);
 }
 
 // Both sides are off the exact logits by a forward pass's error; the sum of a weight and its product rounds once more.
