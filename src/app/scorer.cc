@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "posttrain/judged_answers.h"
+#include "posttrain/score_mix.h"
 #include "reason/scorer.h"
 #include "text/tokenizer_file.h"
 
@@ -52,6 +53,26 @@ std::optional<std::vector<JudgedAnswer>> judged_answers(const ScorerSettings& s,
   return all;
 }
 
+// Where the answers begin that tell how scores are mixed, which are not learned from: those to the last questions, an
+// eighth at most and no more than three numbers need. With few questions there are none.
+size_t first_of_mix(const std::vector<JudgedAnswer>& answers) {
+  constexpr size_t kEnough = 1000;
+  const size_t least = answers.size() - std::min(answers.size() / 8, kEnough);
+  for (size_t i = least; i < answers.size(); ++i)
+    if (i > 0 && answers[i].prompt != answers[i - 1].prompt) return i;
+  return answers.size();
+}
+
+ScoreMix mix_of(const ScorerModel& scorer, const Kernels& kernels, const std::vector<JudgedAnswer>& answers) {
+  if (answers.empty()) return {};
+  std::vector<AnswerToScore> to_score;
+  for (const JudgedAnswer& a : answers) to_score.push_back(answer_to_score(a.prompt, a.answer, a.logprob));
+  const std::vector<double> odds = verdicts(scorer, kernels, to_score);
+  std::vector<MixSample> samples;
+  for (size_t i = 0; i < answers.size(); ++i) samples.push_back({odds[i], answers[i].logprob, answers[i].is_right});
+  return fit_score_mix(samples);
+}
+
 }  // namespace
 
 bool train_scorer(ScorerSettings s, const CommonOptions& common) {
@@ -67,6 +88,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
                          {"answers", s.ask.answers},
                          {"max_tokens", s.ask.max_tokens},
                          {"temperature", s.ask.temperature},
+                         {"checks_steps", s.ask.checks_steps},
                          {"thinking", s.ask.enable_thinking ? Json(*s.ask.enable_thinking) : Json()},
                          {"seed", common.seed}};
   const std::string settings_path = s.out + "/answers.json";
@@ -79,8 +101,13 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   Transformer& trunk = *scorer.trunk;
   watch_interrupts();
   // The trunk is still the model itself.
-  const auto answers = judged_answers(s, trunk, chat, *task, common);
-  if (!answers) return false;
+  const auto all = judged_answers(s, trunk, chat, *task, common);
+  if (!all) return false;
+  const auto behind = all->begin() + int64_t(first_of_mix(*all));
+  std::vector<JudgedAnswer> answers(all->begin(), behind);
+  const std::vector<JudgedAnswer> mixed(behind, all->end());
+  if (s.balances)
+    if (auto chosen = balanced(answers); !chosen.empty()) answers = std::move(chosen);
   std::vector<GradedQuestion> held_out;
   if (s.held_out > 0) {
     Engine engine(trunk, kernels, sampling_engine(trunk.config(), s.batch, s.ask.max_tokens));
@@ -95,15 +122,17 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
     if (interrupted) return false;
   }
   int64_t tokens = 0, right = 0;
-  for (const JudgedAnswer& a : *answers) tokens += int64_t(a.prompt.size() + a.answer.size()), right += a.is_right;
-  std::fprintf(stderr, "%zu answers, %.1f %% right\n", answers->size(), 100 * double(right) / double(answers->size()));
-  if (right == 0 || right == int64_t(answers->size()))
+  for (const JudgedAnswer& a : *all) right += a.is_right;
+  for (const JudgedAnswer& a : answers) tokens += int64_t(a.prompt.size() + a.answer.size());
+  std::fprintf(stderr, "%zu answers, %.1f %% right; learned from: %zu\n", all->size(),
+               100 * double(right) / double(all->size()), answers.size());
+  if (right == 0 || right == int64_t(all->size()))
     std::fprintf(
         stderr,
         "there is nothing to tell apart in them: choose questions that the model solves sometimes, or teach it "
         "first\n");
 
-  JudgedBatches batches(*answers, s.step_tokens, common.seed);
+  JudgedBatches batches(answers, s.step_tokens, common.seed);
   TrainerOptions options;
   options.folder = s.out;
   options.schedule = {
@@ -119,11 +148,16 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   options.identity = {{"settings", hash_hex(settings.dump())},
                       {"step_tokens", s.step_tokens},
                       {"epochs", s.epochs},
+                      {"balances", s.balances},
                       {"learning_rate", s.learning_rate}};
-  options.save = [&](const std::string& folder) { save_scorer(scorer, folder); };
+  options.save = [&](const std::string& folder) {
+    scorer.mix = mix_of(scorer, kernels, mixed);
+    save_scorer(scorer, folder);
+  };
   options.on_save = [&](const std::string& folder) { save_tokenizer(folder, chat.tokenizer().data(), {}); };
   if (!held_out.empty())
     options.evaluate = [&](StepMetrics& line) {
+      scorer.mix = mix_of(scorer, kernels, mixed);
       score_answers(scorer, kernels, held_out);
       line.values.emplace_back(
           fmt::format("best of {} right", s.ask.answers),
@@ -138,7 +172,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
                 .steps = {}};
   RunView view(std::move(report), s.out, "scorer", common);
   if (!run_to_end(trunk, kernels, batches, {}, options, view)) return false;
-  save_scorer(scorer, s.out + "/scorer");
+  options.save(s.out + "/scorer");
   options.on_save(s.out + "/scorer");
   std::fprintf(stderr, "scorer: %s/scorer  report: %s/report.html\n", s.out.c_str(), s.out.c_str());
   return true;
@@ -158,9 +192,15 @@ void add_scorer(CLI::App& app, const CommonOptions& common) {
       ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--temperature", s->ask.temperature, "of sampling")->capture_default_str();
+  command->add_flag_callback(
+      "--outcome-only", [s] { s->ask.checks_steps = false; },
+      "teach it by each answer's outcome alone, though the task could check the lines of a thought");
   command->add_option("--thinking", s->ask.enable_thinking, "say to the chat template whether to think (true, false)");
   command->add_option("--batch", s->batch, "answers that run at a time")->check(at_least(1))->capture_default_str();
   command->option_defaults()->group("Training");
+  command->add_flag_callback(
+      "--all-answers", [s] { s->balances = false; },
+      "learn from all answers, not from as many right as wrong ones to each question");
   command->add_option("--epochs", s->epochs, "times that the answers are read")->capture_default_str();
   command->add_option("--step-tokens", s->step_tokens, "tokens of a step")->check(at_least(1))->capture_default_str();
   command->add_option("--learning-rate", s->learning_rate, "highest learning rate")->capture_default_str();

@@ -14,6 +14,7 @@ struct ScorerSettings {
   std::string model, task, out;
   std::optional<DifficultyRange> difficulties;
   JudgeOptions ask{.questions = 2000};
+  bool balances = true;  // right and wrong answers to each question
   double epochs = 1, learning_rate = 1e-4;
   int64_t step_tokens = 8192, batch = 64;
   int64_t held_out = 100, validate_every = 100, save_every = 100;

@@ -10,7 +10,8 @@ namespace fude {
 
 GradedAnswer grade(const Task& task, const Question& question, const Tokenizer& tokenizer, const SampledAnswer& answer,
                    bool begins_in_thought) {
-  GradedAnswer graded{.text = text_of(tokenizer, answer), .is_truncated = answer.is_truncated()};
+  GradedAnswer graded{
+      .text = text_of(tokenizer, answer), .is_truncated = answer.is_truncated(), .logprob = answer.logprob()};
   for (const SampledToken& token : answer.tokens) graded.tokens.push_back(token.token);
   const ThoughtAndAnswer parts = split_thought(graded.text, begins_in_thought);
   if (!answer.has_ended() || parts.is_thought_open) return graded;
@@ -64,11 +65,9 @@ TaskScore score_of(const std::vector<GradedQuestion>& questions) {
 
 void score_answers(const ScorerModel& scorer, const Kernels& kernels, std::vector<GradedQuestion>& questions) {
   for (GradedQuestion& question : questions) {
-    std::vector<std::vector<int32_t>> sequences;
-    for (const GradedAnswer& answer : question.answers) {
-      sequences.push_back(question.prompt);
-      sequences.back().insert(sequences.back().end(), answer.tokens.begin(), answer.tokens.end());
-    }
+    std::vector<AnswerToScore> sequences;
+    for (const GradedAnswer& answer : question.answers)
+      sequences.push_back(answer_to_score(question.prompt, answer.tokens, answer.logprob));
     const std::vector<double> scores = score_sequences(scorer, kernels, sequences);
     for (size_t i = 0; i < scores.size(); ++i)
       question.answers[i].weight = question.answers[i].is_truncated ? 0 : std::exp(scores[i]);

@@ -30,7 +30,8 @@ struct GradedAnswer {
   std::string key;              // what it commits to: equal answers have equal keys; empty: nothing
   bool is_right = false;
   bool is_truncated = false;
-  double weight = 1;  // what a scorer thinks of it: p(right)
+  double logprob = 0;  // log p(answer | prompt)
+  double weight = 1;   // what a scorer thinks of it: p(right)
 };
 
 struct GradedQuestion {

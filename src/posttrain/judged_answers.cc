@@ -1,5 +1,8 @@
 #include "posttrain/judged_answers.h"
 
+#include <algorithm>
+#include <set>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -13,10 +16,52 @@ constexpr uint64_t kJudgedStream = 0x6A756467, kJudgedOrder = 0x6F726465;
 
 }  // namespace
 
+std::vector<int32_t> verdicts_of(const Task& task, const Question& question, const Tokenizer& tokenizer,
+                                 const GradedAnswer& answer, bool checks_steps) {
+  std::vector<int32_t> verdicts(answer.tokens.size(), answer.is_right ? kRight : kWrong);
+  if (!checks_steps || verdicts.empty()) return verdicts;
+  std::string text;
+  std::vector<size_t> ends;  // of the tokens, in the text
+  for (int32_t token : answer.tokens) text += tokenizer.bytes_of(token), ends.push_back(text.size());
+  const std::string_view thought = split_thought(text).thought;
+  const std::vector<CheckedLine> lines = task.check_steps(question, thought);
+  if (lines.empty()) return verdicts;
+  const auto end_in_text = [&](std::string_view part) { return size_t(part.data() + part.size() - text.data()); };
+  // The token behind a line: before it, a number might still go on.
+  const auto token_behind = [&](std::string_view part) {
+    const auto found = std::ranges::upper_bound(ends, end_in_text(part));
+    return size_t(std::min(found, ends.end() - 1) - ends.begin());
+  };
+  std::fill_n(verdicts.begin(), token_behind(thought), -1);
+  for (const CheckedLine& line : lines) verdicts[token_behind(line.text)] = line.is_right ? kRight : kWrong;
+  verdicts.back() = answer.is_right ? kRight : kWrong;
+  return verdicts;
+}
+
+std::vector<JudgedAnswer> balanced(const std::vector<JudgedAnswer>& answers) {
+  std::vector<JudgedAnswer> chosen;
+  for (size_t begin = 0, end; begin < answers.size(); begin = end) {
+    std::set<std::vector<int32_t>> seen;
+    std::vector<const JudgedAnswer*> kinds[2];
+    for (end = begin; end < answers.size() && answers[end].prompt == answers[begin].prompt; ++end)
+      if (seen.insert(answers[end].answer).second) kinds[answers[end].is_right ? 1 : 0].push_back(&answers[end]);
+    const size_t count = std::min(kinds[0].size(), kinds[1].size());
+    for (const auto& kind : kinds)
+      for (size_t i = 0; i < count; ++i) chosen.push_back(*kind[i]);
+  }
+  return chosen;
+}
+
 void save_judged(const std::vector<JudgedAnswer>& answers, const std::string& path) {
   write_atomically(path, [&](const auto& put) {
     for (const JudgedAnswer& a : answers)
-      put(Json({{"prompt", a.prompt}, {"answer", a.answer}, {"is_right", a.is_right}}).dump() + "\n");
+      put(Json({{"prompt", a.prompt},
+                {"answer", a.answer},
+                {"verdicts", a.verdicts},
+                {"is_right", a.is_right},
+                {"logprob", a.logprob}})
+              .dump() +
+          "\n");
   });
 }
 
@@ -29,10 +74,14 @@ std::vector<JudgedAnswer> load_judged(const std::string& path) {
     const Json json = parse_json(std::string_view(text).substr(begin, end - begin), where);
     try {
       answers.push_back({json.at("prompt").get<std::vector<int32_t>>(), json.at("answer").get<std::vector<int32_t>>(),
-                         json.at("is_right").get<bool>()});
+                         json.at("verdicts").get<std::vector<int32_t>>(), json.at("is_right").get<bool>(),
+                         json.at("logprob").get<double>()});
     } catch (const Json::exception& error) { fail("[{}] {}", where, error.what()); }
-    require(!answers.back().prompt.empty() && !answers.back().answer.empty(), "[{}] expected a prompt and an answer",
-            where);
+    const JudgedAnswer& a = answers.back();
+    require(!a.prompt.empty() && !a.answer.empty(), "[{}] expected a prompt and an answer", where);
+    require(a.verdicts.size() == a.answer.size() && a.verdicts.back() != -1 &&
+                std::ranges::all_of(a.verdicts, [](int32_t v) { return v == -1 || v == kWrong || v == kRight; }),
+            "[{}] expected a verdict, {}, {} or -1, of each token", where, kWrong, kRight);
   }
   return answers;
 }
@@ -55,7 +104,9 @@ std::vector<JudgedAnswer> judge_answers(Engine& engine, const Chat& chat, const 
     for (const SampledAnswer& answer : answers[q]) {
       if (answer.tokens.empty()) continue;
       const GradedAnswer graded = grade(task, questions[q], chat.tokenizer(), answer, false);
-      judged.push_back({prompts[q], graded.tokens, graded.is_right});
+      judged.push_back({prompts[q], graded.tokens,
+                        verdicts_of(task, questions[q], chat.tokenizer(), graded, options.checks_steps),
+                        graded.is_right, graded.logprob});
     }
   return judged;
 }
@@ -81,10 +132,10 @@ Batch JudgedBatches::next() {
     for (size_t i = 0; i < size; ++i) {
       const bool is_answer = i >= a.prompt.size();
       block.tokens_N.push_back(is_answer ? a.answer[i - a.prompt.size()] : a.prompt[i]);
-      block.targets_N.push_back(!is_answer ? -1 : a.is_right ? kRight : kWrong);
+      block.targets_N.push_back(is_answer ? a.verdicts[i - a.prompt.size()] : -1);
       block.positions_N.push_back(int32_t(i));
+      block.target_count += block.targets_N.back() >= 0 ? 1 : 0;
     }
-    block.target_count += int64_t(a.answer.size());
     block.sequence_starts_S1.push_back(int32_t(block.tokens()));
     ++block.rows, ++given_;
   } while (true);

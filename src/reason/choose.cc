@@ -63,10 +63,10 @@ ChosenAnswer choose_answer(Engine& engine, const Kernels& kernels, const Chat& c
   chosen.weights.assign(order.size(), 1.0);
   if (order.empty()) return chosen;
   if (options.scorer != nullptr) {
-    std::vector<std::vector<int32_t>> sequences;
+    std::vector<AnswerToScore> sequences;
     for (int64_t number : order) {
-      sequences.push_back(prompt);
-      for (const SampledToken& token : answers[size_t(number)].tokens) sequences.back().push_back(token.token);
+      sequences.push_back({prompt, answers[size_t(number)].logprob()});
+      for (const SampledToken& token : answers[size_t(number)].tokens) sequences.back().tokens.push_back(token.token);
     }
     const std::vector<double> scores = score_sequences(*options.scorer, kernels, sequences);
     for (size_t i = 0; i < order.size(); ++i) chosen.weights[i] = std::exp(scores[i]);

@@ -90,6 +90,12 @@ class Sampling {
 
 }  // namespace
 
+double SampledAnswer::logprob() const {
+  double sum = 0;
+  for (const SampledToken& token : tokens) sum += double(token.logprob);
+  return sum;
+}
+
 std::vector<std::vector<SampledAnswer>> sample_answers(Engine& engine, const std::vector<std::vector<int32_t>>& prompts,
                                                        const std::vector<int32_t>& stops,
                                                        const SampleOptions& options) {

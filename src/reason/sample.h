@@ -20,6 +20,7 @@ struct SampledAnswer {
   FinishReason reason = FinishReason::cancelled;
   bool is_truncated() const { return reason == FinishReason::length || reason == FinishReason::context; }
   bool has_ended() const { return reason == FinishReason::stop; }
+  double logprob() const;  // log p(answer | prompt)
 };
 
 struct SampleOptions {

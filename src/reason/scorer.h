@@ -1,12 +1,16 @@
 // A learned judge of answers: a model's own trunk with two classes in place of its vocabulary, wrong and right, asked
-// at every token of an answer (Cobbe et al., "Training verifiers to solve math word problems", 2021). What it says at
-// the last token is the answer's score.
+// at every token of an answer (Cobbe et al., "Training verifiers to solve math word problems", 2021).
+//
+// An answer's score is p(right), out of two things: what the scorer says at its last token, and how likely the answer
+// was to the model that gave it, which the sampler knows anyway. How much each counts is fitted on answers that the
+// scorer has not learned from: it becomes sure of itself on those that it has.
 //
 // A folder of it is a model folder whose scorer.safetensors has "score.weight", [2, C]: the name that transformers'
-// models for sequence classification use.
+// models for sequence classification use; and "score.mix", the three numbers of ScoreMix.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,10 +19,22 @@
 
 namespace fude {
 
+// log (p / (1 − p)) = verdict · (that of the scorer alone) + likelihood · log p(answer) + bias
+struct ScoreMix {
+  float verdict = 1, likelihood = 0, bias = 0;
+};
+
 struct ScorerModel {
   std::unique_ptr<Transformer> trunk;
   Parameter head_2C;
+  ScoreMix mix;
 };
+
+struct AnswerToScore {
+  std::vector<int32_t> tokens;  // of prompt and answer
+  double logprob = 0;           // log p(answer | prompt), as it was sampled, before temperature and the like
+};
+AnswerToScore answer_to_score(const std::vector<int32_t>& prompt, std::span<const int32_t> answer, double logprob);
 
 inline constexpr const char* kScorerFile = "scorer.safetensors";
 inline constexpr int32_t kWrong = 0, kRight = 1;  // classes
@@ -29,9 +45,12 @@ ScorerModel make_scorer(std::unique_ptr<Transformer> trunk);
 ScorerModel load_scorer(Device& device, const std::string& folder);
 void save_scorer(const ScorerModel& scorer, const std::string& folder);
 
-// log p(right) at the last token of each sequence, each as if it were the only one. Sequences that begin alike are not
-// computed once: scoring is a pass over whole answers, without a cache.
+// What the scorer says at each answer's last token, as log (p / (1 − p)), each as if it were the only one. Answers that
+// begin alike are not computed once: scoring is a pass over whole answers, without a cache.
+std::vector<double> verdicts(const ScorerModel& scorer, const Kernels& kernels,
+                             const std::vector<AnswerToScore>& answers, int64_t block_tokens = 4096);
+// log p(right) of each.
 std::vector<double> score_sequences(const ScorerModel& scorer, const Kernels& kernels,
-                                    const std::vector<std::vector<int32_t>>& sequences, int64_t block_tokens = 4096);
+                                    const std::vector<AnswerToScore>& answers);
 
 }  // namespace fude

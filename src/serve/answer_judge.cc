@@ -16,10 +16,10 @@ AnswerJudge::~AnswerJudge() {
   thread_.join();
 }
 
-void AnswerJudge::judge(std::vector<std::vector<int32_t>> sequences, Done done) {
+void AnswerJudge::judge(std::vector<AnswerToScore> answers, Done done) {
   {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back({std::move(sequences), std::move(done)});
+    jobs_.push_back({std::move(answers), std::move(done)});
   }
   news_.notify_one();
 }
@@ -42,7 +42,7 @@ void AnswerJudge::work() {
     std::vector<double> scores;
     std::exception_ptr failure;
     try {
-      scores = score_sequences(scorer_, kernels_, job.sequences);
+      scores = score_sequences(scorer_, kernels_, job.answers);
     } catch (const std::exception&) { failure = std::current_exception(); }
     job.done(std::move(scores), failure);
     const std::lock_guard lock(call_mutex_);

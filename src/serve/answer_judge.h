@@ -17,7 +17,7 @@ namespace fude {
 
 class AnswerJudge {
  public:
-  // log p(right) of each sequence, or what went wrong. Called by the judge's thread; returns soon and throws nothing.
+  // log p(right) of each, or what went wrong. Called by the judge's thread; returns soon and throws nothing.
   using Done = std::function<void(std::vector<double> scores, std::exception_ptr failure)>;
 
   // The scorer must outlive it.
@@ -28,14 +28,14 @@ class AnswerJudge {
   AnswerJudge& operator=(const AnswerJudge&) = delete;
 
   // Any thread.
-  void judge(std::vector<std::vector<int32_t>> sequences, Done done);
+  void judge(std::vector<AnswerToScore> answers, Done done);
   // Any thread. From now on called behind each job, by the judge's thread; as soon as this returns, nobody calls what
   // was given before.
   void after_jobs(std::function<void()> call);
 
  private:
   struct Job {
-    std::vector<std::vector<int32_t>> sequences;
+    std::vector<AnswerToScore> answers;
     Done done;
   };
   void work();

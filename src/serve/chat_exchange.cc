@@ -122,7 +122,7 @@ void ChatExchange::use(const Event& event, std::string& bytes) {
   if (const auto* token = std::get_if<AnswerToken>(&event)) {
     Choice& choice = choices_[size_t(token->choice)];
     choice.text.add(*token, choice.delta);
-    if (judge_ != nullptr) choice.tokens.push_back(token->sampled.token);
+    if (judge_ != nullptr) choice.keep(token->sampled);
     return;
   }
   const auto& finish = std::get<Finish>(event);
@@ -144,7 +144,7 @@ void ChatExchange::finish(Choice& choice, const Finish& finish, std::string& byt
   write(finish.choice, bytes);
   const bool is_cut = finish.reason != FinishReason::stop && !choice.text.is_stopped();
   choice.message.finish_reason = is_cut ? "length" : choice.message.calls.empty() ? "stop" : "tool_calls";
-  if (finish.stop_token && judge_ != nullptr) choice.tokens.push_back(finish.stop_token->token);
+  if (finish.stop_token && judge_ != nullptr) choice.keep(*finish.stop_token);
   if (is_vote_) count_vote(finish.choice);
   if (is_stream_ && !error_) writer_.add_finish(bytes, finish.choice, choice.message.finish_reason);
 }
@@ -161,12 +161,10 @@ void ChatExchange::count_vote(int64_t index) {
 }
 
 void ChatExchange::ask_judge() {
-  std::vector<std::vector<int32_t>> sequences;
-  for (size_t index : ended_) {
-    sequences.push_back(prompt_);
-    sequences.back().insert(sequences.back().end(), choices_[index].tokens.begin(), choices_[index].tokens.end());
-  }
-  judge_->judge(std::move(sequences),
+  std::vector<AnswerToScore> answers;
+  for (size_t index : ended_)
+    answers.push_back(answer_to_score(prompt_, choices_[index].tokens, choices_[index].logprob));
+  judge_->judge(std::move(answers),
                 [self = shared_from_this()](std::vector<double> scores, std::exception_ptr failure) {
                   const std::lock_guard lock(self->mutex_);
                   self->scores_ = std::move(scores), self->judge_failure_ = failure;

@@ -42,6 +42,8 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
     ChatMessageOut message{};
     bool is_finished = false, is_told = false;  // told: that its stop string has come
     std::vector<int32_t> tokens{};              // with its end mark, for a judge
+    double logprob = 0;                         // of these together
+    void keep(const SampledToken& token) { tokens.push_back(token.token), logprob += double(token.logprob); }
   };
   static constexpr size_t kMostEvents = 1 << 14;
 

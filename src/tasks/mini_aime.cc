@@ -122,7 +122,11 @@ Draft MiniAime::draft(Random& random, Language language, int difficulty) const {
   return drawn;
 }
 
-std::vector<CheckedLine> check_steps(const Question& question, std::string_view answer) {
+std::vector<CheckedLine> MiniAime::check_steps(const Question& question, std::string_view work) const {
+  return check_aime_steps(question, work);
+}
+
+std::vector<CheckedLine> check_aime_steps(const Question& question, std::string_view answer) {
   const auto values = problem_values(question.given);
   size_t next = 1;  // of the values that lines without a name give
   const auto is_right = [&](std::string_view line) {
@@ -156,7 +160,7 @@ std::vector<CheckedLine> check_steps(const Question& question, std::string_view 
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     const std::string text = normalize_answer(line);
-    if (!text.empty()) lines.push_back({std::string(line), is_right(text)});
+    if (!text.empty()) lines.push_back({line, is_right(text)});
   }
   return lines;
 }

@@ -16,6 +16,7 @@ namespace fude {
 class MiniAime : public GeneratedTask {
  public:
   explicit MiniAime(uint64_t seed, const TaskOptions& options = {});
+  std::vector<CheckedLine> check_steps(const Question& question, std::string_view work) const override;
 
  protected:
   Draft draft(Random& random, Language language, int difficulty) const override;
@@ -24,14 +25,9 @@ class MiniAime : public GeneratedTask {
   double repairs_;
 };
 
-struct CheckedLine {
-  std::string text;
-  bool is_right = false;
-};
-
 // The lines of an answer to a MiniAime question that are not blank. "b = 7 * 3 = 21" is right if all its sides are
 // equal and are what b is; a line without a name must give the next value that no right line has given yet. A line that
 // states the answer is right if it does; any other line is wrong.
-std::vector<CheckedLine> check_steps(const Question& question, std::string_view answer);
+std::vector<CheckedLine> check_aime_steps(const Question& question, std::string_view answer);
 
 }  // namespace fude

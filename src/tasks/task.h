@@ -47,6 +47,12 @@ struct Example {
   std::string solution;
 };
 
+// A line of an answer, its thoughts' lines included, and whether it holds.
+struct CheckedLine {
+  std::string_view text;
+  bool is_right = false;
+};
+
 // How a task is to be made; what it has no use for, it ignores.
 struct TaskOptions {
   std::optional<DifficultyRange> difficulties;  // within the task's own, which is the default
@@ -69,6 +75,8 @@ class Task {
   virtual Example held_out(int64_t index) const = 0;
   // Whether the answer to one of its questions is right.
   virtual bool verify(const Question& question, std::string_view model_answer) const;
+  // The lines of a text that works towards the answer, but for blank ones: views of it. None: the task cannot tell.
+  virtual std::vector<CheckedLine> check_steps(const Question&, std::string_view /*work*/) const { return {}; }
 };
 
 // Practice example `number` of a stream, languages in turn. Nothing is remembered, so a run resumes anywhere.

@@ -66,6 +66,22 @@ class Rl(Case):
                 self.assertIn("held-out accuracy", lines[-1])
                 self.assertIn("<h2>Measured</h2>", (self.folder / name / "report.html").read_text())
 
+    def test_an_adapter_goes_from_examples_to_tries_into_the_model(self):
+        model, taught, merged = world().model, self.folder / "taught", self.folder / "merged"
+        chats = self.write("chats.jsonl", CHATS)
+        self.succeeds(fude("sft", model, "--data", chats, "--out", taught, "--row-tokens", 64, "--steps", 4, "--learning-rate", 3e-3, "--lora", 4))
+        self.succeeds(self.rl("--adapter", taught / "adapter"))
+        self.assertEqual(json.loads((self.folder / "rl/adapter/adapter_config.json").read_text())["r"], 4)
+        self.succeeds(fude("convert", model, merged, "--adapter", self.folder / "rl/adapter"))
+        ask = ["--in", world().text / "0.txt", "--context", 32, "--json"]
+        read = lambda *words: self.succeeds(fude("perplexity", *words, *ask)).lines()[0]["perplexity"]
+        both, beside, alone = read(merged), read(model, "--adapter", self.folder / "rl/adapter"), read(model)
+        self.assertAlmostEqual(both / beside, 1, delta=1e-4)
+        self.assertGreater(abs(alone / beside - 1), 1e-3)
+        self.fails(self.rl("--adapter", taught / "adapter", "--lora", 4, out="both"), USAGE, "--lora", "--adapter")
+        self.fails(self.rl("--lora-compute", "bf16", out="none"), FAILED, "--lora-compute")
+        self.fails(fude("convert", model, self.folder / "merged.gguf", "--adapter", taught / "adapter"), FAILED, "folder")
+
     def test_a_scorer_and_a_vote(self):
         model, judge = world().model, self.folder / "judge"
         self.succeeds(fude("scorer", model, "--task", EVEN, "--out", judge, "--questions", 20, "--answers", 4, "--max-tokens", 12,

@@ -175,11 +175,11 @@ TEST(Server, ChosenByAScorer) {
   const Json all = live.post(LiveServer::chat(options + R"(, "n": 20)")).json();
   const ChatRequest request = parse_chat_request(LiveServer::chat(options));
   const std::vector<int32_t> prompt = live.api.prompts().prompt(request, /*is_held=*/true).tokens;
-  std::vector<std::vector<int32_t>> sequences;
+  std::vector<AnswerToScore> sequences;
   for (const Json& choice : all["choices"]) {
-    sequences.push_back(prompt);
-    for (unsigned char byte : text_of(choice)) sequences.back().push_back(byte);
-    sequences.back().push_back(257);  // the end of a turn
+    sequences.push_back({prompt});
+    for (unsigned char byte : text_of(choice)) sequences.back().tokens.push_back(byte);
+    sequences.back().tokens.push_back(257);  // the end of a turn
   }
   const std::vector<double> scores = score_sequences(scorer, default_kernels(), sequences);
   const size_t best = size_t(std::ranges::max_element(scores) - scores.begin());
