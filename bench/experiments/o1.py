@@ -3,7 +3,7 @@
 
 One model, taught by worked solutions of mini-AIME and then by its own tries, asked held-out problems: accuracy over the steps of
 reinforcement learning, over the budget for thinking, and over the answers that a vote or a learned scorer may choose from.
-Every stage is a command of the program and goes on where it was stopped. Writes results.json and curves.html.
+Every stage is a command of the program and goes on where it was stopped. Writes results.json and curves.svg.
 """
 
 import argparse
@@ -17,30 +17,44 @@ SIZES = {
     # chats; vocabulary; model; sft; rl: steps, questions, answers; scorer: questions, answers; evals: questions, answers of the last, budgets
     "tiny": dict(chats=400, vocabulary=300, shape=(32, 2, 2, 16, 64), epochs=1, rate=3e-3, rl=(4, 4, 4), every=2, scorer=(16, 4), questions=12, answers=8,
                  budgets=(0, 16), longest=60),
-    "small": dict(chats=40000, vocabulary=512, shape=(160, 4, 5, 32, 448), epochs=1, rate=2e-3, rl=(120, 16, 8), every=20, scorer=(500, 16), questions=300, answers=64,
+    "small": dict(chats=60000, vocabulary=512, shape=(160, 4, 5, 32, 448), epochs=1, rate=2e-3, rl=(100, 16, 8), every=20, scorer=(1000, 16), questions=300, answers=64,
                   budgets=(0, 8, 16, 32, 64, 128), longest=200),
-    "full": dict(chats=150000, vocabulary=512, shape=(160, 4, 5, 32, 448), epochs=1, rate=2e-3, rl=(300, 32, 16), every=30, scorer=(2000, 32), questions=1000, answers=64,
+    "full": dict(chats=100000, vocabulary=512, shape=(160, 4, 5, 32, 448), epochs=1, rate=2e-3, rl=(300, 16, 16), every=30, scorer=(3000, 16), questions=1000, answers=64,
                  budgets=(0, 8, 16, 32, 64, 128), longest=200),
 }
 
 
 def curve(title, points, x_label, log=True):
-    """Points (x, value, low, high) as an <svg> with bands of 95 %."""
+    """Points (x, value, low, high) as an <svg> with a band of 95 %."""
     width, height, left, bottom = 460, 260, 46, 36
     position = (lambda x: math.log2(max(x, 0.5))) if log else (lambda x: x)
     xs = [position(p[0]) for p in points]
     span = (max(xs) - min(xs)) or 1
-    top = max(0.05, min(1, max(p[3] for p in points) * 1.1))
-    at = lambda x, y: (left + (position(x) - min(xs)) / span * (width - left - 14), height - bottom - max(0, y) / top * (height - bottom - 14))
+    top = min(1, max(0.2, math.ceil(5 * max(p[3] for p in points)) / 5))
+    at = lambda x, y: (left + (position(x) - min(xs)) / span * (width - left - 20), height - bottom - max(0, y) / top * (height - bottom - 24))
     path = lambda values: " ".join(f"{'M' if i == 0 else 'L'}{a:.1f} {b:.1f}" for i, (a, b) in enumerate(values))
     band = path([at(x, high) for x, _, _, high in points] + [at(x, low) for x, _, low, _ in reversed(points)]) + "Z"
     line = path([at(x, y) for x, y, _, _ in points])
     marks = "".join(f'<circle cx="{at(x, y)[0]:.1f}" cy="{at(x, y)[1]:.1f}" r="3"/><text x="{at(x, y)[0]:.1f}" y="{height - bottom + 16}" text-anchor="middle">{x:g}</text>'
                     for x, y, _, _ in points)
     ticks = "".join(f'<text x="{left - 6}" y="{at(points[0][0], top * i / 4)[1] + 4:.1f}" text-anchor="end">{100 * top * i / 4:.0f}</text>'
-                    f'<path class="grid" d="M{left} {at(points[0][0], top * i / 4)[1]:.1f}H{width - 14}"/>' for i in range(5))
-    return (f'<figure><figcaption>{title}</figcaption><svg viewBox="0 0 {width} {height}" role="img" aria-label="{title}">{ticks}<path class="band" d="{band}"/>'
-            f'<path class="line" d="{line}"/>{marks}<text x="{(width + left) / 2}" y="{height - 4}" text-anchor="middle">{x_label}</text></svg></figure>')
+                    f'<path class="grid" d="M{left} {at(points[0][0], top * i / 4)[1]:.1f}H{width - 20}"/>' for i in range(5))
+    return (f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{title}">{ticks}<path class="band" d="{band}"/>'
+            f'<path class="line" d="{line}"/>{marks}<text x="{(width + left) / 2}" y="{height - 4}" text-anchor="middle">{x_label}</text>'
+            f'<text x="{left}" y="14">{title}</text></svg>')
+
+
+STYLE = (":root{color-scheme:light dark;--ink:#1c1c1c;--soft:#5f5f5f;--paper:#fdfdfb;--line:#2b6cb0}@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;"
+         "--soft:#a8a8a8;--paper:#161616;--line:#63b3ed}}text{fill:var(--soft);font:12px system-ui,sans-serif}.paper{fill:var(--paper)}"
+         ".line{fill:none;stroke:var(--line);stroke-width:2}.band{fill:var(--line);opacity:.18}circle{fill:var(--line)}.grid{stroke:var(--soft);opacity:.25}")
+
+
+def picture(curves):
+    """Curves beside each other, two in a row, as one <svg>."""
+    rows = (len(curves) + 1) // 2
+    placed = "".join(c.replace("<svg ", f'<svg x="{460 * (i % 2)}" y="{270 * (i // 2)}" width="460" height="260" ', 1) for i, c in enumerate(curves))
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 920 {270 * rows}"><style>{STYLE}</style><rect class="paper" width="100%" height="100%"/>'
+            f"{placed}</svg>\n")
 
 
 class Experiment:
@@ -74,7 +88,7 @@ class Experiment:
     def reinforce(self):
         steps, questions, answers = self.size["rl"]
         self.fude("rl", self.path("taught/model"), "--task", "mini_aime", "--difficulty", "2-5", "--out", self.path("tried"), "--steps", steps, "--questions", questions,
-                  "--answers", answers, "--max-tokens", self.size["longest"], "--learning-rate", 5e-5, "--save-every", self.size["every"], "--validate-every", 0,
+                  "--answers", answers, "--max-tokens", self.size["longest"], "--learning-rate", 1e-4, "--save-every", self.size["every"], "--validate-every", 0,
                   "--held-out", 0, "--keep", 0)
         self.fude("scorer", self.path("tried/model"), "--task", "mini_aime", "--difficulty", "2-5", "--out", self.path("judge"), "--questions", self.size["scorer"][0],
                   "--answers", self.size["scorer"][1], "--max-tokens", self.size["longest"], "--learning-rate", 3e-4, "--held-out", 0, "--epochs", 2)
@@ -105,19 +119,9 @@ class Experiment:
 
     def draw(self):
         r = self.results
-        style = ("<style>:root{color-scheme:light dark;--ink:#1c1c1c;--soft:#5f5f5f;--paper:#fdfdfb;--line:#2b6cb0}@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;"
-                 "--soft:#a8a8a8;--paper:#161616;--line:#63b3ed}}body{margin:0 auto;max-width:62rem;padding:1rem;font:16px/1.5 system-ui;color:var(--ink);background:var(--paper)}"
-                 "div{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:1rem}figure{margin:0}svg{width:100%}svg text{fill:var(--soft);font:12px system-ui}"
-                 ".line{fill:none;stroke:var(--line);stroke-width:2}.band{fill:var(--line);opacity:.18}circle{fill:var(--line)}.grid{stroke:var(--soft);opacity:.25}"
-                 "td{padding:.2rem 1rem .2rem 0}</style>")
-        rows = "".join(f"<tr><td>{name}</td><td>{100 * m['value']:.1f} %</td><td>{100 * m['low']:.1f} to {100 * m['high']:.1f}</td></tr>" for name, m in r["last"].items())
-        page = (f"<!DOCTYPE html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width,initial-scale=1'><title>The o1 curves</title>{style}"
-                f"<h1>Accuracy on held-out problems of mini-AIME, in percent, with 95 % bands</h1><div>"
-                + curve("over steps of reinforcement learning", r["training"], "steps", log=False)
-                + curve("over the budget for thinking", r["thinking"], "tokens")
-                + "".join(curve(f"by {kind}", points, "answers to choose from") for kind, points in r["chosen"].items())
-                + f"</div><table>{rows}</table></html>\n")
-        self.path("curves.html").write_text(page)
+        curves = [curve("over steps of reinforcement learning", r["training"], "steps", log=False), curve("over the budget for thinking", r["thinking"], "tokens")]
+        curves += [curve(f"by {kind}", points, "answers to choose from") for kind, points in r["chosen"].items()]
+        self.path("curves.svg").write_text(picture(curves))
 
 
 def main():

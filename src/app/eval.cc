@@ -43,38 +43,45 @@ void show(const std::string& what, const Estimate& estimate, bool as_json, const
 
 using Tries = std::vector<Try>;
 
-// By vote, by the scorer if there is one, and at best; last the differences on the same questions.
+// By vote, by the scorer if there is one, and at best, of 4, 16, … and n answers; last the differences on the same
+// questions.
 void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool has_scorer, uint64_t seed,
                   bool as_json) {
   std::vector<int64_t> counts;
   for (int64_t k = 4; k < n; k *= 4) counts.push_back(k);
   counts.push_back(n);
-  const auto once = each_question(
-      questions, [](const Tries& t) { return double(std::ranges::count(t, true, &Try::is_right)) / double(t.size()); });
-  std::vector<double> vote, weighted, best;  // of all n, in the end
-  for (int64_t k : counts) {
-    vote = each_question(questions, [&](Tries t) {
-      for (Try& one : t) one.weight = 1;
-      return vote_at(k, t, seed);
-    });
-    show(fmt::format("vote of {}", k), mean_of(vote), as_json);
+  using Values = std::vector<std::vector<double>>;  // of each count, of each question
+  const auto by = [&](const char* name, const auto& of) {
+    Values values;
+    for (int64_t k : counts) {
+      values.push_back(each_question(questions, [&](const Tries& tries) { return of(k, tries); }));
+      show(fmt::format("{} of {}", name, k), mean_of(values.back()), as_json);
+    }
+    return values;
+  };
+  const auto less = [&](const char* name, const Values& values, const char* other, const Values& others) {
+    for (size_t i = 0; i < counts.size(); ++i)
+      show(fmt::format("{} of {} less {}", name, counts[i], other), paired_difference(values[i], others[i]), as_json);
+  };
+  const auto share_right = [](const Tries& t) {
+    return double(std::ranges::count(t, true, &Try::is_right)) / double(t.size());
+  };
+  const Values once(counts.size(), each_question(questions, share_right));
+  const Values vote = by("vote", [&](int64_t k, Tries tries) {
+    for (Try& one : tries) one.weight = 1;
+    return vote_at(k, tries, seed);
+  });
+  Values weighted, best;
+  if (has_scorer) {
+    weighted = by("weighted vote", [&](int64_t k, const Tries& tries) { return vote_at(k, tries, seed); });
+    best = by("best", [](int64_t k, const Tries& tries) { return best_of(k, tries); });
   }
-  for (int64_t k : has_scorer ? counts : std::vector<int64_t>()) {
-    weighted = each_question(questions, [&](const Tries& t) { return vote_at(k, t, seed); });
-    show(fmt::format("weighted vote of {}", k), mean_of(weighted), as_json);
-  }
-  for (int64_t k : has_scorer ? counts : std::vector<int64_t>()) {
-    best = each_question(questions, [&](const Tries& t) { return best_of(k, t); });
-    show(fmt::format("best of {}", k), mean_of(best), as_json);
-  }
-  show(fmt::format("any of {}", n),
-       mean_of(
-           each_question(questions, [](const Tries& t) { return std::ranges::any_of(t, &Try::is_right) ? 1.0 : 0.0; })),
-       as_json);
-  show(fmt::format("vote of {} less right", n), paired_difference(vote, once), as_json);
+  const auto any = each_question(questions, [&](const Tries& tries) { return share_right(tries) > 0 ? 1.0 : 0.0; });
+  show(fmt::format("any of {}", n), mean_of(any), as_json);
+  less("vote", vote, "right", once);
   if (!has_scorer) return;
-  show(fmt::format("best of {} less vote", n), paired_difference(best, vote), as_json);
-  show(fmt::format("weighted vote of {} less vote", n), paired_difference(weighted, vote), as_json);
+  less("weighted vote", weighted, "vote", vote);
+  less("best", best, "vote", vote);
 }
 
 // Every answer, a line of JSON each.

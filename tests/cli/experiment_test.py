@@ -23,4 +23,4 @@ class O1(Case):
             for _, value, low, high in curve:
                 self.assertLessEqual(low, value)
                 self.assertLessEqual(value, high)
-        self.assertEqual((self.folder / "curves.html").read_text().count("<svg"), 5)
+        self.assertEqual((self.folder / "curves.svg").read_text().count("<svg"), 6)

@@ -90,7 +90,8 @@ class Rl(Case):
                                     "--save", self.folder / "answers.jsonl", "--json"))
         found = {line["measure"]: line for line in result.lines()}
         self.assertEqual(set(found), {"right", "vote of 4", "vote of 8", "weighted vote of 4", "weighted vote of 8", "best of 4", "best of 8", "any of 8",
-                                      "vote of 8 less right", "best of 8 less vote", "weighted vote of 8 less vote"})
+                                      "vote of 4 less right", "best of 4 less vote", "weighted vote of 4 less vote", "vote of 8 less right", "best of 8 less vote",
+                                      "weighted vote of 8 less vote"})
         for line in found.values():
             self.assertEqual(line["questions"], 6)
         self.assertEqual(len((self.folder / "answers.jsonl").read_text().splitlines()), 48)
