@@ -62,7 +62,7 @@ TEST_P(LlamaCppTable, IsOurs) {
   std::string mixture;
   std::map<std::string, std::string> expected;
   int compared = 0;
-  const auto compare = [&] {
+  const auto compare = [&, model = model] {
     if (mixture.empty()) return;
     EXPECT_EQ(chosen(contents, mixture), expected) << model << " " << mixture;
     ++compared;
