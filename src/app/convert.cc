@@ -77,13 +77,16 @@ Json begin_and_ends(const TokenizerData& data) {
   return json;
 }
 
+// What a folder has beside the weights.
+void write_text_side(const TokenizerData& data, const std::string& folder) {
+  save_tokenizer(folder, data, "");
+  write_file(folder + "/generation_config.json", begin_and_ends(data).dump(2) + "\n");
+}
+
 void write_folder(const ModelFiles& files, const std::string& folder, std::optional<WeightType> type,
                   const WriteOptions& options) {
-  const TokenizerData& data = files.tokenizer.data();
-  const Json ids = begin_and_ends(data);
-  export_folder(*files.weights, folder, type, ids, options);
-  save_tokenizer(folder, data, "");
-  write_file(folder + "/generation_config.json", ids.dump(2) + "\n");
+  export_folder(*files.weights, folder, type, begin_and_ends(files.tokenizer.data()), options);
+  write_text_side(files.tokenizer.data(), folder);
 }
 
 void write_merged(const ConvertOptions& o, const CommonOptions& common) {
@@ -94,8 +97,7 @@ void write_merged(const ConvertOptions& o, const CommonOptions& common) {
   const auto model = load_model(device, std::move(files.weights), {DType::f32});
   merge_adapter(*model, *load_adapter(*model, o.adapter));
   save_model(*model, o.out);
-  save_tokenizer(o.out, files.tokenizer.data(), "");
-  write_file(o.out + "/generation_config.json", begin_and_ends(files.tokenizer.data()).dump(2) + "\n");
+  write_text_side(files.tokenizer.data(), o.out);
 }
 
 void check_paths(const ConvertOptions& o) {

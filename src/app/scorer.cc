@@ -69,7 +69,7 @@ ScoreMix mix_of(const ScorerModel& scorer, const Kernels& kernels, const std::ve
   for (const JudgedAnswer& a : answers) to_score.push_back(answer_to_score(a.prompt, a.answer, a.logprob));
   const std::vector<double> odds = verdicts(scorer, kernels, to_score);
   std::vector<MixSample> samples;
-  for (size_t i = 0; i < answers.size(); ++i) samples.push_back({odds[i], answers[i].logprob, answers[i].is_right});
+  for (size_t i = 0; i < answers.size(); ++i) samples.push_back({odds[i], answers[i].logprob, answers[i].is_right()});
   return fit_score_mix(samples);
 }
 
@@ -122,7 +122,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
     if (interrupted) return false;
   }
   int64_t tokens = 0, right = 0;
-  for (const JudgedAnswer& a : *all) right += a.is_right;
+  for (const JudgedAnswer& a : *all) right += a.is_right() ? 1 : 0;
   for (const JudgedAnswer& a : answers) tokens += int64_t(a.prompt.size() + a.answer.size());
   std::fprintf(stderr, "%zu answers, %.1f %% right; learned from: %zu\n", all->size(),
                100 * double(right) / double(all->size()), answers.size());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/solve.h"
+
 namespace fude {
 namespace {
 
@@ -53,20 +55,10 @@ void StepCost::solve() {
       for (size_t j = 0; j < 3; ++j) a[i][j] = a[j][i] = 0;
       a[i][i] = 1, b[i] = 0;
     }
-    for (size_t i = 0; i < 3; ++i)
-      for (size_t row = i + 1; row < 3; ++row) {
-        const double factor = a[row][i] / a[i][i];
-        for (size_t j = i; j < 3; ++j) a[row][j] -= factor * a[i][j];
-        b[row] -= factor * b[i];
-      }
-    for (size_t i = 3; i-- > 0;) {
-      for (size_t j = i + 1; j < 3; ++j) b[i] -= a[i][j] * b[j];
-      b[i] /= a[i][i];
-    }
+    cost_ = fude::solve(a, b);
     is_done = true;
-    const size_t least = size_t(std::min_element(b.begin(), b.end()) - b.begin());
-    if (b[least] < 0) is_used[least] = false, is_done = false;
-    cost_ = b;
+    const size_t least = size_t(std::min_element(cost_.begin(), cost_.end()) - cost_.begin());
+    if (cost_[least] < 0) is_used[least] = false, is_done = false;
   }
 }
 

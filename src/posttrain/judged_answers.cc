@@ -38,13 +38,15 @@ std::vector<int32_t> verdicts_of(const Task& task, const Question& question, con
   return verdicts;
 }
 
+bool JudgedAnswer::is_right() const { return verdicts.back() == kRight; }
+
 std::vector<JudgedAnswer> balanced(const std::vector<JudgedAnswer>& answers) {
   std::vector<JudgedAnswer> chosen;
   for (size_t begin = 0, end; begin < answers.size(); begin = end) {
     std::set<std::vector<int32_t>> seen;
     std::vector<const JudgedAnswer*> kinds[2];
     for (end = begin; end < answers.size() && answers[end].prompt == answers[begin].prompt; ++end)
-      if (seen.insert(answers[end].answer).second) kinds[answers[end].is_right ? 1 : 0].push_back(&answers[end]);
+      if (seen.insert(answers[end].answer).second) kinds[answers[end].is_right() ? 1 : 0].push_back(&answers[end]);
     const size_t count = std::min(kinds[0].size(), kinds[1].size());
     for (const auto& kind : kinds)
       for (size_t i = 0; i < count; ++i) chosen.push_back(*kind[i]);
@@ -55,12 +57,7 @@ std::vector<JudgedAnswer> balanced(const std::vector<JudgedAnswer>& answers) {
 void save_judged(const std::vector<JudgedAnswer>& answers, const std::string& path) {
   write_atomically(path, [&](const auto& put) {
     for (const JudgedAnswer& a : answers)
-      put(Json({{"prompt", a.prompt},
-                {"answer", a.answer},
-                {"verdicts", a.verdicts},
-                {"is_right", a.is_right},
-                {"logprob", a.logprob}})
-              .dump() +
+      put(Json({{"prompt", a.prompt}, {"answer", a.answer}, {"verdicts", a.verdicts}, {"logprob", a.logprob}}).dump() +
           "\n");
   });
 }
@@ -74,8 +71,7 @@ std::vector<JudgedAnswer> load_judged(const std::string& path) {
     const Json json = parse_json(std::string_view(text).substr(begin, end - begin), where);
     try {
       answers.push_back({json.at("prompt").get<std::vector<int32_t>>(), json.at("answer").get<std::vector<int32_t>>(),
-                         json.at("verdicts").get<std::vector<int32_t>>(), json.at("is_right").get<bool>(),
-                         json.at("logprob").get<double>()});
+                         json.at("verdicts").get<std::vector<int32_t>>(), json.at("logprob").get<double>()});
     } catch (const Json::exception& error) { fail("[{}] {}", where, error.what()); }
     const JudgedAnswer& a = answers.back();
     require(!a.prompt.empty() && !a.answer.empty(), "[{}] expected a prompt and an answer", where);
@@ -106,7 +102,7 @@ std::vector<JudgedAnswer> judge_answers(Engine& engine, const Chat& chat, const 
       const GradedAnswer graded = grade(task, questions[q], chat.tokenizer(), answer, false);
       judged.push_back({prompts[q], graded.tokens,
                         verdicts_of(task, questions[q], chat.tokenizer(), graded, options.checks_steps),
-                        graded.is_right, graded.logprob});
+                        graded.logprob});
     }
   return judged;
 }

@@ -16,8 +16,8 @@ namespace fude {
 struct JudgedAnswer {
   std::vector<int32_t> prompt, answer;
   std::vector<int32_t> verdicts;  // of each token of the answer: kRight, kWrong, or -1: nothing is told here
-  bool is_right = false;
-  double logprob = 0;  // log p(answer | prompt)
+  double logprob = 0;             // log p(answer | prompt)
+  bool is_right() const;          // what the last token tells
 };
 
 // Of the tokens of an answer, its end mark included.

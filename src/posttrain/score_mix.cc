@@ -1,10 +1,11 @@
 #include "posttrain/score_mix.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
-#include <utility>
 
 #include "base/error.h"
+#include "base/solve.h"
 
 namespace fude {
 namespace {
@@ -26,21 +27,6 @@ double cost(const std::vector<MixSample>& samples, const Three& weights) {
     sum += std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z)));
   }
   return sum;
-}
-
-// x with matrix · x = vector, of a symmetric positive definite matrix.
-Three solve(std::array<Three, 3> matrix, Three vector) {
-  for (size_t i = 0; i < 3; ++i)
-    for (size_t row = i + 1; row < 3; ++row) {
-      const double factor = matrix[row][i] / matrix[i][i];
-      for (size_t k = i; k < 3; ++k) matrix[row][k] -= factor * matrix[i][k];
-      vector[row] -= factor * vector[i];
-    }
-  for (size_t i = 3; i-- > 0;) {
-    for (size_t k = i + 1; k < 3; ++k) vector[i] -= matrix[i][k] * vector[k];
-    vector[i] /= matrix[i][i];
-  }
-  return vector;
 }
 
 }  // namespace

@@ -123,10 +123,6 @@ Draft MiniAime::draft(Random& random, Language language, int difficulty) const {
 }
 
 std::vector<CheckedLine> MiniAime::check_steps(const Question& question, std::string_view work) const {
-  return check_aime_steps(question, work);
-}
-
-std::vector<CheckedLine> check_aime_steps(const Question& question, std::string_view answer) {
   const auto values = problem_values(question.given);
   size_t next = 1;  // of the values that lines without a name give
   const auto is_right = [&](std::string_view line) {
@@ -156,7 +152,7 @@ std::vector<CheckedLine> check_aime_steps(const Question& question, std::string_
   };
 
   std::vector<CheckedLine> lines;
-  for (std::string_view rest = answer.substr(0, kLongestAnswer); !rest.empty();) {
+  for (std::string_view rest = work.substr(0, kLongestAnswer); !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     const std::string text = normalize_answer(line);

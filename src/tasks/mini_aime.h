@@ -16,6 +16,8 @@ namespace fude {
 class MiniAime : public GeneratedTask {
  public:
   explicit MiniAime(uint64_t seed, const TaskOptions& options = {});
+  // "b = 7 * 3 = 21" is right if all its sides are equal and are what b is; a line without a name must give the next
+  // value that no right line has given yet. A line that states the answer is right if it does; any other line is wrong.
   std::vector<CheckedLine> check_steps(const Question& question, std::string_view work) const override;
 
  protected:
@@ -24,10 +26,5 @@ class MiniAime : public GeneratedTask {
  private:
   double repairs_;
 };
-
-// The lines of an answer to a MiniAime question that are not blank. "b = 7 * 3 = 21" is right if all its sides are
-// equal and are what b is; a line without a name must give the next value that no right line has given yet. A line that
-// states the answer is right if it does; any other line is wrong.
-std::vector<CheckedLine> check_aime_steps(const Question& question, std::string_view answer);
 
 }  // namespace fude

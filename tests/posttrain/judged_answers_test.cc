@@ -59,12 +59,11 @@ TEST(VerdictsOf, WithoutLinesToCheckAllTokensTellOfTheAnswer) {
   EXPECT_EQ(told("<think>yes\nno</think>so", true, /*checks_steps=*/false), "yyyyyyyyyyy");
 }
 
-const std::vector<JudgedAnswer> kAnswers = {{{1, 2}, {3, 4, 5}, {-1, kRight, kWrong}, false, -0.5},
-                                            {{6}, {7}, {kRight}, true}};
+const std::vector<JudgedAnswer> kAnswers = {{{1, 2}, {3, 4, 5}, {-1, kRight, kWrong}, -0.5}, {{6}, {7}, {kRight}}};
 
 TEST(JudgedAnswers, BalancedTheyTellAnswersApartAndNotQuestions) {
   const auto answer = [](int32_t prompt, int32_t token, bool is_right) {
-    return JudgedAnswer{{prompt}, {token}, {is_right ? kRight : kWrong}, is_right};
+    return JudgedAnswer{{prompt}, {token}, {is_right ? kRight : kWrong}};
   };
   const auto chosen = balanced({answer(1, 10, true), answer(1, 10, true), answer(1, 11, false), answer(1, 12, false),
                                 answer(1, 13, true), answer(1, 14, false),  // two right ones, three wrong ones
@@ -72,7 +71,7 @@ TEST(JudgedAnswers, BalancedTheyTellAnswersApartAndNotQuestions) {
                                 answer(3, 10, false), answer(3, 11, true)});
   std::string text;
   for (const JudgedAnswer& a : chosen)
-    text += fmt::format("{}:{}{} ", a.prompt[0], a.answer[0], a.is_right ? 'y' : 'n');
+    text += fmt::format("{}:{}{} ", a.prompt[0], a.answer[0], a.is_right() ? 'y' : 'n');
   EXPECT_EQ(text, "1:11n 1:12n 1:10y 1:13y 3:10n 3:11y ");
   EXPECT_TRUE(balanced({answer(2, 10, true)}).empty());
 }
@@ -86,11 +85,11 @@ TEST(JudgedAnswers, AFileGivesThemBackAndDamageIsNamed) {
   EXPECT_EQ(loaded[0].answer, kAnswers[0].answer);
   EXPECT_EQ(loaded[0].verdicts, kAnswers[0].verdicts);
   EXPECT_EQ(loaded[0].logprob, -0.5);
-  EXPECT_EQ(loaded[1].is_right, true);
-  for (const char* line : {"{}", "[1]", R"({"prompt":[],"answer":[1],"verdicts":[1],"is_right":true,"logprob":-1})",
-                           R"({"prompt":[1],"answer":[1,2],"verdicts":[1],"is_right":true,"logprob":-1})",
-                           R"({"prompt":[1],"answer":[1],"verdicts":[2],"is_right":true,"logprob":-1})",
-                           R"({"prompt":[1],"answer":[1],"verdicts":[-1],"is_right":true,"logprob":-1})"}) {
+  EXPECT_EQ(loaded[1].is_right(), true);
+  for (const char* line : {"{}", "[1]", R"({"prompt":[],"answer":[1],"verdicts":[1],"logprob":-1})",
+                           R"({"prompt":[1],"answer":[1,2],"verdicts":[1],"logprob":-1})",
+                           R"({"prompt":[1],"answer":[1],"verdicts":[2],"logprob":-1})",
+                           R"({"prompt":[1],"answer":[1],"verdicts":[-1],"logprob":-1})"}) {
     write_file(path, std::string(line) + "\n");
     EXPECT_THROW(load_judged(path), Error) << line;
   }

@@ -18,9 +18,13 @@ Question sixteen() {
           .given = "a = 7; b = a * 3 - 2; c = b mod 10 + a"};
 }
 
+std::vector<CheckedLine> check_steps(const Question& question, std::string_view work) {
+  return MiniAime(1).check_steps(question, work);
+}
+
 std::string labels(const Question& question, std::string_view answer) {
   std::string text;
-  for (const CheckedLine& line : check_aime_steps(question, answer)) text += line.is_right ? 'y' : 'n';
+  for (const CheckedLine& line : check_steps(question, answer)) text += line.is_right ? 'y' : 'n';
   return text;
 }
 
@@ -48,7 +52,7 @@ TEST(MiniAime, EveryLineOfASolutionIsRightButForTheOneThatIsRepaired) {
     int repaired = 0;
     for (uint64_t i = 0; i < 4000; ++i) {
       const auto [question, solution] = practice_at(task, 1, 2, i);
-      const auto lines = check_aime_steps(question, solution);
+      const auto lines = check_steps(question, solution);
       int wrong = 0;
       for (size_t l = 0; l < lines.size(); ++l) {
         if (lines[l].is_right) continue;
@@ -98,11 +102,11 @@ TEST(CheckSteps, GarbageIsRefusedAndDoesNotTakeLong) {
   EXPECT_EQ(labels(sixteen(), std::string(1 << 20, '(')), "n");
   EXPECT_EQ(labels(sixteen(), "\xff\xfe\n\xe3\x81\nb = 1\xff"), "nnn");
   EXPECT_LE(labels(sixteen(), std::string(1 << 20, '=')).size(), 1u);
-  EXPECT_LE(check_aime_steps(sixteen(), std::string(1 << 20, '\n') + "b = 19").size(), 1u);
+  EXPECT_LE(check_steps(sixteen(), std::string(1 << 20, '\n') + "b = 19").size(), 1u);
   Question broken = sixteen();
   for (const char* given : {"b = 1", "a = 1; a = 2", "a = b", "a = 1; b", "a = 1 / 2", "x"}) {
     broken.given = given;
-    EXPECT_THROW(check_aime_steps(broken, "b = 19"), Error) << given;
+    EXPECT_THROW(check_steps(broken, "b = 19"), Error) << given;
   }
 }
 
