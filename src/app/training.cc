@@ -213,8 +213,9 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
                       {"numerics", s.compute == DType::bf16 || s.frozen.compute == DType::bf16 ? kernels.bf16 : "f32"}};
   options.on_save = [&](const std::string& folder) { save_tokenizer(folder, tokenizer.data(), {}); };
   std::optional<MemoryPlan> plan;
+  const int threads = common.threads == 0 ? usable_processors() : common.threads;
   if (!s.lora)
-    print_plan(plan.emplace(plan_training_memory(shape, options, s.row_tokens, kernels, s.compute)),
+    print_plan(plan.emplace(plan_training_memory(shape, options, s.row_tokens, kernels, threads, s.compute)),
                loader.waiting_rows());
 
   std::optional<MachineLimit> limit;

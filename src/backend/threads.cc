@@ -37,7 +37,8 @@ int usable_processors() {
 Threads::Threads(int count) {
   require(count >= 0 && count <= 1024, "[threads] expected 0 to 1024 threads, got {}", count);
   if (count == 0) count = usable_processors();
-  for (int i = 1; i < count; ++i) workers_.emplace_back([this] { work(); });
+  stretches_ = std::make_unique<Stretch[]>(size_t(count));
+  for (int i = 1; i < count; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
 Threads::~Threads() {
@@ -47,31 +48,38 @@ Threads::~Threads() {
   for (auto& worker : workers_) worker.join();
 }
 
-void Threads::run(int64_t items, int64_t grain, int64_t shares, Call call, const void* context) {
-  items_ = items, grain_ = grain, shares_ = shares, call_ = call, context_ = context;
-  next_.store(0, std::memory_order_relaxed);
+void Threads::run(int64_t items, int64_t grain, bool shrinks, Call call, const void* context) {
+  const int64_t chunks = (items + grain - 1) / grain;
+  owners_ = std::min<int64_t>(count(), chunks), grain_ = grain, shrinks_ = shrinks, call_ = call, context_ = context;
+  for (int64_t i = 0; i < owners_; ++i) {
+    stretches_[size_t(i)].next.store(chunks * i / owners_ * grain, std::memory_order_relaxed);
+    stretches_[size_t(i)].end = std::min(items, chunks * (i + 1) / owners_ * grain);
+  }
+  Claims claims(*this, 0);
+  if (owners_ == 1) return call(context, claims);
   state_.fetch_add(kGeneration + kOpen);
   if (sleepers_.load() > 0) state_.notify_all();
-  take_chunks();
+  call(context, claims);
   state_.fetch_sub(kOpen);
   for (int spins = 0; (state_.load(std::memory_order_acquire) & kWorkersMask) != 0; ++spins)
     spins < kSpins ? pause_briefly() : std::this_thread::yield();
 }
 
-void Threads::take_chunks() {
-  const int64_t items = items_, grain = grain_, shares = shares_;
-  for (int64_t begin = next_.load(std::memory_order_relaxed);;) {
-    int64_t size;
-    do {
-      if (begin >= items) return;
-      size = shares == 0 ? grain : std::max(grain, (items - begin) / shares);
-    } while (!next_.compare_exchange_weak(begin, begin + size, std::memory_order_relaxed));
-    call_(context_, begin, std::min(items, begin + size));
-    begin = next_.load(std::memory_order_relaxed);
+bool Threads::Claims::next(int64_t& begin, int64_t& end) {
+  for (; seen_ < threads_.owners_; ++seen_, ++owner_) {
+    if (owner_ >= threads_.owners_) owner_ = 0;
+    Stretch& stretch = threads_.stretches_[size_t(owner_)];
+    begin = stretch.next.load(std::memory_order_relaxed);
+    while (begin < stretch.end) {
+      const int64_t left = stretch.end - begin, grain = threads_.grain_;
+      end = begin + std::min(left, threads_.shrinks_ ? std::max(grain, left / 4) : grain);
+      if (stretch.next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) return true;
+    }
   }
+  return false;
 }
 
-void Threads::work() {
+void Threads::work(int64_t index) {
   uint64_t seen = 0;
   for (;;) {
     uint64_t state = state_.load(std::memory_order_acquire);
@@ -91,7 +99,8 @@ void Threads::work() {
     while ((state & kOpen) != 0 && !state_.compare_exchange_weak(state, state + kWorker)) {}
     seen = state / kGeneration;
     if ((state & kOpen) == 0) continue;
-    take_chunks();
+    Claims claims(*this, index);
+    call_(context_, claims);
     state_.fetch_sub(kWorker, std::memory_order_release);
   }
 }

@@ -1,13 +1,16 @@
 // The worker threads of a process and the one way to use them.
 //
-// Work is cut into chunks taken from an atomic counter: a thread that the system holds back takes fewer
-// chunks, and the caller waits only for workers that really joined, so another process on the machine slows
-// Fude down but never collapses it. Workers spin for a bounded time between jobs (a futex hand-over costs 45
-// µs, a spinning one 0.1 µs), then sleep. Which thread runs a chunk never changes a result.
+// Work is a row of items, of which every thread owns a stretch, the same one in every job over as many items: what it
+// wrote in one operation lies in its own caches when the next reads it. (Where the threads sit on chips with caches of
+// their own, a line of another's costs as much as memory.) Who is done helps the others, so that a thread that the
+// system holds back does less, and the caller waits only for workers that really joined: another process on the
+// machine slows Fude down but never collapses it. Workers spin for a bounded time between jobs (a futex hand-over costs
+// 45 µs, a spinning one 0.1 µs), then sleep. Which thread does what never changes a result.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -27,38 +30,65 @@ class Threads {
   // `body` must not throw and must not call parallel_for.
   template <class Body>
   void parallel_for(int64_t items, int64_t grain, const Body& body) {
-    share(items, grain, 0, body);
+    if (items <= 0) return;
+    if (items <= grain || workers_.empty()) return body(int64_t(0), items);
+    share(items, grain, false, [&](Claims& claims) {
+      for (int64_t begin, end; claims.next(begin, end);) body(begin, end);
+    });
   }
-  // The same with ranges that begin large and shrink to `least` towards the end: for work that gets cheaper
-  // in long stretches and must still end together.
+
+  // What a thread takes of the work of one job, range by range.
+  class Claims {
+   public:
+    // The next range; false if nothing is left.
+    bool next(int64_t& begin, int64_t& end);
+
+   private:
+    friend class Threads;
+    Claims(Threads& threads, int64_t owner) : threads_(threads), owner_(owner) {}
+    Threads& threads_;
+    int64_t owner_;  // of the stretch from which it takes
+    int64_t seen_ = 0;
+  };
+  // Calls body(claims) on every thread that joins, for work in which a thread keeps something from one range to the
+  // next. Ranges begin large and shrink to `least`: they get cheaper in long stretches and still end together.
+  template <class Body>
+  void parallel_claims(int64_t items, int64_t least, const Body& body) {
+    if (items > 0) share(items, least, true, body);
+  }
+  // The same for work that keeps nothing.
   template <class Body>
   void parallel_ranges(int64_t items, int64_t least, const Body& body) {
-    share(items, least, 4 * count(), body);
+    parallel_claims(items, least, [&](Claims& claims) {
+      for (int64_t begin, end; claims.next(begin, end);) body(begin, end);
+    });
   }
 
  private:
-  using Call = void (*)(const void*, int64_t, int64_t);
+  using Call = void (*)(const void*, Claims&);
+  // Items of a thread that nobody took yet, on a line of their own.
+  struct alignas(64) Stretch {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
   template <class Body>
-  void share(int64_t items, int64_t grain, int64_t shares, const Body& body) {
-    if (items <= 0) return;
-    if (items <= grain || workers_.empty()) return body(int64_t(0), items);
+  void share(int64_t items, int64_t grain, bool shrinks, const Body& body) {
     run(
-        items, grain, shares,
-        [](const void* context, int64_t begin, int64_t end) { (*static_cast<const Body*>(context))(begin, end); },
-        &body);
+        items, grain, shrinks,
+        [](const void* context, Claims& claims) { (*static_cast<const Body*>(context))(claims); }, &body);
   }
-  void run(int64_t items, int64_t grain, int64_t shares, Call call, const void* context);
-  void take_chunks();
-  void work();
+  void run(int64_t items, int64_t grain, bool shrinks, Call call, const void* context);
+  void work(int64_t index);
 
   // generation · 2^16 + workers inside · 2 + open. On a line of its own: who waits reads it all the time.
   alignas(64) std::atomic<uint64_t> state_{0};
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
-  alignas(64) std::atomic<int64_t> next_{0};
-  alignas(64) int64_t items_ = 0, grain_ = 1, shares_ = 0;
+  alignas(64) int64_t grain_ = 1, owners_ = 0;
+  bool shrinks_ = false;
   Call call_ = nullptr;
   const void* context_ = nullptr;
+  std::unique_ptr<Stretch[]> stretches_;
   std::vector<std::thread> workers_;
 };
 

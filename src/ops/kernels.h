@@ -77,8 +77,9 @@ struct Kernels {
   void (*linear_backward_weight)(Threads&, const Tensor& dy_NO, const Tensor& x_NK, DType compute,
                                  GradientPlace dw) = nothing;
   void (*linear_backward_bias)(Threads&, const Tensor& dy_NO, GradientPlace db) = nothing;
-  // What the calling thread keeps at most for linear and its backward over n rows.
-  ScratchSizes (*linear_scratch)(int64_t n, const Parameter& w) = nothing;
+  // What one of so many threads keeps at most for linear and its backward over n rows: the one that calls them, or
+  // another.
+  ScratchSizes (*linear_scratch)(int threads, bool is_caller, int64_t n, const Parameter& w) = nothing;
   // linear_blocks.h
   void (*linear_blocks)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
                         Tensor& y_NO) = nothing;

@@ -83,14 +83,14 @@ inline constexpr int64_t kAheadOfOne = 1024;
 inline int64_t block_rows(int64_t words_of_row, int64_t tile_rows) {
   return std::max<int64_t>(1, 65536 / std::max<int64_t>(1, words_of_row * tile_rows)) * tile_rows;
 }
-inline int64_t tile_rows_of(int64_t n) {
+inline int64_t block_tile_rows_of(int64_t n) {
   const int64_t tiles = (n + kBlockTileRows - 1) / kBlockTileRows;
   return (n + tiles - 1) / tiles;
 }
 
 template <WeightType kType>
 void multiply_run(Threads& threads, const BlockRun& run) {
-  const int64_t words = run.units * UnitLayout<kType>::kWords, tile_rows = tile_rows_of(run.rows);
+  const int64_t words = run.units * UnitLayout<kType>::kWords, tile_rows = block_tile_rows_of(run.rows);
   const int64_t block = block_rows(words, tile_rows), at_once = 2 * block;
   for (int64_t begin_row = 0; begin_row < run.rows; begin_row += at_once) {
     const int64_t size = std::min(at_once, run.rows - begin_row);

@@ -7,22 +7,26 @@
 //     dW        columns k of x, packed       output features of dY, packed n
 //
 // so an f32 weight is never copied or turned, and another is only widened, regrouped or decoded a block at a time.
-// All threads pack a stretch of rows together, once, then take ranges of tiles of it, large ones first. A
-// block of packed rows fits into L2 and is as tall as that allows, since every block reads the weight again;
-// a chain is cut every kChain words, where its results go to memory and come back, which keeps its order.
+// A thread packs for itself, a block of rows that fits into its L2: what another packed would have to come from the
+// other's cache, which may be on another chip (forward of 2048 rows lost a fifth of its speed to that). Only dW's rows,
+// which every thread reads, are packed by all together. A block is as tall as L2 allows, since every block reads the
+// weight again; a chain is cut where the block's buffer ends: its results go to memory and come back, which keeps
+// their order.
 #include "ops/linear_tile_cpu.h"
 
 #include "ops/linear_pack_cpu.h"
 
 #include "ops/linear_weight_cpu.h"
 
-inline constexpr int64_t kChain = 256;
-// Rows of a block of forward: a multiple of every tier's tile.
-inline constexpr int64_t kBlockRows = 288;
-// Panels of output features that the backward kernels pack at a time.
-inline constexpr int64_t kPanelsAtOnce = 96;
-// Rows of a block of dX, and of the stretch that is packed for all threads.
-inline constexpr int64_t kInputBlock = 8 * kPanel, kInputRowsAtOnce = 2 * kInputBlock;
+// Of a panel that is read once, for few rows.
+inline constexpr int64_t kStreamPart = 128;
+// Rows of a block of forward, multiples of every tier's tile: at most, and at least if threads can share otherwise.
+inline constexpr int64_t kBlockRows = 288, kFewBlockRows = 96;
+// Words of a block that stay in L2.
+inline constexpr int64_t kBlockWords = kBlockRows * (FUDE_TIER_LEVEL >= 2 ? 384 : 256);
+inline constexpr int64_t kLongestChain = 768;
+// Words of dW's chains, and panels of output features that a thread packs at a time for it.
+inline constexpr int64_t kWeightChain = FUDE_TIER_LEVEL >= 2 ? 512 : 256, kPanelsAtOnce = 16;
 
 template <class Step>
 inline constexpr TileTable kPackedTiles =
@@ -31,6 +35,24 @@ template <class Step, TileUse kUse, class Lane = float>
 inline constexpr TileTable kStreamTiles = packed_tiles<Step, kUse, Lane>(std::make_index_sequence<kStreamRows>());
 
 inline int64_t parts_of(int64_t whole, int64_t part) { return (whole + part - 1) / part; }
+
+// How a product's rows are cut, so that each thread packs rows of its own: into blocks of equal height, four for each
+// thread unless they would be low, and no more than L2 holds.
+struct RowBlocks {
+  int64_t n, unit, units, count;
+  int64_t ranges;  // of a block that are worth its packing
+  RowBlocks(int threads, int64_t n, int64_t unit) : n(n), unit(unit), units(parts_of(n, unit)) {
+    const int64_t enough = 4 * threads;
+    count = std::max(parts_of(units, kBlockRows / unit), std::min(enough, n / kFewBlockRows));
+    ranges = n <= kPanel ? 8 * threads : parts_of(enough, count);
+  }
+  int64_t first_row(int64_t block) const { return std::min(n, units * block / count * unit); }
+  int64_t most_rows() const { return parts_of(units, count) * unit; }
+  // Words of a chain that a block can hold.
+  int64_t chain() const { return std::min(kLongestChain, kBlockWords / most_rows()) / 32 * 32; }
+  // Of so many panels or columns of a block.
+  int64_t least_of(int64_t all) const { return std::max<int64_t>(1, all / ranges); }
+};
 
 // A stretch of work: units [first, last) of a group. Calls body(group, first, last) for the groups that a
 // range covers.
@@ -43,6 +65,12 @@ FUDE_INLINE void for_groups(int64_t begin, int64_t end, int64_t units, const Bod
   }
 }
 
+// Rows are spread evenly over tiles: 8 rows are two tiles of 4 rather than 6 and 2.
+inline int64_t tile_rows_of(int64_t n) {
+  const int64_t most = n <= kPanel ? kStreamRows : kTileRows;
+  return parts_of(n, parts_of(n, most));
+}
+
 template <class Format>
 inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, const Parameter* bias, Tensor& y_NO) {
   const int64_t n = x_NK.rows(), depth = w.cols(), outputs = w.rows(), panels = parts_of(outputs, kPanel);
@@ -53,7 +81,6 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
   const int64_t words = parts_of(depth, Format::kPerWord);
   // With few rows the weight comes from memory, once: whole panels, a part that stays in L1 at a time.
   const bool is_stream = n <= kPanel;
-  const int64_t chain = is_stream ? words : kChain, part = is_stream ? kChain / 2 : kChain;
   using Step = typename Format::Step;
   using Lane = typename WeightReader<Format>::Lane;
   const TileUse use = n <= kStreamRows ? TileUse::stream : is_stream ? TileUse::shared_stream : TileUse::cached;
@@ -62,53 +89,55 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
                            : use == TileUse::cached ? kPackedTiles<Step>
                            : is_in_place            ? kStreamTiles<Step, TileUse::shared_stream, Lane>
                                                     : kStreamTiles<Step, TileUse::shared_stream>;
+  const int64_t tile_rows = tile_rows_of(n);
+  const RowBlocks blocks(threads.count(), n, tile_rows);
+  const int64_t chain = is_stream ? words : blocks.chain(), part = is_stream ? kStreamPart : chain;
   // Of the next part (the next panel's lies behind the last).
   const int64_t part_bytes = int64_t(sizeof(*weight.elements)) * part * Format::kPerWord * kPanel;
-  // Rows are spread evenly over tiles: 8 rows are two tiles of 4 rather than 6 and 2.
-  const int64_t most = is_stream ? kStreamRows : kTileRows, tile_rows = parts_of(n, parts_of(n, most));
-  const int64_t block_rows = kBlockRows / kTileRows * tile_rows, rows_at_once = 2 * block_rows;
-  for (int64_t begin_row = 0; begin_row < n; begin_row += rows_at_once) {
-    const int64_t end_row = std::min(n, begin_row + rows_at_once), size = end_row - begin_row;
-    float* packed = scratch(ScratchUse::rows, size * words);  // [cut of the chains][tile][t][rows]
-    threads.parallel_for(parts_of(size, tile_rows), parts_of(kPanel, tile_rows), [&](int64_t begin, int64_t end) {
-      for (int64_t done = begin * tile_rows; done < std::min(size, end * tile_rows); done += tile_rows)
-        for (int64_t first = 0; first < words; first += chain) {
-          const int64_t count = std::min(chain, words - first), rows = std::min(tile_rows, size - done),
-                        at = first * Format::kPerWord;
-          pack_along<Format>(x + (begin_row + done) * depth + at, depth, rows,
-                             std::min(depth - at, count * Format::kPerWord), rows,
-                             packed + first * size + done * count);
-        }
-    });
-    threads.parallel_ranges(parts_of(size, block_rows) * panels, 2, [&](int64_t begin, int64_t end) {
+  threads.parallel_claims(blocks.count * panels, blocks.least_of(panels), [&](Threads::Claims& claims) {
+    int64_t packed_block = -1, packed_first = -1;  // what lies in this thread's buffer
+    for (int64_t begin, end; claims.next(begin, end);)
       for_groups(begin, end, panels, [&](int64_t block, int64_t first_panel, int64_t last_panel) {
-        const int64_t first_done = block * block_rows, last_done = std::min(size, first_done + block_rows),
-                      all = last_done - first_done;
+        const int64_t first_row = blocks.first_row(block), last_row = blocks.first_row(block + 1),
+                      all = last_row - first_row;
+        float* packed = scratch(ScratchUse::rows, blocks.most_rows() * std::min(chain, words));  // [tile][t][rows]
         for (int64_t first = 0; first < words; first += chain) {
           const int64_t count = std::min(chain, words - first), at = first * Format::kPerWord;
+          if (block != packed_block || first != packed_first) {
+            for (int64_t row = first_row; row < last_row; row += tile_rows) {
+              const int64_t rows = std::min(tile_rows, last_row - row);
+              pack_along<Format>(x + row * depth + at, depth, rows, std::min(depth - at, count * Format::kPerWord),
+                                 rows, packed + (row - first_row) * count);
+            }
+            packed_block = block, packed_first = first;
+          }
           for (int64_t panel = first_panel; panel < last_panel; ++panel)
             for (int64_t t = 0; t < count; t += part) {
               const int64_t steps = std::min(part, count - t);
               const void* lanes = weight.lanes(panel, first + t, steps, is_in_place);
               const Start start = first + t > 0 ? Start::results : b ? Start::bias : Start::zero;
-              for (int64_t done = first_done; done < last_done; done += tile_rows) {
-                const int64_t rows = std::min(tile_rows, last_done - done), share = done - first_done;
-                if (!is_stream) weight.prefetch(panel + 1, at, count * Format::kPerWord, share, share + rows, all);
-                float* results = y + (begin_row + done) * outputs + panel * kPanel;
-                if (done + tile_rows < last_done) prefetch_results(results + tile_rows * outputs, outputs, tile_rows);
-                run_tile(tiles,
-                         {packed + first * size + done * count + t * rows, 0, steps, lanes,
-                          b ? b + panel * kPanel : nullptr, results, outputs, start,
-                          reinterpret_cast<const char*>(weight.at(panel, at + (t + part) * Format::kPerWord)) +
-                              part_bytes * share / all,
-                          part_bytes / part * rows / all},
-                         rows, std::min(kPanel, outputs - panel * kPanel));
+              for (int64_t row = first_row; row < last_row; row += tile_rows) {
+                const int64_t rows = std::min(tile_rows, last_row - row), share = row - first_row;
+                float* results = y + row * outputs + panel * kPanel;
+                TileArguments tile{packed + share * count + t * rows, 0,       steps,   lanes,
+                                   b ? b + panel * kPanel : nullptr,  results, outputs, start};
+                if (is_stream) {
+                  tile.ahead = reinterpret_cast<const char*>(weight.at(panel, at + (t + part) * Format::kPerWord)) +
+                               part_bytes * share / all;
+                  tile.ahead_step = part_bytes / part * rows / all;
+                } else {
+                  const int64_t bytes = int64_t(sizeof(*weight.elements)) * count * Format::kPerWord * kPanel;
+                  tile.ahead = reinterpret_cast<const char*>(weight.at(panel + 1, at)) + bytes * share / all;
+                  tile.ahead_lines = parts_of(bytes * rows / all, parts_of(count, kStepsOfRun) * 64);
+                  tile.ahead_step = tile.ahead_lines * 64;
+                  if (row + tile_rows < last_row) tile.next_results = results + tile_rows * outputs;
+                }
+                run_tile(tiles, tile, rows, std::min(kPanel, outputs - panel * kPanel));
               }
             }
         }
       });
-    });
-  }
+  });
 }
 
 // dx[n,k] = Σ over o of dy[n,o] · w[o,k]
@@ -117,72 +146,62 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
   using Columns = typename WeightReader<Format>::Columns;
   static constexpr TileTable kColumnTiles =
       panel_tiles<typename Format::Step, Columns>(std::make_index_sequence<kTileRows>());
-  constexpr int64_t kPanels = kChain * Format::kPerWord / kPanel;
   const int64_t n = dy_NO.rows(), depth = w.cols(), outputs = w.rows(), panels = parts_of(outputs, kPanel);
   const float* dy = dy_NO.data<float>();
   float* dx = dx_NK.tensor.data<float>();
-  const WeightReader<Format> reader(w);
   const int64_t tiles = parts_of(depth, kTileRows);
-  for (int64_t begin_row = 0; begin_row < n; begin_row += kInputRowsAtOnce) {
-    const int64_t end_row = std::min(n, begin_row + kInputRowsAtOnce), runs = parts_of(end_row - begin_row, kPanel);
-    float* results_KN = scratch(ScratchUse::results, depth * runs * kPanel);  // [run][k][32]
-    for (int64_t begin_panel = 0; begin_panel < panels; begin_panel += kPanelsAtOnce) {
-      const int64_t end_panel = std::min(panels, begin_panel + kPanelsAtOnce),
-                    words = (end_panel - begin_panel) * kPanel / Format::kPerWord;
-      float* packed = scratch(ScratchUse::lanes, runs * kPanel * words);
-      // [part of the outputs][run of rows][o][32]
-      const int64_t parts = parts_of(end_panel - begin_panel, kPanels);
-      threads.parallel_for(runs * parts, 4, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t run = i / parts, row = begin_row + run * kPanel, panel = begin_panel + i % parts * kPanels;
-          const int64_t count = std::min(kPanels, end_panel - panel),
-                        size = std::min(outputs - panel * kPanel, count * kPanel);
-          float* to = packed + ((panel - begin_panel) * runs + run * count) * kPanel * kPanel / Format::kPerWord;
-          pack_along<Format>(dy + row * outputs + panel * kPanel, outputs, std::min(kPanel, n - row), size, kPanel, to);
-          std::fill(to + parts_of(size, Format::kPerWord) * kPanel, to + count * kPanel / Format::kPerWord * kPanel,
-                    0.0f);
-        }
-      });
-      const int64_t blocks = parts_of(end_row - begin_row, kInputBlock);
-      threads.parallel_ranges(blocks * tiles, 4, [&](int64_t begin, int64_t end) {
-        for_groups(begin, end, tiles, [&](int64_t block, int64_t begin_tile, int64_t end_tile) {
-          const int64_t first_run = block * kInputBlock / kPanel,
-                        last_run = std::min(runs, first_run + kInputBlock / kPanel);
-          WeightReader<Format> weight = reader;  // it may keep what it has decoded
-          const int64_t first_column = begin_tile * kTileRows, last_column = std::min(depth, end_tile * kTileRows);
-          for (int64_t panel = begin_panel; panel < end_panel; panel += kPanels) {
-            const int64_t count = std::min(kPanels, end_panel - panel), chain = count * kPanel / Format::kPerWord;
-            const float* lanes = packed + (panel - begin_panel) * kPanel / Format::kPerWord * kPanel * runs;
-            for (int64_t column = first_column; column < last_column; column += kTileRows) {
-              const int64_t columns = std::min<int64_t>(kTileRows, last_column - column);
-              int64_t run_stride;
-              const float* row_words = weight.columns(panel, count, column, columns, run_stride);
-              for (int64_t run = first_run; run < last_run; ++run) {
-                const int64_t done = run - first_run, all = last_run - first_run;
-                for (int64_t p = count * done / all; p < count * (done + 1) / all; ++p)
-                  weight.prefetch(panel + p, column + columns, kTileRows, 0, 1, 1);
-                prefetch_results(results_KN + (run + 1 < last_run ? (run + 1) * depth + column
-                                                                  : first_run * depth + column + columns) *
-                                                  kPanel,
-                                 kPanel, kTileRows);
-                run_tile(
-                    kColumnTiles,
-                    {row_words, run_stride, chain, lanes + run * kPanel * chain, nullptr,
-                     results_KN + (run * depth + column) * kPanel, kPanel, panel > 0 ? Start::results : Start::zero},
-                    columns, kPanel);
-              }
+  const RowBlocks blocks(threads.count(), n, kPanel);
+  const int64_t part = std::min(panels, blocks.chain() * Format::kPerWord / kPanel);  // panels of a chain
+  threads.parallel_claims(blocks.count * tiles, blocks.least_of(tiles), [&](Threads::Claims& claims) {
+    WeightReader<Format> weight(w);                // it may keep what it has decoded
+    int64_t packed_block = -1, packed_panel = -1;  // what lies in this thread's buffer
+    for (int64_t begin, end; claims.next(begin, end);)
+      for_groups(begin, end, tiles, [&](int64_t block, int64_t first_tile, int64_t last_tile) {
+        const int64_t first_row = blocks.first_row(block), last_row = blocks.first_row(block + 1),
+                      runs = parts_of(last_row - first_row, kPanel);
+        const int64_t first_column = first_tile * kTileRows, last_column = std::min(depth, last_tile * kTileRows),
+                      width = last_column - first_column;
+        float* results = scratch(ScratchUse::results, blocks.most_rows() * depth);  // [run][column][32]
+        float* packed =
+            scratch(ScratchUse::lanes, blocks.most_rows() * part * kPanel / Format::kPerWord);  // [run][o][32]
+        for (int64_t panel = 0; panel < panels; panel += part) {
+          const int64_t count = std::min(part, panels - panel), chain = count * kPanel / Format::kPerWord;
+          if (block != packed_block || panel != packed_panel) {
+            const int64_t size = std::min(outputs - panel * kPanel, count * kPanel);
+            for (int64_t run = 0; run < runs; ++run) {
+              const int64_t row = first_row + run * kPanel;
+              float* to = packed + run * kPanel * chain;
+              pack_along<Format>(dy + row * outputs + panel * kPanel, outputs, std::min(kPanel, last_row - row), size,
+                                 kPanel, to);
+              std::fill(to + parts_of(size, Format::kPerWord) * kPanel, to + chain * kPanel, 0.0f);
+            }
+            packed_block = block, packed_panel = panel;
+          }
+          for (int64_t column = first_column; column < last_column; column += kTileRows) {
+            const int64_t columns = std::min<int64_t>(kTileRows, last_column - column);
+            int64_t run_stride;
+            const float* row_words = weight.columns(panel, count, column, columns, run_stride);
+            float* at = results + (column - first_column) * kPanel;
+            for (int64_t run = 0; run < runs; ++run) {
+              // The next columns, of each panel a share with each run of rows.
+              const int64_t lines = weight.lines_of(kTileRows), first_line = lines * run / runs;
+              run_tile(
+                  kColumnTiles,
+                  {row_words, run_stride, chain, packed + run * kPanel * chain, nullptr, at + run * width * kPanel,
+                   kPanel, panel > 0 ? Start::results : Start::zero,
+                   weight.place(panel, column + columns) + first_line * 64, weight.lines_of(depth) * 64,
+                   lines * (run + 1) / runs - first_line, at + (run + 1 < runs ? (run + 1) * width : columns) * kPanel},
+                  columns, kPanel);
             }
           }
-          if (end_panel == panels)
-            for (int64_t run = first_run; run < last_run; ++run) {
-              const int64_t row = begin_row + run * kPanel;
-              turn_out(results_KN + (run * depth + first_column) * kPanel, kPanel, last_column - first_column,
-                       std::min(kPanel, n - row), dx + row * depth + first_column, depth, dx_NK.add);
-            }
-        });
+        }
+        for (int64_t run = 0; run < runs; ++run) {
+          const int64_t row = first_row + run * kPanel;
+          turn_out(results + run * width * kPanel, kPanel, width, std::min(kPanel, last_row - row),
+                   dx + row * depth + first_column, depth, dx_NK.add);
+        }
       });
-    }
-  }
+  });
 }
 
 // Of the packed operands of dW: a multiple of 4 KiB would put all of them into the same sets of L1.
@@ -191,11 +210,11 @@ inline int64_t padded_stride(int64_t chain, int64_t width) { return chain * widt
 // dw[o,k] = Σ over n of dy[n,o] · x[n,k], in w's panels.
 template <class Format>
 inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor& x_NK, GradientPlace dw) {
-  constexpr int64_t kTiles = 252 / kTileRows, kRowsAtOnce = kChain * Format::kPerWord;
+  constexpr int64_t kTiles = kBlockWords / (kWeightChain * kTileRows), kRowsAtOnce = kWeightChain * Format::kPerWord;
   const int64_t n = dy_NO.rows(), depth = x_NK.cols(), outputs = dy_NO.cols(), panels = parts_of(outputs, kPanel);
   const float *dy = dy_NO.data<float>(), *x = x_NK.data<float>();
   float* result = dw.tensor.data<float>();
-  const int64_t tiles = parts_of(depth, kTileRows), groups = parts_of(tiles, kTiles);
+  const int64_t tiles = parts_of(depth, kTileRows);
   for (int64_t row = 0; row < n; row += kRowsAtOnce) {
     const int64_t rows = std::min(kRowsAtOnce, n - row), chain = parts_of(rows, Format::kPerWord);
     const int64_t row_stride = padded_stride(chain, kTileRows), lane_stride = padded_stride(chain, kPanel);
@@ -209,49 +228,46 @@ inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor&
                                         1, row_stride, words + (end - 1) * row_stride);
     });
     const bool adds = row > 0 || dw.add;
-    for (int64_t begin_panel = 0; begin_panel < panels; begin_panel += kPanelsAtOnce) {
-      const int64_t count = std::min(kPanelsAtOnce, panels - begin_panel);
-      float* lanes = scratch(ScratchUse::lanes, count * lane_stride);
-      threads.parallel_for(count, 4, [&](int64_t begin, int64_t end) {
-        pack_across<Format, kPanel>(dy + row * outputs, outputs, rows, (begin_panel + begin) * kPanel, outputs, kPanel,
-                                    end - begin, lane_stride, lanes + begin * lane_stride);
-      });
-      threads.parallel_ranges(groups * count, 1, [&](int64_t begin, int64_t end) {
-        for_groups(begin, end, count, [&](int64_t group, int64_t first, int64_t last) {
-          const int64_t first_tile = group * kTiles, last_tile = std::min(tiles, first_tile + kTiles);
-          for (int64_t panel = first; panel < last; ++panel)
-            for (int64_t tile = first_tile; tile < last_tile; ++tile) {
-              float* results = result + ((begin_panel + panel) * depth + tile * kTileRows) * kPanel;
-              if (adds) prefetch_results(results + kTileRows * kPanel, kPanel, kTileRows);
+    threads.parallel_ranges(panels, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t first = begin; first < end; first += kPanelsAtOnce) {
+        const int64_t count = std::min(kPanelsAtOnce, end - first);
+        float* lanes = scratch(ScratchUse::lanes, std::min(panels, kPanelsAtOnce) * lane_stride);
+        pack_across<Format, kPanel>(dy + row * outputs, outputs, rows, first * kPanel, outputs, kPanel, count,
+                                    lane_stride, lanes);
+        for (int64_t group = 0; group < tiles; group += kTiles)
+          for (int64_t panel = 0; panel < count; ++panel)
+            for (int64_t tile = group; tile < std::min(tiles, group + kTiles); ++tile) {
+              float* results = result + ((first + panel) * depth + tile * kTileRows) * kPanel;
               run_tile(kPackedTiles<typename Format::Step>,
                        {words + tile * row_stride, 0, chain, lanes + panel * lane_stride, nullptr, results, kPanel,
-                        adds ? Start::results : Start::zero},
+                        adds ? Start::results : Start::zero, nullptr, 0, 0, results + kTileRows * kPanel},
                        std::min<int64_t>(kTileRows, depth - tile * kTileRows), kPanel);
             }
-        });
-      });
-    }
+      }
+    });
   }
 }
 
 template <class Format>
-inline ScratchSizes scratch_sizes(int64_t n, int64_t depth, int64_t outputs) {
-  const int64_t panels = std::min(parts_of(outputs, kPanel), kPanelsAtOnce);
-  const int64_t runs = parts_of(std::min(n, kInputRowsAtOnce), kPanel);
-  const int64_t chain = parts_of(std::min(n, kChain * Format::kPerWord), Format::kPerWord);
+inline ScratchSizes scratch_sizes(int threads, bool is_caller, int64_t n, const Parameter& w) {
+  const int64_t depth = w.cols(), words = parts_of(depth, Format::kPerWord), panels = parts_of(w.rows(), kPanel);
+  const RowBlocks blocks(threads, n, tile_rows_of(n)), input_blocks(threads, n, kPanel);
+  const int64_t chain = parts_of(std::min(n, kWeightChain * Format::kPerWord), Format::kPerWord);
   ScratchSizes sizes;
-  sizes.ask(ScratchUse::rows, std::min(n, 2 * kBlockRows) * parts_of(depth, Format::kPerWord));
-  sizes.ask(ScratchUse::results, depth * runs * kPanel);
-  sizes.ask(ScratchUse::lanes, runs * kPanel * panels * kPanel / Format::kPerWord);
-  sizes.ask(ScratchUse::rows, parts_of(depth, kTileRows) * padded_stride(chain, kTileRows));
-  sizes.ask(ScratchUse::lanes, panels * padded_stride(chain, kPanel));
+  sizes.ask(ScratchUse::rows, blocks.most_rows() * (n <= kPanel ? words : std::min(words, blocks.chain())));
+  sizes.ask(ScratchUse::results, input_blocks.most_rows() * depth);
+  sizes.ask(ScratchUse::lanes, input_blocks.most_rows() *
+                                   std::min(panels, input_blocks.chain() * Format::kPerWord / kPanel) * kPanel /
+                                   Format::kPerWord);
+  if (is_caller) sizes.ask(ScratchUse::rows, parts_of(depth, kTileRows) * padded_stride(chain, kTileRows));
+  sizes.ask(ScratchUse::lanes, std::min(panels, kPanelsAtOnce) * padded_stride(chain, kPanel));
   return sizes;
 }
 
-inline ScratchSizes linear_scratch(int64_t n, const Parameter& w) {
-  ScratchSizes sizes = w.compute() == DType::bf16 ? scratch_sizes<Bf16Words>(n, w.cols(), w.rows())
-                                                  : scratch_sizes<F32Words>(n, w.cols(), w.rows());
-  if (w.keeps_formats()) sizes.ask(ScratchUse::rows, kChain * WeightReader<DecodedWords>::kStretch);
+inline ScratchSizes linear_scratch(int threads, bool is_caller, int64_t n, const Parameter& w) {
+  ScratchSizes sizes = w.compute() == DType::bf16 ? scratch_sizes<Bf16Words>(threads, is_caller, n, w)
+                                                  : scratch_sizes<F32Words>(threads, is_caller, n, w);
+  if (w.keeps_formats()) sizes.ask(ScratchUse::rows, kLongestChain * WeightReader<DecodedWords>::kStretch);
   return sizes;
 }
 

@@ -70,6 +70,8 @@ FUDE_INLINE void put_columns(const Part (&turned)[4], float* to, int64_t stride,
 }
 inline constexpr auto kQuads = std::make_index_sequence<kPartLanes / 4>();
 
+inline constexpr int64_t kWordsAhead = 64;  // of a row: several lines, since a dozen rows are read beside each other
+
 // Rows of `size` numbers, `stride` apart, as words [t][width]: row r in place r of each group. Places behind
 // the last row are zero.
 template <class Format>
@@ -82,7 +84,9 @@ inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64
     // The next words' place too: a store that misses the caches holds up all that follow.
     for (int64_t i = 0; i < width; ++i) __builtin_prefetch(to + (first + 16) * width + 16 * i, 1);
     for (int64_t r = 0; r < width; r += 4) {
-      for (int64_t i = 0; i < 4; ++i) __builtin_prefetch(rows_at + (r + i) * stride + (first + 32) * Format::kPerWord);
+      for (int64_t i = 0; i < 4; ++i)
+        for (int64_t line = 0; line < Format::kPerWord; ++line)
+          __builtin_prefetch(rows_at + (r + i) * stride + (first + kWordsAhead) * Format::kPerWord + 16 * line);
       for (int64_t t = first; t < last; t += kPartLanes) {
         const int64_t at = t * Format::kPerWord;
         Part four[4];

@@ -54,11 +54,18 @@ struct TileArguments {
   float* results;
   int64_t result_stride;
   Start start;
-  // A shared stream asks for what comes later, in every step, `ahead_step` bytes further on: at most a line, so that
-  // none is asked for twice.
+  // What comes later is asked for a little at a time: many at once hold up the loads of the tile itself. A shared
+  // stream does it in every step, `ahead_step` bytes further on: at most a line, so that none is asked for twice.
+  // Another tile does it before every run: for `ahead_lines` lines, `ahead_step` bytes further on, and for a row of the
+  // next results.
   const char* ahead = nullptr;
   int64_t ahead_step = 0;
+  int64_t ahead_lines = 0;
+  const float* next_results = nullptr;  // as far apart as the results
 };
+
+// Steps between two requests where the rows are one run.
+inline constexpr int64_t kStepsOfRun = 32;
 
 // A step through a stream in 16 bits is one line, and takes as long as two of f32: the hardware's prefetching alone
 // falls a quarter behind. Asked for so many elements before they are needed.
@@ -81,10 +88,20 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
   const Lane* b = static_cast<const Lane*>(t.panel) + lane;
   [[maybe_unused]] const char* ahead = t.ahead;
   [[maybe_unused]] const int64_t ahead_step = t.ahead_step;
-  constexpr int64_t kRun = Words::kRun;
-  for (int64_t left = t.depth; left > 0; left -= kRun, run += t.run_stride) {
-    const float* a = run;
-    for (int64_t k = kRun == 0 ? left : kRun; k > 0; --k) {
+  constexpr bool kAsks = kUse == TileUse::cached;
+  constexpr int64_t kRun = Words::kRun != 0 ? Words::kRun : kAsks ? kStepsOfRun : 0;
+  [[maybe_unused]] const float* soon = t.next_results;
+  [[maybe_unused]] int64_t soon_rows = soon != nullptr ? int64_t(sizeof...(I) / V) : 0;
+  const float* a = run;
+  for (int64_t left = t.depth; left > 0; left -= kRun) {
+    if constexpr (kAsks) {
+      if (soon_rows > 0) __builtin_prefetch(soon, 1, 3), __builtin_prefetch(soon + 16, 1, 3);
+      soon += stride, --soon_rows;
+      for (int64_t i = 0; i < t.ahead_lines; ++i) __builtin_prefetch(ahead + 64 * i, 0, 2);
+      ahead += ahead_step;
+    }
+    if constexpr (Words::kRun != 0) a = run, run += t.run_stride;
+    for (int64_t k = kRun == 0 ? left : std::min(kRun, left); k > 0; --k) {
       const Part lanes[V] = {load_part(b + J * kPartLanes)...};
       if constexpr (kUse == TileUse::shared_stream) __builtin_prefetch(ahead), ahead += ahead_step;
       if constexpr (kUse == TileUse::stream && sizeof(Lane) == 2) __builtin_prefetch(b + kHalvesAhead);
@@ -122,12 +139,6 @@ constexpr TileTable panel_tiles(std::index_sequence<R...>) {
   return {{nullptr, &tile_of<Step, Words, int(R) + 1>...}};
 }
 
-// Asks for the results of the next tile, into L1.
-FUDE_INLINE void prefetch_results(const float* p, int64_t stride, int64_t rows) {
-  for (int64_t r = 0; r < rows; ++r)
-    __builtin_prefetch(p + r * stride, 1, 3), __builtin_prefetch(p + r * stride + 16, 1, 3);
-}
-
 // Runs a tile, of whose 32 lanes only `lanes` have results in memory: with fewer they pass through a buffer.
 inline void run_tile(const TileTable& tiles, TileArguments t, int64_t rows, int64_t lanes) {
   if (lanes == kPanel) return tiles.of_rows[rows](t);
@@ -137,7 +148,7 @@ inline void run_tile(const TileTable& tiles, TileArguments t, int64_t rows, int6
   if (t.start == Start::results)
     for (int64_t r = 0; r < rows; ++r) std::copy_n(results + r * stride, lanes, buffer + r * kPanel);
   if (t.start == Start::bias) std::copy_n(t.bias, lanes, bias), t.bias = bias;
-  t.results = buffer, t.result_stride = kPanel;
+  t.results = buffer, t.result_stride = kPanel, t.next_results = nullptr;
   tiles.of_rows[rows](t);
   for (int64_t r = 0; r < rows; ++r) std::copy_n(buffer + r * kPanel, lanes, results + r * stride);
 }

@@ -13,12 +13,9 @@ struct WeightPanels {
   explicit WeightPanels(const Parameter& w) : elements(w.packed().data<Element>()), depth(w.cols()) {}
 
   const Element* at(int64_t panel, int64_t column) const { return elements + (panel * depth + column) * kPanel; }
-  // Asks for part [begin, end) of `parts` of `columns` columns, into L2.
-  void prefetch(int64_t panel, int64_t column, int64_t columns, int64_t begin, int64_t end, int64_t parts) const {
-    const int64_t lines = columns * kPanel * int64_t(sizeof(Element)) / 64;
-    const char* from = reinterpret_cast<const char*>(at(panel, column));
-    for (int64_t i = lines * begin / parts; i < lines * end / parts; ++i) __builtin_prefetch(from + i * 64, 0, 2);
-  }
+  // For requests ahead of time: where a column lies, and in how many lines so many columns of a panel.
+  const char* place(int64_t panel, int64_t column) const { return reinterpret_cast<const char*>(at(panel, column)); }
+  int64_t lines_of(int64_t columns) const { return columns * kPanel * int64_t(sizeof(Element)) / 64; }
 };
 
 // lanes: words [count][32] of a panel, from word `first` of its chains on; as Lane if in place.
@@ -61,7 +58,8 @@ struct WeightReader<DecodedWords> {
   int64_t panel_ = -1, first_ = 0, end_ = 0;  // what is decoded
   explicit WeightReader(const Parameter& w) : weight(w) {}
 
-  void prefetch(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t) const {}
+  const char* place(int64_t, int64_t) const { return nullptr; }
+  int64_t lines_of(int64_t) const { return 0; }
   const float* columns(int64_t panel, int64_t panels, int64_t column, int64_t count, int64_t& run_stride) {
     run_stride = kStretch * kPanel;
     float* to = scratch(ScratchUse::rows, panels * run_stride);

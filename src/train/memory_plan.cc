@@ -19,7 +19,7 @@ TokenBlock full_block(int64_t rows, int64_t row_tokens) {
 }  // namespace
 
 MemoryPlan plan_training_memory(const ModelConfig& config, const TrainerOptions& options, int64_t row_tokens,
-                                const Kernels& kernels, DType compute) {
+                                const Kernels& kernels, int threads, DType compute) {
   Device device(1, /*only_counts=*/true);
   Transformer model(device, config, {compute});
   Optimizer optimizer(device, counting_kernels(), model.parameters(), options.optimizer);
@@ -32,10 +32,14 @@ MemoryPlan plan_training_memory(const ModelConfig& config, const TrainerOptions&
     optimizer.step(gradients.gradients(), 1e-3f);
   }
   evaluate(model, counting_kernels(), {blocks.data(), 1});
-  ScratchSizes scratch;
+  const int64_t tokens = int64_t(blocks.front().tokens_N.size());
+  ScratchSizes of_caller, of_other;
   for (const Parameter* p : model.parameters())
-    if (p->is_matrix()) scratch.ask(kernels.linear_scratch(int64_t(blocks.front().tokens_N.size()), *p));
-  return {device.usage(), scratch.bytes()};
+    if (p->is_matrix()) {
+      of_caller.ask(kernels.linear_scratch(threads, true, tokens, *p));
+      of_other.ask(kernels.linear_scratch(threads, false, tokens, *p));
+    }
+  return {device.usage(), of_caller.bytes() + (threads - 1) * of_other.bytes()};
 }
 
 }  // namespace fude

@@ -12,8 +12,8 @@ struct MemoryPlan {
   int64_t total() const { return device.held + kernels; }
 };
 
-// For rows of `row_tokens` tokens without padding, on `kernels`.
+// For rows of `row_tokens` tokens without padding, on `kernels` and so many threads.
 MemoryPlan plan_training_memory(const ModelConfig& config, const TrainerOptions& options, int64_t row_tokens,
-                                const Kernels& kernels, DType compute = DType::f32);
+                                const Kernels& kernels, int threads, DType compute = DType::f32);
 
 }  // namespace fude

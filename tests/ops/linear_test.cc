@@ -69,7 +69,8 @@ TEST(Linear, Scratch) {
           kernels.linear(device.threads(), x, weight, nullptr, y);
           kernels.linear_backward_weight(device.threads(), y, x, compute, {dw, false});
           kernels.linear_backward_input(device.threads(), y, weight, {x, false});
-          const ScratchSizes kept = scratch_of_thread().sizes(), planned = kernels.linear_scratch(rows, weight);
+          const ScratchSizes kept = scratch_of_thread().sizes(),
+                             planned = kernels.linear_scratch(1, true, rows, weight);
           EXPECT_EQ(kept.counts, planned.counts) << kernels.name << rows << 'x' << depth << 'x' << outputs;
         }).join();
 }
