@@ -51,7 +51,11 @@ FUDE_INLINE void run_byte_chains(int64_t rounds, std::index_sequence<I...>) {
                         FUDE_INLINE_BODY { return _mm512_add_epi16(sum, _mm512_maddubs_epi16(a, b)); };
 #else
   using Bytes = __m512i;
-  const auto link = [](Bytes sum, Bytes a, Bytes b) FUDE_INLINE_BODY { return _mm512_dpbusd_epi32(sum, a, b); };
+  const auto link = [](Bytes sum, Bytes a, Bytes b) FUDE_INLINE_BODY {
+    // In place: g++ 12 moves the sums of its intrinsic through the stack in a loop.
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+  };
 #endif
   Bytes chain[] = {(Bytes)(IntPart{} + int32_t(I))...}, a = (Bytes)(IntPart{} + 0x01010101), b = a;
   for (; rounds > 0; --rounds) {
