@@ -58,7 +58,7 @@ FUDE_INLINE void pack_unit(const float* x, int64_t width, float* to) {
   if constexpr (Layout::kShape.has_low) to[Layout::kLow * width] = a * total;
   if constexpr (Layout::kMiddle != 0) {
     const auto put_sum = [&](int64_t scale, float sum) FUDE_INLINE_BODY {
-      const int32_t times = Layout::kMiddle * int32_t(std::isfinite(sum) ? sum : 0.0f);
+      const int32_t times = -Layout::kMiddle * int32_t(std::isfinite(sum) ? sum : 0.0f);
       __builtin_memcpy(to + (Layout::kSums + scale) * width, &times, 4);
     };
     put_sum(0, kHasHalves ? sum0 : total);
@@ -77,7 +77,7 @@ struct BlockRun {
 };
 
 // Bytes between what one tile reads and what it fetches.
-inline constexpr int64_t kAheadOfOne = 1024;
+inline constexpr int64_t kAheadOfOne = FUDE_TIER_LEVEL >= 2 ? 8192 : 1024;
 
 // Floats of packed rows that stay in L2, and rows in a block of them.
 inline int64_t block_rows(int64_t words_of_row, int64_t tile_rows) {

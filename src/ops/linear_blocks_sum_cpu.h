@@ -11,7 +11,7 @@ struct UnitLayout {
   static constexpr bool kHasDot = FUDE_TIER_LEVEL >= 3;
   static constexpr bool kIsWide = kShape.bits == 8 && !kHasDot;
   static constexpr int kMiddle = kShape.bits == 8 && kHasDot ? 128 : kShape.middle;
-  // Words of a packed row and unit: q, a, a · Σ q, and middle · Σ q for each scale.
+  // Words of a packed row and unit: q, a, a · Σ q, and -middle · Σ q for each scale, from which a sum begins.
   static constexpr int64_t kLow = (kIsWide ? 16 : 8) + 1, kSums = kLow + kShape.has_low,
                            kWords = kSums + (kMiddle != 0 ? kShape.scales : 0);
 };
@@ -34,7 +34,9 @@ FUDE_INLINE const float* reload(const float* p) {
 template <WeightType kType>
 struct LevelSum {
   using Layout = UnitLayout<kType>;
+  static constexpr bool kBegins = Layout::kMiddle != 0;  // else with nothing
   IntPart total;
+  FUDE_INLINE void begin(float words) { total = (IntPart)fill_part(words); }
 #if FUDE_TIER_LEVEL >= 3
   struct Levels {
     IntPart x;
@@ -42,7 +44,7 @@ struct LevelSum {
   };
   template <int kStep, int kSteps>
   FUDE_INLINE void add(const Levels& levels, const float* q, int64_t) {
-    const IntPart from = kStep == 0 ? IntPart{} : total;
+    const IntPart from = kStep == 0 && !kBegins ? IntPart{} : total;
     total = (IntPart)_mm512_dpbusd_epi32((__m512i)from, (__m512i)levels.x, (__m512i)fill_part(*q));
     keep_order(total);
   }
@@ -77,7 +79,7 @@ struct LevelSum {
     if constexpr (Layout::kIsWide) {
       const IntPart product = multiply_pairs((ShortPart)levels.x, (ShortPart)fill_part(q[0])) +
                               multiply_pairs((ShortPart)levels.odd, (ShortPart)fill_part(q[next_q]));
-      total = kStep == 0 ? product : total + product;
+      total = kStep == 0 && !kBegins ? product : total + product;
       keep_order(total);
     } else {
       const ShortPart product = multiply_bytes(levels.x, (IntPart)fill_part(*q));
@@ -85,7 +87,7 @@ struct LevelSum {
       keep_order(some);
       if constexpr (kStep % kFold == kFold - 1 || kStep == kSteps - 1) {
         const IntPart sum = multiply_pairs(some, ShortPart{} + int16_t(1));
-        total = kStep < kFold ? sum : total + sum;
+        total = kStep < kFold && !kBegins ? sum : total + sum;
       }
     }
   }
@@ -96,7 +98,7 @@ struct LevelSum {
   };
   template <int kStep, int kSteps>
   FUDE_INLINE void add(const Levels& levels, const float* q, int64_t next_q) {
-    if (kStep == 0) total = IntPart{};
+    if (kStep == 0 && !kBegins) total = IntPart{};
     for (int lane = 0; lane < kPartLanes; ++lane)
       for (int i = 0; i < 4; ++i) {
         const int level = int(levels.x[lane] >> (8 * i) & 255);

@@ -71,6 +71,8 @@ FUDE_INLINE void run_block_tile(const BlockTile& t, std::index_sequence<I...> su
       const float* q = reload(rows);
       const auto add_scale = [&]<int kScale>(std::integral_constant<int, kScale>) FUDE_INLINE_BODY {
         LevelSum<kType> sums[sizeof...(I)];
+        if constexpr (Layout::kMiddle != 0)
+          (sums[I].begin(q[(Layout::kSums + kScale) * R + int64_t(I) / kVectors]), ...);
         add_groups<kType, sizeof...(I), kScale * kGroups>(sums, unit, lane, q,
                                                           std::make_index_sequence<size_t(kGroups)>(), sums_sequence);
         const Part scales[kVectors] = {load_scale<kType, kScale>(super, unit, lane),
@@ -81,10 +83,8 @@ FUDE_INLINE void run_block_tile(const BlockTile& t, std::index_sequence<I...> su
         const auto finish = [&]<size_t kSum>(std::integral_constant<size_t, kSum>) FUDE_INLINE_BODY {
           constexpr int64_t kRow = int64_t(kSum) / kVectors, kVector = int64_t(kSum) % kVectors;
           float* y = results + kRow * kPanel + lane + kVector * kPartLanes;
-          IntPart total = sums[kSum].total;
-          if constexpr (Layout::kMiddle != 0) total -= (IntPart)fill_part(q[(Layout::kSums + kScale) * R + kRow]);
           const Part scale = scales[kVector] * fill_part(q[(Layout::kLow - 1) * R + kRow]);
-          Part sum = fma(__builtin_convertvector(total, Part), scale, load_part(y));
+          Part sum = fma(__builtin_convertvector(sums[kSum].total, Part), scale, load_part(y));
           if constexpr (kShape.has_low) sum = fma(lows[kVector], fill_part(q[Layout::kLow * R + kRow]), sum);
           store_part(y, sum);
         };

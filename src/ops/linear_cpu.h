@@ -25,6 +25,8 @@ inline constexpr int64_t kBlockRows = 288, kFewBlockRows = 96;
 // Words of a block that stay in L2.
 inline constexpr int64_t kBlockWords = kBlockRows * (FUDE_TIER_LEVEL >= 2 ? 384 : 256);
 inline constexpr int64_t kLongestChain = 768;
+// Words of a block that are kept with all their chains, beside what passes through L2.
+inline constexpr int64_t kKeptWords = 1 << 17;
 // Words of dW's chains, and panels of output features that a thread packs at a time for it.
 inline constexpr int64_t kWeightChain = FUDE_TIER_LEVEL >= 2 ? 512 : 256, kPanelsAtOnce = 16;
 
@@ -40,18 +42,32 @@ inline int64_t parts_of(int64_t whole, int64_t part) { return (whole + part - 1)
 // thread unless they would be low, and no more than L2 holds.
 struct RowBlocks {
   int64_t n, unit, units, count;
-  int64_t ranges;  // of a block that are worth its packing
+  int64_t ranges;  // of a block that are claimed at a time, at least
   RowBlocks(int threads, int64_t n, int64_t unit) : n(n), unit(unit), units(parts_of(n, unit)) {
-    const int64_t enough = 4 * threads;
-    count = std::max(parts_of(units, kBlockRows / unit), std::min(enough, n / kFewBlockRows));
-    ranges = n <= kPanel ? 8 * threads : parts_of(enough, count);
+    count = std::max(parts_of(units, kBlockRows / unit), std::min<int64_t>(4 * threads, n / kFewBlockRows));
+    ranges = parts_of((n <= kPanel ? 8 : 4) * threads, count);
   }
   int64_t first_row(int64_t block) const { return std::min(n, units * block / count * unit); }
   int64_t most_rows() const { return parts_of(units, count) * unit; }
   // Words of a chain that a block can hold.
   int64_t chain() const { return std::min(kLongestChain, kBlockWords / most_rows()) / 32 * 32; }
+  // Words of a row that are kept packed: all chains of it, for the thread's next range of the block, or one.
+  int64_t kept(int64_t words) const { return words * most_rows() <= kKeptWords ? words : std::min(words, chain()); }
   // Of so many panels or columns of a block.
   int64_t least_of(int64_t all) const { return std::max<int64_t>(1, all / ranges); }
+};
+
+// What of a block lies packed in a thread's buffer: the first so many words of its rows, or only the chain that ends
+// there.
+struct PackedWords {
+  int64_t block = -1, words = 0;
+  bool keeps;
+  // Whether the chain that ends there is still to be packed.
+  bool needs(int64_t of_block, int64_t end) {
+    if (block == of_block && (keeps ? end <= words : end == words)) return false;
+    block = of_block, words = end;
+    return true;
+  }
 };
 
 // A stretch of work: units [first, last) of a group. Calls body(group, first, last) for the groups that a
@@ -92,24 +108,25 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
   const int64_t tile_rows = tile_rows_of(n);
   const RowBlocks blocks(threads.count(), n, tile_rows);
   const int64_t chain = is_stream ? words : blocks.chain(), part = is_stream ? kStreamPart : chain;
+  const int64_t kept = is_stream ? words : blocks.kept(words);
   // Of the next part (the next panel's lies behind the last).
   const int64_t part_bytes = int64_t(sizeof(*weight.elements)) * part * Format::kPerWord * kPanel;
   threads.parallel_claims(blocks.count * panels, blocks.least_of(panels), [&](Threads::Claims& claims) {
-    int64_t packed_block = -1, packed_first = -1;  // what lies in this thread's buffer
+    PackedWords done{.keeps = kept == words};
     for (int64_t begin, end; claims.next(begin, end);)
       for_groups(begin, end, panels, [&](int64_t block, int64_t first_panel, int64_t last_panel) {
         const int64_t first_row = blocks.first_row(block), last_row = blocks.first_row(block + 1),
                       all = last_row - first_row;
-        float* packed = scratch(ScratchUse::rows, blocks.most_rows() * std::min(chain, words));  // [tile][t][rows]
+        float* buffer = scratch(ScratchUse::rows, blocks.most_rows() * kept);  // [chain][tile][t][rows]
         for (int64_t first = 0; first < words; first += chain) {
           const int64_t count = std::min(chain, words - first), at = first * Format::kPerWord;
-          if (block != packed_block || first != packed_first) {
+          float* packed = buffer + (done.keeps ? first * all : 0);
+          if (done.needs(block, first + count)) {
             for (int64_t row = first_row; row < last_row; row += tile_rows) {
               const int64_t rows = std::min(tile_rows, last_row - row);
               pack_along<Format>(x + row * depth + at, depth, rows, std::min(depth - at, count * Format::kPerWord),
                                  rows, packed + (row - first_row) * count);
             }
-            packed_block = block, packed_first = first;
           }
           for (int64_t panel = first_panel; panel < last_panel; ++panel)
             for (int64_t t = 0; t < count; t += part) {
@@ -152,9 +169,10 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
   const int64_t tiles = parts_of(depth, kTileRows);
   const RowBlocks blocks(threads.count(), n, kPanel);
   const int64_t part = std::min(panels, blocks.chain() * Format::kPerWord / kPanel);  // panels of a chain
+  const int64_t words = panels * kPanel / Format::kPerWord, kept = blocks.kept(words);
   threads.parallel_claims(blocks.count * tiles, blocks.least_of(tiles), [&](Threads::Claims& claims) {
-    WeightReader<Format> weight(w);                // it may keep what it has decoded
-    int64_t packed_block = -1, packed_panel = -1;  // what lies in this thread's buffer
+    WeightReader<Format> weight(w);  // it may keep what it has decoded
+    PackedWords done{.keeps = kept == words};
     for (int64_t begin, end; claims.next(begin, end);)
       for_groups(begin, end, tiles, [&](int64_t block, int64_t first_tile, int64_t last_tile) {
         const int64_t first_row = blocks.first_row(block), last_row = blocks.first_row(block + 1),
@@ -162,11 +180,12 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
         const int64_t first_column = first_tile * kTileRows, last_column = std::min(depth, last_tile * kTileRows),
                       width = last_column - first_column;
         float* results = scratch(ScratchUse::results, blocks.most_rows() * depth);  // [run][column][32]
-        float* packed =
-            scratch(ScratchUse::lanes, blocks.most_rows() * part * kPanel / Format::kPerWord);  // [run][o][32]
+        float* buffer = scratch(ScratchUse::lanes, blocks.most_rows() * kept);      // [chain][run][o][32]
         for (int64_t panel = 0; panel < panels; panel += part) {
           const int64_t count = std::min(part, panels - panel), chain = count * kPanel / Format::kPerWord;
-          if (block != packed_block || panel != packed_panel) {
+          const int64_t first = panel * kPanel / Format::kPerWord;
+          float* packed = buffer + (done.keeps ? first * runs * kPanel : 0);
+          if (done.needs(block, first + chain)) {
             const int64_t size = std::min(outputs - panel * kPanel, count * kPanel);
             for (int64_t run = 0; run < runs; ++run) {
               const int64_t row = first_row + run * kPanel;
@@ -175,7 +194,6 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
                                  kPanel, to);
               std::fill(to + parts_of(size, Format::kPerWord) * kPanel, to + chain * kPanel, 0.0f);
             }
-            packed_block = block, packed_panel = panel;
           }
           for (int64_t column = first_column; column < last_column; column += kTileRows) {
             const int64_t columns = std::min<int64_t>(kTileRows, last_column - column);
@@ -254,11 +272,9 @@ inline ScratchSizes scratch_sizes(int threads, bool is_caller, int64_t n, const 
   const RowBlocks blocks(threads, n, tile_rows_of(n)), input_blocks(threads, n, kPanel);
   const int64_t chain = parts_of(std::min(n, kWeightChain * Format::kPerWord), Format::kPerWord);
   ScratchSizes sizes;
-  sizes.ask(ScratchUse::rows, blocks.most_rows() * (n <= kPanel ? words : std::min(words, blocks.chain())));
+  sizes.ask(ScratchUse::rows, blocks.most_rows() * (n <= kPanel ? words : blocks.kept(words)));
   sizes.ask(ScratchUse::results, input_blocks.most_rows() * depth);
-  sizes.ask(ScratchUse::lanes, input_blocks.most_rows() *
-                                   std::min(panels, input_blocks.chain() * Format::kPerWord / kPanel) * kPanel /
-                                   Format::kPerWord);
+  sizes.ask(ScratchUse::lanes, input_blocks.most_rows() * input_blocks.kept(panels * kPanel / Format::kPerWord));
   if (is_caller) sizes.ask(ScratchUse::rows, parts_of(depth, kTileRows) * padded_stride(chain, kTileRows));
   sizes.ask(ScratchUse::lanes, std::min(panels, kPanelsAtOnce) * padded_stride(chain, kPanel));
   return sizes;

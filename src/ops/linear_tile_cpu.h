@@ -69,7 +69,7 @@ inline constexpr int64_t kStepsOfRun = 32;
 
 // A step through a stream in 16 bits is one line, and takes as long as two of f32: the hardware's prefetching alone
 // falls a quarter behind. Asked for so many elements before they are needed.
-inline constexpr int64_t kHalvesAhead = 1024;
+inline constexpr int64_t kHalvesAhead = FUDE_TIER_LEVEL >= 2 ? 4096 : 1024;
 // With three rows and more a step has so many instructions that those in flight reach less far ahead than memory is
 // away (eight rows: 70 to 95 % of the bandwidth with requests 8 KB ahead, 70 % with 2 KB).
 inline constexpr int64_t kStepsAhead = 64;
