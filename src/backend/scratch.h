@@ -17,19 +17,19 @@ inline constexpr size_t kScratchUses = 3;
 
 // Floats by use, as a kernel asks for them and as they are kept.
 struct ScratchSizes {
+  // Floats by which buffers grow; large ones in huge pages, since small pages lie anywhere, and rows packed into them
+  // then meet in the same sets of L2 in one process and not in another.
+  static constexpr int64_t kPage = 4096, kHugePage = 1 << 19;
   std::array<int64_t, kScratchUses> counts{};
 
   void ask(ScratchUse use, int64_t count) {
     int64_t& kept = counts[size_t(use)];
-    const int64_t unit = unit_of(count);
+    const int64_t unit = count < kHugePage / 8 ? kPage : kHugePage;
     kept = std::max(kept, (count + unit - 1) / unit * unit);
   }
   void ask(const ScratchSizes& other) {
     for (size_t use = 0; use < kScratchUses; ++use) ask(ScratchUse(use), other.counts[use]);
   }
-  // Floats in a page; in a huge one, for what fills a good part of it. In pages that lie anywhere some of a block of
-  // packed rows meet in the same sets of L2, and a product loses up to a fifth, in one process and not in another.
-  static int64_t unit_of(int64_t count) { return count < (1 << 16) ? 4096 : 1 << 19; }
   int64_t bytes() const {
     int64_t total = 0;
     for (const int64_t count : counts) total += count * int64_t(sizeof(float));
@@ -54,7 +54,8 @@ class Scratch {
       kept = 0;
       sizes_.ask(use, count);
       const size_t bytes = size_t(kept) * sizeof(float);
-      data = static_cast<float*>(std::aligned_alloc(size_t(ScratchSizes::unit_of(kept)) * sizeof(float), bytes));
+      const int64_t page = kept % ScratchSizes::kHugePage == 0 ? ScratchSizes::kHugePage : ScratchSizes::kPage;
+      data = static_cast<float*>(std::aligned_alloc(size_t(page) * sizeof(float), bytes));
       if (data == nullptr) kept = 0, throw std::bad_alloc();
       ::madvise(data, bytes, MADV_HUGEPAGE);
     }

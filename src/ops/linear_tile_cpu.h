@@ -98,8 +98,10 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
   const float* a = run;
   for (int64_t left = t.depth; left > 0; left -= kRun) {
     if constexpr (kAsks) {
-      if (soon_rows > 0) __builtin_prefetch(soon, 1, 3), __builtin_prefetch(soon + 16, 1, 3);
-      soon += stride, --soon_rows;
+      if (soon_rows > 0) {
+        __builtin_prefetch(soon, 1, 3), __builtin_prefetch(soon + 16, 1, 3);
+        soon += stride, --soon_rows;
+      }
       for (int64_t i = 0; i < t.ahead_lines; ++i) __builtin_prefetch(ahead + 64 * i, 0, 2);
       ahead += ahead_step;
     }
