@@ -85,7 +85,8 @@ def commands(options):
         shape = ["--rounds", str(options.rounds), "--threads", str(options.threads), *filters]
         for name, folder in (("llama.cpp", options.llama_cpp), ("ik_llama.cpp", options.ik_llama_cpp)):
             if folder and options.model:
-                yield name, [sys.executable, str(PEERS / "llama_cpp_generate.py"), folder, options.model, *shape]
+                yield name, [sys.executable, str(PEERS / "llama_cpp_generate.py"), folder, options.model, *shape,
+                             *(["--repack"] if name == "ik_llama.cpp" else [])]
         if options.openvino:
             yield "OpenVINO", [options.python, str(PEERS / "openvino_generate.py"), options.openvino, *shape]
 

@@ -15,8 +15,8 @@ import sys
 PREFILL, SHALLOW, DEEP, NEW = 512, 16, 4096, 16
 
 
-def lines_of(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+def lines_of(command, messages=subprocess.DEVNULL):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=messages, text=True, errors="replace")
     if done.returncode != 0:
         print(f"{command[0]}: exit status {done.returncode}", file=sys.stderr)
     return done.stdout.splitlines()
@@ -29,6 +29,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--filter", action="append", default=[])
+    parser.add_argument("--repack", action="store_true", help="ik_llama.cpp: weights interleaved as they are loaded, its fastest")
     options = parser.parse_args()
 
     def wants(name):
@@ -40,7 +41,8 @@ def main():
                               "high": max(samples)}), flush=True)
 
     def bench(*more):
-        command = [options.bin / "llama-bench", "-m", options.model, "-t", options.threads, "-r", options.rounds, "-o", "json", *more]
+        command = [options.bin / "llama-bench", "-m", options.model, "-t", options.threads, "-r", options.rounds, "-o", "json",
+                   *(["-rtr", 1] if options.repack else []), *more]
         return [sample for row in json.loads("\n".join(lines_of([str(word) for word in command])) or "[]")
                 for sample in row["samples_ts"]]
 
@@ -52,10 +54,12 @@ def main():
         samples = []
         for _ in range(options.rounds):
             command = [options.bin / "llama-batched-bench", "-m", options.model, "-t", options.threads, "-c", 64 * (SHALLOW + NEW),
-                       "-npp", SHALLOW, "-ntg", NEW, "-npl", batch, "--output-format", "jsonl"]
-            for line in lines_of([str(word) for word in command]):
-                if line.startswith("{"):
-                    samples.append(json.loads(line)["speed_tg"])
+                       "-npp", SHALLOW, "-ntg", NEW, "-npl", batch, *(["-rtr"] if options.repack else [])]
+            # | PP | TG | B | N_KV | T_PP | S_PP | T_TG | S_TG | T | S |, which ik_llama.cpp writes among its messages
+            for line in lines_of([str(word) for word in command], subprocess.STDOUT):
+                cells = [cell.strip() for cell in line.split("|")]
+                if len(cells) == 12 and cells[1].isdigit():
+                    samples.append(float(cells[8]))
         report(f"decode {batch}", samples)
     if wants(f"depth {DEEP}"):
         report(f"depth {DEEP}", bench("-p", 0, "-n", NEW, "-d", DEEP))
