@@ -33,7 +33,7 @@ namespace {
 struct LifeOptions {
   std::string text, out = "out/life";
   int64_t documents = 60000, steps = 1500, vocabulary = 2048;
-  int64_t chats = 24000, tries = 120;  // that it is taught by, and steps of learning by its own
+  int64_t chats = 96000, tries = 200;  // that it is taught by, and steps of learning by its own
   int64_t questions = 280;             // about the world; as many problems at most
   bool chat = true;
 };
@@ -199,8 +199,8 @@ class Life {
         o_.tries);
     RlSettings s;
     s.model = taught_ + "/model", s.task = "mini_aime", s.out = tried_, s.difficulties = kProblems;
-    s.grpo.questions = 16, s.grpo.answers = 8, s.grpo.max_tokens = kLongest;
-    s.schedule.steps = o_.tries, s.schedule.learning_rate = 5e-5;
+    s.grpo.questions = 16, s.grpo.answers = 16, s.grpo.max_tokens = kLongest;
+    s.schedule.steps = o_.tries, s.schedule.learning_rate = 1e-4;
     s.schedule.warmup_steps = std::min<int64_t>(5, o_.tries);
     s.save_every = s.validate_every = std::max<int64_t>(1, o_.tries / 2);
     s.held_out = std::min<int64_t>(100, o_.questions);
