@@ -120,7 +120,7 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
 
   Report report{.title = s.out,
                 .machine = machine_line(device, kernels),
-                .parameters = model->parameter_count(),
+                .parameters = trained_count(*model, options.step),
                 .total_steps = s.schedule.steps,
                 .settings = settings_of(*model),
                 .steps = {}};

@@ -34,6 +34,13 @@ std::optional<MachineLimit> limit_of_machine(const CommonOptions& common, const 
   }
 }
 
+int64_t trained_count(const Transformer& model, const StepOptions& step) {
+  if (step.trained.empty()) return model.parameter_count();
+  int64_t count = 0;
+  for (const Parameter* p : step.trained) count += p->count();
+  return count;
+}
+
 std::vector<std::pair<std::string, std::string>> settings_of(const Transformer& model) {
   const ModelConfig& shape = model.config();
   return {{"parameters", quantity_text(double(model.parameter_count()))},

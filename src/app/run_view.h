@@ -21,6 +21,8 @@ std::string machine_line(Device& device, const Kernels& kernels);
 std::optional<MachineLimit> limit_of_machine(const CommonOptions& common, const Kernels& kernels, DType compute);
 // What every report says of a model.
 std::vector<std::pair<std::string, std::string>> settings_of(const Transformer& model);
+// How many numbers a step changes: an adapter's, or all of the model's.
+int64_t trained_count(const Transformer& model, const StepOptions& step);
 
 class RunView {
  public:

@@ -241,7 +241,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   Report report{.title = s.out,
                 .machine = machine_line(device, kernels),
                 .limit = limit,
-                .parameters = model->parameter_count(),
+                .parameters = trained_count(*model, options.step),
                 .total_steps = s.schedule.steps,
                 .settings = settings_of(*model),
                 .steps = {}};

@@ -4,16 +4,17 @@
 
 namespace fude {
 
-double step_flop(const ModelConfig& config, std::span<const TokenBlock> blocks) {
-  const double weights = double(block_weights(config) + classifier_weights(config));
+double step_flop(const ModelConfig& config, std::span<const TokenBlock> blocks, bool trains_weights) {
+  const double passes = trains_weights ? 3 : 2;  // over a weight
   double products = 0;
   for (const TokenBlock& block : blocks) {
-    products += weights * double(block.tokens());
+    products += passes * (double(block_weights(config)) * double(block.tokens()) +
+                          double(classifier_weights(config)) * double(block.target_count));
     for (int64_t s = 0; s < block.sequences(); ++s)
       products +=
-          attention_products(config, block.sequence_starts_S1[size_t(s + 1)] - block.sequence_starts_S1[size_t(s)]);
+          3 * attention_products(config, block.sequence_starts_S1[size_t(s + 1)] - block.sequence_starts_S1[size_t(s)]);
   }
-  return 3 * 2 * products;
+  return 2 * products;
 }
 
 MachineLimit probe_machine(int threads, const Kernels& kernels, DType compute) {

@@ -9,8 +9,10 @@
 
 namespace fude {
 
-// Two FLOP a multiply-add; forward once, backward twice. Attention is counted causal, within its sequences.
-double step_flop(const ModelConfig& config, std::span<const TokenBlock> blocks);
+// Two FLOP a multiply-add; forward once, backward twice, but once for weights that are not trained (beside an adapter,
+// whose own products are not counted). Attention is counted causal, within its sequences; the classifier for tokens
+// that have a target.
+double step_flop(const ModelConfig& config, std::span<const TokenBlock> blocks, bool trains_weights = true);
 
 struct MachineLimit {
   double flop_per_second = 0, bytes_per_second = 0;  // the arithmetic peak, the read bandwidth

@@ -16,7 +16,7 @@ struct Report {
   std::string title;
   std::string machine;  // one line: processor, threads, tier
   std::optional<MachineLimit> limit = {};
-  int64_t parameters = 0, total_steps = 0;  // 0: not known
+  int64_t parameters = 0, total_steps = 0;  // that are trained; 0: not known
   std::vector<std::pair<std::string, std::string>> settings;
   std::vector<StepMetrics> steps;
 };

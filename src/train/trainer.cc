@@ -176,7 +176,7 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     line.step = steps_done_ + 1, line.tokens = tokens_done_ + loss.tokens;
     line.loss = loss.mean(), line.bits_per_byte = bits_per_byte(loss);
     line.learning_rate = options_.schedule.at(steps_done_);
-    line.flop = step_flop(model_.config(), batch.blocks);
+    line.flop = step_flop(model_.config(), batch.blocks, options_.step.adapter == nullptr);
     auto verdict = spikes_.observe(line.loss);
     if (!options_.watches_spikes && verdict == SpikeDetector::Verdict::spike) verdict = SpikeDetector::Verdict::usual;
     if (verdict == SpikeDetector::Verdict::spike) line.event = "loss spike";
