@@ -2,12 +2,13 @@
 
     python3 bench/serve.py MODEL [--fude PATH] [--streams 16] [--rounds 5] [--threads N] [--out FILE.md]
 
-The work is a row of `fude bench generate`, `decode 16`: prompts of some 16 tokens, 16 new ones each, greedy; --tokens changes the new ones
-on the HTTP side, as 16 are soon over. The client reads with one thread and without parsing, on the same machine, so what it takes
-counts against the server. Rates are of the time between the first token of the last stream and the end.
+The work is a row of `fude bench generate`, `decode 16`: prompts that are in the cache, so many new tokens each, greedy; on both sides the same
+numbers of tokens. The client is on the same machine, so what it takes counts against the server: it looks every 10 ms and parses nothing.
+Rates are of the time between the first token of the last stream and the end.
 """
 
 import argparse
+import http.client
 import json
 import pathlib
 import selectors
@@ -25,12 +26,21 @@ def cpu_seconds(process, name):
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks if (task / "comm").read_text().strip() == name) / 1e9
 
 
+def request_body(i, **more):
+    return json.dumps({"messages": [{"role": "user", "content": f"Tell me a story about number {i}"}], "temperature": 0, **more}).encode()
+
+
+def prompt_tokens(host, port):
+    connection = http.client.HTTPConnection(host, port)
+    connection.request("POST", "/v1/chat/completions", request_body(0, max_tokens=1), {"content-type": "application/json"})
+    return json.load(connection.getresponse())["usage"]["prompt_tokens"]
+
+
 def run_streams(host, port, streams, tokens):
     """Tokens a second, and all tokens, of so many streams at once."""
     selector, open_streams, began, received = selectors.DefaultSelector(), {}, {}, {}
     for i in range(streams):
-        body = json.dumps({"messages": [{"role": "user", "content": f"Tell me a story about number {i}"}], "max_tokens": tokens, "temperature": 0,
-                           "stream": True}).encode()
+        body = request_body(i, max_tokens=tokens, stream=True)
         connection = socket.create_connection((host, port))
         connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n"
                            b"content-length: %d\r\n\r\n%s" % (len(body), body))
@@ -39,6 +49,7 @@ def run_streams(host, port, streams, tokens):
         received[i] = bytearray()
     first_counts = None
     while open_streams:
+        time.sleep(0.01)
         for key, _ in selector.select():
             data = key.fileobj.recv(1 << 16)
             if not data:
@@ -70,13 +81,15 @@ def main():
     try:
         host, port = json.loads(server.stdout.readline())["url"].removeprefix("http://").rsplit(":", 1)
         run_streams(host, int(port), options.streams, options.tokens)  # prompts are known from now on
-        http, alone, cpu = [], [], []
+        depth = prompt_tokens(host, int(port))
+        served, alone, cpu = [], [], []
         for _ in range(options.rounds):
             before = cpu_seconds(server.pid, "fude-http")
             rate, events = run_streams(host, int(port), options.streams, options.tokens)
-            http.append(rate)
+            served.append(rate)
             cpu.append((cpu_seconds(server.pid, "fude-http") - before) / events * 1e6)
-            rows = subprocess.run([*common, "bench", "generate", options.model, "--filter", f"decode {options.streams}", "--rounds", "1"],
+            rows = subprocess.run([*common, "bench", "generate", options.model, "--filter", f"decode {options.streams}", "--rounds", "1",
+                                   "--prompt-tokens", str(depth), "--new-tokens", str(options.tokens)],
                                   capture_output=True, text=True, check=True).stdout.splitlines()
             alone += [row["value"] for row in map(json.loads, rows) if row["name"] == f"decode {options.streams}"]
     finally:
@@ -84,7 +97,7 @@ def main():
         server.wait()
     row = lambda name, values, unit: print(json.dumps({"name": name, "value": round(statistics.median(values), 2), "unit": unit,
                                                        "low": round(min(values), 2), "high": round(max(values), 2)}))
-    row(f"http {options.streams}", http, "tok/s")
+    row(f"http {options.streams}", served, "tok/s")
     row(f"engine {options.streams}", alone, "tok/s")
     row("cpu of the http thread", cpu, "us/token")
 

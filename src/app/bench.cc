@@ -206,6 +206,13 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
                        "model folder, GGUF file or name; without: the default one, or where that was not pulled GPT-2 "
                        "124M with random weights");
   generate->add_option("--adapter", g->adapter, kAdapterHelp);
+  generate
+      ->add_option("--prompt-tokens", g->prompt_tokens, "of each sequence, in the rows of decoding; not of depth 4096")
+      ->check(at_least(1))
+      ->capture_default_str();
+  generate->add_option("--new-tokens", g->new_tokens, "of each sequence, in the rows of decoding")
+      ->check(at_least(1))
+      ->capture_default_str();
   add_precision(*generate, g->precision);
   generate->callback([=, &common] {
     Bench bench(*options, common);

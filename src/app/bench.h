@@ -82,6 +82,7 @@ struct GenerateBenchOptions {
   std::string model;    // as commands take it; empty: the default one if it is there, else random weights
   std::string adapter;  // of every sequence; empty: none
   Precision precision;
+  int64_t prompt_tokens = 16, new_tokens = 16;  // of each sequence in a row of decoding
 };
 void bench_generate(Bench& bench, const GenerateBenchOptions& options);
 

@@ -12,7 +12,7 @@
 namespace fude {
 namespace {
 
-constexpr int64_t kPrefill = 512, kShallow = 16, kDeep = 4096, kNew = 16;
+constexpr int64_t kPrefill = 512, kDeep = 4096;
 constexpr int64_t kBatches[] = {1, 8, 16, 64};
 
 std::vector<int32_t> random_prompt(const ModelConfig& c, int64_t size, uint64_t stream) {
@@ -22,9 +22,9 @@ std::vector<int32_t> random_prompt(const ModelConfig& c, int64_t size, uint64_t 
   return prompt;
 }
 
-std::unique_ptr<Transformer> model_to_measure(Device& device, const std::string& name, Precision precision) {
-  if (name.empty() && !is_cached(*find_in_catalogue(kDefaultModel)))
-    return random_gpt2(device, precision, kDeep + kNew);
+std::unique_ptr<Transformer> model_to_measure(Device& device, const std::string& name, Precision precision,
+                                              int64_t context) {
+  if (name.empty() && !is_cached(*find_in_catalogue(kDefaultModel))) return random_gpt2(device, precision, context);
   return load_model(device, find_model(name.empty() ? kDefaultModel : name), precision);
 }
 
@@ -56,14 +56,15 @@ void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
       std::ranges::none_of(kBatches, [&](int64_t batch) { return bench.wants(decode(batch)); }))
     return;
   const Kernels& kernels = default_kernels();
-  const auto model = model_to_measure(bench.device(), options.model, options.precision);
+  const int64_t shallow = options.prompt_tokens, fresh = options.new_tokens, deepest = std::max(kDeep, shallow) + fresh;
+  const auto model = model_to_measure(bench.device(), options.model, options.precision, deepest);
   const DType type = type_of_products(*model);
   const ModelConfig& c = model->config();
   const int64_t most = *std::ranges::max_element(kBatches);
   // A page more for each sequence, as the prefix tree keeps its prompt.
   Engine engine(*model, kernels,
-                {.context = std::min(c.context, kDeep + kNew),
-                 .cache_tokens = std::max(kDeep + kNew, most * (kShallow + kNew)) + most * kKeyPage,
+                {.context = std::min(c.context, deepest),
+                 .cache_tokens = std::max(deepest, most * (shallow + fresh)) + most * kKeyPage,
                  .batch = most,
                  .step_seconds = 0});
   const std::string adapter = options.adapter.empty() ? "" : "given";
@@ -89,21 +90,21 @@ void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
     };
     bench.print(bench.measure(prefill, "tok/s", double(kPrefill), work, limit));
   }
-  // The prompts stay in pages: only their last tokens run again, and kNew - 1 new ones of each.
+  // The prompts stay in pages: only their last tokens run again, and fresh - 1 new ones of each.
   const auto measure_decode = [&](const std::string& name, int64_t batch, int64_t depth) {
-    if (!bench.wants(name) || depth + kNew > engine.context()) return;
-    const double cached = double(2 * c.layers * c.kv_heads * c.head_size * (depth + kNew / 2) * size_of(DType::f32));
+    if (!bench.wants(name) || depth + fresh > engine.context()) return;
+    const double cached = double(2 * c.layers * c.kv_heads * c.head_size * (depth + fresh / 2) * size_of(DType::f32));
     const double bytes = bytes_of_weights(*model) + double(batch) * cached;
     // Weights and caches are read once a step, and every token needs its products.
     const auto limit = [&] {
       const double by_reading = double(batch) * bench.read_bandwidth() / bytes;
       return batch == 1 ? by_reading : std::min(by_reading, bench.peak(kernels, type) / (2 * weights));
     };
-    generate(batch, depth, kNew);
+    generate(batch, depth, fresh);
     bench.print(bench.measure(
-        name, "tok/s", double(batch * kNew), [&] { generate(batch, depth, kNew); }, limit));
+        name, "tok/s", double(batch * fresh), [&] { generate(batch, depth, fresh); }, limit));
   };
-  for (int64_t batch : kBatches) measure_decode(decode(batch), batch, kShallow);
+  for (int64_t batch : kBatches) measure_decode(decode(batch), batch, shallow);
   if (!bench.options().quick) measure_decode(deep, 1, kDeep);
 }
 
