@@ -65,6 +65,7 @@ class Packer {
 struct TokenBlock {
   std::vector<int32_t> tokens_N, targets_N, positions_N;  // target -1: none (masked)
   std::vector<int32_t> sequence_starts_S1;                // S+1 offsets, the last is N
+  std::vector<int32_t> prefixes_S;                        // as TokenBatch has them; empty: none
   int64_t rows = 0;
   int64_t padding = 0;       // rows·T − N
   int64_t target_count = 0;  // targets that are not -1

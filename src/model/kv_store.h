@@ -1,7 +1,7 @@
 // Keeps the keys and values of each layer and says where page p of sequence s lies.
 //
-// BatchKv (training) keeps nothing: a sequence's keys are its own rows of the batch, the identity page table. What
-// keeps them across calls, for generation, is infer/paged_kv.h.
+// BatchKv (training) keeps nothing: a sequence's keys are its own rows of the batch, behind those of the sequence that
+// it goes on from. What keeps them across calls, for generation, is infer/paged_kv.h.
 #pragma once
 
 #include "ops/kv_view.h"
@@ -18,7 +18,7 @@ class KvStore {
 
 class BatchKv : public KvStore {
  public:
-  // Every sequence of the batch must begin at position 0.
+  // Every sequence of the batch must begin at position 0, or behind whole pages of its prefix.
   KvView put(int64_t layer, const Tensor& k_NGD, const Tensor& v_NGD, const TokenBatch& batch) override;
 };
 

@@ -6,7 +6,8 @@
 // Keys form blocks of 256 absolute positions. A block's maximum, sum and output are its own, over its visible keys;
 // blocks are merged serially in position order, at every length. Scores are one chain over D per key, sums run in
 // sixteen lanes, outputs are one chain over the block's keys: chunked prefill, decode and training give the same bits.
-// Backward needs the batch's own keys and values (training), in f32, positions from 0.
+// Backward needs the batch's own keys and values (training), in f32: what a sequence sees is its own rows, and before
+// them its prefix's.
 #pragma once
 
 #include "ops/pass.h"

@@ -6,6 +6,9 @@
 // long sequence of one head still feeds many threads. A cell works on tiles of 64 x 64 scores, which stay in
 // L1 and L2, and skips those above the diagonal.
 //
+// That is for the keys of a sequence itself. Keys of a prefix come after them: sequences that go on from the same one
+// add to the same gradients, so they take turns, and prefixes and heads are done in parallel.
+//
 //   S = scale · Q Kᵀ,  P = e^(S - lse),  dP = dO Vᵀ,  dS = scale · P ∘ (dP - Σ dO∘O)
 //   dV += Pᵀ dO,  dK += dSᵀ Q,  dQ += dS K
 
@@ -17,8 +20,12 @@ struct AttentionGradients {
   bool add_q, add_k, add_v;
 };
 
+// Queries of a sequence, and keys: its own, with `before` = 0, or the first `before` of its prefix.
 struct AttentionCell {
-  int64_t kv_head, first, length;  // tokens of the sequence, which are its keys
+  int64_t kv_head;
+  int64_t first, length;    // tokens of the sequence
+  int64_t first_key, keys;  // tokens that are the keys
+  int64_t before;           // how far behind the first key the first query is
   int64_t query_block, key_block;
 };
 
@@ -56,11 +63,11 @@ inline void go_back(const AttentionShape& s, const AttentionCell& cell, const At
   float *dq = take(kSide * s.stride), *dk = take(kSide * s.stride), *dv = take(kSide * s.stride);
   float *p = take(kSide * kSideStride), *ds = take(kSide * kSideStride);
 
-  const int64_t first_key = cell.key_block * kKeyBlock, last_key = std::min(cell.length, first_key + kKeyBlock);
+  const int64_t first_key = cell.key_block * kKeyBlock, last_key = std::min(cell.keys, first_key + kKeyBlock);
   const int64_t first_query = cell.query_block * kKeyBlock, last_query = std::min(cell.length, first_query + kKeyBlock);
   for (int64_t key = first_key; key < last_key; key += kSide) {
     const int64_t count_k = std::min(kSide, last_key - key);
-    const int64_t at_k = (cell.first + key) * width + cell.kv_head * s.d;
+    const int64_t at_k = (cell.first_key + key) * width + cell.kv_head * s.d;
     for (int64_t j = 0; j < count_k; j += kTileLanes) {
       turn_keys(g.k + at_k + j * width, width, std::min(kTileLanes, count_k - j), s.d, turned_k + j * s.d);
       turn_keys(g.v + at_k + j * width, width, std::min(kTileLanes, count_k - j), s.d, turned_v + j * s.d);
@@ -68,12 +75,13 @@ inline void go_back(const AttentionShape& s, const AttentionCell& cell, const At
     copy_rows(g.k + at_k, width, count_k, s.d, keys, s.stride);
     bool add = false;  // to dk and dv, in scratch
     for (int64_t head = cell.kv_head * s.group; head < (cell.kv_head + 1) * s.group; ++head)
-      for (int64_t query = std::max(first_query, key); query < last_query; query += kSide) {
+      for (int64_t query = std::max(first_query, key - cell.before); query < last_query; query += kSide) {
         const int64_t count_q = std::min(kSide, last_query - query), token = cell.first + query;
+        const int64_t position = cell.before + query;  // as keys count
         const int64_t at_q = token * q_width + head * s.d;
         copy_rows(g.q + at_q, q_width, count_q, s.d, queries, s.stride);
         copy_rows(g.dout + at_q, q_width, count_q, s.d, douts, s.stride);
-        const auto visible = [&](int64_t row) { return std::min(count_k, query + row + 1 - key); };
+        const auto visible = [&](int64_t row) { return std::min(count_k, position + row + 1 - key); };
         for (int64_t row = 0; row < count_q; row += kTileRows) {
           const int64_t rows = std::min(kTileRows, count_q - row), at_p = row * kSideStride;
           for (int64_t j = 0; j < visible(row + rows - 1); j += kTileLanes) {
@@ -86,17 +94,17 @@ inline void go_back(const AttentionShape& s, const AttentionCell& cell, const At
           }
           for (int64_t r = row; r < row + rows; ++r) {
             const int64_t at_row = (token + r) * s.heads + head;
-            const int64_t hidden = std::clamp<int64_t>(s.first_key(query + r) - key, 0, count_k);
+            const int64_t hidden = std::clamp<int64_t>(s.first_key(position + r) - key, 0, count_k);
             weights_of_row(p + r * kSideStride, ds + r * kSideStride, hidden, visible(r), count_k, s.scale,
                            g.lse[at_row], g.delta[at_row]);
           }
           multiply({ds + at_p, kSideStride, 1, keys, s.stride, dq + row * s.stride, s.stride, visible(row + rows - 1)},
                    rows, s.padded);
         }
-        put_rows(dq, s.stride, count_q, s.d, g.add_q || key > s.first_block(first_query) * kKeyBlock, g.dq + at_q,
-                 q_width);
+        const bool is_first_of_q = cell.before == 0 && key == s.first_block(first_query) * kKeyBlock;
+        put_rows(dq, s.stride, count_q, s.d, g.add_q || !is_first_of_q, g.dq + at_q, q_width);
         for (int64_t j = 0; j < count_k; j += kTileRows) {
-          const int64_t rows = std::min(kTileRows, count_k - j), from = std::max<int64_t>(0, key + j - query);
+          const int64_t rows = std::min(kTileRows, count_k - j), from = std::max<int64_t>(0, key + j - position);
           multiply({p + from * kSideStride + j, 1, kSideStride, douts + from * s.stride, s.stride, dv + j * s.stride,
                     s.stride, count_q - from, nullptr, add},
                    rows, s.padded);
@@ -106,10 +114,42 @@ inline void go_back(const AttentionShape& s, const AttentionCell& cell, const At
         }
         add = true;
       }
-    const bool is_first = cell.query_block == cell.key_block;
+    const bool is_first = cell.before == 0 && cell.query_block == cell.key_block;
     put_rows(dk, s.stride, count_k, s.d, g.add_k || !is_first, g.dk + at_k, width);
     put_rows(dv, s.stride, count_k, s.d, g.add_v || !is_first, g.dv + at_k, width);
   }
+}
+
+inline void go_back_to_prefixes(Threads& threads, const AttentionShape& s, const TokenBatch& batch,
+                                const AttentionGradients& g) {
+  if (batch.prefixes.empty()) return;
+  const auto start = [&](int64_t sequence) { return int64_t(batch.sequence_starts[size_t(sequence)]); };
+  std::vector<std::vector<int64_t>> followers(size_t(batch.sequences()));
+  int64_t blocks = 0;
+  double work = 0;
+  for (int64_t i = 0; i < batch.sequences(); ++i) {
+    if (batch.prefix_of(i) < 0 || start(i) == start(i + 1)) continue;
+    followers[size_t(batch.prefix_of(i))].push_back(i);
+    const int64_t before = batch.positions_N[size_t(start(i))];
+    blocks = std::max(blocks, (before + kKeyBlock - 1) / kKeyBlock);
+    work += 10.0 * double(before * (start(i + 1) - start(i))) * double(s.heads * s.d);
+  }
+  std::erase_if(followers, [](const auto& sequences) { return sequences.empty(); });
+  const int64_t items = int64_t(followers.size()) * s.kv_heads;
+  const auto run = [&](int64_t item, int64_t key_block) {
+    for (int64_t sequence : followers[size_t(item / s.kv_heads)]) {
+      const int64_t first = start(sequence), length = start(sequence + 1) - first;
+      const int64_t first_key = start(batch.prefix_of(sequence)), before = batch.positions_N[size_t(first)];
+      for (int64_t query = 0; query < length; query += kKeyBlock)
+        if (key_block * kKeyBlock < before && key_block >= s.first_block(before + query))
+          go_back(s, {item % s.kv_heads, first, length, first_key, before, before, query / kKeyBlock, key_block}, g);
+    }
+  };
+  // Blocks of keys share queries.
+  for (int64_t key_block = 0; key_block < blocks; ++key_block)
+    threads.parallel_for(items, items_per_chunk(size_t(items), work / double(blocks)), [&](int64_t begin, int64_t end) {
+      for (int64_t item = begin; item < end; ++item) run(item, key_block);
+    });
 }
 
 inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Tensor& q_NHD, const KvView& kv,
@@ -156,7 +196,7 @@ inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Ten
       for (int64_t key_block = std::max<int64_t>(0, diagonal - blocks + 1); key_block <= diagonal / 2; ++key_block) {
         if (key_block < s.first_block((diagonal - key_block) * kKeyBlock)) continue;  // before every window
         for (int64_t kv_head = 0; kv_head < s.kv_heads; ++kv_head) {
-          cells.push_back({kv_head, first, length, diagonal - key_block, key_block});
+          cells.push_back({kv_head, first, length, first, length, 0, diagonal - key_block, key_block});
           const double side = double(std::min(length, kKeyBlock));
           work += 5.0 * side * side * double(s.group * s.d);
         }
@@ -166,6 +206,7 @@ inline void attention_backward(Threads& threads, const Tensor& do_NHD, const Ten
       for (int64_t i = begin; i < end; ++i) go_back(s, cells[size_t(i)], g);
     });
   }
+  go_back_to_prefixes(threads, s, batch, g);
 }
 
 }  // namespace

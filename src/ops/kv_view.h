@@ -1,10 +1,10 @@
 // Where the keys and values of each sequence lie: pages of 32 positions, each a run of rows of two tensors.
 //
 // Page p of sequence s, its positions 32 p to 32 p + 31, begins at row page_rows[first_page[s] + p]. In training the
-// rows are the batch's own (the identity page table); a cache hands out pages as sequences grow and shares them. There
-// a head of a page lies together, its keys turned: attention multiplies with them as they lie, in one stream. Attention
-// reads keys and values only through this. Its blocks of 256 positions, which order its arithmetic, are eight pages;
-// where and in which order they lie changes no bit.
+// rows are the batch's own (the identity page table), behind those of a prefix that several sequences go on from; a
+// cache hands out pages as sequences grow and shares them. There a head of a page lies together, its keys turned:
+// attention multiplies with them as they lie, in one stream. Attention reads keys and values only through this. Its
+// blocks of 256 positions, which order its arithmetic, are eight pages; where and in which order they lie changes no bit.
 //
 // Rows are f32, bf16, or i8 with a scale for each row and head: the value is then scale · i8. What is stored is what is
 // read, also of the tokens that are just running, so that a prompt in one piece and token by token are the same.

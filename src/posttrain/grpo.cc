@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "posttrain/placed_answers.h"
 #include "train/step.h"
 
 namespace fude {
@@ -16,57 +17,20 @@ namespace {
 
 constexpr uint64_t kQuestionStream = 0x71756573, kAnswerStream = 0x616E7377, kDealStream = 0x6465616C;
 
-// Answers as token blocks, and where each lies: [block], then answers in order.
-struct PlacedAnswers {
-  std::vector<TokenBlock> blocks;
-  std::vector<std::vector<size_t>> answers_of;  // each is a sequence of its block
-};
-
-// A row for every token that has another behind it; targets are the answer's tokens.
-void put(TokenBlock& block, const Rollout& answer) {
-  const size_t prompt = answer.prompt.size(), size = prompt + answer.answer.size() - 1;
-  const auto token_at = [&](size_t i) { return i < prompt ? answer.prompt[i] : answer.answer[i - prompt]; };
-  for (size_t i = 0; i < size; ++i) {
-    block.tokens_N.push_back(token_at(i));
-    block.targets_N.push_back(i + 1 < prompt ? -1 : token_at(i + 1));
-    block.positions_N.push_back(int32_t(i));
-  }
-  block.sequence_starts_S1.push_back(int32_t(block.tokens_N.size()));
-  block.target_count += int64_t(answer.answer.size());
-  ++block.rows;
-}
-
-TokenBlock empty_block() {
-  TokenBlock block;
-  block.sequence_starts_S1 = {0};
-  return block;
-}
-
+// The chosen answers as blocks; `number` counts among the chosen.
 PlacedAnswers place(const std::vector<Rollout>& answers, const std::vector<size_t>& chosen, int64_t block_tokens,
                     int64_t slots) {
-  PlacedAnswers placed;
-  for (size_t number : chosen) {
-    const Rollout& answer = answers[number];
-    const auto size = int64_t(answer.prompt.size() + answer.answer.size()) - 1;
-    if (placed.blocks.empty() || placed.blocks.back().tokens() + size > block_tokens)
-      placed.blocks.push_back(empty_block()), placed.answers_of.emplace_back();
-    put(placed.blocks.back(), answer);
-    placed.answers_of.back().push_back(number);
-  }
-  while (int64_t(placed.blocks.size()) % slots != 0)
-    placed.blocks.push_back(empty_block()), placed.answers_of.emplace_back();
-  return placed;
+  std::vector<AnswerTokens> tokens;
+  for (size_t number : chosen) tokens.push_back({answers[number].prompt, answers[number].answer});
+  return place_answers(tokens, block_tokens, slots);
 }
 
 // Calls see(answer, number of the token in it, row) for every target of a block.
 template <class See>
-void for_targets(const TokenBlock& block, const std::vector<size_t>& numbers, const std::vector<Rollout>& answers,
-                 const See& see) {
-  for (size_t s = 0; s < numbers.size(); ++s) {
-    const Rollout& answer = answers[numbers[s]];
-    const size_t first = size_t(block.sequence_starts_S1[s]) + answer.prompt.size() - 1;
-    for (size_t j = 0; j < answer.answer.size(); ++j) see(numbers[s], j, first + j);
-  }
+void for_targets(const std::vector<PlacedAnswers::Answer>& placed, const std::vector<size_t>& chosen,
+                 const std::vector<Rollout>& answers, const See& see) {
+  for (const auto& [number, first_row] : placed)
+    for (size_t j = 0; j < answers[chosen[number]].answer.size(); ++j) see(chosen[number], j, size_t(first_row) + j);
 }
 
 std::vector<size_t> all_of(size_t count) {
@@ -186,15 +150,15 @@ bool GrpoBatches::roll_out() {
 void GrpoBatches::look_again() {
   const bool needs_behaviour = options_.minibatches * options_.epochs > 1 || options_.temperature != 1;
   if (!needs_behaviour && options_.policy.kl == 0) return;
-  const PlacedAnswers placed =
-      place(rollouts_.answers, all_of(rollouts_.answers.size()), options_.block_tokens, /*slots=*/1);
+  const std::vector<size_t> all = all_of(rollouts_.answers.size());
+  const PlacedAnswers placed = place(rollouts_.answers, all, options_.block_tokens, /*slots=*/1);
   const auto logprobs_of = [&](const Transformer& model, const TokenBlock& block, const Adapter* adapter,
                                double temperature) {
     return target_logprobs(model, parts_.kernels, block, adapter, float(1 / temperature));
   };
   for (size_t b = 0; b < placed.blocks.size(); ++b) {
     const TokenBlock& block = placed.blocks[b];
-    const auto for_all = [&](const auto& see) { for_targets(block, placed.answers_of[b], rollouts_.answers, see); };
+    const auto for_all = [&](const auto& see) { for_targets(placed.answers[b], all, rollouts_.answers, see); };
     if (needs_behaviour) {
       std::vector<float> now_N = logprobs_of(parts_.model, block, parts_.adapter, 1);
       double difference = 0;
@@ -233,7 +197,8 @@ Batch GrpoBatches::next() {
   }
   const size_t first = order.size() * size_t(part) / size_t(options_.minibatches),
                last = order.size() * size_t(part + 1) / size_t(options_.minibatches);
-  const std::vector<size_t> chosen(order.begin() + int64_t(first), order.begin() + int64_t(last));
+  std::vector<size_t> chosen(order.begin() + int64_t(first), order.begin() + int64_t(last));
+  std::ranges::sort(chosen);  // answers to one question lie together
   PlacedAnswers placed = place(answers, chosen, options_.block_tokens, options_.slots);
 
   const auto is_learned = [&](const Rollout& r) { return options_.learns_truncated || !r.is_truncated; };
@@ -255,7 +220,7 @@ Batch GrpoBatches::next() {
   std::vector<std::vector<PolicyToken>> streams;
   for (size_t b = 0; b < placed.blocks.size(); ++b) {
     streams.emplace_back(placed.blocks[b].tokens_N.size());
-    for_targets(placed.blocks[b], placed.answers_of[b], answers, [&](size_t number, size_t j, size_t row) {
+    for_targets(placed.answers[b], chosen, answers, [&](size_t number, size_t j, size_t row) {
       const Rollout& r = answers[number];
       streams.back()[row] = {float(advantages[number]), float(weight_of(r)), r.logprobs[j],
                              r.reference.empty() ? 0.0f : r.reference[j]};

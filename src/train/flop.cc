@@ -10,9 +10,12 @@ double step_flop(const ModelConfig& config, std::span<const TokenBlock> blocks, 
   for (const TokenBlock& block : blocks) {
     products += passes * (double(block_weights(config)) * double(block.tokens()) +
                           double(classifier_weights(config)) * double(block.target_count));
-    for (int64_t s = 0; s < block.sequences(); ++s)
-      products +=
-          3 * attention_products(config, block.sequence_starts_S1[size_t(s + 1)] - block.sequence_starts_S1[size_t(s)]);
+    for (int64_t s = 0; s < block.sequences(); ++s) {
+      const int64_t first = block.sequence_starts_S1[size_t(s)], last = block.sequence_starts_S1[size_t(s + 1)];
+      if (first == last) continue;
+      const int64_t begin = block.positions_N[size_t(first)];
+      products += 3 * attention_products(config, last - first, begin);
+    }
   }
   return 2 * products;
 }

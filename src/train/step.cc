@@ -12,7 +12,7 @@ namespace fude {
 namespace {
 
 TokenBatch batch_of(const TokenBlock& block, const Adapter* adapter) {
-  TokenBatch batch{block.tokens_N, block.positions_N, block.sequence_starts_S1};
+  TokenBatch batch{block.tokens_N, block.positions_N, block.sequence_starts_S1, {}, block.prefixes_S};
   if (adapter != nullptr) batch.adapters.push_back({adapter, 0, block.tokens()});
   return batch;
 }

@@ -13,27 +13,37 @@ struct Lengths {
   int64_t longest = 0;
 };
 
-// A training batch: the pages of each sequence are its own rows.
-std::shared_ptr<Lengths> pack(const std::vector<int64_t>& lengths) {
+// What a sequence goes on from, and behind how many of its positions.
+struct Prefix {
+  int32_t sequence = -1;
+  int64_t positions = 0;
+};
+
+// A training batch: the pages of each sequence are its own rows, behind those of its prefix.
+std::shared_ptr<Lengths> pack(const std::vector<int64_t>& lengths, const std::vector<Prefix>& prefixes = {}) {
   auto all = std::make_shared<Lengths>();
   all->batch.sequence_starts = {0};
-  for (int64_t length : lengths) {
+  for (size_t s = 0; s < lengths.size(); ++s) {
     const int64_t start = all->batch.size();
+    const Prefix prefix = prefixes.empty() ? Prefix{} : prefixes[s];
+    if (!prefixes.empty()) all->batch.prefixes.push_back(prefix.sequence);
     all->first_page.push_back(int64_t(all->page_rows.size()));
-    for (int64_t key = 0; key < length; key += kKeyPage) all->page_rows.push_back(start + key);
-    for (int64_t i = 0; i < length; ++i) {
+    for (int64_t key = 0; key < prefix.positions; key += kKeyPage)
+      all->page_rows.push_back(all->batch.sequence_starts[size_t(prefix.sequence)] + key);
+    for (int64_t key = 0; key < lengths[s]; key += kKeyPage) all->page_rows.push_back(start + key);
+    for (int64_t i = 0; i < lengths[s]; ++i) {
       all->batch.tokens_N.push_back(0);
-      all->batch.positions_N.push_back(int32_t(i));
+      all->batch.positions_N.push_back(int32_t(prefix.positions + i));
     }
     all->batch.sequence_starts.push_back(int32_t(all->batch.size()));
-    all->longest = std::max(all->longest, length);
+    all->longest = std::max(all->longest, prefix.positions + lengths[s]);
   }
   return all;
 }
 
 OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_t kv_heads, int64_t d, int probes,
-                      AttentionOptions options = {}) {
-  const auto all = pack(lengths);
+                      AttentionOptions options = {}, const std::vector<Prefix>& prefixes = {}) {
+  const auto all = pack(lengths, prefixes);
   const int64_t rows = all->batch.size();
   OpCase op{.name = fmt::format("attention {} tokens, {}/{} heads of {}, window {}", rows, heads, kv_heads, d,
                                 options.window),
@@ -53,12 +63,18 @@ OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_
     for (size_t s = 0; s < lengths.size(); ++s)
       for (int64_t n = all->batch.sequence_starts[s]; n < all->batch.sequence_starts[s + 1]; ++n)
         for (int64_t h = 0; h < heads; ++h) {
+          const Prefix prefix = prefixes.empty() ? Prefix{} : prefixes[s];
           const int64_t start = all->batch.sequence_starts[s], g = h / (heads / kv_heads);
-          const int64_t first = options.window > 0 ? std::max(start, n - options.window + 1) : start;
-          const auto at = [&](int64_t row) { return size_t((row * kv_heads + g) * d); };
+          const int64_t position = prefix.positions + n - start;
+          const int64_t first = options.window > 0 ? std::max<int64_t>(0, position - options.window + 1) : 0;
+          const auto at = [&](int64_t key) {
+            const int64_t row = key < prefix.positions ? all->batch.sequence_starts[size_t(prefix.sequence)] + key
+                                                       : start + key - prefix.positions;
+            return size_t((row * kv_heads + g) * d);
+          };
           Array scores;
           double top = -INFINITY;
-          for (int64_t j = first; j <= n; ++j) {
+          for (int64_t j = first; j <= position; ++j) {
             Complex score = 0;
             for (int64_t i = 0; i < d; ++i) score += x[0][size_t((n * heads + h) * d + i)] * x[1][at(j) + size_t(i)];
             scores.push_back(options.scale > 0 ? score * double(options.scale) : score / std::sqrt(double(d)));
@@ -66,7 +82,7 @@ OpCase attention_case(const std::vector<int64_t>& lengths, int64_t heads, int64_
           }
           Complex total = 0;
           for (Complex& score : scores) total += score = std::exp(score - top);
-          for (int64_t j = first; j <= n; ++j)
+          for (int64_t j = first; j <= position; ++j)
             for (int64_t i = 0; i < d; ++i)
               o[size_t((n * heads + h) * d + i)] += scores[size_t(j - first)] / total * x[2][at(j) + size_t(i)];
         }
@@ -96,6 +112,15 @@ TEST(Attention, CrossesBlocksOfKeys) {
 TEST(Attention, Windows) {
   for (int64_t window : {2, 7, 100}) check_op(attention_case({1, 7, 40}, 4, 2, 16, 12, {0.3f, window}));
   for (int64_t window : {5, 255, 256, 258, 512}) check_op(attention_case({530}, 2, 1, 8, 2, {0.0f, window}));
+}
+
+// Several sequences go on from one, also behind different pages of it, from several, and behind whole blocks of keys.
+TEST(Attention, Prefixes) {
+  const std::vector<Prefix> two = {{}, {0, 32}, {}, {0, 64}, {2, 32}, {0, 32}};
+  for (int64_t d : {16, 24}) check_op(attention_case({70, 5, 40, 20, 1, 33}, 4, 2, d, 12, {}, two));
+  for (int64_t window : {7, 40}) check_op(attention_case({70, 5, 40, 20, 1, 33}, 2, 1, 16, 12, {0.0f, window}, two));
+  const std::vector<Prefix> longer = {{}, {0, 288}, {0, 512}, {0, 256}};
+  for (int64_t window : {0, 100, 300}) check_op(attention_case({530, 7, 300, 40}, 2, 1, 8, 2, {0.0f, window}, longer));
 }
 
 TEST(Attention, Speed) {
