@@ -32,6 +32,14 @@ struct QkvRope {
   }
 };
 
+// What is added to rows [row, row + count) of a batch, from column `first` on; see add_adapters. Not owned.
+struct LowRankRows {
+  int64_t row, count, first;
+  const Parameter *a, *b;  // no A: A x is given
+  float scale;
+  Tensor ax_NR;  // of those rows; empty: it is not kept
+};
+
 // What a sampler needs to know of a row of logits; see logit_sums.
 struct LogitSums {
   float top = 0, log_sum = 0, mass = 0;
@@ -84,7 +92,8 @@ struct Kernels {
   void (*linear_blocks)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
                         Tensor& y_NO) = nothing;
   // low_rank.h
-  void (*add_scaled)(Threads&, const Tensor& delta_NS, float scale, int64_t first, Tensor& y_NO) = nothing;
+  // x is not read by parts without A.
+  void (*add_low_rank)(Threads&, const Tensor& x_NK, const std::vector<LowRankRows>& parts, Tensor& y_NO) = nothing;
   void (*take_scaled)(Threads&, const Tensor& dy_NO, float scale, int64_t first, Tensor& ddelta_NS) = nothing;
   // rms_norm.h, layer_norm.h
   // With `pending` not empty: sum = x + pending, and the norm is that of the sum; else `sum` is not written.
