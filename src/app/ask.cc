@@ -5,6 +5,7 @@
 #include "app/commands.h"
 #include "app/model_files.h"
 #include "app/signals.h"
+#include "app/task_options.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "reason/choose.h"
@@ -17,7 +18,7 @@ struct AskSettings {
   ChooseOptions choose;
   std::optional<bool> enable_thinking;
   Precision precision;
-  int64_t batch = 64, most_thought = -1;
+  int64_t batch = 64;
 };
 
 void run_ask(AskSettings s, const CommonOptions& common) {
@@ -32,7 +33,6 @@ void run_ask(AskSettings s, const CommonOptions& common) {
   if (!s.adapter.empty()) engine.adapters().load(s.choose.adapter = "given", s.adapter);
   std::optional<ScorerModel> scorer;
   if (!s.scorer.empty()) scorer = load_scorer(device, s.scorer), s.choose.scorer = &*scorer;
-  if (s.most_thought >= 0) s.choose.budget.most = s.most_thought;
   s.choose.by = choose_by_of(s.by);
   s.choose.sampling.seed = common.seed, s.choose.cancel = &interrupted;
   watch_interrupts();
@@ -80,10 +80,7 @@ void add_ask(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--temperature", s->choose.sampling.temperature, "of sampling")->capture_default_str();
   command->add_option("--thinking", s->enable_thinking, "say to the chat template whether to think (true, false)");
-  command->add_option("--most-thought", s->most_thought, "tokens after which a thought is ended");
-  command->add_option("--least-thought", s->choose.budget.least, "tokens before which a thought goes on")
-      ->check(at_least(0))
-      ->capture_default_str();
+  add_thinking_budget(*command, s->choose.budget);
   command->add_flag_callback(
       "--all", [s] { s->choose.stops_early = false; }, "do not stop when the vote is decided");
   command->add_option("--batch", s->batch, "answers that run at a time")->check(at_least(1))->capture_default_str();

@@ -23,7 +23,7 @@ struct EvalSettings {
   std::optional<DifficultyRange> difficulties;
   TaskEvalOptions ask;
   Precision precision;
-  int64_t batch = 64, most_thought = -1;
+  int64_t batch = 64;
 };
 
 void show(const std::string& what, const Estimate& estimate, bool as_json, const Json& more = Json::object()) {
@@ -108,7 +108,6 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
   const auto task = make_task(s.task, common.seed, {.difficulties = s.difficulties, .held_out = s.ask.questions});
   Engine engine(*loaded.model, default_kernels(), sampling_engine(loaded.model->config(), s.batch, s.ask.max_tokens));
   if (!s.adapter.empty()) engine.adapters().load(s.ask.adapter = "given", s.adapter);
-  if (s.most_thought >= 0) s.ask.budget.most = s.most_thought;
   s.ask.seed = common.seed, s.ask.cancel = &interrupted;
   if (s.ask.answers > 1 && s.ask.temperature == 0) s.ask.temperature = 1;
   watch_interrupts();
@@ -145,10 +144,7 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
   command->add_option("--temperature", s->ask.temperature, "of sampling; with more than one answer 0 means 1")
       ->capture_default_str();
   command->add_option("--thinking", s->ask.enable_thinking, "say to the chat template whether to think (true, false)");
-  command->add_option("--most-thought", s->most_thought, "tokens after which a thought is ended");
-  command->add_option("--least-thought", s->ask.budget.least, "tokens before which a thought goes on")
-      ->check(at_least(0))
-      ->capture_default_str();
+  add_thinking_budget(*command, s->ask.budget);
   command->add_option("--scorer", s->scorer, "folder of `fude scorer`: also the best answer, and the weighted vote");
   command->add_option("--batch", s->batch, "answers that run at a time")->check(at_least(1))->capture_default_str();
   command->add_option("--save", s->save_to, "file for all answers, a line of JSON each");

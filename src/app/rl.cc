@@ -29,7 +29,7 @@ Json deciding_settings(const RlSettings& s, uint64_t seed) {
   return {
       {"from", s.model},
       {"task", s.task},
-      {"difficulties", s.difficulties ? Json{s.difficulties->least, s.difficulties->most} : Json()},
+      {"difficulties", json_of(s.difficulties)},
       {"questions", g.questions},
       {"answers", g.answers},
       {"max_tokens", g.max_tokens},

@@ -83,7 +83,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   const auto task = make_task(s.task, common.seed, {.difficulties = s.difficulties, .held_out = s.held_out});
   const Json settings = {{"from", s.model},
                          {"task", s.task},
-                         {"difficulties", s.difficulties ? Json{s.difficulties->least, s.difficulties->most} : Json()},
+                         {"difficulties", json_of(s.difficulties)},
                          {"questions", s.ask.questions},
                          {"answers", s.ask.answers},
                          {"max_tokens", s.ask.max_tokens},

@@ -2,6 +2,9 @@
 
 #include <cstdio>
 
+#include "app/command_line.h"
+#include "base/json.h"
+
 namespace fude {
 namespace {
 
@@ -24,6 +27,15 @@ void add_difficulty(CLI::App& command, std::optional<DifficultyRange>& range) {
           },
           "only these, such as 3 or 2-5; without it, all that the task has")
       ->type_name("N");
+}
+
+Json json_of(const std::optional<DifficultyRange>& range) { return range ? Json{range->least, range->most} : Json(); }
+
+void add_thinking_budget(CLI::App& command, ThinkingBudget& budget) {
+  command.add_option("--most-thought", budget.most, "tokens after which a thought is ended")->check(at_least(0));
+  command.add_option("--least-thought", budget.least, "tokens before which a thought goes on")
+      ->check(at_least(0))
+      ->capture_default_str();
 }
 
 }  // namespace fude

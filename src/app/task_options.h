@@ -1,10 +1,12 @@
-// Options of commands that ask a task's questions.
+// Options of commands that ask questions.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "app/commands.h"
+#include "base/json_fwd.h"
+#include "reason/budget.h"
 #include "tasks/registry.h"
 
 namespace fude {
@@ -13,5 +15,9 @@ inline constexpr const char* kTaskHelp = "a task of `fude tasks`, a path to a .j
 
 // --difficulty: "3" or "2-5".
 void add_difficulty(CLI::App& command, std::optional<DifficultyRange>& range);
+// [least, most], or null.
+Json json_of(const std::optional<DifficultyRange>& range);
+// --most-thought and --least-thought.
+void add_thinking_budget(CLI::App& command, ThinkingBudget& budget);
 
 }  // namespace fude

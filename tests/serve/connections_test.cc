@@ -1,0 +1,276 @@
+// What a server refuses, and what becomes of connections: many requests, slow ones, clients that go.
+#include "tests/support/serve_case.h"
+
+namespace fude {
+namespace {
+
+TEST(Connections, Refusals) {
+  LiveServer live;
+  const auto expect = [&](const HttpAnswer& answer, int status, const char* code) {
+    EXPECT_EQ(answer.status, status) << answer.body;
+    const Json error = answer.json()["error"];
+    EXPECT_EQ(error["code"], code) << answer.body;
+    for (const char* key : {"message", "type", "param"}) EXPECT_TRUE(error.contains(key));
+  };
+  expect(live.post("{"), 400, "invalid_json");
+  expect(live.post(LiveServer::chat(R"("temperature": 9)")), 400, "invalid_value");
+  expect(live.post(LiveServer::chat(R"("logit_bias": {"100000": 1})")), 400, "invalid_value");
+  expect(live.post(R"({"model": "gpt-9", "messages": [{"role": "user", "content": "hi"}]})"), 404, "model_not_found");
+  expect(live.post(LiveServer::chat("", std::string(5000, 'a'))), 400, "context_length_exceeded");
+  expect(live.post(std::string((1 << 20) + 1, ' ')), 413, "request_too_large");
+  expect(live.ask("GET", "/v1/threads"), 404, "unknown_url");
+  const HttpAnswer method = live.ask("GET", "/v1/chat/completions");
+  expect(method, 405, "method_not_allowed");
+  EXPECT_NE(method.head.find("allow: POST"), std::string::npos);
+  TestClient text(live.server.port());
+  text.send(
+      "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: "
+      "2\r\n\r\n{}");
+  expect(text.answer(), 415, "unsupported_media_type");
+  TestClient nonsense(live.server.port());
+  nonsense.send("hello?\r\n\r\n");
+  expect(nonsense.answer(), 400, "bad_http");
+  expect(live.ask("GET", "/v1/models", "", "origin: https://elsewhere.example\r\n"), 403, "forbidden_origin");
+  TestClient rebound(live.server.port());
+  rebound.send("GET /v1/models HTTP/1.1\r\nhost: elsewhere.example\r\n\r\n");
+  expect(rebound.answer(), 403, "forbidden_host");
+  TestClient likewise(live.server.port());
+  likewise.send("GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1.elsewhere.example\r\n\r\n");
+  expect(likewise.answer(), 403, "forbidden_host");
+  for (const char* host : {"127.0.0.1", "[::1]:8080", "localhost:1", "127.0.0.2"}) {
+    TestClient here(live.server.port());
+    here.send(std::string("GET /v1/models HTTP/1.1\r\nhost: ") + host + "\r\n\r\n");
+    EXPECT_EQ(here.answer().status, 200) << host;
+  }
+  EXPECT_EQ(live.ask("GET", "/health", "", "x: " + std::string(20000, 'a') + "\r\n").status, 431);
+  std::string many;
+  for (int i = 0; i < 120; ++i) many += "x" + std::to_string(i) + ": 1\r\n";
+  EXPECT_EQ(live.ask("GET", "/health", "", many).status, 431);
+}
+
+TEST(Connections, Key) {
+  LiveServer live({.key = "secret"});
+  for (const char* path : {"/v1/models", "/metrics", "/v1/nothing", "/v1/models/tiny"}) {
+    EXPECT_EQ(live.ask("GET", path).status, 401) << path;
+    EXPECT_EQ(live.ask("GET", path, "", "authorization: Bearer secreT\r\n").status, 401) << path;
+    EXPECT_EQ(live.ask("GET", path, "", "authorization: Bearer \r\n").status, 401) << path;
+    EXPECT_NE(live.ask("GET", path, "", "authorization: Bearer secret\r\n").status, 401) << path;
+  }
+  EXPECT_EQ(live.post(LiveServer::chat()).json()["error"]["code"], "invalid_api_key");
+  EXPECT_EQ(live.ask("GET", "/health").status, 200);
+  EXPECT_EQ(live.ask("GET", "/").status, 200);
+}
+
+TEST(Connections, ManyRequestsOnOneConnection) {
+  LiveServer live;
+  TestClient client(live.server.port());
+  for (int i = 0; i < 3; ++i) {
+    client.ask("POST", "/v1/chat/completions",
+               LiveServer::chat(R"("max_tokens": 3, "stream": )" + std::string(i % 2 ? "true" : "false")));
+    EXPECT_EQ(client.answer().status, 200);
+  }
+  // Two at once.
+  client.ask("GET", "/health");
+  client.ask("GET", "/v1/models");
+  EXPECT_EQ(client.answer().status, 200);
+  EXPECT_EQ(client.answer().json()["object"], "list");
+}
+
+// What a proxy in front may take for another request than the server does is no request.
+TEST(Connections, RequestsHaveOneEnd) {
+  LiveServer live;
+  for (const char* head : {
+           "1.1\r\ntransfer-encoding: xchunked\r\ncontent-length: 3\r\n",
+           "1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n",
+           "1.1\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n",
+           "1.1\r\ntransfer-encoding: chunked, identity\r\n",
+           "1.1\r\ntransfer-encoding: identity, chunked\r\n",
+           "1.1\r\ntransfer-encoding: identity\r\ntransfer-encoding: "
+           "chunked\r\n",
+           "1.1\r\ntransfer-encoding: \r\n",
+           "1.0\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n",
+           "1.1\r\ncontent-length: 3\r\ncontent-length: 0\r\n",
+           "1.1\r\ncontent-length: 3\r\ncontent-length: 3\r\n",
+           "1.1\r\ncontent-length: 3, 0\r\n",
+           "1.1\r\ncontent-length: +3\r\n",
+           "1.1\r\ncontent-length : 3\r\n",
+           "1.1\r\nhost: elsewhere.example\r\n",
+       }) {
+    TestClient client(live.server.port());
+    client.send(std::string("GET /health HTTP/") + head + "host: localhost\r\n\r\n0\r\n\r\n");
+    const HttpAnswer answer = client.answer();
+    EXPECT_EQ(answer.status, 400) << head;
+    EXPECT_NE(answer.head.find("connection: close"), std::string::npos) << head;
+    EXPECT_FALSE(client.read_to("HTTP/")) << head;
+  }
+  TestClient old(live.server.port());
+  old.send(
+      "GET /health HTTP/1.0\r\nhost: localhost\r\nconnection: "
+      "keep-alive\r\n\r\n");
+  EXPECT_NE(old.answer().head.find("connection: close"), std::string::npos);
+  EXPECT_FALSE(old.read_to("HTTP/"));
+}
+
+TEST(Connections, CharactersAreWholeInStreams) {
+  LiveServer live;
+  const std::string words = "東京、café 🗻";
+  const HttpAnswer answer = live.post(LiveServer::chat(
+      R"("stream": true, "response_format": {"type": "json_schema", "json_schema": {"name": "n",
+    "schema": {"const": ")" +
+      words + "\"}}}"));
+  std::string text;
+  for (const Json& event : events_of(answer.body))  // each is read as JSON, which is whole characters
+    if (const Json& delta = event["choices"][0]["delta"]; delta.contains("content"))
+      text += delta["content"].get<std::string>();
+  EXPECT_EQ(text, "\"" + words + "\"");
+}
+
+TEST(Connections, TooManyConnections) {
+  LiveServer live({}, {.connections = 2});
+  TestClient first(live.server.port());
+  auto second = std::make_unique<TestClient>(live.server.port());
+  for (TestClient* client : {&first, second.get()}) {
+    client->ask("GET", "/health");
+    EXPECT_EQ(client->answer().status, 200);
+  }
+  const HttpAnswer third = TestClient(live.server.port()).answer();
+  EXPECT_EQ(third.status, 503);
+  EXPECT_NE(third.head.find("retry-after: 1"), std::string::npos);
+  second.reset();
+  int status = 0;
+  for (int i = 0; i < 500 && status != 200; ++i) {
+    TestClient again(live.server.port());
+    again.ask("GET", "/health");
+    status = again.answer().status;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(status, 200);
+}
+
+TEST(Connections, ClientsThatGoFreeTheirSlot) {
+  LiveServer live;
+  const std::string endless = R"("max_tokens": 4000, "logit_bias": {"257": -100}, "n": 2)";
+  {
+    TestClient stream(live.server.port()), whole(live.server.port());
+    stream.ask("POST", "/v1/chat/completions", LiveServer::chat(endless + R"(, "stream": true)"));
+    whole.ask("POST", "/v1/chat/completions", LiveServer::chat(endless));
+    ASSERT_TRUE(stream.read_to("content\":\"\"}"));
+    for (int i = 0; i < 500 && live.engine.status().running < 4; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_EQ(live.engine.status().running, 4);
+  }
+  EXPECT_TRUE(live.becomes_idle());
+}
+
+// Behind what has not been read yet, the end of a connection shows as well.
+TEST(Connections, ClientsThatAskAheadAndGoFreeTheirSlot) {
+  LiveServer live;
+  {
+    TestClient client(live.server.port());
+    client.ask("POST", "/v1/chat/completions",
+               LiveServer::chat(R"("max_tokens": 4000, "logit_bias": {"257": -100}, "n": 128)"));
+    for (int i = 0; i < 500 && live.engine.status().running < 1; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_GT(live.engine.status().running, 0);
+    client.ask("GET", "/health");
+  }
+  EXPECT_TRUE(live.becomes_idle());  // long before it is done
+}
+
+TEST(Connections, AFullQueueSaysWhenToComeBack) {
+  LiveServer live({}, {}, {.batch = 1, .queued_requests = 1});
+  TestClient first(live.server.port()), second(live.server.port());
+  const std::string endless = LiveServer::chat(R"("max_tokens": 4000, "logit_bias": {"257": -100}, "stream": true)");
+  first.ask("POST", "/v1/chat/completions", endless);
+  for (int i = 0; i < 500 && live.engine.status().running < 1; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  second.ask("POST", "/v1/chat/completions", endless);
+  ASSERT_TRUE(second.read_to("\r\n\r\n"));
+  const HttpAnswer third = live.post(endless);
+  EXPECT_EQ(third.status, 429) << third.body;
+  EXPECT_NE(third.head.find("retry-after: "), std::string::npos);
+  EXPECT_EQ(third.json()["error"]["code"], "rate_limit_exceeded");
+}
+
+TEST(Connections, SlowReadersAreDropped) {
+  LiveServer live({}, {.write_seconds = 0.5});
+  TestClient client(live.server.port());
+  client.ask(
+      "POST", "/v1/chat/completions",
+      LiveServer::chat(
+          R"("max_tokens": 4000, "logit_bias": {"257": -100}, "n": 64, "logprobs": true, "top_logprobs": 20, "stream": true)"));
+  ASSERT_TRUE(client.read_to("\r\n\r\n"));
+  for (int i = 0; i < 500 && live.engine.status().running < 1; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(live.becomes_idle());  // long before it is done: nothing was read
+}
+
+// A reply may take as long as it likes while its reader goes on.
+TEST(Connections, SteadyReadersGetAll) {
+  LiveServer live({}, {.write_seconds = 1});
+  TestClient client(live.server.port(), 64 << 10);
+  client.ask("POST", "/v1/chat/completions",
+             LiveServer::chat(
+                 R"("max_tokens": 120, "logit_bias": {"257": -100}, "n": 32, "logprobs": true, "top_logprobs": 20)"));
+  ASSERT_TRUE(client.read_to("\r\n\r\n"));
+  const std::string& begun = client.so_far();
+  const size_t whole = std::stoul(begun.substr(begun.find("content-length: ") + 16)) + begun.find("\r\n\r\n") + 4;
+  size_t size = begun.size();
+  ASSERT_GT(whole, size_t(3 << 20));
+  for (ssize_t n = 1; n > 0 && size < whole; size += size_t(std::max<ssize_t>(0, n))) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(40));
+    n = client.skip(64 << 10);
+  }
+  EXPECT_EQ(size, whole);
+}
+
+TEST(Connections, SlowSendersAreDropped) {
+  LiveServer live({}, {.header_seconds = 0.2, .body_seconds = 0.2, .idle_seconds = 0.2});
+  TestClient silent(live.server.port()), headers(live.server.port()), body(live.server.port());
+  headers.send("GET /health HTTP/1.1\r\n");
+  body.send(
+      "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: "
+      "9\r\n\r\n{");
+  EXPECT_FALSE(silent.read_to("\r\n\r\n"));
+  EXPECT_FALSE(headers.read_to("\r\n\r\n"));
+  EXPECT_FALSE(body.read_to("\r\n\r\n"));
+}
+
+TEST(Connections, ShutdownEndsStreamsWithAnError) {
+  auto live = std::make_unique<LiveServer>();
+  TestClient stream(live->server.port()), whole(live->server.port()), idle(live->server.port());
+  const std::string endless = R"("max_tokens": 4000, "logit_bias": {"257": -100})";
+  stream.ask("POST", "/v1/chat/completions", LiveServer::chat(endless + R"(, "stream": true)"));
+  whole.ask("POST", "/v1/chat/completions", LiveServer::chat(endless));
+  ASSERT_TRUE(stream.read_to("content\":\"\"}"));
+  for (int i = 0; i < 500 && live->engine.status().running < 2; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  live->server.stop();
+  const HttpAnswer streamed = stream.answer(), answered = whole.answer();
+  const std::vector<Json> events = events_of(streamed.body, false);
+  EXPECT_EQ(events.back()["error"]["code"], "server_shutdown");
+  EXPECT_EQ(answered.status, 503);
+  EXPECT_FALSE(idle.read_to("x"));
+}
+
+TEST(Connections, ManyStreamsAtOnce) {
+  LiveServer live({}, {}, {.cache_tokens = 4096});
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.push_back(std::make_unique<TestClient>(live.server.port()));
+    clients.back()->ask("POST", "/v1/chat/completions",
+                        LiveServer::chat(R"("max_tokens": 20, "stream": true, "seed": )" + std::to_string(i % 2)));
+  }
+  std::string texts[2];
+  for (size_t i = 0; i < clients.size(); ++i) {
+    std::string text;
+    for (const Json& event : events_of(clients[i]->answer().body))
+      if (const Json& delta = event["choices"][0]["delta"]; delta.contains("content"))
+        text += delta["content"].get<std::string>();
+    if (i < 2) texts[i] = text;
+    EXPECT_EQ(text, texts[i % 2]);
+  }
+}
+
+}  // namespace
+}  // namespace fude
