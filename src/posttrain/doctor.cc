@@ -68,13 +68,19 @@ std::string Doctor::look(const RolloutSigns& signs) {
     words += (words.empty() ? "" : "; ") + what;
   };
   const auto percent = [](double share) { return fmt::format("{:.0f} %", 100 * share); };
-  complain(now.equal_groups > 0.95 && now.right < 0.5,
+  const bool is_equal = now.equal_groups > 0.95, is_wrong = now.right<0.05, is_right = now.right> 0.95;
+  complain(is_equal && is_wrong,
            fmt::format("in {} of the groups every answer is wrong, so there is nothing to learn from: ask easier "
                        "questions (--difficulty), or teach the model by examples first (fude sft)",
                        percent(now.equal_groups)));
-  complain(now.equal_groups > 0.95 && now.right >= 0.5,
+  complain(is_equal && is_right,
            fmt::format("in {} of the groups every answer is right: ask harder questions (--difficulty), or stop here",
                        percent(now.equal_groups)));
+  complain(is_equal && !is_wrong && !is_right,
+           fmt::format("in {} of the groups all answers are worth the same, though only {} are right: the model has "
+                       "settled on one answer to each question, perhaps the same to all; go back to an earlier "
+                       "checkpoint with a lower learning rate",
+                       percent(now.equal_groups), percent(now.right)));
   complain(now.truncated > 0.5,
            fmt::format("{} of the answers are cut off before they end: raise --max-tokens, or make "
                        "long answers cost (--overlong-from)",

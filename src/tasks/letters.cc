@@ -1,6 +1,9 @@
 #include "tasks/letters.h"
 
 #include <algorithm>
+#include <numeric>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
@@ -51,43 +54,61 @@ std::vector<std::string_view> letters_of(std::string_view word) {
   return letters;
 }
 
-std::string real_word(Random& random, Language language, int length) {
-  const auto pick = [&](const auto& words) {
-    std::vector<std::string_view> fitting;
-    for (std::string_view word : words)
-      if (letters_of(word).size() == size_t(length)) fitting.push_back(word);
-    return fitting.empty() ? std::string() : std::string(fitting[random.below(fitting.size())]);
-  };
-  return language == Language::english ? pick(kEnglishWords) : pick(kJapaneseWords);
+struct WordAndLetter {
+  std::string word, letter;
+};
+
+std::string_view random_letter(Random& random, std::span<const std::string_view> all) {
+  return all[random.below(all.size())];
+}
+std::span<const std::string_view> alphabet(Language language) {
+  static const auto kana = letters_of(kKana), latin = letters_of("abcdefghijklmnopqrstuvwxyz");
+  return language == Language::japanese ? kana : latin;
 }
 
-// Letters come back more often than in real words: there is something to count.
-std::string made_up_word(Random& random, Language language, int length) {
-  static const auto kana = letters_of(kKana);
+// Nothing where hardly any real word has a letter that often: it would be learned by heart.
+std::optional<WordAndLetter> real_word(Random& random, Language language, int length, int count) {
+  constexpr size_t kFew = 3;
+  std::vector<WordAndLetter> fitting;
+  const auto look_at = [&](std::string_view word) {
+    const auto letters = letters_of(word);
+    if (letters.size() != size_t(length)) return;
+    for (std::string_view letter : alphabet(language))
+      if (std::ranges::count(letters, letter) == count) fitting.push_back({std::string(word), std::string(letter)});
+  };
+  if (language == Language::english)
+    for (std::string_view word : kEnglishWords) look_at(word);
+  else
+    for (std::string_view word : kJapaneseWords) look_at(word);
+  if (fitting.size() < kFew) return {};
+  return fitting[random.below(fitting.size())];
+}
+
+WordAndLetter made_up_word(Random& random, Language language, int length, int count) {
+  const bool is_kana = language == Language::japanese;
+  const auto all = alphabet(language).first(alphabet(language).size() - (is_kana ? 1 : 0));  // no word begins with ん
+  const std::string_view letter = random_letter(random, all);
   std::vector<std::string_view> letters;
   bool is_vowel = random.below(2) == 0;
-  for (int i = 0; i < length; ++i, is_vowel = !is_vowel) {
-    if (i > 1 && random.below(4) == 0) {
-      letters.push_back(letters[random.below(letters.size())]);
-      continue;
-    }
+  while (letters.size() < size_t(length)) {
     const std::string_view of = is_vowel ? kVowels : kConsonants;
-    letters.push_back(language == Language::japanese
-                          ? kana[random.below(kana.size() - (i == 0 ? 1 : 0))]  // no ん first
-                          : of.substr(random.below(of.size()), 1));
+    const bool comes_back = !letters.empty() && random.below(4) == 0;
+    const std::string_view next = comes_back ? random_letter(random, letters)
+                                  : is_kana  ? random_letter(random, all)
+                                             : of.substr(random.below(of.size()), 1);
+    if (next == letter) continue;
+    letters.push_back(next), is_vowel = !is_vowel;
+  }
+  // The first of `places`, shuffled, become the letter.
+  std::vector<size_t> places(letters.size());
+  std::iota(places.begin(), places.end(), size_t(0));
+  for (int i = 0; i < count; ++i) {
+    std::swap(places[size_t(i)], places[size_t(i) + random.below(places.size() - size_t(i))]);
+    letters[places[size_t(i)]] = letter;
   }
   std::string word;
-  for (std::string_view letter : letters) word += letter;
-  return word;
-}
-
-std::string absent_letter(Random& random, Language language, const std::string& word) {
-  static const auto kana = letters_of(kKana), latin = letters_of("abcdefghijklmnopqrstuvwxyz");
-  const auto& all = language == Language::japanese ? kana : latin;
-  for (;;) {
-    const std::string_view letter = all[random.below(all.size())];
-    if (word.find(letter) == word.npos) return std::string(letter);
-  }
+  for (std::string_view each : letters) word += each;
+  return {word, std::string(letter)};
 }
 
 constexpr std::string_view kLetterQuestions[] = {
@@ -124,13 +145,11 @@ Example letters_example(std::string_view word, std::string_view letter, Language
 Letters::Letters(uint64_t seed, const TaskOptions& options) : GeneratedTask("letters", seed, kWordLengths, options) {}
 
 Draft Letters::draft(Random& random, Language language, int difficulty) const {
-  std::string word = random.below(2) == 0 ? real_word(random, language, difficulty) : "";
-  const bool is_real = !word.empty();
-  if (!is_real) word = made_up_word(random, language, difficulty);
-  const auto letters = letters_of(word);
-  // One in five asks for a letter that is not there; the others for one of the word, so often a repeated one.
-  const std::string letter =
-      random.below(5) == 0 ? absent_letter(random, language, word) : std::string(letters[random.below(letters.size())]);
+  const int count = int(random.below(uint64_t(difficulty + 1) / 2 + 1));
+  std::optional<WordAndLetter> real;
+  if (random.below(2) == 0) real = real_word(random, language, difficulty, count);
+  const bool is_real = real.has_value();
+  const auto [word, letter] = is_real ? *real : made_up_word(random, language, difficulty, count);
   Draft drawn{word + " " + letter, letters_example(word, letter, language, random.bits() >> 1)};
   drawn.example.question.kind = is_real ? "word" : "made-up word";
   return drawn;

@@ -1,8 +1,10 @@
 // Counting a letter in a word: "How many times does the letter r occur in strawberry?"
 //
-// Models that read tokens do not see letters; the solution spells the word and counts along. Half the words are real
-// and half are made up, so that nothing can be learned by heart. The difficulty is the length of the word, from 3 to
-// 12; in Japanese, words are written in kana and a letter is one kana.
+// Models that read tokens do not see letters; the solution spells the word and counts along. The difficulty is the
+// length of the word, from 3 to 12; in Japanese, words are written in kana and a letter is one kana. Every count from 0
+// to half the length is as likely as any other: asked for a letter of the word, "1" is right every other time, and
+// reinforcement learning finds that sooner than counting. Where real words have enough such letters half the words are
+// real; the others are made up, so that nothing can be learned by heart.
 #pragma once
 
 #include "tasks/generated_task.h"

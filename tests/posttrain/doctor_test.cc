@@ -44,6 +44,8 @@ TEST(Doctor, Names) {
             std::string::npos);
   EXPECT_NE(complaint({.right = 1.0, .equal_groups = 1, .tokens = 60, .entropy = 0.5}).find("every answer is right"),
             std::string::npos);
+  EXPECT_NE(complaint({.right = 0.5, .equal_groups = 1, .tokens = 60, .entropy = 0.5}).find("though only 50 % are"),
+            std::string::npos);
   EXPECT_NE(complaint({.right = 0.4, .truncated = 0.8, .tokens = 60, .entropy = 0.5}).find("cut off"),
             std::string::npos);
   EXPECT_NE(complaint({.right = 0.4, .tokens = 60, .entropy = 0.01}).find("hardly differ"), std::string::npos);

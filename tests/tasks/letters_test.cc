@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "text/unicode.h"
 
@@ -24,7 +25,8 @@ TEST(Letters, CountsTheStrawberry) {
 
 TEST(Letters, DifficultyIsTheLengthOfTheWord) {
   const Letters task(1);
-  int real = 0, absent = 0;
+  int real = 0;
+  std::map<std::pair<int, std::string>, int> counts;  // by difficulty and answer
   for (uint64_t i = 0; i < 4000; ++i) {
     const auto [question, solution] = practice_at(task, 1, 2, i);
     // A count behind each letter, between commas.
@@ -33,10 +35,17 @@ TEST(Letters, DifficultyIsTheLengthOfTheWord) {
     for (size_t at = solution.find(comma); at != solution.npos; at = solution.find(comma, at + 1)) ++commas;
     EXPECT_EQ(commas + 1, question.difficulty) << solution;
     real += question.kind == "word";
-    absent += question.answer == "0";
+    ++counts[{question.difficulty, question.answer}];
   }
-  EXPECT_NEAR(real, 1500, 200);  // there are no real words of some lengths
-  EXPECT_NEAR(absent, 800, 100);
+  EXPECT_NEAR(real, 900, 300);  // few have a letter three times
+  // No answer is worth giving without counting.
+  for (int length = 3; length <= 12; ++length) {
+    const int most = (length + 1) / 2;
+    for (int count = 0; count <= most; ++count) {
+      const int seen = counts[std::pair{length, std::to_string(count)}];
+      EXPECT_NEAR(seen, 400.0 / (most + 1), 45) << count << " in words of " << length;
+    }
+  }
 }
 
 Question three() { return letters_example("strawberry", "r", Language::english, 0).question; }
