@@ -149,6 +149,18 @@ TrainerOptions trainer_options(const TrainSettings& s) {
   return options;
 }
 
+// Of the model, from `weights` or of the shape, and the adapter that may stand beside it.
+MemoryPlan memory_plan(const TrainSettings& s, TrainerOptions options, const ModelConfig& shape,
+                       const WeightSource* weights, Precision precision, const CommonOptions& common) {
+  Device counting(1, /*only_counts=*/true);
+  const auto model =
+      weights ? make_model(counting, *weights, precision) : std::make_unique<Transformer>(counting, shape, precision);
+  const std::shared_ptr<Adapter> adapter = s.lora ? new_adapter(*model, *s.lora) : nullptr;
+  if (adapter) options.step.adapter = adapter.get(), options.step.trained = parameters(*adapter);
+  return plan_training_memory(*model, options, s.row_tokens, default_kernels(),
+                              common.threads == 0 ? usable_processors() : common.threads);
+}
+
 // What the device will hold, and what the program holds already.
 // `waiting_rows`: of the loader. Besides the plan the program itself grows by them, by their copy and text while a
 // checkpoint is written, and by what writing takes anyway.
@@ -212,19 +224,17 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
                       {"seed", common.seed},
                       {"numerics", s.compute == DType::bf16 || s.frozen.compute == DType::bf16 ? kernels.bf16 : "f32"}};
   options.on_save = [&](const std::string& folder) { save_tokenizer(folder, tokenizer.data(), {}); };
-  std::optional<MemoryPlan> plan;
-  const int threads = common.threads == 0 ? usable_processors() : common.threads;
-  if (!s.lora)
-    print_plan(plan.emplace(plan_training_memory(shape, options, s.row_tokens, kernels, threads, s.compute)),
-               loader.waiting_rows());
+  require(!s.lora || base, "[train] expected a model for the adapter to stand beside");
+  const Precision precision = s.lora ? s.frozen : Precision{s.compute};
+  const MemoryPlan plan = memory_plan(s, options, shape, base ? base->weights.get() : nullptr, precision, common);
+  print_plan(plan, loader.waiting_rows());
 
   std::optional<MachineLimit> limit;
   if (s.export_to.empty()) limit = limit_of_machine(common, kernels, s.compute);
   Device device(common.threads);
-  if (plan) device.require_room(plan->total(), "training");
-  require(!s.lora || base, "[train] expected a model for the adapter to stand beside");
-  const auto model = base ? load_model(device, std::move(base->weights), s.lora ? s.frozen : Precision{s.compute})
-                          : std::make_unique<Transformer>(device, shape, Precision{s.compute});
+  device.require_room(plan.total(), "training");
+  const auto model = base ? load_model(device, std::move(base->weights), precision)
+                          : std::make_unique<Transformer>(device, shape, precision);
   std::shared_ptr<Adapter> adapter;
   if (s.lora) {
     adapter = new_adapter(*model, *s.lora);

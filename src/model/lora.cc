@@ -32,9 +32,9 @@ std::string text_of_shape(const std::vector<int64_t>& shape) {
 const char* kind_of(bool is_embedding) { return is_embedding ? "an embedding" : "a product"; }
 
 Parameter matrix_of(Device& device, const std::string& name, const std::vector<int64_t>& shape,
-                    const std::vector<float>& values) {
+                    const std::function<std::vector<float>()>& values) {
   Parameter matrix(device, name, Parameter::Layout::panels, {{name, shape[0]}}, shape[1]);
-  matrix.set_rows(0, shape[0], values.data());
+  if (!device.only_counts()) matrix.set_rows(0, shape[0], values().data());
   return matrix;
 }
 
@@ -117,10 +117,10 @@ std::shared_ptr<Adapter> make_adapter(const Transformer& model, const std::strin
             pair.weight, pair.scale);
     require(names_seen.insert(pair.weight).second, "[lora] {}: {}: expected each module once, got it twice", source,
             pair.weight);
-    if (pair.read_base) check_base(place, source, pair);
+    if (pair.read_base && !model.device().only_counts()) check_base(place, source, pair);
     const PeftNames tensors = peft_names(pair.weight, is_embedding);
-    Parameter a = matrix_of(*adapter->home, tensors.a, a_shape, pair.read_a()),
-              b = matrix_of(*adapter->home, tensors.b, b_shape, pair.read_b());
+    Parameter a = matrix_of(*adapter->home, tensors.a, a_shape, pair.read_a),
+              b = matrix_of(*adapter->home, tensors.b, b_shape, pair.read_b);
     if (is_embedding)
       adapter->tables[&table] = {std::move(a), std::move(b), float(pair.scale)};
     else

@@ -1,5 +1,8 @@
 #include "train/memory_plan.h"
 
+#include "base/error.h"
+#include "ops/low_rank.h"
+
 namespace fude {
 namespace {
 
@@ -18,11 +21,14 @@ TokenBlock full_block(int64_t rows, int64_t row_tokens) {
 
 }  // namespace
 
-MemoryPlan plan_training_memory(const ModelConfig& config, const TrainerOptions& options, int64_t row_tokens,
-                                const Kernels& kernels, int threads, DType compute) {
-  Device device(1, /*only_counts=*/true);
-  Transformer model(device, config, {compute});
-  Optimizer optimizer(device, counting_kernels(), model.parameters(), options.optimizer);
+MemoryPlan plan_training_memory(Transformer& model, const TrainerOptions& options, int64_t row_tokens,
+                                const Kernels& kernels, int threads) {
+  require(model.device().only_counts(), "[memory_plan] expected a model that is only counted");
+  const Adapter* adapter = options.step.adapter;
+  std::vector<Parameter*> used = model.parameters();
+  const std::vector<Parameter*> trained = options.step.trained.empty() ? used : options.step.trained;
+  used.insert(used.end(), options.step.trained.begin(), options.step.trained.end());
+  Optimizer optimizer(model.device(), counting_kernels(), trained, options.optimizer);
   GradientSum gradients(model, counting_kernels(), options.step);
   // One leaf for each slot: the others find the memory as the first left it.
   const std::vector<TokenBlock> blocks(size_t(options.step.slots), full_block(options.rows_per_block, row_tokens));
@@ -31,15 +37,21 @@ MemoryPlan plan_training_memory(const ModelConfig& config, const TrainerOptions&
     gradients.run(blocks);
     optimizer.step(gradients.gradients(), 1e-3f);
   }
-  evaluate(model, counting_kernels(), {blocks.data(), 1});
+  evaluate(model, counting_kernels(), {blocks.data(), 1}, adapter);
   const int64_t tokens = int64_t(blocks.front().tokens_N.size());
   ScratchSizes of_caller, of_other;
-  for (const Parameter* p : model.parameters())
+  for (const Parameter* p : used)
     if (p->is_matrix()) {
       of_caller.ask(kernels.linear_scratch(threads, true, tokens, *p));
       of_other.ask(kernels.linear_scratch(threads, false, tokens, *p));
     }
-  return {device.usage(), of_caller.bytes() + (threads - 1) * of_other.bytes()};
+  Device::Usage all = model.device().usage();
+  if (adapter != nullptr) {
+    const Device::Usage& more = adapter->home->usage();
+    for (size_t i = 0; i < all.at_peak.size(); ++i) all.at_peak[i] += more.at_peak[i];
+    all.peak += more.peak, all.held += more.held;
+  }
+  return {all, of_caller.bytes() + (threads - 1) * of_other.bytes()};
 }
 
 }  // namespace fude

@@ -106,6 +106,10 @@ class NotEnoughMemory(Case):
             "checkpointed": [*w.training(self.folder / "checkpointed", **{**middle, "rows": 48}), "--checkpoint-activations"],
             "large": w.training(self.folder / "large", width=512, layers=4, heads=8, kv_heads=8, feed_forward=1536, rows=8, steps=2),
         }
+        chat = '{"messages": [{"role": "user", "content": "%s"}, {"role": "assistant", "content": "%s"}]}\n' % ("Who?", "Alice.")
+        runs["adapter"] = ("sft", self.folder / "middle/model", "--data", self.write("chats.jsonl", chat * 4000), "--out", self.folder / "adapter",
+                           "--lora", 16, "--rows", 24, "--row-tokens", 256, "--steps", 2)
+        self.succeeds(fude(*w.training(self.folder / "middle", **middle)))
         for name, run in runs.items():
             with self.subTest(run=name):
                 lines = self.succeeds(fude(*run)).err
