@@ -7,8 +7,8 @@ SFT: rows of one length, one conversation in each, of which the answer is learne
 about --max-tokens each, some of them paid (peers/story_task.py), one update a rollout, no reference model.
 
 A turn is a run of Fude and one of TRL; the first step of a run is not counted. What is compared is tokens a second,
-since an answer may end early: of a whole step those learned from, of sampling those sampled, of an update those learned
-from in the seconds that are not sampling. Prints medians with the lowest and the highest step, and the ratio of medians.
+since an answer may end early: with SFT those of the rows, with GRPO those of the answers, in the seconds of a whole step, of
+sampling, or of what is not sampling. Prints medians with the lowest and the highest step, and the ratio of medians.
 """
 
 import argparse
@@ -101,11 +101,12 @@ class Comparison:
 
 def rates(steps):
     """Tokens a second, by what they are of."""
-    found = {"step": [s["tokens"] / s["seconds"] for s in steps]}
-    if any(s["sampling_seconds"] for s in steps):
-        found["sampling"] = [s["sampled_tokens"] / s["sampling_seconds"] for s in steps]
-        found["update"] = [s["tokens"] / (s["seconds"] - s["sampling_seconds"]) for s in steps]
-    return found
+    if not any(s["sampling_seconds"] for s in steps):
+        return {"step": [s["tokens"] / s["seconds"] for s in steps]}
+    sampling = [s["sampling_seconds"] for s in steps]
+    rate = lambda seconds: [s["sampled_tokens"] / t for s, t in zip(steps, seconds)]
+    return {"step": rate([s["seconds"] for s in steps]), "sampling": rate(sampling),
+            "update": rate([s["seconds"] - t for s, t in zip(steps, sampling)])}
 
 
 def shown(values):
