@@ -4,7 +4,8 @@
 // rows are the batch's own (the identity page table), behind those of a prefix that several sequences go on from; a
 // cache hands out pages as sequences grow and shares them. There a head of a page lies together, its keys turned:
 // attention multiplies with them as they lie, in one stream. Attention reads keys and values only through this. Its
-// blocks of 256 positions, which order its arithmetic, are eight pages; where and in which order they lie changes no bit.
+// blocks of 256 positions, which order its arithmetic, are eight pages; where and in which order they lie changes no
+// bit.
 //
 // Rows are f32, bf16, or i8 with a scale for each row and head: the value is then scale · i8. What is stored is what is
 // read, also of the tokens that are just running, so that a prompt in one piece and token by token are the same.
