@@ -33,7 +33,7 @@ namespace {
 struct LifeOptions {
   std::string text, out = "out/life";
   int64_t documents = 60000, steps = 1500, vocabulary = 2048;
-  int64_t chats = 96000, tries = 200;  // that it is taught by, and steps of learning by its own
+  int64_t chats = 64000, tries = 300;  // that it is taught by, and steps of learning by its own
   int64_t questions = 280;             // about the world; as many problems at most
   bool chat = true;
 };
