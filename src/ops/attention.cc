@@ -20,6 +20,8 @@ Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const 
   require(kv.v.order != KvOrder::turned_pages, "[attention] expected values that are not turned");
   require(int64_t(kv.first_page.size()) == batch.sequences(), "[attention] expected {} sequences of keys, got {}",
           batch.sequences(), kv.first_page.size());
+  require(batch.prefixes.empty() || int64_t(batch.prefixes.size()) == batch.sequences(),
+          "[attention] expected prefixes of {} sequences, or none, got {}", batch.sequences(), batch.prefixes.size());
   require(options.scale >= 0 && options.window >= 0,
           "[attention] expected a scale and a window of at least 0, got {} and {}", options.scale, options.window);
   if (options.scale == 0) options.scale = 1 / std::sqrt(float(q[2]));
