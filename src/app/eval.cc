@@ -41,8 +41,6 @@ void show(const std::string& what, const Estimate& estimate, bool as_json, const
   }
 }
 
-using Tries = std::vector<Try>;
-
 // By vote, by the scorer if there is one, and at best, of 4, 16, … and n answers; last the differences on the same
 // questions.
 void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool has_scorer, uint64_t seed,
@@ -54,7 +52,7 @@ void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool 
   const auto by = [&](const char* name, const auto& of) {
     Values values;
     for (int64_t k : counts) {
-      values.push_back(each_question(questions, [&](const Tries& tries) { return of(k, tries); }));
+      values.push_back(of(k));
       show(fmt::format("{} of {}", name, k), mean_of(values.back()), as_json);
     }
     return values;
@@ -63,22 +61,17 @@ void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool 
     for (size_t i = 0; i < counts.size(); ++i)
       show(fmt::format("{} of {} less {}", name, counts[i], other), paired_difference(values[i], others[i]), as_json);
   };
-  const auto share_right = [](const Tries& t) {
-    return double(std::ranges::count(t, true, &Try::is_right)) / double(t.size());
-  };
-  const Values once(counts.size(), each_question(questions, share_right));
-  const Values vote = by("vote", [&](int64_t k, Tries tries) {
-    for (Try& one : tries) one.weight = 1;
-    return vote_at(k, tries, seed);
-  });
+  const std::vector<double> one = one_right(questions);
+  const Values vote = by("vote", [&](int64_t k) { return vote_right(questions, k, seed); });
   Values weighted, best;
   if (has_scorer) {
-    weighted = by("weighted vote", [&](int64_t k, const Tries& tries) { return vote_at(k, tries, seed); });
-    best = by("best", [](int64_t k, const Tries& tries) { return best_of(k, tries); });
+    weighted = by("weighted vote", [&](int64_t k) { return vote_right(questions, k, seed, true); });
+    best = by("best", [&](int64_t k) { return best_right(questions, k); });
   }
-  const auto any = each_question(questions, [&](const Tries& tries) { return share_right(tries) > 0 ? 1.0 : 0.0; });
+  std::vector<double> any;
+  for (double share : one) any.push_back(share > 0 ? 1 : 0);
   show(fmt::format("any of {}", n), mean_of(any), as_json);
-  less("vote", vote, "right", once);
+  less("vote", vote, "right", Values(counts.size(), one));
   if (!has_scorer) return;
   less("weighted vote", weighted, "vote", vote);
   less("best", best, "vote", vote);

@@ -54,20 +54,12 @@ std::string answers_side_by_side(const std::vector<LifeGeneration>& generations,
 }  // namespace
 
 std::vector<std::pair<std::string, Estimate>> ways_to_choose(const std::vector<GradedQuestion>& tries) {
-  using Tries = std::vector<Try>;
   if (tries.empty()) return {};
   const auto n = int64_t(tries.front().answers.size());
-  std::vector<double> once, vote, weighted, best;
-  for (const GradedQuestion& question : tries) {
-    const Tries all = tries_of(question);
-    Tries equal = all;
-    for (Try& one : equal) one.weight = 1;
-    once.push_back(double(std::ranges::count(all, true, &Try::is_right)) / double(n));
-    vote.push_back(vote_at(n, equal, 0)), weighted.push_back(vote_at(n, all, 0)), best.push_back(best_of(n, all));
-  }
+  const std::vector<double> once = one_right(tries), vote = vote_right(tries, n, 0), best = best_right(tries, n);
   return {{"one answer", mean_of(once)},
           {fmt::format("vote of {}", n), mean_of(vote)},
-          {fmt::format("vote of {}, weighed by the judge", n), mean_of(weighted)},
+          {fmt::format("vote of {}, weighed by the judge", n), mean_of(vote_right(tries, n, 0, true))},
           {fmt::format("best of {} by the judge", n), mean_of(best)},
           {"vote less one answer, paired", paired_difference(vote, once)},
           {"best less vote, paired", paired_difference(best, vote)}};

@@ -159,9 +159,8 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
     options.evaluate = [&](StepMetrics& line) {
       scorer.mix = mix_of(scorer, kernels, mixed);
       score_answers(scorer, kernels, held_out);
-      line.values.emplace_back(
-          fmt::format("best of {} right", s.ask.answers),
-          mean_of(each_question(held_out, [&](const auto& tries) { return best_of(s.ask.answers, tries); })).value);
+      line.values.emplace_back(fmt::format("best of {} right", s.ask.answers),
+                               mean_of(best_right(held_out, s.ask.answers)).value);
       line.values.emplace_back("one right", score_of(held_out).accuracy.value);
     };
   Report report{.title = s.out,

@@ -7,6 +7,23 @@
 #include "base/error.h"
 
 namespace fude {
+namespace {
+
+int64_t count_right(const GradedQuestion& question) {
+  return std::ranges::count(question.answers, true, &GradedAnswer::is_right);
+}
+
+std::vector<Try> tries_of(const GradedQuestion& question) {
+  std::map<std::string, int64_t> numbers;
+  std::vector<Try> tries;
+  for (const GradedAnswer& answer : question.answers) {
+    const auto number = numbers.try_emplace(answer.key, int64_t(numbers.size())).first->second;
+    tries.push_back({answer.key.empty() ? kNoAnswer : number, answer.is_right, answer.weight});
+  }
+  return tries;
+}
+
+}  // namespace
 
 GradedAnswer grade(const Task& task, const Question& question, const Tokenizer& tokenizer, const SampledAnswer& answer,
                    bool begins_in_thought) {
@@ -45,22 +62,44 @@ std::vector<GradedQuestion> evaluate_task(Engine& engine, const Chat& chat, cons
 
 TaskScore score_of(const std::vector<GradedQuestion>& questions) {
   TaskScore score;
-  std::vector<double> shares;
+  if (questions.empty()) return score;
   int64_t right = 0, answers = 0;
   bool is_single = true;
   for (const GradedQuestion& question : questions) {
-    const auto count = std::ranges::count(question.answers, true, &GradedAnswer::is_right);
-    shares.push_back(double(count) / double(std::max<size_t>(1, question.answers.size())));
     is_single = is_single && question.answers.size() == 1;
-    right += count, answers += int64_t(question.answers.size());
+    right += count_right(question), answers += int64_t(question.answers.size());
     for (const GradedAnswer& answer : question.answers)
       score.truncated += answer.is_truncated ? 1 : 0, score.tokens += double(answer.tokens.size());
   }
-  if (shares.empty()) return score;
-  score.accuracy = mean_of(shares);
+  score.accuracy = mean_of(one_right(questions));
   if (is_single) score.accuracy.interval = wilson_interval(right, answers);
   score.truncated /= double(std::max<int64_t>(1, answers)), score.tokens /= double(std::max<int64_t>(1, answers));
   return score;
+}
+
+std::vector<double> one_right(const std::vector<GradedQuestion>& questions) {
+  std::vector<double> shares;
+  for (const GradedQuestion& question : questions)
+    shares.push_back(double(count_right(question)) / double(std::max<size_t>(1, question.answers.size())));
+  return shares;
+}
+
+std::vector<double> vote_right(const std::vector<GradedQuestion>& questions, int64_t k, uint64_t seed,
+                               bool is_weighted) {
+  std::vector<double> values;
+  for (const GradedQuestion& question : questions) {
+    std::vector<Try> tries = tries_of(question);
+    if (!is_weighted)
+      for (Try& one : tries) one.weight = 1;
+    values.push_back(vote_at(k, tries, seed));
+  }
+  return values;
+}
+
+std::vector<double> best_right(const std::vector<GradedQuestion>& questions, int64_t k) {
+  std::vector<double> values;
+  for (const GradedQuestion& question : questions) values.push_back(best_of(k, tries_of(question)));
+  return values;
 }
 
 void score_answers(const ScorerModel& scorer, const Kernels& kernels, std::vector<GradedQuestion>& questions) {
@@ -72,16 +111,6 @@ void score_answers(const ScorerModel& scorer, const Kernels& kernels, std::vecto
     for (size_t i = 0; i < scores.size(); ++i)
       question.answers[i].weight = question.answers[i].is_truncated ? 0 : std::exp(scores[i]);
   }
-}
-
-std::vector<Try> tries_of(const GradedQuestion& question) {
-  std::map<std::string, int64_t> numbers;
-  std::vector<Try> tries;
-  for (const GradedAnswer& answer : question.answers) {
-    const auto number = numbers.try_emplace(answer.key, int64_t(numbers.size())).first->second;
-    tries.push_back({answer.key.empty() ? kNoAnswer : number, answer.is_right, answer.weight});
-  }
-  return tries;
 }
 
 }  // namespace fude

@@ -54,15 +54,12 @@ struct TaskScore {
 };
 // Of one answer to each question the interval is Wilson's.
 TaskScore score_of(const std::vector<GradedQuestion>& questions);
-// The tries at one question, for vote_at and best_of.
-std::vector<Try> tries_of(const GradedQuestion& question);
-// What `of(tries)` says of each question.
-template <class Of>
-std::vector<double> each_question(const std::vector<GradedQuestion>& questions, const Of& of) {
-  std::vector<double> values;
-  for (const GradedQuestion& question : questions) values.push_back(of(tries_of(question)));
-  return values;
-}
+// What each question's answers are worth, for means and paired differences: one of them at random; k of them by vote,
+// each counting what the scorer thinks of it if `is_weighted` (vote_at); k of them by the scorer (best_of).
+std::vector<double> one_right(const std::vector<GradedQuestion>& questions);
+std::vector<double> vote_right(const std::vector<GradedQuestion>& questions, int64_t k, uint64_t seed,
+                               bool is_weighted = false);
+std::vector<double> best_right(const std::vector<GradedQuestion>& questions, int64_t k);
 // Has a scorer weigh every answer. One that was cut off weighs nothing.
 void score_answers(const ScorerModel& scorer, const Kernels& kernels, std::vector<GradedQuestion>& questions);
 
