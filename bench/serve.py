@@ -36,18 +36,25 @@ def prompt_tokens(host, port):
     return json.load(connection.getresponse())["usage"]["prompt_tokens"]
 
 
+def content_length(received):
+    """Characters of an answer, of the events that are whole."""
+    events = received[: received.rfind(b"\n\n")].decode().split("data: ")[1:]
+    choices = [json.loads(event.split("\n\n")[0])["choices"] for event in events if not event.startswith("[DONE]")]
+    return sum(len(choice["delta"].get("content") or "") for several in choices for choice in several)
+
+
 def run_streams(host, port, streams, tokens):
     """Tokens a second, and all tokens, of so many streams at once."""
     selector, open_streams, began, received = selectors.DefaultSelector(), {}, {}, {}
     for i in range(streams):
-        body = request_body(i, max_tokens=tokens, stream=True)
+        body = request_body(i, max_tokens=tokens, stream=True, stream_options={"include_usage": True})
         connection = socket.create_connection((host, port))
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n"
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.0\r\nhost: localhost\r\ncontent-type: application/json\r\n"
                            b"content-length: %d\r\n\r\n%s" % (len(body), body))
         selector.register(connection, selectors.EVENT_READ, i)
         open_streams[i] = connection
         received[i] = bytearray()
-    first_counts = None
+    sizes = None  # of what was received when the last one began
     while open_streams:
         time.sleep(0.01)
         for key, _ in selector.select():
@@ -61,10 +68,12 @@ def run_streams(host, port, streams, tokens):
             if key.data not in began and received[key.data].count(b"data: ") > 1:
                 began[key.data] = time.monotonic()
                 if len(began) == streams:
-                    first_counts = sum(text.count(b'"content":"') - 1 for text in received.values())
+                    sizes = {i: len(text) for i, text in received.items()}
     ended = time.monotonic()
-    events = sum(text.count(b'"content":"') - 1 for text in received.values())
-    return (events - first_counts) / (ended - max(began.values())), events
+    produced = sum(json.loads(text.rsplit(b"data: ", 2)[1])["usage"]["completion_tokens"] for text in received.values())
+    # A delta may hold several tokens; what came before the last stream began is counted by its characters.
+    before = sum(content_length(text[: sizes[i]]) for i, text in received.items()) / sum(map(content_length, received.values()))
+    return produced * (1 - before) / (ended - max(began.values())), produced
 
 
 def main():
@@ -85,9 +94,9 @@ def main():
         served, alone, cpu = [], [], []
         for _ in range(options.rounds):
             before = cpu_seconds(server.pid, "fude-http")
-            rate, events = run_streams(host, int(port), options.streams, options.tokens)
+            rate, produced = run_streams(host, int(port), options.streams, options.tokens)
             served.append(rate)
-            cpu.append((cpu_seconds(server.pid, "fude-http") - before) / events * 1e6)
+            cpu.append((cpu_seconds(server.pid, "fude-http") - before) / produced * 1e6)
             rows = subprocess.run([*common, "bench", "generate", options.model, "--filter", f"decode {options.streams}", "--rounds", "1",
                                    "--prompt-tokens", str(depth), "--new-tokens", str(options.tokens)],
                                   capture_output=True, text=True, check=True).stdout.splitlines()

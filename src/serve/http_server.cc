@@ -128,13 +128,14 @@ class HttpServer::Impl {
   std::set<Connection*> connections_;  // before io_context: its end takes those that are left
   std::mutex mutex_;
   std::vector<std::weak_ptr<Connection>> with_news_;  // guarded by mutex_
+  bool is_pacing_ = false;                            // guarded by mutex_: wake_all() will come by itself
   std::vector<std::weak_ptr<Connection>> woken_;      // used again and again by wake_all()
   bool is_stopping_ = false;
   double must_end_ = kNever;
   asio::io_context io_{1};
   asio::thread_pool workers_{1};
   tcp::acceptor acceptor_{io_};
-  asio::steady_timer clock_{io_}, pause_{io_};
+  asio::steady_timer clock_{io_}, pause_{io_}, pace_{io_};
   tcp::endpoint endpoint_;
   std::thread thread_;
 };
@@ -468,10 +469,13 @@ void HttpServer::Impl::note_news(const std::weak_ptr<Connection>& connection) {
   with_news_.push_back(connection);
 }
 
+// What comes after a pause goes out at once, and then what has come meanwhile, in turns.
 void HttpServer::Impl::flush() {
   const std::lock_guard lock(mutex_);
+  if (with_news_.empty() || is_pacing_) return;
   try {
-    if (!with_news_.empty()) asio::post(io_, [this] { wake_all(); });
+    asio::post(io_, [this] { wake_all(); });
+    is_pacing_ = true;
   } catch (const std::bad_alloc&) {}  // said again behind the next step
 }
 
@@ -480,9 +484,18 @@ void HttpServer::Impl::wake_all() {
   {
     const std::lock_guard lock(mutex_);
     woken_.swap(with_news_);
+    is_pacing_ = !woken_.empty();
   }
+  if (woken_.empty()) return;
   for (const auto& weak : woken_)
     if (const auto connection = weak.lock()) connection->wake();
+  try {
+    pace_.expires_after(seconds(options_.news_seconds));
+    pace_.async_wait([this](error_code) { wake_all(); });
+  } catch (const std::bad_alloc&) {
+    const std::lock_guard lock(mutex_);
+    is_pacing_ = false;
+  }
 }
 
 asio::awaitable<void> HttpServer::Impl::watch_clock() {

@@ -192,6 +192,24 @@ TEST(Connections, AFullQueueSaysWhenToComeBack) {
   EXPECT_EQ(third.json()["error"]["code"], "rate_limit_exceeded");
 }
 
+// What is said between two looks goes out as one delta, and nothing of it is lost.
+TEST(Connections, StreamsAreToldInTurns) {
+  std::string texts[2];
+  size_t events[2] = {};
+  for (int i = 0; i < 2; ++i) {
+    LiveServer live({}, {.news_seconds = i * 0.3});
+    const HttpAnswer answer =
+        live.post(LiveServer::chat(R"("max_tokens": 300, "logit_bias": {"257": -100}, "seed": 1, "stream": true)"));
+    for (const Json& event : events_of(answer.body)) {
+      if (const Json& delta = event["choices"][0]["delta"]; delta.contains("content"))
+        texts[i] += delta["content"].get<std::string>();
+      ++events[i];
+    }
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+  EXPECT_LT(events[1], events[0] / 2);
+}
+
 TEST(Connections, SlowReadersAreDropped) {
   LiveServer live({}, {.write_seconds = 0.5});
   TestClient client(live.server.port());
