@@ -17,9 +17,9 @@ SIZES = {
     # chats; vocabulary; model; sft; rl: steps, questions, answers; scorer: questions, answers; evals: questions, answers of the last, budgets
     "tiny": dict(chats=400, vocabulary=300, shape=(32, 2, 2, 16, 64), epochs=1, rate=3e-3, rl=(4, 4, 4), every=2, scorer=(16, 4), questions=12, answers=8,
                  budgets=(0, 16), longest=60),
-    "small": dict(chats=60000, vocabulary=512, shape=(160, 4, 5, 32, 448), epochs=1, rate=2e-3, rl=(100, 16, 8), every=20, scorer=(1000, 16), questions=300, answers=64,
+    "small": dict(chats=60000, vocabulary=512, shape=(160, 4, 5, 32, 448), epochs=1, rate=2e-3, rl=(100, 16, 8), every=20, scorer=(4000, 16), questions=300, answers=64,
                   budgets=(0, 8, 16, 32, 64, 128), longest=200),
-    "full": dict(chats=100000, vocabulary=512, shape=(160, 4, 5, 32, 448), epochs=1, rate=2e-3, rl=(300, 16, 16), every=30, scorer=(3000, 16), questions=1000, answers=64,
+    "full": dict(chats=60000, vocabulary=512, shape=(160, 4, 5, 32, 448), epochs=1, rate=2e-3, rl=(300, 16, 16), every=30, scorer=(12000, 16), questions=1000, answers=64,
                  budgets=(0, 8, 16, 32, 64, 128), longest=200),
 }
 
@@ -58,15 +58,15 @@ def picture(curves):
 
 
 class Experiment:
-    def __init__(self, program, folder, size):
-        self.program, self.folder, self.size = program, pathlib.Path(folder), SIZES[size]
+    def __init__(self, program, folder, size, seed):
+        self.program, self.folder, self.size, self.seed = program, pathlib.Path(folder), SIZES[size], seed
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.results = {"size": size}
+        self.results = {"size": size, "seed": seed}
 
     def fude(self, *words, out=None):
         print("fude", *words, flush=True)
         stdout = subprocess.PIPE if out is None else open(out, "w")
-        return subprocess.run([self.program, *map(str, words)], check=True, stdout=stdout, text=True).stdout
+        return subprocess.run([self.program, "--seed", str(self.seed), *map(str, words)], check=True, stdout=stdout, text=True).stdout
 
     def path(self, *names):
         return self.folder.joinpath(*names)
@@ -91,7 +91,7 @@ class Experiment:
                   "--answers", answers, "--max-tokens", self.size["longest"], "--learning-rate", 1e-4, "--save-every", self.size["every"], "--validate-every", 0,
                   "--held-out", 0, "--keep", 0)
         self.fude("scorer", self.path("tried/model"), "--task", "mini_aime", "--difficulty", "2-5", "--out", self.path("judge"), "--questions", self.size["scorer"][0],
-                  "--answers", self.size["scorer"][1], "--max-tokens", self.size["longest"], "--learning-rate", 3e-4, "--held-out", 0, "--epochs", 2)
+                  "--answers", self.size["scorer"][1], "--max-tokens", self.size["longest"], "--learning-rate", 1e-3, "--held-out", 0, "--epochs", 4)
 
     def ask(self, name, model, *more, answers=1):
         """Measures by name; kept, so that a second run asks nothing again."""
@@ -129,8 +129,9 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--out", required=True)
     parser.add_argument("--size", choices=SIZES, default="small")
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    experiment = Experiment(arguments.program, arguments.out, arguments.size)
+    experiment = Experiment(arguments.program, arguments.out, arguments.size, arguments.seed)
     experiment.teach(), experiment.reinforce(), experiment.measure(), experiment.draw()
     for name, m in experiment.results["last"].items():
         print(f"{name:34} {100 * m['value']:5.1f} %  ({100 * m['low']:.1f} to {100 * m['high']:.1f})")
