@@ -119,18 +119,25 @@ void Engine::take_news() {
     const auto live = std::make_shared<LiveRequest>(
         LiveRequest{arrival.id, std::move(arrival.request), std::move(arrival.events), std::move(arrival.adapter)});
     const Request& request = live->request;
-    if (request.embedding) live->pool.emplace(*request.embedding, int64_t(request.prompt.size()));
-    for (int64_t choice = 0; choice < request.choices; ++choice) {
-      auto sequence = std::make_unique<Sequence>();
-      sequence->live = live;
-      sequence->choice = choice;
-      sequence->rank = {now - double(request.priority) * options_.ageing_seconds, live->id, choice};
-      sequence->sampling = request.sampling;
-      sequence->sampling.seed += uint64_t(choice);
-      if (request.mask) sequence->mask = request.mask(choice);
-      sequence->tokens = request.prompt;
-      scheduler_.add(std::move(sequence));
+    std::vector<std::unique_ptr<Sequence>> choices;
+    try {
+      if (request.embedding) live->pool.emplace(*request.embedding, int64_t(request.prompt.size()));
+      for (int64_t choice = 0; choice < request.choices; ++choice) {
+        auto sequence = std::make_unique<Sequence>();
+        sequence->live = live;
+        sequence->choice = choice;
+        sequence->rank = {now - double(request.priority) * options_.ageing_seconds, live->id, choice};
+        sequence->sampling = request.sampling;
+        sequence->sampling.seed += uint64_t(choice);
+        if (request.mask) sequence->mask = request.mask(choice);
+        sequence->tokens = request.prompt;
+        choices.push_back(std::move(sequence));
+      }
+    } catch (const std::exception&) {
+      refuse(*live, std::current_exception());
+      continue;
     }
+    for (auto& sequence : choices) scheduler_.add(std::move(sequence));
   }
   for (RequestId id : news.cancelled)
     for (size_t i = scheduler_.sequences().size(); i-- > 0;)
@@ -353,6 +360,13 @@ void Engine::finish(Sequence& s, FinishReason reason, int64_t tokens, const std:
   scheduler_.remove(s);
   leave_queue(*live);
   if (live->events.finish) live->events.finish(finish);
+}
+
+// A request that cannot begin.
+void Engine::refuse(LiveRequest& live, const std::exception_ptr& cause) {
+  leave_queue(live);
+  for (int64_t choice = 0; live.events.finish && choice < live.request.choices; ++choice)
+    live.events.finish({choice, FinishReason::failed, message_of(cause), cause});
 }
 
 void Engine::leave_queue(LiveRequest& live) {

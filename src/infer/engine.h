@@ -78,6 +78,7 @@ class Engine {
   void deliver(const Draw& draw);
   void finish(Sequence& sequence, FinishReason reason, int64_t tokens, const std::exception_ptr& cause = nullptr,
               std::optional<SampledToken> stop_token = {});
+  void refuse(LiveRequest& live, const std::exception_ptr& cause);
   void leave_queue(LiveRequest& live);
 
   const Transformer& model_;

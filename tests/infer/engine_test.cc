@@ -270,6 +270,24 @@ TEST_F(EngineTest, AFailureIsAnAnswer) {
   EXPECT_EQ(generate(engine, {.prompt = {1, 2}, .max_tokens = 3}).reason, FinishReason::length);
 }
 
+// What a request brings along may fail before its first step; others go on.
+TEST_F(EngineTest, ARequestThatCannotBeginFails) {
+  Engine engine(model, default_kernels());
+  Request broken{.prompt = {1, 2}, .max_tokens = 3, .choices = 2};
+  broken.mask = [](int64_t choice) -> std::unique_ptr<TokenMask> {
+    require(choice == 0, "[mask] expected the first choice");
+    return nullptr;
+  };
+  const auto heard = run_together(engine, {broken, {.prompt = {3}, .max_tokens = 3}});
+  ASSERT_EQ(heard[0].choices.size(), 2u);
+  for (const auto& [choice, answer] : heard[0].choices) {
+    EXPECT_EQ(answer.reason(), FinishReason::failed);
+    EXPECT_NE(answer.finishes[0].error.find("[mask]"), std::string::npos);
+  }
+  EXPECT_EQ(heard[1].choices.at(0).reason(), FinishReason::length);
+  EXPECT_EQ(engine.status().queued, 0);
+}
+
 // Random arrivals, cancels, priorities and choices on far too few pages: everybody is answered, cancelled or refused,
 // the answers are right, and no page is lost.
 TEST_F(EngineTest, Soak) {

@@ -130,6 +130,18 @@ TEST(Server, JsonSchema) {
 }
 
 // The reply is what most of the same answers say, and no more of them are made than are needed to know it.
+// A schema that is too ambiguous from its first token on is refused, and the server goes on.
+TEST(Server, JsonSchemaWithTooManyBeginnings) {
+  LiveServer live;
+  Json schema;
+  for (int i = 0; i <= 5000; ++i) schema["anyOf"].push_back({{"type", "string"}});
+  const Json format = {{"type", "json_schema"}, {"json_schema", {{"name", "n"}, {"schema", schema}}}};
+  const HttpAnswer answer = live.post(LiveServer::chat("\"response_format\": " + format.dump()));
+  EXPECT_EQ(answer.status, 400) << answer.body;
+  EXPECT_EQ(answer.json()["error"]["code"], "invalid_schema");
+  EXPECT_EQ(live.ask("GET", "/health").status, 200);
+}
+
 TEST(Server, Vote) {
   LiveServer live;
   const std::string options =

@@ -33,7 +33,9 @@ class GrammarMask : public TokenMask {
 }  // namespace
 
 Constraint::Constraint(grammar::Grammar grammar, std::shared_ptr<const grammar::GrammarVocabulary> vocabulary)
-    : grammar_(std::make_shared<grammar::TokenGrammar>(std::move(grammar), std::move(vocabulary))) {}
+    : grammar_(std::make_shared<grammar::TokenGrammar>(std::move(grammar), std::move(vocabulary))) {
+  grammar::Matcher begins(grammar_);  // where a limit is passed at once, it is said here
+}
 
 std::function<std::unique_ptr<TokenMask>(int64_t)> Constraint::masks() const {
   return [grammar = grammar_](int64_t) { return std::make_unique<GrammarMask>(grammar); };
