@@ -55,16 +55,36 @@ let language = Object.hasOwn(WORDS, asked ?? "") ? asked : store.read("language"
 if (!Object.hasOwn(WORDS, language)) language = "en";
 const words = () => WORDS[language];
 
-let chats = store.read("chats", []);
-if (!Array.isArray(chats)) chats = [];
-chats = chats.filter((c) => c && typeof c.id === "string" && Array.isArray(c.turns));
+function storedChats() {
+  const read = store.read("chats", []);
+  return Array.isArray(read) ? read.filter((c) => c && typeof c.id === "string" && Array.isArray(c.turns)) : [];
+}
+let chats = storedChats();
+let stored = new Set(chats.map((c) => c.id));  // what this tab knows to be in the store
 let current = null;  // the chat that is shown; in `chats` as soon as something was said
 let model = "";
 let running = null;  // {controller, chat}
 let key = store.read("key", "");
 const settings = { temperature: 0.7, system: "", ...store.read("settings", {}) };
 
-const keep = () => { if (!store.write("chats", chats.slice(0, 200))) $("status").textContent = words().full; };
+// Other tabs write too: what is new or newer there is taken, and what has gone from there goes here.
+function merge(mine) {
+  const there = new Map(storedChats().map((c) => [c.id, c]));
+  chats = chats.filter((c) => c === mine || there.has(c.id) || !stored.has(c.id));
+  for (const chat of chats) {
+    const other = there.get(chat.id);
+    if (other && chat !== current && chat !== mine && (other.at ?? 0) > (chat.at ?? 0)) Object.assign(chat, other);
+    there.delete(chat.id);
+  }
+  for (const other of there.values()) if (!stored.has(other.id)) chats.push(other);
+  chats.sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
+}
+function keep(chat) {
+  if (chat) chat.at = Date.now();
+  merge(chat);
+  if (!store.write("chats", chats.slice(0, 200))) return tell(words().full);
+  stored = new Set(chats.map((c) => c.id));
+}
 const headers = () => ({ "content-type": "application/json", ...(key ? { authorization: "Bearer " + key } : {}) });
 
 // ---- Text: a part of Markdown
@@ -118,7 +138,7 @@ function tableOf(lines) {
 }
 const indentOf = (line) => line.length - line.trimStart().length;
 const isTable = (lines, i) => lines[i].includes("|") && i + 1 < lines.length && lines[i + 1].includes("|") && TABLE.test(lines[i + 1]);
-const beginsBlock = (lines, i) => /^\s*(```|~~~|#{1,6}\s|>)/.test(lines[i]) || RULE.test(lines[i]) || ITEM.test(lines[i]) || isTable(lines, i);
+const beginsBlock = (lines, i) => /^\s*(```+(?!.*`)|~~~|#{1,6}\s|>)/.test(lines[i]) || RULE.test(lines[i]) || ITEM.test(lines[i]) || isTable(lines, i);
 
 // The list that begins at a line, and the line behind it. What stands deeper than an item's mark belongs to the item.
 function listAt(lines, i, depth) {
@@ -143,7 +163,7 @@ function listAt(lines, i, depth) {
 }
 // The block that begins at a line that is not empty, and the line behind it.
 function blockAt(lines, i, depth) {
-  const fence = lines[i].match(/^\s*(```+|~~~+)\s*([\w+#.-]*)/), title = lines[i].match(/^(#{1,6})\s+(.*)/);
+  const fence = lines[i].match(/^\s*(```+(?!.*`)|~~~+)\s*([\w+#.-]*)/), title = lines[i].match(/^(#{1,6})\s+(.*)/);
   if (fence) {
     const begin = ++i, indent = indentOf(lines[i - 1]);
     while (i < lines.length && lines[i].trim() !== fence[1]) ++i;
@@ -314,6 +334,7 @@ function ask() {
   current.turns.push({ role: "user", content: text });
   current.title ||= Array.from(text.replace(/\s+/g, " ")).slice(0, 60).join("");
   chats = [current, ...chats.filter((c) => c !== current)];
+  keep(current);
   answer();
 }
 function regenerate() {
@@ -383,7 +404,7 @@ async function answer() {
   }
   delete turn.open;
   if (running === mine) running = null;
-  if (chats.includes(chat)) keep();
+  if (chats.includes(chat)) keep(chat);
   if (current === chat) {
     const view = $("chat"), follows = view.scrollHeight - view.scrollTop - view.clientHeight < 80, top = view.scrollTop;
     showTurns();
@@ -420,8 +441,11 @@ $("settings-open").addEventListener("click", () => {
   $("settings").hidden = !$("settings").hidden;
   $("settings-open").setAttribute("aria-expanded", !$("settings").hidden);
 });
+// What has come of an answer so far is kept when the page goes, and what other tabs keep is shown.
+addEventListener("pagehide", () => { if (running && chats.includes(running.chat)) keep(running.chat); });
+addEventListener("storage", (event) => { if (event.key === "fude.chats") merge(current), showList(); });
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
+  if (event.key !== "Escape" || event.isComposing || event.keyCode === 229) return;
   if ($("side").classList.contains("open")) drawer(false);
   else if (running) running.controller.abort();
 });
@@ -433,12 +457,18 @@ for (const name of ["temperature", "system"])
   });
 $("key").addEventListener("change", () => { key = $("key").value.trim(); store.write("key", key); findModel(); });
 
+// What has no place in an answer.
+function tell(trouble) {
+  $("trouble").hidden = !trouble;
+  $("trouble").textContent = trouble;
+}
 async function findModel() {
+  tell("");
   try {
     const response = await fetch("/v1/models", { headers: headers() });
     if (response.ok) model = (await response.json()).data[0].id;
-    else $("status").textContent = await errorOf(response);
-  } catch { $("status").textContent = words().offline; }
+    else tell(await errorOf(response));
+  } catch { tell(words().offline); }
   $("model").textContent = model;
   document.title = model ? `${model} – Fude` : "Fude";
 }

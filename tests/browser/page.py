@@ -44,6 +44,8 @@ def script(text):
     elif text == "markdown":
         for at in range(0, len(MARKDOWN), 7):
             yield {"content": MARKDOWN[at : at + 7]}
+    elif text == "backticks":
+        yield {"content": "```print(1)``` it is.\n\nAnd on."}
     elif text == "endless":
         while True:
             yield {"content": "more "}
@@ -79,8 +81,12 @@ def ask(page, text):
     page.keyboard.press("Enter")
 
 
-def is_done(page):
+def is_done_in(page):
     expect(page.locator(".tools button").first).to_be_visible(timeout=20000)
+
+
+def is_done(page):
+    is_done_in(page)
     assert page.problems == [], page.problems
 
 
@@ -114,6 +120,65 @@ def check_stop_ends_the_stream(world):
     page.wait_for_timeout(200)
     assert len(page.inner_text(".assistant .body")) == length
     assert page.problems == [], page.problems
+
+
+def check_what_was_asked_outlives_a_reload(world):
+    page = world.page()
+    ask(page, "endless")
+    expect(page.locator(".assistant .body")).to_contain_text("more more")
+    page.reload()
+    page.locator("#list .entry button").first.click()
+    expect(page.locator(".user")).to_have_text("endless")
+    expect(page.locator(".assistant .body")).to_contain_text("more more")
+    assert page.problems == [], page.problems
+
+
+def check_tabs_keep_each_others_chats(world):
+    page = world.page()
+    other = page.context.new_page()
+    other.goto(world.stand_in.url)
+    go_on.set()
+    for tab, text in ((page, "of the first tab"), (other, "of the second tab")):
+        ask(tab, text)
+        is_done_in(tab)
+    expect(page.locator("#list .entry")).to_have_count(2)
+    other.locator("#list .entry", has_text="of the first tab").locator(".remove").click()
+    expect(page.locator("#list .entry", has_text="of the second tab")).to_have_count(1)
+    third = page.context.new_page()
+    third.goto(world.stand_in.url)
+    expect(third.locator("#list .entry")).to_have_count(1)
+
+
+def check_storage_that_is_full_is_said(world):
+    page = world.page()
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }; }")
+    go_on.set()
+    ask(page, "hello")
+    is_done(page)
+    expect(page.locator("#trouble")).to_be_visible()
+    expect(page.locator("#trouble")).to_contain_text("not kept")
+
+
+def check_escape_while_composing_does_not_stop(world):
+    page = world.page(language="ja")
+    ask(page, "endless")
+    expect(page.locator(".assistant .body")).to_contain_text("more more")
+    page.evaluate("""() => document.getElementById("input").dispatchEvent(
+      new KeyboardEvent("keydown", { key: "Escape", bubbles: true, isComposing: true, keyCode: 229 }))""")
+    page.wait_for_timeout(200)
+    expect(page.locator("#stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".assistant .note")).to_be_visible()
+
+
+def check_backticks_inside_a_line_are_no_fence(world):
+    page = world.page()
+    ask(page, "backticks")
+    is_done(page)
+    body = page.locator(".assistant .body")
+    assert body.locator(".code").count() == 0
+    expect(body).to_contain_text("print(1)")
+    expect(body.locator("p").last).to_have_text("And on.")
 
 
 def check_thought_for_n_seconds(world):
