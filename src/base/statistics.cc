@@ -60,6 +60,16 @@ Estimate mean_of(std::span<const double> samples) {
   return {mean, {mean - half, mean + half}, int64_t(samples.size())};
 }
 
+Estimate share_of(std::span<const double> samples) {
+  Estimate share = mean_of(samples);
+  const auto ones = std::ranges::count(samples, 1.0), zeros = std::ranges::count(samples, 0.0);
+  if (ones + zeros == share.count)
+    share.interval = wilson_interval(ones, share.count);
+  else
+    share.interval = {std::max(0.0, share.interval.low), std::min(1.0, share.interval.high)};
+  return share;
+}
+
 Estimate paired_difference(std::span<const double> a, std::span<const double> b) {
   require(a.size() == b.size(), "[paired_difference] expected as many samples of each, got {} and {}", a.size(),
           b.size());

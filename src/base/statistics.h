@@ -59,6 +59,8 @@ struct Estimate {
 
 // Of independent samples, at least one; of a single one the interval is the whole line.
 Estimate mean_of(std::span<const double> samples);
+// The same of shares from 0 to 1: within [0, 1], and where each sample is 0 or 1 Wilson's interval.
+Estimate share_of(std::span<const double> samples);
 // The mean of a[i] − b[i]: two models on the same problems. Far narrower than the difference of two intervals where
 // problems differ in difficulty (Miller, "Adding error bars to evals", 2024).
 Estimate paired_difference(std::span<const double> a, std::span<const double> b);

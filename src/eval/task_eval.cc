@@ -27,9 +27,10 @@ std::vector<Try> tries_of(const GradedQuestion& question) {
 
 GradedAnswer grade(const Task& task, const Question& question, const Tokenizer& tokenizer, const SampledAnswer& answer,
                    bool begins_in_thought) {
-  GradedAnswer graded{
-      .text = text_of(tokenizer, answer), .is_truncated = answer.is_truncated(), .logprob = answer.logprob()};
-  for (const SampledToken& token : answer.tokens) graded.tokens.push_back(token.token);
+  GradedAnswer graded{.tokens = answer.ids(),
+                      .text = text_of(tokenizer, answer),
+                      .is_truncated = answer.is_truncated(),
+                      .logprob = answer.logprob()};
   const ThoughtAndAnswer parts = split_thought(graded.text, begins_in_thought);
   if (!answer.has_ended() || parts.is_thought_open) return graded;
   graded.key = committed_answer(parts.answer);
@@ -51,28 +52,26 @@ std::vector<GradedQuestion> evaluate_task(Engine& engine, const Chat& chat, cons
   SampleOptions sample{.answers = options.answers, .max_tokens = options.max_tokens, .adapter = options.adapter};
   sample.sampling.temperature = options.temperature, sample.sampling.seed = options.seed;
   sample.cancel = options.cancel;
-  if (const auto masks = thinking_masks(chat, options.budget, /*is_thought_open=*/false))
+  const bool begins_in_thought = chat.opens_thought(prompts.front());
+  if (const auto masks = thinking_masks(chat, options.budget, begins_in_thought))
     sample.mask = [masks](size_t, int64_t) { return masks(); };
   const auto answers = sample_answers(engine, prompts, chat.stops(), sample);
   for (size_t q = 0; q < graded.size(); ++q)
     for (const SampledAnswer& answer : answers[q])
-      graded[q].answers.push_back(grade(task, graded[q].question, chat.tokenizer(), answer, false));
+      graded[q].answers.push_back(grade(task, graded[q].question, chat.tokenizer(), answer, begins_in_thought));
   return graded;
 }
 
 TaskScore score_of(const std::vector<GradedQuestion>& questions) {
   TaskScore score;
   if (questions.empty()) return score;
-  int64_t right = 0, answers = 0;
-  bool is_single = true;
+  int64_t answers = 0;
   for (const GradedQuestion& question : questions) {
-    is_single = is_single && question.answers.size() == 1;
-    right += count_right(question), answers += int64_t(question.answers.size());
+    answers += int64_t(question.answers.size());
     for (const GradedAnswer& answer : question.answers)
       score.truncated += answer.is_truncated ? 1 : 0, score.tokens += double(answer.tokens.size());
   }
-  score.accuracy = mean_of(one_right(questions));
-  if (is_single) score.accuracy.interval = wilson_interval(right, answers);
+  score.accuracy = share_of(one_right(questions));
   score.truncated /= double(std::max<int64_t>(1, answers)), score.tokens /= double(std::max<int64_t>(1, answers));
   return score;
 }

@@ -49,10 +49,9 @@ std::vector<GradedQuestion> evaluate_task(Engine& engine, const Chat& chat, cons
                                           const TaskEvalOptions& options);
 
 struct TaskScore {
-  Estimate accuracy;                 // mean over questions of the share of right answers, its interval over questions
+  Estimate accuracy;                 // mean over questions of the share of right answers (share_of)
   double truncated = 0, tokens = 0;  // share of answers, mean of an answer
 };
-// Of one answer to each question the interval is Wilson's.
 TaskScore score_of(const std::vector<GradedQuestion>& questions);
 // What each question's answers are worth, for means and paired differences: one of them at random; k of them by vote,
 // each counting what the scorer thinks of it if `is_weighted` (vote_at); k of them by the scorer (best_of).

@@ -60,41 +60,39 @@ std::string Doctor::look(const RolloutSigns& signs) {
   best_right_ = std::max(best_right_, now.right);
 
   std::string words;
-  int number = 0;
-  const auto complain = [&](bool is_so, const std::string& what) {
-    ++number;
-    if (!is_so) return void(told_.erase(number));
-    if (!told_.insert(number).second) return;
+  const auto complain = [&](const char* name, bool is_so, const std::string& what) {
+    if (!is_so) return void(told_.erase(name));
+    if (!told_.insert(name).second) return;
     words += (words.empty() ? "" : "; ") + what;
   };
   const auto percent = [](double share) { return fmt::format("{:.0f} %", 100 * share); };
   const bool is_equal = now.equal_groups > 0.95, is_wrong = now.right<0.05, is_right = now.right> 0.95;
-  complain(is_equal && is_wrong,
+  complain("all wrong", is_equal && is_wrong,
            fmt::format("in {} of the groups every answer is wrong, so there is nothing to learn from: ask easier "
                        "questions (--difficulty), or teach the model by examples first (fude sft)",
                        percent(now.equal_groups)));
-  complain(is_equal && is_right,
+  complain("all right", is_equal && is_right,
            fmt::format("in {} of the groups every answer is right: ask harder questions (--difficulty), or stop here",
                        percent(now.equal_groups)));
-  complain(is_equal && !is_wrong && !is_right,
+  complain("all equal", is_equal && !is_wrong && !is_right,
            fmt::format("in {} of the groups all answers are worth the same, though only {} are right: the model has "
                        "settled on one answer to each question, perhaps the same to all; go back to an earlier "
                        "checkpoint with a lower learning rate",
                        percent(now.equal_groups), percent(now.right)));
-  complain(now.truncated > 0.5,
+  complain("cut off", now.truncated > 0.5,
            fmt::format("{} of the answers are cut off before they end: raise --max-tokens, or make "
                        "long answers cost (--overlong-from)",
                        percent(now.truncated)));
-  complain(now.entropy < 0.1 * first_.entropy && now.right < 0.9,
+  complain("entropy", now.entropy < 0.1 * first_.entropy && now.right < 0.9,
            fmt::format("the answers hardly differ any more (entropy {:.3f}, once {:.3f} nats per token): lower the "
                        "learning rate, or raise --clip-high",
                        now.entropy, first_.entropy));
   complain(
-      now.tokens > 1.5 * first_.tokens && now.right < first_.right + 0.02,
+      "length", now.tokens > 1.5 * first_.tokens && now.right < first_.right + 0.02,
       fmt::format("answers grow longer ({:.0f} tokens, once {:.0f}) and not better ({} right, once {}): the length "
                   "is being learned, not the task; --normaliser constant and --overlong-from work against it",
                   now.tokens, first_.tokens, percent(now.right), percent(first_.right)));
-  complain(now.right < 0.5 * best_right_ && best_right_ > 0.05,
+  complain("fallen", now.right < 0.5 * best_right_ && best_right_ > 0.05,
            fmt::format("{} of the answers are right, it has been {}: go back to an earlier checkpoint with a lower "
                        "learning rate",
                        percent(now.right), percent(best_right_)));

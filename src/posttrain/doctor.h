@@ -36,7 +36,7 @@ class Doctor {
   RolloutSigns first_{};   // of the first window
   double best_right_ = 0;  // of all windows
   bool knows_first_ = false;
-  std::set<int> told_;
+  std::set<std::string, std::less<>> told_;  // names of complaints
 };
 
 }  // namespace fude

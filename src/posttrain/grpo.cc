@@ -68,9 +68,13 @@ GrpoBatches::GrpoBatches(Parts parts, GrpoOptions options, const std::atomic<boo
   const GrpoOptions& o = options_;
   require(o.questions >= 1 && o.answers >= 2,
           "[grpo] expected questions, and at least 2 answers to each, got {} and {}", o.questions, o.answers);
-  require(o.minibatches >= 1 && o.minibatches <= o.questions * o.answers && o.epochs >= 1,
-          "[grpo] expected 1 to {} minibatches and at least one epoch, got {} and {}", o.questions * o.answers,
-          o.minibatches, o.epochs);
+  // Each has something to learn from, even if the answers to one question are all there is.
+  require(
+      o.minibatches >= 1 && o.minibatches <= o.answers && o.epochs >= 1,
+      "[grpo] expected 1 to {} minibatches, as many as there are answers to a question, and at least one epoch, got "
+      "{} and {}",
+      o.answers, o.minibatches, o.epochs);
+  require(o.most_rounds >= 1, "[grpo] expected at least one round of asking, got {}", o.most_rounds);
   require(o.temperature > 0, "[grpo] expected a temperature above 0, got {}", o.temperature);
   require(o.overlong_from >= 0 && o.overlong_from <= o.max_tokens,
           "[grpo] expected overlong answers from 0 to {}, got {}", o.max_tokens, o.overlong_from);
@@ -114,7 +118,8 @@ bool GrpoBatches::roll_out() {
     for (size_t q = 0; q < questions.size(); ++q) {
       std::vector<Rollout> group;
       for (const SampledAnswer& answer : answers[q]) {
-        const GradedAnswer graded = grade(parts_.task, questions[q], parts_.chat.tokenizer(), answer, false);
+        const GradedAnswer graded =
+            grade(parts_.task, questions[q], parts_.chat.tokenizer(), answer, parts_.chat.opens_thought(prompts[q]));
         Rollout one{prompts[q], graded.tokens, {}, {}, reward_of(graded), graded.is_right, graded.is_truncated};
         for (const SampledToken& token : answer.tokens) one.logprobs.push_back(token.logprob);
         made.reward += one.reward, made.right += one.is_right ? 1 : 0, made.truncated += one.is_truncated ? 1 : 0;

@@ -17,13 +17,16 @@ constexpr uint64_t kJudgedStream = 0x6A756467, kJudgedOrder = 0x6F726465;
 }  // namespace
 
 std::vector<int32_t> verdicts_of(const Task& task, const Question& question, const Tokenizer& tokenizer,
-                                 const GradedAnswer& answer, bool checks_steps) {
+                                 const GradedAnswer& answer, bool checks_steps, bool begins_in_thought) {
   std::vector<int32_t> verdicts(answer.tokens.size(), answer.is_right ? kRight : kWrong);
   if (!checks_steps || verdicts.empty()) return verdicts;
   std::string text;
   std::vector<size_t> ends;  // of the tokens, in the text
-  for (int32_t token : answer.tokens) text += tokenizer.bytes_of(token), ends.push_back(text.size());
-  const std::string_view thought = split_thought(text).thought;
+  for (int32_t token : answer.tokens) {
+    if (tokenizer.has(token)) text += tokenizer.bytes_of(token);
+    ends.push_back(text.size());
+  }
+  const std::string_view thought = split_thought(text, begins_in_thought).thought;
   const std::vector<CheckedLine> lines = task.check_steps(question, thought);
   if (lines.empty()) return verdicts;
   const auto end_in_text = [&](std::string_view part) { return size_t(part.data() + part.size() - text.data()); };
@@ -95,14 +98,16 @@ std::vector<JudgedAnswer> judge_answers(Engine& engine, const Chat& chat, const 
   sample.sampling.seed = Random{options.seed, kJudgedStream, uint64_t(options.first)}.bits();
   sample.cancel = options.cancel;
   const auto answers = sample_answers(engine, prompts, chat.stops(), sample);
+  const bool begins_in_thought = !prompts.empty() && chat.opens_thought(prompts.front());
   std::vector<JudgedAnswer> judged;
   for (size_t q = 0; q < questions.size(); ++q)
     for (const SampledAnswer& answer : answers[q]) {
       if (answer.tokens.empty()) continue;
-      const GradedAnswer graded = grade(task, questions[q], chat.tokenizer(), answer, false);
-      judged.push_back({prompts[q], graded.tokens,
-                        verdicts_of(task, questions[q], chat.tokenizer(), graded, options.checks_steps),
-                        graded.logprob});
+      const GradedAnswer graded = grade(task, questions[q], chat.tokenizer(), answer, begins_in_thought);
+      judged.push_back(
+          {prompts[q], graded.tokens,
+           verdicts_of(task, questions[q], chat.tokenizer(), graded, options.checks_steps, begins_in_thought),
+           graded.logprob});
     }
   return judged;
 }

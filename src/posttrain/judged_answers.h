@@ -22,7 +22,7 @@ struct JudgedAnswer {
 
 // Of the tokens of an answer, its end mark included.
 std::vector<int32_t> verdicts_of(const Task& task, const Question& question, const Tokenizer& tokenizer,
-                                 const GradedAnswer& answer, bool checks_steps);
+                                 const GradedAnswer& answer, bool checks_steps, bool begins_in_thought);
 
 // Of each question as many right answers as wrong ones, the first of them, none twice: else a scorer learns how hard
 // questions are, which makes it sure and of no use for choosing among answers to one question. Those to a question

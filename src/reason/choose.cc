@@ -33,11 +33,11 @@ ChosenAnswer choose_answer(Engine& engine, const Kernels& kernels, const Chat& c
                            const ChooseOptions& options) {
   require(options.by == ChooseBy::vote || options.scorer != nullptr,
           "[choose] expected a scorer for answers to be judged; `fude scorer` makes one");
-  const std::string prompt_text = chat.tokenizer().decode(prompt);
-  const bool is_thought_open = prompt_text.substr(0, prompt_text.find_last_not_of(" \n") + 1).ends_with(kThinkOpen);
+  const bool is_thought_open = chat.opens_thought(prompt);
   ChosenAnswer chosen;
   Vote vote;
   std::vector<int64_t> order;  // numbers of the answers that ended
+  std::vector<Candidate> candidates;
   SampleOptions sample{.sampling = options.sampling,
                        .answers = options.answers,
                        .max_tokens = options.max_tokens,
@@ -48,7 +48,8 @@ ChosenAnswer choose_answer(Engine& engine, const Kernels& kernels, const Chat& c
   sample.on_answer = [&](size_t, int64_t number, const SampledAnswer& answer) {
     if (answer.has_ended()) {
       chosen.texts.push_back(text_of(chat.tokenizer(), answer));
-      vote.add(committed_answer(split_thought(chosen.texts.back(), is_thought_open).answer), order.size());
+      candidates.push_back({committed_answer(split_thought(chosen.texts.back(), is_thought_open).answer)});
+      vote.add(candidates.back().key, order.size());
       order.push_back(number);
     }
     chosen.truncated += answer.is_truncated() ? 1 : 0;
@@ -60,20 +61,17 @@ ChosenAnswer choose_answer(Engine& engine, const Kernels& kernels, const Chat& c
     chosen.tokens += int64_t(answer.tokens.size());
     chosen.cancelled += answer.reason == FinishReason::cancelled ? 1 : 0;
   }
-  chosen.weights.assign(order.size(), 1.0);
   if (order.empty()) return chosen;
   if (options.scorer != nullptr) {
     std::vector<AnswerToScore> sequences;
     for (int64_t number : order) {
-      sequences.push_back({prompt, answers[size_t(number)].logprob()});
-      for (const SampledToken& token : answers[size_t(number)].tokens) sequences.back().tokens.push_back(token.token);
+      const SampledAnswer& answer = answers[size_t(number)];
+      sequences.push_back(answer_to_score(prompt, answer.ids(), answer.logprob()));
     }
     const std::vector<double> scores = score_sequences(*options.scorer, kernels, sequences);
-    for (size_t i = 0; i < order.size(); ++i) chosen.weights[i] = std::exp(scores[i]);
+    for (size_t i = 0; i < order.size(); ++i) candidates[i].weight = std::exp(scores[i]);
   }
-  std::vector<Candidate> candidates;
-  for (size_t i = 0; i < order.size(); ++i)
-    candidates.push_back({committed_answer(split_thought(chosen.texts[i], is_thought_open).answer), chosen.weights[i]});
+  for (const Candidate& candidate : candidates) chosen.weights.push_back(candidate.weight);
   Selection selection = select_answer(options.by, candidates);
   chosen.ranking = std::move(selection.ranking);
   chosen.text = chosen.texts[selection.chosen];

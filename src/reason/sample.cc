@@ -96,6 +96,12 @@ double SampledAnswer::logprob() const {
   return sum;
 }
 
+std::vector<int32_t> SampledAnswer::ids() const {
+  std::vector<int32_t> ids;
+  for (const SampledToken& token : tokens) ids.push_back(token.token);
+  return ids;
+}
+
 std::vector<std::vector<SampledAnswer>> sample_answers(Engine& engine, const std::vector<std::vector<int32_t>>& prompts,
                                                        const std::vector<int32_t>& stops,
                                                        const SampleOptions& options) {
@@ -112,9 +118,9 @@ EngineOptions sampling_engine(const ModelConfig& model, int64_t batch, int64_t m
 }
 
 std::string text_of(const Tokenizer& tokenizer, const SampledAnswer& answer) {
-  std::vector<TokenId> ids;
-  for (const SampledToken& token : answer.tokens) ids.push_back(token.token);
+  std::vector<TokenId> ids = answer.ids();
   if (answer.has_ended() && !ids.empty()) ids.pop_back();
+  std::erase_if(ids, [&](TokenId id) { return !tokenizer.has(id); });
   return replace_invalid(tokenizer.decode(ids));
 }
 

@@ -21,6 +21,7 @@ struct SampledAnswer {
   bool is_truncated() const { return reason == FinishReason::length || reason == FinishReason::context; }
   bool has_ended() const { return reason == FinishReason::stop; }
   double logprob() const;  // log p(answer | prompt)
+  std::vector<int32_t> ids() const;
 };
 
 struct SampleOptions {

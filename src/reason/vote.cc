@@ -5,7 +5,6 @@
 namespace fude {
 
 void Vote::add(const std::string& key, size_t number, double weight) {
-  ++votes_;
   if (key.empty()) return;
   auto found = std::ranges::find(answers_, key, &Answer::key);
   if (found == answers_.end()) found = answers_.insert(answers_.end(), {key, number});

@@ -23,11 +23,9 @@ class Vote {
   std::vector<Answer> ranking() const;
   // Whether so many more votes of weight 1 cannot change who is first.
   bool is_decided(int64_t left) const;
-  int64_t votes() const { return votes_; }
 
  private:
   std::vector<Answer> answers_;
-  int64_t votes_ = 0;
 };
 
 }  // namespace fude

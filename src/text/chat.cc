@@ -47,6 +47,17 @@ std::vector<TokenId> Chat::question(const std::string& text, std::optional<bool>
   return tokens(Json::array({{{"role", "user"}, {"content", text}}}), {.enable_thinking = enable_thinking});
 }
 
+bool Chat::opens_thought(const std::vector<TextPiece>& prompt) const {
+  return may_think_ && !prompt.empty() && prompt.back().is_trusted &&
+         without_blank_ends(prompt.back().text).ends_with(kThinkOpen);
+}
+
+bool Chat::opens_thought(const std::vector<TokenId>& prompt) const {
+  constexpr size_t kMostTokens = 32;  // of the marker and the space behind it
+  const std::vector<TokenId> end(prompt.end() - int64_t(std::min(prompt.size(), kMostTokens)), prompt.end());
+  return may_think_ && without_blank_ends(tokenizer_.decode(end)).ends_with(kThinkOpen);
+}
+
 ThoughtAndAnswer split_thought(std::string_view text, bool begins_in_thought) {
   size_t begin = 0;
   if (!begins_in_thought) {

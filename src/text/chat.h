@@ -44,6 +44,9 @@ class Chat {
   }
   // Of one question.
   std::vector<TokenId> question(const std::string& text, std::optional<bool> enable_thinking = {}) const;
+  // Whether the answer to a prompt begins inside a thought, which the template has opened.
+  bool opens_thought(const std::vector<TextPiece>& prompt) const;
+  bool opens_thought(const std::vector<TokenId>& prompt) const;
 
  private:
   Tokenizer tokenizer_;

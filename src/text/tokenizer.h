@@ -44,6 +44,9 @@ class Tokenizer {
 
   // Bytes of one token; of an added token its text; nothing for an id without an entry. Error if out of range.
   std::string_view bytes_of(TokenId token) const;
+  // Whether there can be such a token. A model may have more rows than its tokenizer has tokens; what is drawn there
+  // has no text.
+  bool has(TokenId token) const { return token >= 0 && token < vocabulary_size(); }
   bool is_special(TokenId token) const;
   std::optional<TokenId> find_special(std::string_view content) const;
   // 1 + the largest id.

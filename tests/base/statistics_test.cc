@@ -65,6 +65,18 @@ TEST(Mean, IsStudents) {
   EXPECT_THROW(mean_of({}), Error);
 }
 
+// What is a share stays one.
+TEST(Statistics, SharesStayBetween0And1) {
+  const Estimate all = share_of(std::vector<double>(20, 1.0));
+  EXPECT_NEAR(all.interval.low, 0.8389, 1e-4);  // Wilson's
+  EXPECT_EQ(all.interval.high, 1);
+  std::vector<double> most(20, 1.0);
+  most[0] = 0.5;
+  const Estimate parts = share_of(most);
+  EXPECT_EQ(parts.interval.high, 1);
+  EXPECT_EQ(parts.interval.low, mean_of(most).interval.low);
+}
+
 TEST(PairedDifference, SeesWhatIsCommonToBoth) {
   std::vector<double> a, b;
   for (int i = 0; i < 50; ++i) a.push_back(i % 10 + 0.5), b.push_back(i % 10);

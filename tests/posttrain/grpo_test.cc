@@ -100,6 +100,14 @@ TEST_F(GrpoTest, LearnsTheTask) {
   for (const StepMetrics& m : result.steps) EXPECT_EQ(value(m, "largest difference of log-probabilities"), 0);
 }
 
+// With more updates than answers to one question one of them might have nothing to learn from.
+TEST_F(GrpoTest, RefusesWhatMayStandStill) {
+  options.minibatches = options.answers + 1;
+  EXPECT_THROW(run("parts", 1, 100), Error);
+  options.minibatches = 1, options.most_rounds = 0;
+  EXPECT_THROW(run("rounds", 1, 100), Error);
+}
+
 // Also between two updates of one rollout, with any number of threads.
 TEST_F(GrpoTest, ResumedEqualsUninterrupted) {
   options.minibatches = 2, options.epochs = 2, options.policy.kl = 0.05, options.temperature = 0.8;

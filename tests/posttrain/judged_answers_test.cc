@@ -29,12 +29,12 @@ struct YesLines : Task {
 };
 
 // A letter for each token: - for none, n for wrong, y for right. A token is a byte, a marker, or the end.
-std::string told(const std::string& text, bool is_right, bool checks_steps = true) {
+std::string told(const std::string& text, bool is_right, bool checks_steps = true, bool begins_in_thought = false) {
   const Tokenizer tokenizer = byte_tokenizer();
   GradedAnswer answer{.text = text, .is_right = is_right};
   answer.tokens = tokenizer.encode(text + kEnd, SpecialTokens::recognised);
   std::string letters;
-  for (int32_t verdict : verdicts_of(YesLines(), {}, tokenizer, answer, checks_steps))
+  for (int32_t verdict : verdicts_of(YesLines(), {}, tokenizer, answer, checks_steps, begins_in_thought))
     letters += verdict == kRight ? 'y' : verdict == kWrong ? 'n' : '-';
   return letters;
 }
@@ -45,6 +45,10 @@ TEST(VerdictsOf, EachLineOfAThoughtIsToldAtItsEndAndTheOutcomeBehindIt) {
   EXPECT_EQ(told("<think>yes\nno\nyes\n</think>\nso", false), "----y--n---ynnnnn");
   EXPECT_EQ(told("<think>yes</think>so", true), "----yyyy") << "the marker ends the line";
   EXPECT_EQ(told("<think>\n\nno\n\nyes</think>", false), "-----n----yn");
+}
+
+TEST(VerdictsOf, AThoughtMayHaveBegunInThePrompt) {
+  EXPECT_EQ(told("yes\nno\n</think>so", true, true, /*begins_in_thought=*/true), "---y--nyyyy");
 }
 
 TEST(VerdictsOf, TheLastTokenAlwaysTellsOfTheAnswer) {

@@ -126,6 +126,18 @@ TEST_F(BudgetTest, RefusesWhatCannotBe) {
   EXPECT_FALSE(thinking_masks(chat, {}, false));
 }
 
+// Some templates begin an answer's thought themselves.
+TEST(OpensThought, WhereTheTemplateDoes) {
+  const std::string turns = "{% for m in messages %}{{ m.content }}{% endfor %}";
+  const Chat opens(byte_tokenizer(turns + "<|assistant|><think>\n")), does_not(byte_tokenizer(turns + "<|assistant|>")),
+      spoken(byte_tokenizer(turns));
+  EXPECT_TRUE(opens.opens_thought(opens.question("why?")));
+  EXPECT_FALSE(does_not.opens_thought(does_not.question("why?")));
+  const Json asked = Json::array({{{"role", "user"}, {"content", "<think>"}}});
+  EXPECT_TRUE(opens.opens_thought(opens.render(asked)));
+  EXPECT_FALSE(spoken.opens_thought(spoken.render(asked))) << "what a user writes opens nothing";
+}
+
 TEST(SplitThought, InTwo) {
   const auto split = [](std::string_view text, bool begins_in_thought = false) {
     const ThoughtAndAnswer parts = split_thought(text, begins_in_thought);
