@@ -129,7 +129,7 @@ bool AnswerReader::step(std::vector<AnswerPart>& parts, bool is_end) {
   using Kind = AnswerPart::Kind;
   switch (state_) {
     case State::start:
-      return step_start(parts, is_end);
+      return step_start(is_end);
     case State::thought:
       if (!pass_marker(kThinkClose, Kind::reasoning, parts, is_end)) return false;
       // Llama's calls are the whole of what is said.
@@ -163,7 +163,7 @@ bool AnswerReader::step(std::vector<AnswerPart>& parts, bool is_end) {
   return false;
 }
 
-bool AnswerReader::step_start(std::vector<AnswerPart>& parts, bool is_end) {
+bool AnswerReader::step_start(bool is_end) {
   const size_t first = held_.find_first_not_of(kSpace);
   if (first == std::string::npos && !is_end) return false;
   const std::string_view rest = first == std::string::npos ? std::string_view() : std::string_view(held_).substr(first);
@@ -175,7 +175,6 @@ bool AnswerReader::step_start(std::vector<AnswerPart>& parts, bool is_end) {
   }
   if (form_.may_think && !is_end && open.starts_with(rest)) return false;
   state_ = form_.calls == AnswerForm::Calls::bare && rest.starts_with('{') ? State::call : State::content;
-  (void)parts;
   return true;
 }
 

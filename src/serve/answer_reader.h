@@ -46,7 +46,7 @@ class AnswerReader {
   enum class State { start, thought, content, call, arguments, behind_call };
   // One step; false if more text is needed.
   bool step(std::vector<AnswerPart>& parts, bool is_end);
-  bool step_start(std::vector<AnswerPart>& parts, bool is_end);
+  bool step_start(bool is_end);
   bool step_call(std::vector<AnswerPart>& parts, bool is_end);
   void step_arguments(std::vector<AnswerPart>& parts);
   // Text up to the marker goes to `kind`; true if the marker was there, and is behind us.

@@ -186,16 +186,16 @@ Request Api::engine_request(const ChatRequest& chat, AnswerForm& form) {
                                engine_.context(), size),
                    "messages", "context_length_exceeded");
   request.max_tokens = std::min(chat.max_tokens.value_or(engine_.context()), engine_.context() - size);
+  request.choices = chat.vote > 0 ? chat.vote : chat.choices;
   if (const int64_t most = options_.limits.whole_logprobs;
-      chat.has_logprobs && !chat.is_stream && request.max_tokens > most / ((1 + chat.top_logprobs) * chat.choices))
+      chat.has_logprobs && !chat.is_stream && request.max_tokens > most / ((1 + chat.top_logprobs) * request.choices))
     throw ApiError(
         400,
         fmt::format("[serve] up to {} tokens of {} choices may have too many log-probabilities for one reply: "
                     "ask for fewer with 'max_tokens', or for a stream",
-                    request.max_tokens, chat.choices),
+                    request.max_tokens, request.choices),
         "logprobs", "invalid_value");
   if (!chat.has_seed) request.sampling.seed = random_seed();
-  request.choices = chat.vote > 0 ? chat.vote : chat.choices;
   request.top_logprobs = chat.top_logprobs;
   request.adapter = options_.adapter;
   if (chat.budget.is_given() && form.may_think) try {

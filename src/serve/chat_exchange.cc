@@ -1,5 +1,6 @@
 #include "serve/chat_exchange.h"
 
+#include <algorithm>
 #include <cmath>
 #include <new>
 
@@ -37,6 +38,7 @@ ChatExchange::ChatExchange(EngineThread& engine, const Tokenizer& tokenizer, Ser
       writer_(tokenizer, model, request),
       judge_(request.vote > 0 && request.choose != ChooseBy::vote ? judge : nullptr),
       is_vote_(request.vote > 0),
+      is_seeded_(request.has_seed),
       choose_(request.choose),
       unfinished_(is_vote_ ? request.vote : request.choices),
       has_enough_(size_t(unfinished_)) {
@@ -149,13 +151,14 @@ void ChatExchange::finish(Choice& choice, const Finish& finish, std::string& byt
   if (is_stream_ && !error_) writer_.add_finish(bytes, finish.choice, choice.message.finish_reason);
 }
 
-// An answer that was cut off votes for nobody. Once the answers that are missing cannot change the result, they end.
+// An answer that was cut off votes for nobody. Once the answers that are missing cannot change the result, they end;
+// not with a seed, since which ones they are depends on what else runs.
 void ChatExchange::count_vote(int64_t index) {
   const ChatMessageOut& message = choices_[size_t(index)].message;
   const bool has_ended = message.finish_reason == "stop";
-  if (has_ended) ended_.push_back(size_t(index));
+  if (has_ended) ended_.insert(std::ranges::lower_bound(ended_, size_t(index)), size_t(index));
   vote_.add(has_ended ? committed_answer(message.content) : "", size_t(index));
-  if (judge_ != nullptr || is_decided_ || unfinished_ == 0 || !vote_.is_decided(unfinished_)) return;
+  if (judge_ != nullptr || is_seeded_ || is_decided_ || unfinished_ == 0 || !vote_.is_decided(unfinished_)) return;
   is_decided_ = true;
   engine_.cancel(id_);
 }

@@ -69,13 +69,13 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
   std::vector<Choice> choices_;
   Usage usage_;
   AnswerJudge* const judge_;  // null: answers are not judged
-  const bool is_vote_;
+  const bool is_vote_, is_seeded_;
   const ChooseBy choose_;
   Vote vote_;
   bool is_decided_ = false;  // what is left was cancelled
   bool is_judging_ = false;
   std::vector<int32_t> prompt_;  // for the judge
-  std::vector<size_t> ended_;    // choices that came to their end
+  std::vector<size_t> ended_;    // choices that came to their end, in order
   int64_t unfinished_;
   std::unique_ptr<ApiError> error_;  // instead of an answer
   RequestId id_ = 0;

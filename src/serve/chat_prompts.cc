@@ -51,14 +51,23 @@ Json messages_for_template(const std::vector<ChatMessage>& messages, bool knows_
   return list;
 }
 
-// For a template without tools: they, calls and results are plain text of roles that it knows.
-std::vector<ChatMessage> told_in_words(std::vector<ChatMessage> messages, const std::vector<ChatTool>& tools) {
-  for (ChatMessage& m : messages) {
+// For a template without tools: they, calls and results are plain text of roles that it knows. Results that follow each
+// other are one message, since roles often have to alternate.
+std::vector<ChatMessage> told_in_words(const std::vector<ChatMessage>& given, const std::vector<ChatTool>& tools) {
+  std::vector<ChatMessage> messages;
+  bool was_result = false;
+  for (ChatMessage m : given) {
     for (const ToolCall& call : m.calls)
       m.content += fmt::format("{}{}\n{{\"name\": {}, \"arguments\": {}}}\n{}", m.content.empty() ? "" : "\n",
                                kCallOpen, Json(call.name).dump(), call.arguments, kCallClose);
     m.calls.clear();
-    if (m.role == "tool") m.role = "user", m.content = "<tool_response>\n" + m.content + "\n</tool_response>";
+    const bool is_result = m.role == "tool";
+    if (is_result) m.role = "user", m.content = "<tool_response>\n" + m.content + "\n</tool_response>";
+    if (is_result && was_result)
+      messages.back().content += "\n" + m.content;
+    else
+      messages.push_back(std::move(m));
+    was_result = is_result;
   }
   if (tools.empty()) return messages;
   std::string lines;
@@ -131,9 +140,7 @@ ChatPrompts::Prompt ChatPrompts::prompt(const ChatRequest& request, bool is_held
     prompt.form.calls = calls_;
     for (const ChatTool& tool : request.tools) prompt.form.tools.push_back(tool.name);
   }
-  std::string end = pieces.empty() ? "" : pieces.back().is_trusted ? pieces.back().text : "";
-  end.erase(end.find_last_not_of(" \n") + 1);
-  const bool is_thought_open = chat_.may_think() && end.ends_with(kThinkOpen);
+  const bool is_thought_open = chat_.opens_thought(pieces);
   if (is_held) {
     std::string more = is_thought_open ? std::string(kThinkClose) + "\n\n" : "";
     if (request.must_call()) {

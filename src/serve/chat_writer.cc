@@ -134,7 +134,7 @@ std::string ChatWriter::usage_event(const Usage& usage) const {
 
 // An object without its closing brace.
 void ChatWriter::add_token(std::string& out, int32_t token, float logprob) const {
-  const std::string bytes(has_text(tokenizer_, token) ? tokenizer_.bytes_of(token) : std::string_view());
+  const std::string bytes(tokenizer_.has(token) ? tokenizer_.bytes_of(token) : std::string_view());
   // What is impossible has a log-probability that JSON can write.
   fmt::format_to(std::back_inserter(out), R"({{"token":{},"logprob":{},"bytes":[)", as_json(replace_invalid(bytes)),
                  std::max(logprob, -9999.0f));

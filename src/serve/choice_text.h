@@ -13,9 +13,6 @@
 
 namespace fude {
 
-// A model may have more rows than its tokenizer has tokens; what is drawn there has no text.
-inline bool has_text(const Tokenizer& tokenizer, int32_t token) { return token < tokenizer.vocabulary_size(); }
-
 class ChoiceText {
  public:
   // `tokenizer` must outlive it.

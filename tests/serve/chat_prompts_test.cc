@@ -48,6 +48,22 @@ TEST(ChatPrompts, ToolsInWordsWhereTheTemplateHasNone) {
   EXPECT_NE(text.find("<|im_start|>user\n<tool_response>\nr\n</tool_response>"), std::string::npos) << text;
 }
 
+// Templates whose roles have to alternate take the results of several calls too.
+TEST(ChatPrompts, ResultsInWordsAreOneMessage) {
+  const Tokenizer tokenizer = chat_tokenizer(
+      "{% for m in messages %}{% if not loop.first and m.role == messages[loop.index0 - 1].role %}"
+      "{{ raise_exception('roles must alternate') }}{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}");
+  const ChatPrompts prompts(tokenizer);
+  const ChatRequest request = parse_chat_request(R"({"messages": [{"role": "user", "content": "u"},
+    {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}},
+                                         {"id": "2", "function": {"name": "f", "arguments": "{}"}}]},
+    {"role": "tool", "tool_call_id": "1", "content": "r"}, {"role": "tool", "tool_call_id": "2", "content": "s"}],)" +
+                                                 kTool + "}");
+  const std::string text = prompt_text(prompts, tokenizer, request);
+  EXPECT_TRUE(text.ends_with("[user]<tool_response>\nr\n</tool_response>\n<tool_response>\ns\n</tool_response>"))
+      << text;
+}
+
 TEST(ChatPrompts, ForcedCallsBeginInThePrompt) {
   const Tokenizer tokenizer = chat_tokenizer();
   const ChatPrompts prompts(tokenizer);

@@ -159,15 +159,27 @@ TEST(Server, Vote) {
   EXPECT_EQ(voted["vote"][0]["answer"], text_of(voted["choices"][0]));
   int64_t told = 0;
   for (const Json& one : voted["vote"]) {
-    EXPECT_LE(one["count"].get<int64_t>(), counts[one["answer"]]);
+    EXPECT_EQ(one["count"].get<int64_t>(), counts[one["answer"]]) << "with a seed none ends early";
     told += one["count"].get<int64_t>();
   }
-  EXPECT_GT(told, 40 / 2);
-  EXPECT_LE(voted["usage"]["completion_tokens"], all["usage"]["completion_tokens"]);
+  EXPECT_EQ(told, 40);
+  EXPECT_EQ(voted["usage"]["completion_tokens"], all["usage"]["completion_tokens"]);
+  const Json early = live.post(LiveServer::chat(options.substr(options.find("\"response")) + R"(, "vote": 40)")).json();
+  int64_t most_told = 0;
+  told = 0;
+  for (const Json& one : early["vote"]) {
+    most_told = std::max(most_told, one["count"].get<int64_t>());
+    told += one["count"].get<int64_t>();
+  }
+  EXPECT_EQ(early["vote"][0]["count"], most_told);
+  EXPECT_LE(told, 40);
   EXPECT_TRUE(live.becomes_idle());
   EXPECT_EQ(live.post(LiveServer::chat(R"("vote": 3, "stream": true)")).status, 400);
   EXPECT_EQ(live.post(LiveServer::chat(R"("vote": 3, "n": 2)")).status, 400);
   EXPECT_EQ(live.post(LiveServer::chat(R"("vote": 1)")).status, 400);
+  const std::string long_one = R"("logprobs": true, "top_logprobs": 20, "max_tokens": 1000)";
+  EXPECT_EQ(live.post(LiveServer::chat(long_one + R"(, "n": 64)")).status, 400);
+  EXPECT_EQ(live.post(LiveServer::chat(long_one + R"(, "vote": 64)")).status, 400) << "keeps as much as n does";
   EXPECT_EQ(live.post(LiveServer::chat(std::string(R"("vote": 3, )") + kTools)).status, 400);
 }
 
