@@ -19,8 +19,8 @@ namespace fude {
 namespace {
 
 struct EvalSettings {
-  std::string model, adapter, task, scorer, save_to;
-  std::optional<DifficultyRange> difficulties;
+  std::string model, adapter, scorer, save_to;
+  TaskChoice task;
   TaskEvalOptions ask;
   Precision precision;
   int64_t batch = 64;
@@ -53,7 +53,7 @@ void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool 
     Values values;
     for (int64_t k : counts) {
       values.push_back(of(k));
-      show(fmt::format("{} of {}", name, k), mean_of(values.back()), as_json);
+      show(fmt::format("{} of {}", name, k), share_of(values.back()), as_json);
     }
     return values;
   };
@@ -70,7 +70,7 @@ void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool 
   }
   std::vector<double> any;
   for (double share : one) any.push_back(share > 0 ? 1 : 0);
-  show(fmt::format("any of {}", n), mean_of(any), as_json);
+  show(fmt::format("any of {}", n), share_of(any), as_json);
   less("vote", vote, "right", Values(counts.size(), one));
   if (!has_scorer) return;
   less("weighted vote", weighted, "vote", vote);
@@ -98,7 +98,7 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
   Device device(common.threads);
   const LoadedModel loaded = load_for_use(device, s.model, s.precision);
   const Chat chat(loaded.tokenizer);
-  const auto task = make_task(s.task, common.seed, {.difficulties = s.difficulties, .held_out = s.ask.questions});
+  const auto task = s.task.make(common.seed, s.ask.questions);
   Engine engine(*loaded.model, default_kernels(), sampling_engine(loaded.model->config(), s.batch, s.ask.max_tokens));
   if (!s.adapter.empty()) engine.adapters().load(s.ask.adapter = "given", s.adapter);
   s.ask.seed = common.seed, s.ask.cancel = &interrupted;
@@ -125,8 +125,7 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
   CLI::App* command = app.add_subcommand("eval", "ask a model a task's held-out questions and count right answers");
   command->add_option("model", s->model, kModelHelp)->required();
   command->add_option("--adapter", s->adapter, kAdapterHelp);
-  command->add_option("--task", s->task, kTaskHelp)->required();
-  add_difficulty(*command, s->difficulties);
+  add_task(*command, s->task);
   command->add_option("--questions", s->ask.questions, "held-out questions")->check(at_least(1))->capture_default_str();
   command->add_option("--answers", s->ask.answers, "answers to each: also by vote, and whether any is right")
       ->check(at_least(1))

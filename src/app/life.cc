@@ -198,7 +198,7 @@ class Life {
     say("5. it tries problems of mini-AIME itself; what it is told is whether the answer was right ({} steps)",
         o_.tries);
     RlSettings s;
-    s.model = taught_ + "/model", s.task = "mini_aime", s.out = tried_, s.difficulties = kProblems;
+    s.model = taught_ + "/model", s.out = tried_, s.task = {"mini_aime", kProblems};
     s.grpo.questions = 16, s.grpo.answers = 16, s.grpo.max_tokens = kLongest;
     s.schedule.steps = o_.tries, s.schedule.learning_rate = 1e-4;
     s.schedule.warmup_steps = std::min<int64_t>(5, o_.tries);
@@ -210,7 +210,7 @@ class Life {
   bool raise_a_judge() const {
     say("6. a judge learns which of its answers are right");
     ScorerSettings s;
-    s.model = grown_, s.task = "mini_aime", s.out = judge_, s.difficulties = kProblems;
+    s.model = grown_, s.out = judge_, s.task = {"mini_aime", kProblems};
     s.ask.questions = std::max<int64_t>(16, 4 * o_.tries), s.ask.answers = 8, s.ask.max_tokens = kLongest;
     s.learning_rate = 3e-4, s.step_tokens = 4096, s.epochs = 2, s.held_out = 0;
     return train_scorer(s, common_);
@@ -253,7 +253,7 @@ class Life {
       if (interrupted) return false;
       score_answers(load_scorer(device, judge_ + "/scorer"), default_kernels(), report.tries);
     }
-    for (const auto& [name, estimate] : ways_to_choose(report.tries))
+    for (const auto& [name, estimate, is_difference] : ways_to_choose(report.tries))
       say("   {:<38} problems {:5.1f} % ({:.0f} to {:.0f})", name, 100 * estimate.value, 100 * estimate.interval.low,
           100 * estimate.interval.high);
     write_life_report(report);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "text/unicode.h"
 #include "train/chart.h"
 
 namespace fude {
@@ -21,15 +22,19 @@ td pre{white-space:pre-wrap;margin:0;font:.85rem/1.4 ui-monospace,monospace;min-
 </style>
 )";
 
+std::string percent(const Estimate& e) {
+  return fmt::format("{:.1f} % <span class=\"soft\">({:.1f} to {:.1f})</span>", 100 * e.value, 100 * e.interval.low,
+                     100 * e.interval.high);
+}
+
 // A bar from 0 to 100 % with its interval.
 std::string bar(const Estimate& e) {
   return fmt::format(
-      "<svg viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{0:.1f} percent\">"
-      "<rect class=\"bar\" x=\"0\" y=\"1\" width=\"{3:.2f}\" height=\"6\" opacity=\".6\"/>"
-      "<path class=\"error\" d=\"M{1:.2f} 4H{2:.2f}\"/></svg> {0:.1f} % <span class=\"soft\">({1:.1f} to "
-      "{2:.1f})</span>",
-      100 * e.value, 100 * std::max(0.0, e.interval.low), 100 * std::min(1.0, e.interval.high),
-      100 * std::max(0.0, e.value));
+             "<svg viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{0:.1f} percent\">"
+             "<rect class=\"bar\" x=\"0\" y=\"1\" width=\"{0:.2f}\" height=\"6\" opacity=\".6\"/>"
+             "<path class=\"error\" d=\"M{1:.2f} 4H{2:.2f}\"/></svg> ",
+             100 * e.value, 100 * e.interval.low, 100 * e.interval.high) +
+         percent(e);
 }
 
 std::string answers_side_by_side(const std::vector<LifeGeneration>& generations,
@@ -44,7 +49,7 @@ std::string answers_side_by_side(const std::vector<LifeGeneration>& generations,
     for (const LifeGeneration& g : generations) {
       const GradedAnswer& answer = (g.*kind)[q].answers.front();
       html += fmt::format("<td><pre{}>{}</pre></td>", answer.is_right ? " class=\"right\"" : "",
-                          escape_html(answer.text.substr(0, 600)));
+                          escape_html(replace_invalid(answer.text.substr(0, 600))));
     }
     html += "</tr>\n";
   }
@@ -53,16 +58,16 @@ std::string answers_side_by_side(const std::vector<LifeGeneration>& generations,
 
 }  // namespace
 
-std::vector<std::pair<std::string, Estimate>> ways_to_choose(const std::vector<GradedQuestion>& tries) {
+std::vector<WayToChoose> ways_to_choose(const std::vector<GradedQuestion>& tries) {
   if (tries.empty()) return {};
   const auto n = int64_t(tries.front().answers.size());
   const std::vector<double> once = one_right(tries), vote = vote_right(tries, n, 0), best = best_right(tries, n);
-  return {{"one answer", mean_of(once)},
-          {fmt::format("vote of {}", n), mean_of(vote)},
-          {fmt::format("vote of {}, weighed by the judge", n), mean_of(vote_right(tries, n, 0, true))},
-          {fmt::format("best of {} by the judge", n), mean_of(best)},
-          {"vote less one answer, paired", paired_difference(vote, once)},
-          {"best less vote, paired", paired_difference(best, vote)}};
+  return {{"one answer", share_of(once)},
+          {fmt::format("vote of {}", n), share_of(vote)},
+          {fmt::format("vote of {}, weighed by the judge", n), share_of(vote_right(tries, n, 0, true))},
+          {fmt::format("best of {} by the judge", n), share_of(best)},
+          {"vote less one answer, paired", paired_difference(vote, once), true},
+          {"best less vote, paired", paired_difference(best, vote), true}};
 }
 
 void write_life_report(const LifeReport& report) {
@@ -78,8 +83,9 @@ void write_life_report(const LifeReport& report) {
     html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n", escape_html(g.name),
                         bar(score_of(g.world).accuracy), bar(score_of(g.problems).accuracy));
   html += "</table></div>\n<h2>The last generation with more answers</h2>\n<div class=\"wide\"><table>\n";
-  for (const auto& [name, estimate] : ways_to_choose(report.tries))
-    html += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", escape_html(name), bar(estimate));
+  for (const auto& [name, estimate, is_difference] : ways_to_choose(report.tries))
+    html += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", escape_html(name),
+                        is_difference ? percent(estimate) : bar(estimate));
   html += "</table></div>\n<h2>Facts and sums, side by side</h2>\n" +
           answers_side_by_side(report.generations, &LifeGeneration::world) + "<h2>Problems, side by side</h2>\n" +
           answers_side_by_side(report.generations, &LifeGeneration::problems) + "</body>\n</html>\n";

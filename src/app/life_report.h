@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "eval/task_eval.h"
@@ -20,9 +19,14 @@ struct LifeReport {
   std::vector<GradedQuestion> tries;  // of the last: many answers to each problem, weighed by the judge
 };
 
-// Right at one try, by a vote of all, by a vote that the judge weighs, by the judge alone; each with its interval, and
-// what lies between the first two and the last two.
-std::vector<std::pair<std::string, Estimate>> ways_to_choose(const std::vector<GradedQuestion>& tries);
+// Right at one try, by a vote of all, by a vote that the judge weighs, by the judge alone; and what lies between the
+// first two and the last two.
+struct WayToChoose {
+  std::string name;
+  Estimate estimate;
+  bool is_difference = false;
+};
+std::vector<WayToChoose> ways_to_choose(const std::vector<GradedQuestion>& tries);
 
 // Writes folder/report.html.
 void write_life_report(const LifeReport& report);

@@ -28,8 +28,8 @@ Json deciding_settings(const RlSettings& s, uint64_t seed) {
   const GrpoOptions& g = s.grpo;
   return {
       {"from", s.model},
-      {"task", s.task},
-      {"difficulties", json_of(s.difficulties)},
+      {"task", s.task.name},
+      {"difficulties", s.task.difficulties_json()},
       {"questions", g.questions},
       {"answers", g.answers},
       {"max_tokens", g.max_tokens},
@@ -60,8 +60,7 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
   ModelFiles base = open_model(s.model);
   const Chat chat(base.tokenizer);
   require(chat.can_chat(), "[rl] the model has no chat template: teach it to chat first (fude sft)");
-  const std::unique_ptr<Task> task =
-      make_task(s.task, common.seed, {.difficulties = s.difficulties, .held_out = s.held_out});
+  const std::unique_ptr<Task> task = s.task.make(common.seed, s.held_out);
   Device device(common.threads);
   const auto model = load_model(device, std::move(base.weights), s.lora ? s.frozen : Precision{s.compute});
   const std::shared_ptr<Adapter> adapter = s.lora ? new_adapter(*model, *s.lora) : nullptr;
@@ -112,10 +111,11 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
                                          .enable_thinking = s.grpo.enable_thinking,
                                          .adapter = adapter_name,
                                          .cancel = &interrupted});
-      if (interrupted) return;
+      if (interrupted) return false;
       const TaskScore score = score_of(graded);
       line.values.emplace_back("held-out accuracy", score.accuracy.value);
       line.samples.push_back({graded.front().question.prompt, "\n" + graded.front().answers.front().text});
+      return true;
     };
 
   Report report{.title = s.out,
@@ -143,7 +143,7 @@ void add_rl(CLI::App& app, const CommonOptions& common) {
   CLI::App* command = app.add_subcommand(
       "rl", "teach a model by its own answers to a task's questions (GRPO); the same command resumes it");
   command->add_option("model", s->model, kModelHelp)->required();
-  command->add_option("--task", s->task, kTaskHelp)->required();
+  add_task(*command, s->task);
   command->add_option("--out", s->out, "folder of the run")->required();
   command->option_defaults()->group("Rollout");
   command->add_option("--questions", g.questions, "questions of a rollout")->check(at_least(1))->capture_default_str();
@@ -154,12 +154,13 @@ void add_rl(CLI::App& app, const CommonOptions& common) {
       ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--temperature", g.temperature, "of sampling, and of what is learned")->capture_default_str();
-  add_difficulty(*command, s->difficulties);
   command->add_option("--thinking", g.enable_thinking, "say to the chat template whether to think (true, false)");
   command->add_flag_callback(
       "--keep-equal", [s] { s->grpo.skips_equal_groups = false; },
       "learn also where all answers to a question are worth the same, instead of asking others");
-  command->add_option("--rounds", g.most_rounds, "times that others are asked at most")->capture_default_str();
+  command->add_option("--rounds", g.most_rounds, "times that questions are asked at most")
+      ->check(at_least(1))
+      ->capture_default_str();
   command->add_option("--batch", s->batch, "answers that run at a time")->check(at_least(1))->capture_default_str();
   command->option_defaults()->group("Reward and loss");
   command

@@ -5,16 +5,16 @@
 #include <string>
 
 #include "app/commands.h"
+#include "app/task_options.h"
 #include "model/lora_training.h"
 #include "posttrain/grpo.h"
-#include "tasks/registry.h"
 #include "train/trainer.h"
 
 namespace fude {
 
 struct RlSettings {
-  std::string model, task, out;
-  std::optional<DifficultyRange> difficulties;
+  std::string model, out;
+  TaskChoice task;
   GrpoOptions grpo;
   DType compute = DType::f32;
   std::optional<LoraOptions> lora;  // trains an adapter; the model stays as it is

@@ -80,10 +80,10 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   make_directories(s.out);
   ModelFiles base = open_model(s.model);
   const Chat chat(base.tokenizer);
-  const auto task = make_task(s.task, common.seed, {.difficulties = s.difficulties, .held_out = s.held_out});
+  const auto task = s.task.make(common.seed, s.held_out);
   const Json settings = {{"from", s.model},
-                         {"task", s.task},
-                         {"difficulties", json_of(s.difficulties)},
+                         {"task", s.task.name},
+                         {"difficulties", s.task.difficulties_json()},
                          {"questions", s.ask.questions},
                          {"answers", s.ask.answers},
                          {"max_tokens", s.ask.max_tokens},
@@ -153,8 +153,8 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   options.save = [&](const std::string& folder) {
     scorer.mix = mix_of(scorer, kernels, mixed);
     save_scorer(scorer, folder);
+    save_tokenizer(folder, chat.tokenizer().data(), {});
   };
-  options.on_save = [&](const std::string& folder) { save_tokenizer(folder, chat.tokenizer().data(), {}); };
   if (!held_out.empty())
     options.evaluate = [&](StepMetrics& line) {
       scorer.mix = mix_of(scorer, kernels, mixed);
@@ -162,6 +162,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
       line.values.emplace_back(fmt::format("best of {} right", s.ask.answers),
                                mean_of(best_right(held_out, s.ask.answers)).value);
       line.values.emplace_back("one right", score_of(held_out).accuracy.value);
+      return true;
     };
   Report report{.title = s.out,
                 .machine = machine_line(device, kernels),
@@ -172,7 +173,6 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   RunView view(std::move(report), s.out, "scorer", common);
   if (!run_to_end(trunk, kernels, batches, {}, options, view)) return false;
   options.save(s.out + "/scorer");
-  options.on_save(s.out + "/scorer");
   std::fprintf(stderr, "scorer: %s/scorer  report: %s/report.html\n", s.out.c_str(), s.out.c_str());
   return true;
 }
@@ -182,9 +182,8 @@ void add_scorer(CLI::App& app, const CommonOptions& common) {
   CLI::App* command = app.add_subcommand(
       "scorer", "train a judge of a model's answers from the task's verdicts; the same command resumes it");
   command->add_option("model", s->model, kModelHelp)->required();
-  command->add_option("--task", s->task, kTaskHelp)->required();
+  add_task(*command, s->task);
   command->add_option("--out", s->out, "folder of the run")->required();
-  add_difficulty(*command, s->difficulties);
   command->add_option("--questions", s->ask.questions, "practice questions")->check(at_least(1))->capture_default_str();
   command->add_option("--answers", s->ask.answers, "answers to each")->check(at_least(1))->capture_default_str();
   command->add_option("--max-tokens", s->ask.max_tokens, "longest answer, thoughts included")

@@ -1,18 +1,17 @@
 // `fude scorer` as a function: from settings to a scorer in a folder. `fude life` calls it too.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "app/commands.h"
+#include "app/task_options.h"
 #include "posttrain/judged_answers.h"
-#include "tasks/registry.h"
 
 namespace fude {
 
 struct ScorerSettings {
-  std::string model, task, out;
-  std::optional<DifficultyRange> difficulties;
+  std::string model, out;
+  TaskChoice task;
   JudgeOptions ask{.questions = 2000};
   bool balances = true;  // right and wrong answers to each question
   double epochs = 1, learning_rate = 1e-4;

@@ -85,6 +85,7 @@ void run_serve(ServeOptions o, const CommonOptions& common) {
 void add_serve(CLI::App& app, const CommonOptions& common) {
   auto o = std::make_shared<ServeOptions>();
   CLI::App* command = app.add_subcommand("serve", "a model behind OpenAI's API, and a page to talk with it");
+  command->footer("Ctrl-C and SIGTERM end the server in order, with 0.");
   command->add_option("model", o->model, kModelHelp)->capture_default_str();
   command->add_option("--name", o->name, "what clients call the model; without it, the name of its file or folder");
   command->option_defaults()->group("Network");

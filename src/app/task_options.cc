@@ -17,19 +17,33 @@ bool read_difficulties(const std::string& text, DifficultyRange& range) {
 
 }  // namespace
 
-void add_difficulty(CLI::App& command, std::optional<DifficultyRange>& range) {
+std::unique_ptr<Task> TaskChoice::make(uint64_t seed, int64_t held_out) const {
+  return make_task(name, seed, {.difficulties = difficulties, .held_out = held_out, .reply_seconds = reply_seconds});
+}
+
+Json TaskChoice::difficulties_json() const {
+  return difficulties ? Json{difficulties->least, difficulties->most} : Json();
+}
+
+void add_task_details(CLI::App& command, TaskChoice& choice) {
   command
       .add_option_function<std::string>(
           "--difficulty",
-          [&range](const std::string& text) {
-            if (!read_difficulties(text, range.emplace()))
+          [&choice](const std::string& text) {
+            if (!read_difficulties(text, choice.difficulties.emplace()))
               throw CLI::ValidationError("--difficulty", "expected a number or two, such as 3 or 2-5, got " + text);
           },
           "only these, such as 3 or 2-5; without it, all that the task has")
       ->type_name("N");
+  command.add_option("--reply-seconds", choice.reply_seconds, "what a task's program may take for a reply")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
 }
 
-Json json_of(const std::optional<DifficultyRange>& range) { return range ? Json{range->least, range->most} : Json(); }
+void add_task(CLI::App& command, TaskChoice& choice) {
+  command.add_option("--task", choice.name, kTaskHelp)->required();
+  add_task_details(command, choice);
+}
 
 void add_thinking_budget(CLI::App& command, ThinkingBudget& budget) {
   command.add_option("--most-thought", budget.most, "tokens after which a thought is ended")->check(at_least(0));

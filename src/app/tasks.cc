@@ -12,11 +12,10 @@ namespace fude {
 namespace {
 
 struct TasksOptions {
-  std::string name, language;
-  std::optional<DifficultyRange> difficulties;
+  TaskChoice task;
+  std::string language;
   bool is_held_out = false, as_chat = false;
   int64_t count = 3;
-  double reply_seconds = 10;
 };
 
 std::string range_text(const DifficultyRange& range) {
@@ -81,11 +80,9 @@ void show_held_out(const Task& task, const TasksOptions& o, const CommonOptions&
 }
 
 void run_tasks(const TasksOptions& o, const CommonOptions& common) {
-  if (o.name.empty()) return list_tasks(common);
-  TaskOptions options{.difficulties = o.difficulties, .held_out = 2 * o.count, .reply_seconds = o.reply_seconds};
+  if (o.task.name.empty()) return list_tasks(common);
   // A file's questions are in any order of languages; only what is made on demand is cut to what is shown.
-  if (o.name.ends_with(".jsonl")) options.held_out = INT64_MAX;
-  const auto task = make_task(o.name, common.seed, options);
+  const auto task = o.task.make(common.seed, o.task.name.ends_with(".jsonl") ? INT64_MAX : 2 * o.count);
   if (o.is_held_out)
     show_held_out(*task, o, common);
   else
@@ -101,19 +98,16 @@ void add_tasks(CLI::App& app, const CommonOptions& common) {
                          "tasks with exact answers: a list of them, or examples of one\n\n"
                          "Without a name, lists the tasks with the range of their difficulty. With --json, examples "
                          "are lines of a .jsonl file that is a task itself.");
-  command->add_option("name", options->name, kTaskHelp);
+  command->add_option("name", options->task.name, kTaskHelp);
   command->add_option("--count", options->count, "examples to show")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command->add_option("--language", options->language, "en or ja; without it, both")
       ->check(CLI::IsMember({"en", "ja"}));
-  add_difficulty(*command, options->difficulties);
+  add_task_details(*command, options->task);
   command->add_flag("--held-out", options->is_held_out, "held-out questions, which are never practised");
   command->add_flag("--chat", options->as_chat,
                     "as lines that `fude sft` learns from: a solution's lines are thought, its last one is said");
-  command->add_option("--reply-seconds", options->reply_seconds, "what a program may take for a reply")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
   command->callback([=, &common] { run_tasks(*options, common); });
 }
 

@@ -223,7 +223,6 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
                       {"settings", hash_hex(deciding_settings(s, shape).dump())},
                       {"seed", common.seed},
                       {"numerics", s.compute == DType::bf16 || s.frozen.compute == DType::bf16 ? kernels.bf16 : "f32"}};
-  options.on_save = [&](const std::string& folder) { save_tokenizer(folder, tokenizer.data(), {}); };
   require(!s.lora || base, "[train] expected a model for the adapter to stand beside");
   const Precision precision = s.lora ? s.frozen : Precision{s.compute};
   const MemoryPlan plan = memory_plan(s, options, shape, base ? base->weights.get() : nullptr, precision, common);
@@ -240,7 +239,11 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
     adapter = new_adapter(*model, *s.lora);
     options.step.adapter = adapter.get(), options.step.trained = parameters(*adapter);
     options.save = [&](const std::string& folder) { save_peft_folder(*model, *adapter, *s.lora, folder, s.model); };
-    options.on_save = nullptr;
+  } else {
+    options.save = [&](const std::string& folder) {
+      save_model(*model, folder);
+      save_tokenizer(folder, tokenizer.data(), {});
+    };
   }
   if (!base) model->initialise(common.seed);
   if (!s.export_to.empty()) {
@@ -274,10 +277,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
                mebibytes(std::max(own_memory(), device.usage().held)));  // a device keeps what it once held
   if (!finished) return false;
   const std::string result = s.out + (adapter ? "/adapter" : "/model");
-  if (adapter)
-    options.save(result);
-  else
-    save_model(*model, result), options.on_save(result);
+  options.save(result);
   std::fprintf(stderr, "%s: %s  report: %s/report.html\n", adapter ? "adapter" : "model", result.c_str(),
                s.out.c_str());
   return true;

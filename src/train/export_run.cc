@@ -31,8 +31,10 @@ std::string record_of(const std::vector<TokenBlock>& blocks) {
 void export_run(const std::string& folder, const Transformer& model, BatchSource& source,
                 const std::vector<ValidationRows>& validation, const TrainerOptions& o) {
   require(!o.optimizer.uses_muon, "[export] expected a run with AdamW alone");
-  save_model(model, folder + "/model");
-  if (o.on_save) o.on_save(folder + "/model");
+  if (o.save)
+    o.save(folder + "/model");
+  else
+    save_model(model, folder + "/model");
   Json rates = Json::array();
   write_atomically(folder + "/order.bin", [&](const auto& put) {
     for (int64_t step = 0; step < o.schedule.steps; ++step) {

@@ -97,7 +97,7 @@ int64_t Trainer::resume() {
   optimizer_.set_steps_done(json_integer(user, "optimizer_steps", folder));
   metrics_.emplace(options_.folder + "/metrics.jsonl", steps_done_);
   if (metrics_->steps().empty() || metrics_->steps().back().step < steps_done_)
-    record(parse_metrics_line(json_string(user, "line", folder), folder));
+    is_recorded_ = record(parse_metrics_line(json_string(user, "line", folder), folder));
   remove_old_checkpoints();  // a killed run may have got no further than half of one
   return steps_done_;
 }
@@ -109,7 +109,6 @@ void Trainer::save(const StepMetrics& line) {
     options_.save(partial);
   else
     save_model(model_, partial);
-  if (options_.on_save) options_.on_save(partial);
   save_checkpoint(partial, tensors(),
                   {{"step", steps_done_},
                    {"tokens", tokens_done_},
@@ -147,14 +146,15 @@ std::vector<ValidationMetrics> Trainer::validate() const {
 }
 
 // What follows a step and its checkpoint; resume() makes up for it if a run was killed in between.
-void Trainer::record(StepMetrics line) {
+bool Trainer::record(StepMetrics line) {
   const bool is_last = line.step == options_.schedule.steps;
   if (is_last || (options_.validate_every > 0 && line.step % options_.validate_every == 0)) {
     line.validation = validate();
     if (options_.sample) line.samples = options_.sample();
-    if (options_.evaluate) options_.evaluate(line);
+    if (options_.evaluate && !options_.evaluate(line)) return false;
   }
   tell(line);
+  return true;
 }
 
 void Trainer::tell(const StepMetrics& line) {
@@ -164,6 +164,7 @@ void Trainer::tell(const StepMetrics& line) {
 
 bool Trainer::run(const std::atomic<bool>* stop) {
   if (!metrics_) resume();
+  if (!is_recorded_) return false;
   while (steps_done_ < options_.schedule.steps) {
     const double began = now_seconds();
     const Batch batch = source_.next();
@@ -195,9 +196,11 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     steps_done_ = line.step, tokens_done_ = line.tokens;
     const bool is_last = steps_done_ == options_.schedule.steps;
     const bool must_stop = stop != nullptr && stop->load();
-    if (is_last || must_stop || (options_.save_every > 0 && steps_done_ % options_.save_every == 0)) save(line);
-    record(line);
-    if (must_stop && !is_last) return false;
+    const bool is_saved = is_last || must_stop || (options_.save_every > 0 && steps_done_ % options_.save_every == 0);
+    if (is_saved) save(line);
+    is_recorded_ = record(line);
+    if (!is_recorded_ && !is_saved) save(line);
+    if (!is_recorded_ || (must_stop && !is_last)) return false;
   }
   return true;
 }

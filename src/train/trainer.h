@@ -33,12 +33,11 @@ struct TrainerOptions {
   int64_t keep_checkpoints = 2;    // the newest ones; 0: all
   bool watches_spikes = true;      // of the loss; of no use where the batches are the model's own answers
   Json identity = Json::object();  // what has to be equal to resume
-  // Writes the model into a checkpoint's folder; not given: save_model.
+  // Writes what is trained, with all that belongs to it (the tokenizer), into a folder; not given: save_model.
   std::function<void(const std::string& folder)> save = {};
-  // Writes what else belongs there (the tokenizer).
-  std::function<void(const std::string& folder)> on_save;
-  // Measures more of the model, in steps that validate.
-  std::function<void(StepMetrics&)> evaluate = {};
+  // Measures more of the model, in steps that validate. False: it was given up, the step is to be recorded another
+  // time.
+  std::function<bool(StepMetrics&)> evaluate = {};
   // What the model says now; asked for in steps that validate.
   std::function<std::vector<Sample>()> sample;
   // After every step, also after one that ends the run because its loss is not a number.
@@ -67,7 +66,7 @@ class Trainer {
  private:
   void save(const StepMetrics& line);
   void remove_old_checkpoints() const;
-  void record(StepMetrics line);
+  bool record(StepMetrics line);
   void tell(const StepMetrics& line);
   NamedTensors tensors();
 
@@ -81,6 +80,7 @@ class Trainer {
   SpikeDetector spikes_;
   std::optional<MetricsFile> metrics_;
   int64_t steps_done_ = 0, tokens_done_ = 0;
+  bool is_recorded_ = true;  // what was done last
 };
 
 }  // namespace fude

@@ -69,6 +69,10 @@ class TrainerRun : public testing::Test {
     options.schedule = {.learning_rate = learning_rate, .steps = 12, .warmup_steps = 2};
     options.rows_per_block = 2, options.save_every = 0, options.validate_every = 5;
     options.identity = {{"settings", identity}};
+    options.evaluate = [&](StepMetrics& line) {
+      line.values.emplace_back("measured", 1);
+      return !gives_up;
+    };
     options.sample = [&] { return std::vector<Sample>{{"threads", std::to_string(threads)}}; };
     options.on_step = [&](const StepMetrics& m) {
       losses.push_back(m.loss);
@@ -77,7 +81,7 @@ class TrainerRun : public testing::Test {
     LoadedBatches batches(loader, 2, 2);
     Trainer trainer(model, default_kernels(), batches, validation, options);
     trainer.resume();
-    trainer.run(&stop);
+    is_done = trainer.run(&stop);
     std::vector<float> weights;
     for (const Parameter* p : model.parameters())
       weights.insert(weights.end(), p->values().data<float>(), p->values().data<float>() + p->stored());
@@ -86,6 +90,7 @@ class TrainerRun : public testing::Test {
 
   std::string root_;
   std::vector<double> losses;
+  bool gives_up = false, is_done = false;
 };
 
 TEST_F(TrainerRun, ResumedEqualsUninterrupted) {
@@ -107,6 +112,29 @@ TEST_F(TrainerRun, SamplesOutliveARestart) {
   for (const StepMetrics& m : parse_metrics(read_file(path), path))
     for (const Sample& sample : m.samples) samples.emplace_back(m.step, sample.text);
   EXPECT_EQ(samples, (std::vector<std::pair<int64_t, std::string>>{{5, "1"}, {10, "2"}, {12, "2"}}));
+}
+
+// A measurement that was given up is made when the run goes on, also behind the last step.
+TEST_F(TrainerRun, AMeasurementThatWasGivenUpIsMadeLater) {
+  gives_up = true;
+  for (int i = 0; i < 2; ++i) {
+    run("run", 1, 100);
+    EXPECT_FALSE(is_done);
+    EXPECT_EQ(losses.size(), 4u) << "the fifth step measures";
+  }
+  gives_up = false;
+  run("run", 1, 11);
+  gives_up = true;
+  run("run", 1, 100);
+  EXPECT_FALSE(is_done);
+  gives_up = false;
+  run("run", 1, 100);
+  EXPECT_TRUE(is_done);
+  std::vector<int64_t> measured;
+  const std::string path = root_ + "/run/metrics.jsonl";
+  for (const StepMetrics& m : parse_metrics(read_file(path), path))
+    if (!m.values.empty()) measured.push_back(m.step);
+  EXPECT_EQ(measured, (std::vector<int64_t>{5, 10, 12}));
 }
 
 TEST_F(TrainerRun, LossThatIsNotANumberEndsTheRunAndIsWrittenDown) {
