@@ -93,6 +93,7 @@ void fetch(const FetchRequest& request, const std::function<void(uint64_t)>& beg
   if (code != CURLE_OK)
     throw FetchError(fmt::format("[fetch] {}: {}", request.url, *reason ? reason : curl_easy_strerror(code)),
                      !transfer.has_begun && is_lasting_failure(code));
+  if (status == 416 && request.from > 0) return;  // there is nothing behind what is here already
   if (status >= 300)
     throw FetchError(fmt::format("[fetch] {}: the server answers {}{}", request.url, status,
                                  status == 401 || status == 403 ? " (a model that is not public needs HF_TOKEN)" : ""),

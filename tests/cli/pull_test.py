@@ -28,6 +28,9 @@ class Server(http.server.BaseHTTPRequestHandler):
         begin = 0
         if Server.ranges and self.headers.get("Range"):
             begin = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+        if begin and begin >= len(body):
+            self.send_error(416)
+            return
         self.send_response(206 if begin else 200)
         self.send_header("Content-Length", str(len(body) - begin))
         self.end_headers()
@@ -57,11 +60,12 @@ class Pull(Case):
             self.skipTest("built without libcurl")
         return result
 
-    def publish(self, repository, files, wrong_sum=False):
+    def publish(self, repository, files, wrong_sum=False, has_size=True):
         listed = []
         for name, body in files.items():
             sums = hashlib.sha256(b"x" if wrong_sum else body).hexdigest()
-            listed.append({"type": "file", "path": name, "size": len(body), "lfs": {"oid": sums, "size": len(body)}})
+            size = {"size": len(body)} if has_size else {}
+            listed.append({"type": "file", "path": name, **size, "lfs": {"oid": sums, **size}})
             Server.files[f"/{repository}/resolve/main/{name}"] = body
         Server.files[f"/api/models/{repository}/tree/main"] = json.dumps(listed).encode()
 
@@ -121,6 +125,20 @@ class Pull(Case):
                 self.assertEqual(open(path, "rb").read(), body)
                 self.assertFalse(part.exists())
                 self.assertEqual([first for _, first in self.fetched()], ["bytes=4096-"])
+
+    def test_all_had_come(self):
+        body = bytes(range(256)) * 40
+        self.publish("org/one", {"a.gguf": body}, has_size=False)
+        part = self.cache / "hub" / "org" / "one" / "a.gguf.part"
+        for come, is_right in ((body, True), (body + b"more", False)):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            (part.parent / "a.gguf").unlink(missing_ok=True)
+            part.write_bytes(come)
+            if is_right:
+                self.assertEqual(open(self.succeeds(self.pull("org/one")).out.strip(), "rb").read(), body)
+            else:
+                self.fails(self.pull("org/one"), FAILED, "SHA-256", "removed")
+            self.assertFalse(part.exists())
 
     def test_a_wrong_sum(self):
         self.publish("org/one", {"a.gguf": b"good"})
