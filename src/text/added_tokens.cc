@@ -23,7 +23,10 @@ bool is_word_at(std::string_view text, size_t at) { return is_word(decode_charac
 }  // namespace
 
 AddedTokenFinder::AddedTokenFinder(std::vector<const AddedToken*> tokens) : sorted_(std::move(tokens)) {
-  std::sort(sorted_.begin(), sorted_.end(), [](auto* a, auto* b) { return a->content < b->content; });
+  // Of tokens with the same text the first is found.
+  std::ranges::stable_sort(sorted_, {}, &AddedToken::content);
+  const auto same = std::ranges::unique(sorted_, {}, &AddedToken::content);
+  sorted_.erase(same.begin(), same.end());
   for (const AddedToken* token : sorted_) begins_[uint8_t(token->content[0])] = true;
 }
 

@@ -15,7 +15,8 @@
 namespace fude {
 namespace {
 
-constexpr size_t kShortPiece = 96;  // symbols; beyond it the heap wins
+constexpr size_t kLongestOdd = 1024;  // bytes of an entry that merges do not make: all its cuts are tried
+constexpr size_t kShortPiece = 96;    // symbols; beyond it the heap wins
 
 // Merges `count` symbols in place and returns how many are left. Each round takes the lowest rank of all, so
 // the work is count²/2 at most, over arrays in the innermost cache.
@@ -179,6 +180,9 @@ Vocabulary vocabulary_from_ranks(std::vector<std::string> tokens) {
       add(symbols[0], symbols[1]);
       continue;
     }
+    require(token.size() <= kLongestOdd,
+            "[tokenizer] expected entries that no merges make to have at most {} bytes, entry {} has {}", kLongestOdd,
+            id, token.size());
     for (size_t cut = 1; cut < token.size(); ++cut) {
       const TokenId left = find(token.substr(0, cut)), right = find(token.substr(cut));
       if (left != kNoToken && right != kNoToken) add(left, right);

@@ -8,6 +8,8 @@
 namespace fude {
 namespace {
 
+constexpr size_t kLongestKey = 256;  // bytes; real tables have some tens
+
 uint32_t number_at(std::string_view bytes, size_t at) {
   uint32_t value = 0;
   for (size_t i = 0; i < 4; ++i) value |= uint32_t(uint8_t(bytes[at + i])) << (8 * i);
@@ -38,7 +40,8 @@ uint32_t Charsmap::unit(size_t index) const {
 Charsmap::Match Charsmap::longest_at(std::string_view text, size_t at) const {
   Match longest;
   size_t node = offset_of(unit(0));
-  for (size_t end = at; end < text.size();) {
+  const size_t last = std::min(text.size(), at + kLongestKey);  // a damaged trie may go in circles
+  for (size_t end = at; end < last;) {
     const uint8_t byte = uint8_t(text[end++]);
     node ^= byte;
     if (byte == 0 || node >= trie_.size() / 4) break;

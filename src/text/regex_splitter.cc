@@ -12,7 +12,8 @@
 namespace fude {
 namespace {
 
-constexpr uint32_t kStepLimit = 10'000'000;
+constexpr uint32_t kStepLimit = 10'000'000, kFewSteps = 20'000;
+constexpr int kCostlyMatches = 64;  // of a text: those that take more than a few steps
 constexpr uint32_t kHeapLimitKib = 64 << 10;
 constexpr size_t kStackBytes = 4 << 20;
 
@@ -36,7 +37,6 @@ struct MatchState {
       release();
       fail("[pretokenize] out of memory");
     }
-    pcre2_set_match_limit(context, kStepLimit);
     pcre2_set_heap_limit(context, kHeapLimitKib);
     pcre2_jit_stack_assign(context, nullptr, stack);
   }
@@ -95,9 +95,15 @@ class RegexSplitter : public Splitter {
  private:
   void split_valid(std::string_view text, std::vector<size_t>& ends) const {
     MatchState state(code_);
+    int costly = 0;
     for (size_t at = 0; at < text.size();) {
-      const int result = pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
-                                     PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, state.data, state.context);
+      const auto match_within = [&](uint32_t steps) {
+        pcre2_set_match_limit(state.context, steps);
+        return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
+                           PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, state.data, state.context);
+      };
+      int result = match_within(kFewSteps);
+      if (result == PCRE2_ERROR_MATCHLIMIT && ++costly <= kCostlyMatches) result = match_within(kStepLimit);
       if (result == PCRE2_ERROR_NOMATCH) return ends.push_back(text.size());
       require(result >= 0, "[pretokenize] the pattern failed at byte {} of the text: {}", at, message(result));
       const PCRE2_SIZE* match = pcre2_get_ovector_pointer(state.data);

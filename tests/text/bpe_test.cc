@@ -86,6 +86,12 @@ TEST(Bpe, RanksEqualTheDefinition) {
   }
 }
 
+// Every cut of an entry that merges do not make is tried, so it may not be long.
+TEST(Bpe, RanksRefuseLongOddEntries) {
+  EXPECT_THROW(vocabulary_from_ranks({"a", std::string(1025, 'a')}), Error);
+  EXPECT_EQ(vocabulary_from_ranks({"a", std::string(1024, 'a')}).tokens.size(), 2u);
+}
+
 TEST(Bpe, UnknownBytes) {
   Vocabulary vocabulary;
   vocabulary.tokens = {"a", "b", "ab", "?"};

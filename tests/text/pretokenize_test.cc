@@ -100,6 +100,16 @@ TEST(Pretokenize, CatastrophicPatternIsAnErrorSoon) {
   EXPECT_LT(now_seconds() - start, 60);
 }
 
+// Each match stays below the limit for one; there are just too many of them.
+TEST(Pretokenize, ManyCostlyMatchesAreAnErrorSoon) {
+  const auto splitter = make_regex_splitter("(?:a+)+b|[a-c]");
+  std::string text;
+  for (int i = 0; i < 2000; ++i) text += std::string(20, 'a') + "c";
+  const double start = now_seconds();
+  EXPECT_THROW(pieces_of(*splitter, text), Error);
+  EXPECT_LT(now_seconds() - start, 60);
+}
+
 TEST(Pretokenize, LongRunsAreLinear) {
   for (const char* name : {"gpt2", "cl100k", "llama3", "qwen2", "o200k"})
     for (const std::string unit : {"a", "A", " ", "\n", "1", "!", "\xE6\xBC\xA2", "\xCC\x81", "A\xCC\x81",

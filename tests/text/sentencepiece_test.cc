@@ -157,6 +157,16 @@ TEST(SentencePiece, RefusesWhatItCannotDo) {
   }
 }
 
+// 'a' leads from unit 0 to unit 97 and back for ever.
+TEST(Charsmap, ACircleEnds) {
+  std::string trie(4 * 98, '\0');
+  trie[4 * 97] = 'a';
+  trie[4 * 97 + 1] = char(('a' << 2) & 0xFF), trie[4 * 97 + 2] = char('a' >> 6);  // 97 << 10
+  const std::string size = {char(trie.size() & 0xFF), char(trie.size() >> 8), 0, 0};
+  const std::string text(200'000, 'a');
+  EXPECT_EQ(Charsmap(size + trie + '\0').apply(text), text);  // within seconds
+}
+
 // A double array that points out of itself, and lengths that do not fit.
 TEST(Charsmap, ChecksWhatItFollows) {
   const std::string unit(4, '\0');

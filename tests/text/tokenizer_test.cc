@@ -41,6 +41,18 @@ TEST(Tokenizer, RoundTripsAnyBytes) {
   }
 }
 
+// Two added tokens of one text: behind it stands a zero, in the list as in the text.
+TEST(Tokenizer, AddedTokensMayHaveTheSameText) {
+  TokenizerData data = parse_tokenizer_json(read_file(kGoldens + "tokenizer.json"), "tokenizer.json");
+  const std::string content = "<a token of some length>";
+  for (TokenId id : {703, 704}) data.added.push_back({.id = id, .content = content, .special = false});
+  const Tokenizer tokenizer(data);
+  const std::string text = content + std::string("\0x", 2);
+  const Ids ids = tokenizer.encode(text);
+  EXPECT_EQ(ids.front(), 703);
+  EXPECT_EQ(tokenizer.decode(ids), text);
+}
+
 TEST(Tokenizer, SpecialTokens) {
   const Tokenizer tokenizer = golden_tokenizer();
   const TokenId end = *tokenizer.find_special("<|end|>");
