@@ -19,7 +19,7 @@ static_assert(std::endian::native == std::endian::little, "the file is written a
 constexpr std::string_view kMagic = "FUDESTAT";
 constexpr uint32_t kVersion = 1;
 constexpr uint64_t kPrefixBytes = 24, kAlign = 64, kChecksum = 16;
-constexpr uint64_t kLargestHeader = uint64_t(64) << 20;
+constexpr uint64_t kLargestHeader = uint64_t(1) << 30;  // the answers of a large rollout are in it
 
 uint64_t aligned(uint64_t x) { return (x + kAlign - 1) / kAlign * kAlign; }
 

@@ -92,7 +92,7 @@ int64_t Trainer::resume() {
   }
   source_.restore(user["source"], folder);
   spikes_.restore(user["spikes"]);
-  steps_done_ = json_integer(user, "step", folder);
+  steps_done_ = saved_step_ = json_integer(user, "step", folder);
   tokens_done_ = json_integer(user, "tokens", folder);
   optimizer_.set_steps_done(json_integer(user, "optimizer_steps", folder));
   metrics_.emplace(options_.folder + "/metrics.jsonl", steps_done_);
@@ -121,6 +121,7 @@ void Trainer::save(const StepMetrics& line) {
   std::error_code error;
   fs::rename(partial, folder, error);
   require(!error, "[train] cannot rename {}: {}", partial, error.message());
+  saved_step_ = steps_done_;
   remove_old_checkpoints();
 }
 
@@ -169,7 +170,7 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     const double began = now_seconds();
     const Batch batch = source_.next();
     if (batch.blocks.empty()) {
-      if (steps_done_ > 0) save(metrics_->steps().back());
+      if (saved_step_ < steps_done_) save(metrics_->steps().back());
       return false;
     }
     const BatchLoss loss = gradients_.run(batch.blocks, batch.objective);

@@ -80,6 +80,7 @@ class Trainer {
   SpikeDetector spikes_;
   std::optional<MetricsFile> metrics_;
   int64_t steps_done_ = 0, tokens_done_ = 0;
+  int64_t saved_step_ = 0;
   bool is_recorded_ = true;  // what was done last
 };
 

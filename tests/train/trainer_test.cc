@@ -36,6 +36,18 @@ class CountingDocuments : public DocumentSource {
   int64_t at_ = 0;
 };
 
+// As a rollout that is given up: no batch comes, and the position stays.
+class InterruptedBatches : public BatchSource {
+ public:
+  explicit InterruptedBatches(BatchSource& inner) : inner_(inner) {}
+  Batch next() override { return {}; }
+  Json state() const override { return inner_.state(); }
+  void restore(const Json& state, std::string_view where) override { inner_.restore(state, where); }
+
+ private:
+  BatchSource& inner_;
+};
+
 class TrainerRun : public testing::Test {
  protected:
   void SetUp() override {
@@ -79,7 +91,9 @@ class TrainerRun : public testing::Test {
       stop = m.step + 1 >= until;
     };
     LoadedBatches batches(loader, 2, 2);
-    Trainer trainer(model, default_kernels(), batches, validation, options);
+    InterruptedBatches none(batches);
+    Trainer trainer(model, default_kernels(), has_batches ? static_cast<BatchSource&>(batches) : none, validation,
+                    options);
     trainer.resume();
     is_done = trainer.run(&stop);
     std::vector<float> weights;
@@ -90,7 +104,7 @@ class TrainerRun : public testing::Test {
 
   std::string root_;
   std::vector<double> losses;
-  bool gives_up = false, is_done = false;
+  bool gives_up = false, is_done = false, has_batches = true;
 };
 
 TEST_F(TrainerRun, ResumedEqualsUninterrupted) {
@@ -112,6 +126,17 @@ TEST_F(TrainerRun, SamplesOutliveARestart) {
   for (const StepMetrics& m : parse_metrics(read_file(path), path))
     for (const Sample& sample : m.samples) samples.emplace_back(m.step, sample.text);
   EXPECT_EQ(samples, (std::vector<std::pair<int64_t, std::string>>{{5, "1"}, {10, "2"}, {12, "2"}}));
+}
+
+// Where nothing was done since the last checkpoint, it is left alone.
+TEST_F(TrainerRun, ACheckpointIsWrittenOnce) {
+  run("run", 1, 4);
+  const std::string checkpoint = root_ + "/run/checkpoint-00000004/state.fude";
+  const auto written = fs::last_write_time(checkpoint);
+  has_batches = false;
+  run("run", 1, 100);
+  EXPECT_FALSE(is_done);
+  EXPECT_EQ(fs::last_write_time(checkpoint), written);
 }
 
 // A measurement that was given up is made when the run goes on, also behind the last step.
