@@ -376,8 +376,9 @@ void Engine::leave_queue(LiveRequest& live) {
 void Engine::weights_changed() {
   for (const auto& sequence : scheduler_.sequences()) {
     scheduler_.preempt(*sequence);
-    if (LiveRequest& live = *sequence->live; live.pool)
-      live.pool.emplace(*live.request.embedding, int64_t(live.request.prompt.size()));
+    LiveRequest& live = *sequence->live;
+    if (live.pool) live.pool.emplace(*live.request.embedding, int64_t(live.request.prompt.size()));
+    if (sequence->choice == 0 && sequence->generated == 0) live.prompt_tokens.clear();
   }
   ++scheduler_.version;
   tree_.clear();

@@ -49,11 +49,6 @@ void Intake::set_seconds_per_token(double seconds) {
   seconds_per_token_ = seconds;
 }
 
-int64_t Intake::waiting_tokens() {
-  const std::lock_guard lock(mutex_);
-  return tokens_;
-}
-
 int64_t Intake::waiting_requests() {
   const std::lock_guard lock(mutex_);
   return requests_;

@@ -42,8 +42,6 @@ class Intake {
   void leave(int64_t tokens);
   // What a waiting token takes now, in seconds.
   void set_seconds_per_token(double seconds);
-  // Prompt tokens that wait.
-  int64_t waiting_tokens();
   int64_t waiting_requests();
 
  private:

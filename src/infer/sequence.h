@@ -32,7 +32,6 @@ struct LiveRequest {
   std::optional<EmbeddingPool> pool{};
   bool is_queued = true;         // until its prompt begins to run
   bool is_prompt_known = false;  // its pages are in the prefix tree
-  bool is_cancelled = false;
 };
 
 struct Sequence {

@@ -251,6 +251,19 @@ TEST_F(EngineTest, ForgetsWhenTheWeightsChange) {
   EXPECT_EQ(heard.choices.at(0).ids(), expected);
 }
 
+// Of a prompt's log-probabilities too none is of the old weights.
+TEST_F(EngineTest, ForgetsPromptLogprobsWhenTheWeightsChange) {
+  Engine engine(model, default_kernels(), {.chunk = 32});
+  HeardRequest heard;
+  const Request request{.prompt = random_tokens(100, 1), .max_tokens = 1, .prompt_logprobs_from = 1};
+  engine.submit(request, heard.events());
+  engine.step(), engine.step();
+  model.initialise(4);
+  engine.weights_changed();
+  engine.run();
+  EXPECT_EQ(heard.prompt_tokens, run_alone(model, {request})[0].prompt_tokens);
+}
+
 // Damaged weights fail the requests that meet them, with a message, and nothing else.
 TEST_F(EngineTest, AFailureIsAnAnswer) {
   Parameter& norm = *model.parameters()[1];
