@@ -164,6 +164,64 @@ TEST(GrammarSchema, RefusesWhatItCannotHold) {
   refused("{", "not valid JSON");
 }
 
+// A schema that asks again for what it is a part of adds nothing: what is let through is valid.
+TEST(GrammarSchema, AChoiceOfItselfIsNoChoice) {
+  SchemaTexts loop(
+      R"({"$ref":"#/$defs/t","$defs":{"t":{"anyOf":[{"type":"string","maxLength":3},{"$ref":"#/$defs/t"}]}}})");
+  EXPECT_TRUE(loop.accepts("\"abc\""));
+  for (const char* text : {"5", "{}", "\"abcd\""}) EXPECT_FALSE(loop.accepts(text)) << text;
+  EXPECT_THROW(SchemaTexts(R"({"anyOf":[{"$ref":"#"}]})"), Error);
+  // Elsewhere it holds already.
+  SchemaTexts twice(
+      R"({"allOf":[{"$ref":"#/$defs/t"},{"anyOf":[{"$ref":"#/$defs/t"},{"type":"null"}]}],
+          "$defs":{"t":{"anyOf":[{"type":"integer"},{"type":"string"}]}}})");
+  for (const char* text : {"5", "\"x\""}) EXPECT_TRUE(twice.accepts(text)) << text;
+  EXPECT_FALSE(twice.accepts("null"));
+}
+
+TEST(GrammarSchema, MembersHaveNoOrderInValues) {
+  EXPECT_THROW(SchemaTexts(R"({"oneOf":[{"const":{"a":1,"b":2}},{"const":{"b":2,"a":1}}]})"), Error);
+  EXPECT_TRUE(
+      SchemaTexts(R"({"allOf":[{"enum":[{"a":1,"b":2}]},{"const":{"b":2,"a":1}}]})").accepts(R"({"b":2,"a":1})"));
+}
+
+// At the deepest place only what can still be ended is offered, whatever was opened before.
+TEST(GrammarSchema, NestingEndsWithoutADeadEnd) {
+  std::mt19937 random(5);
+  for (const int32_t depth : {3, 4, 7, 20})
+    for (const char* schema : {"true", R"({"type":"object"})", R"({"type":"array","items":{"type":"object"}})"}) {
+      GrammarLexers lexers(json_schema_grammar(std::string_view(schema), {}, {.depth = depth}));
+      for (int round = 0; round < 20; ++round) {
+        Parser parser(lexers);
+        std::string text;
+        for (bool is_deep = false; !parser.can_end();) {
+          // Inwards for as long as it goes, then anything.
+          if (!is_deep && (parser.push("{\"a\":") || parser.push("[") || parser.push("{"))) continue;
+          is_deep = true;
+          const auto first = uint8_t(random());
+          int tried = 0;
+          while (tried < 256 && !parser.push(uint8_t(first + tried))) ++tried;
+          ASSERT_LT(tried, 256) << schema << ", depth " << depth << ": nothing can follow";
+          if (parser.size() > 100'000) break;
+        }
+      }
+    }
+}
+
+// Many patterns, each within its limit, and many choices beside many schemas: refused before they fill the memory.
+TEST(GrammarSchema, WhatIsKeptTogetherHasALimit) {
+  Json patterns, both, far;
+  for (int i = 0; i < 1000; ++i) patterns["prefixItems"].push_back({{"pattern", "a{100000}"}});
+  EXPECT_THROW(json_schema_grammar(patterns), Error);
+  for (int i = 0; i < 150'000; ++i) both["allOf"].push_back(Json::object());
+  for (int i = 0; i < 19'000; ++i) both["anyOf"].push_back(Json::object());
+  EXPECT_THROW(json_schema_grammar(both), Error);
+  for (int i = 0; i < 300'000; ++i) far["allOf"].push_back(Json::object());
+  EXPECT_NO_THROW(json_schema_grammar(far));
+  far["description"] = std::string(1 << 20, 'x');
+  EXPECT_THROW(json_schema_grammar(far), Error);
+}
+
 TEST(GrammarSchema, NumbersInARangeAreExact) {
   std::mt19937 source(1);
   const auto random_decimal = [&] {

@@ -1,6 +1,7 @@
 #include "infer/grammar/grammar.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "base/error.h"
 
@@ -10,6 +11,7 @@ namespace {
 // What lexemes can turn out to be: symbols while lowering.
 constexpr int32_t kNothing = INT32_MIN + 1;    // no text: its alternative is dropped
 constexpr int32_t kEmptyText = INT32_MIN + 2;  // only the empty text: left out
+constexpr int32_t kNever = -1;                 // of calls
 
 bool is_rule(int32_t symbol) { return symbol < 0 && symbol > kEmptyText; }
 
@@ -53,6 +55,8 @@ Grammar GrammarBuilder::compile(int32_t start) {
   alternatives_.resize(bodies_.size());
   drop_unproductive();
   require(!alternatives_[size_t(start)].empty(), "[grammar] no text matches this grammar");
+  require(calls_[size_t(start)] <= limits_.depth, "[grammar] every text of this grammar is nested deeper than {}",
+          limits_.depth);
   find_nullable();
   flatten();
   return std::move(grammar_);
@@ -183,19 +187,20 @@ void GrammarBuilder::lower_lexeme(const std::vector<ExpressionPtr>& parts, std::
   append(out, found->second);
 }
 
-// The rules that have an alternative all of whose symbols hold; a lexeme or kNothing holds if `holds` says so.
-std::vector<bool> GrammarBuilder::closure(const std::function<bool(int32_t)>& holds) const {
+// For rules that have an alternative all of whose symbols hold, how many calls are open inside each other there, at
+// least; kNever for others. A lexeme or kNothing holds if `holds` says so.
+std::vector<int32_t> GrammarBuilder::closure(const std::function<bool(int32_t)>& holds) const {
   struct Alternative {
     size_t rule;
     size_t missing = 0;  // symbols that are not known to hold
   };
   std::vector<Alternative> all;
   std::vector<std::vector<size_t>> uses(alternatives_.size());  // by rule: alternatives it stands in, with repetition
-  std::vector<bool> found(alternatives_.size());
-  std::vector<size_t> pending;
-  const auto note = [&](const Alternative& alternative) {
-    if (alternative.missing > 0 || found[alternative.rule]) return;
-    found[alternative.rule] = true;
+  std::vector<int32_t> calls(alternatives_.size(), kNever);
+  std::deque<size_t> pending;  // with ever more calls, so that the first time that a rule is found is the shortest
+  const auto note = [&](const Alternative& alternative, int32_t count) {
+    if (alternative.missing > 0 || calls[alternative.rule] != kNever) return;
+    calls[alternative.rule] = count;
     pending.push_back(alternative.rule);
   };
   for (size_t rule = 0; rule < alternatives_.size(); ++rule)
@@ -206,38 +211,42 @@ std::vector<bool> GrammarBuilder::closure(const std::function<bool(int32_t)>& ho
           ++alternative.missing, uses[size_t(~symbol)].push_back(all.size() - 1);
         else if (!holds(symbol))
           alternative.missing = SIZE_MAX / 2;
-      note(alternative);
+      note(alternative, 0);
     }
   while (!pending.empty()) {
-    const size_t rule = pending.back();
-    pending.pop_back();
-    for (const size_t use : uses[rule]) --all[use].missing, note(all[use]);
+    const size_t rule = pending.front();
+    pending.pop_front();
+    for (const size_t use : uses[rule]) --all[use].missing, note(all[use], calls[rule] + 1);
   }
-  return found;
+  return calls;
 }
 
 // Drops alternatives that can never end: the parser may then offer whatever it can follow.
 void GrammarBuilder::drop_unproductive() {
-  const std::vector<bool> is_productive = closure([](int32_t symbol) { return symbol != kNothing; });
+  calls_ = closure([](int32_t symbol) { return symbol != kNothing; });
   const auto is_hopeless = [&](const std::vector<int32_t>& alternative) {
     return std::any_of(alternative.begin(), alternative.end(), [&](int32_t symbol) {
-      return is_rule(symbol) ? !is_productive[size_t(~symbol)] : symbol == kNothing;
+      return is_rule(symbol) ? calls_[size_t(~symbol)] == kNever : symbol == kNothing;
     });
   };
   for (auto& alternatives : alternatives_) std::erase_if(alternatives, is_hopeless);
 }
 
 void GrammarBuilder::find_nullable() {
-  const std::vector<bool> found = closure([&](int32_t symbol) { return grammar_.lexemes[size_t(symbol)].is_nullable; });
+  const std::vector<int32_t> found =
+      closure([&](int32_t symbol) { return grammar_.lexemes[size_t(symbol)].is_nullable; });
   grammar_.rules.resize(alternatives_.size());
-  for (size_t rule = 0; rule < found.size(); ++rule) grammar_.rules[rule].is_nullable = found[rule];
+  for (size_t rule = 0; rule < found.size(); ++rule) grammar_.rules[rule].is_nullable = found[rule] != kNever;
 }
 
 void GrammarBuilder::flatten() {
   for (size_t rule = 0; rule < alternatives_.size(); ++rule)
     for (const std::vector<int32_t>& alternative : alternatives_[rule]) {
       if (alternative.empty()) continue;
-      grammar_.rules[rule].alternatives.push_back(int32_t(grammar_.symbols.size()));
+      int32_t calls = 0;
+      for (const int32_t symbol : alternative)
+        if (is_rule(symbol)) calls = std::max(calls, calls_[size_t(~symbol)] + 1);
+      grammar_.rules[rule].alternatives.push_back({int32_t(grammar_.symbols.size()), calls});
       grammar_.symbols.insert(grammar_.symbols.end(), alternative.begin(), alternative.end());
       grammar_.symbols.push_back(Grammar::kEnd);
     }

@@ -23,8 +23,12 @@ struct Grammar {
   static constexpr int32_t kEnd = INT32_MIN;
   std::vector<int32_t> symbols;  // of all alternatives, each followed by kEnd
   struct Rule {
-    std::vector<int32_t> alternatives;  // where they begin in `symbols`; none of the empty text alone
-    bool is_nullable = false;           // matches the empty text
+    struct Alternative {
+      int32_t begin;  // in `symbols`
+      int32_t calls;  // that are open inside each other before it can end, at least
+    };
+    std::vector<Alternative> alternatives;  // none of the empty text alone
+    bool is_nullable = false;               // matches the empty text
   };
   std::vector<Rule> rules;
   struct Lexeme {
@@ -57,7 +61,7 @@ class GrammarBuilder {
   int32_t rule_of(const ExpressionPtr& expression);
   // `part` at most `count` times (or kUnbounded), the same object each time.
   ExpressionPtr up_to(const ExpressionPtr& part, int32_t count);
-  std::vector<bool> closure(const std::function<bool(int32_t)>& holds) const;
+  std::vector<int32_t> closure(const std::function<bool(int32_t)>& holds) const;
   void drop_unproductive();
   void find_nullable();
   void flatten();
@@ -73,6 +77,7 @@ class GrammarBuilder {
   std::map<std::pair<ExpressionPtr, int32_t>, ExpressionPtr> repeats_;
   std::vector<std::pair<int32_t, ExpressionPtr>> pending_;  // rules that are to be lowered
   std::vector<bool> is_used_;                               // by rule
+  std::vector<int32_t> calls_;                              // by rule, as of an alternative
   int32_t symbol_count_ = 0;
   uint64_t state_count_ = 0;
 };

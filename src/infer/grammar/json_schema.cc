@@ -76,14 +76,22 @@ class SchemaCompiler {
     return choice(std::move(choices));
   }
 
+  // What expressions keep has to fit beside each other long before they become lexemes.
+  std::shared_ptr<const Automaton> counted(std::shared_ptr<const Automaton> automaton) {
+    states_ += automaton->states.size();
+    require(states_ <= limits_.total_states,
+            "[json_schema] expected patterns and numbers of at most {} states together", limits_.total_states);
+    return automaton;
+  }
+
   ExpressionPtr numbers(const Shape& shape) {
-    if (const auto automaton = shape_numbers(shape, limits_)) return apart(from_automaton(automaton));
+    if (const auto automaton = shape_numbers(shape, limits_)) return apart(from_automaton(counted(automaton)));
     return shape.types & kFractionType ? parts_.any_number() : parts_.any_integer();
   }
 
   ExpressionPtr strings(const Shape& shape) {
     const StringShape strings = shape_strings(shape, limits_);
-    if (strings.content) return JsonParts::quoted(strings.content);
+    if (strings.content) return JsonParts::quoted(counted(strings.content));
     if (strings.minimum == 0 && strings.maximum < 0) return parts_.any_string();
     if (strings.maximum >= 0 && strings.maximum < strings.minimum) return choice({});
     ExpressionPtr& known = lengths_[{strings.minimum, strings.maximum}];
@@ -147,10 +155,7 @@ class SchemaCompiler {
 
   struct Names {
     std::vector<std::string> all;  // declared or required, in the order of the schema
-    std::vector<std::string> required;
-    bool requires_name(const std::string& name) const {
-      return std::find(required.begin(), required.end(), name) != required.end();
-    }
+    std::set<std::string> required;
   };
   static Names names_of(const Shape& shape) {
     Names names;
@@ -165,11 +170,10 @@ class SchemaCompiler {
       for (const Json& name : *required.schema) {
         require(name.is_string(), "[json_schema] expected a list of names at '{}'", required.place);
         add(name.get<std::string>());
-        names.required.push_back(name.get<std::string>());
+        names.required.insert(name.get<std::string>());
       }
     }
-    require(names.required.size() <= kMostNames && names.all.size() <= kMostNames,
-            "[json_schema] expected an object of at most {} names", kMostNames);
+    require(names.all.size() <= kMostNames, "[json_schema] expected an object of at most {} names", kMostNames);
     return names;
   }
 
@@ -233,7 +237,7 @@ class SchemaCompiler {
       const auto keys = difference(*pattern.keys, *name_set, limits_);
       Conjunction schemas = additional(pattern.owner);
       schemas.push_back(pattern.schema);
-      if (!is_empty(*keys)) members.push_back(parts_.member(JsonParts::quoted(keys), value(schemas)));
+      if (!is_empty(*keys)) members.push_back(parts_.member(JsonParts::quoted(counted(keys)), value(schemas)));
     }
     const Conjunction rest = additional(SIZE_MAX);
     const bool has_rest = std::none_of(rest.begin(), rest.end(), [](auto& part) { return *part.schema == false; });
@@ -245,7 +249,7 @@ class SchemaCompiler {
           auto keys =
               difference(*build_automaton(*repeat(shortest_character(), 0, kUnbounded), limits_), *name_set, limits_);
           for (const KeyPattern& pattern : patterns) keys = difference(*keys, *pattern.keys, limits_);
-          key = JsonParts::quoted(keys);
+          key = JsonParts::quoted(counted(keys));
           if (patterns.empty()) known = key;
         } else {
           key = known;
@@ -271,7 +275,7 @@ class SchemaCompiler {
           parts_.member(literal("\"" + json_content(name) + "\""), value(member_schemas(shape, name, patterns)));
       const int32_t with_rule = builder_.add_rule(), begin_rule = builder_.add_rule();
       std::vector<ExpressionPtr> behind = {behind_comma(sequence({one, rest}))}, first = {sequence({one, rest})};
-      if (!names.requires_name(name)) {
+      if (!names.required.contains(name)) {
         behind.push_back(rest);
         first.push_back(begin);
       }
@@ -287,9 +291,8 @@ class SchemaCompiler {
   // that members counted are not members had: a minimum holds only where it asks for no more than `required` does.
   int32_t member_bounds(const Shape& shape, const Names& names, const ExpressionPtr& extra) {
     const int32_t minimum = shape_minimum(shape, "minProperties"), maximum = shape_maximum(shape, "maxProperties");
-    const std::set<std::string> required(names.required.begin(), names.required.end());
     const std::string place = shape.schemas.empty() ? "#" : shape.schemas[0].place;
-    require(minimum <= int32_t(required.size()),
+    require(minimum <= int32_t(names.required.size()),
             "[json_schema] 'minProperties' at '{}' is supported only where 'required' asks for as many", place);
     const bool is_closed = extra->kind == Expression::Kind::choice && extra->parts.empty();
     if (maximum < 0 || (is_closed && maximum >= int32_t(names.all.size()))) return -1;
@@ -306,7 +309,7 @@ class SchemaCompiler {
     const auto first = shape_constants(a, limits_), second = shape_constants(b, limits_);
     if (first && second)
       return std::none_of(first->begin(), first->end(), [&](const Json* x) {
-        return std::any_of(second->begin(), second->end(), [&](const Json* y) { return *x == *y; });
+        return std::any_of(second->begin(), second->end(), [&](const Json* y) { return same_value(*x, *y); });
       });
     if (first || second) {  // does one of these values have a type that the other shape knows?
       const uint32_t types = first ? b.types : a.types;
@@ -338,7 +341,7 @@ class SchemaCompiler {
     const Names first = names_of(a), second = names_of(b);
     const auto first_patterns = key_patterns(a), second_patterns = key_patterns(b);
     for (const std::string& name : first.all) {
-      const bool in_first = first.requires_name(name), in_second = second.requires_name(name);
+      const bool in_first = first.required.contains(name), in_second = second.required.contains(name);
       if (!in_first && !in_second) continue;
       const auto left = reader_.shapes(member_schemas(a, name, first_patterns));
       const auto right = reader_.shapes(member_schemas(b, name, second_patterns));
@@ -364,11 +367,15 @@ class SchemaCompiler {
   std::map<std::vector<std::string>, ExpressionPtr> other_keys_;  // by the declared names
   int level_ = 0;
   int comparisons_ = 0;
+  uint64_t states_ = 0;
 };
 
 }  // namespace
 
 Grammar json_schema_grammar(const Json& schema, const JsonSchemaOptions& options, const GrammarLimits& limits) {
+  const size_t size = schema.dump().size();
+  require(size <= limits.source_bytes, "[json_schema] expected a schema of at most {} bytes, got {}",
+          limits.source_bytes, size);
   return SchemaCompiler(schema, options, limits).run();
 }
 

@@ -46,7 +46,7 @@ Parser::Parser(GrammarLexers& lexers)
   const int32_t root = add_node(grammar_.start, 0);
   called_[size_t(grammar_.start)] = {round_, root};
   add_edge(root, kTextEnd, kDead);
-  for (const int32_t position : grammar_.rules[size_t(grammar_.start)].alternatives) visit(position, root);
+  begin_alternatives(root);
   drain();
   frames_.back().can_end = grammar_.rules[size_t(grammar_.start)].is_nullable;
 }
@@ -184,9 +184,7 @@ void Parser::call(int32_t position, int32_t node) {
   for (int32_t edge = caller.first_edge; is_last && edge != kDead; edge = edges_[size_t(edge)].next)
     is_last = ++edges <= kFewEdges;
   if (is_new) {
-    const int32_t depth = caller.depth + !is_last;
-    if (depth > grammar_.limits.depth) return;
-    callee = add_node(rule, depth);
+    callee = add_node(rule, caller.depth + !is_last);
     round = round_;
   }
   if (is_last)
@@ -194,8 +192,14 @@ void Parser::call(int32_t position, int32_t node) {
       add_edge(callee, edges_[size_t(edge)].position, edges_[size_t(edge)].node);
   else
     add_edge(callee, position + 1, node);
-  if (is_new)
-    for (const int32_t begin : grammar_.rules[size_t(rule)].alternatives) visit(begin, callee);
+  if (is_new) begin_alternatives(callee);
+}
+
+// Only those that can end before calls are nested too deeply: what is offered can always be completed.
+void Parser::begin_alternatives(int32_t node) {
+  const auto [rule, frame, edge, depth] = nodes_[size_t(node)];
+  for (const auto& [begin, calls] : grammar_.rules[size_t(rule)].alternatives)
+    if (depth + calls <= grammar_.limits.depth) visit(begin, node);
 }
 
 void Parser::finish(int32_t node) {

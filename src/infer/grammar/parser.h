@@ -89,6 +89,7 @@ class Parser {
   void visit(int32_t position, int32_t node);
   void drain();
   void call(int32_t position, int32_t node);
+  void begin_alternatives(int32_t node);
   void finish(int32_t node);
   int32_t add_node(int32_t rule, int32_t depth);
   void add_edge(int32_t to, int32_t position, int32_t node);

@@ -10,6 +10,7 @@ namespace fude::grammar {
 namespace {
 
 constexpr size_t kMostReadings = 20'000;  // of all choices of a schema, multiplied out
+constexpr size_t kMostCopied = 500'000;   // schemas that hold in them, together
 
 // Keywords that say something about a value and are handled, and those that say nothing (annotations).
 const std::set<std::string_view> kHandled = {"type",
@@ -75,6 +76,10 @@ uint32_t type_of(const Json& value) {
   return value.is_array() ? kArrayType : kObjectType;
 }
 
+bool same_value(const Json& a, const Json& b) {
+  return a.is_structured() && b.is_structured() ? nlohmann::json(a) == nlohmann::json(b) : a == b;
+}
+
 std::vector<PlacedSchema> Shape::all(const char* keyword) const {
   std::vector<PlacedSchema> found;
   for (const PlacedSchema& schema : schemas)
@@ -94,43 +99,55 @@ SchemaReader::SchemaReader(const Json& root, const GrammarLimits& limits,
 
 std::vector<Shape> SchemaReader::shapes(const Conjunction& conjunction) {
   std::vector<Shape> out;
-  read({.to_do = conjunction}, out, 0);
+  Reading all;
+  for (const PlacedSchema& part : conjunction) all.to_do.push_back({part, nullptr});
+  read(std::move(all), out, 0);
   return out;
 }
 
 void SchemaReader::read(Reading reading, std::vector<Shape>& out, int level) {
   require(level <= limits_.nesting, "[json_schema] choices are nested deeper than {}", limits_.nesting);
   require(++readings_ <= kMostReadings, "[json_schema] expected choices with at most {} combinations", kMostReadings);
-  while (!reading.to_do.empty()) {
-    const PlacedSchema next = reading.to_do.front();
-    reading.to_do.erase(reading.to_do.begin());
+  for (size_t i = 0; i < reading.to_do.size(); ++i) {
+    const Due next = reading.to_do[i];  // the list grows
     if (!read_schema(next, reading)) return;
   }
+  reading.to_do.clear();
   if (reading.shape.types == 0) return;
   if (reading.choices.empty()) return out.push_back(std::move(reading.shape));
-  const Conjunction choices = std::move(reading.choices.back());
+  const std::vector<Due> choices = std::move(reading.choices.back());
   reading.choices.pop_back();
-  for (const PlacedSchema& alternative : choices) {
+  for (const Due& alternative : choices) {
+    copied_ += reading.seen.size();
+    require(copied_ <= kMostCopied, "[json_schema] expected choices beside fewer schemas");
     Reading with = reading;
     with.to_do = {alternative};
     read(std::move(with), out, level + 1);
   }
 }
 
-bool SchemaReader::read_schema(const PlacedSchema& at, Reading& reading) {
+bool SchemaReader::read_schema(const Due& due, Reading& reading) {
+  const auto& [at, origin] = due;
   const Json& schema = *at.schema;
   if (schema.is_boolean()) return schema.get<bool>();
   require(schema.is_object(), "[json_schema] expected a schema at '{}', got {}", at.place, schema.type_name());
-  if (!reading.seen.insert(&schema).second) return true;
+  if (!reading.seen.insert(&schema).second) {
+    // An alternative that is its own choice again adds nothing to it.
+    for (const Origin* outer = origin.get(); outer != nullptr; outer = outer->outer.get())
+      if (outer->schema == &schema) return false;
+    return true;
+  }
   check_keywords(at);
   if (schema.contains("type")) reading.shape.types &= types_of(at.at("type"));
   reading.shape.schemas.push_back(at);
-  if (schema.contains("$ref")) reading.to_do.push_back(resolve(at.at("$ref")));
+  if (schema.contains("$ref")) reading.to_do.push_back({resolve(at.at("$ref")), origin});
   if (schema.contains("allOf"))
-    for (const PlacedSchema& part : alternatives_of(at.at("allOf"))) reading.to_do.push_back(part);
+    for (const PlacedSchema& part : alternatives_of(at.at("allOf"))) reading.to_do.push_back({part, origin});
+  const auto here = std::make_shared<const Origin>(Origin{&schema, origin});
   for (const char* keyword : {"anyOf", "oneOf"})
     if (schema.contains(keyword)) {
-      reading.choices.push_back(alternatives_of(at.at(keyword)));
+      std::vector<Due>& choices = reading.choices.emplace_back();
+      for (const PlacedSchema& part : alternatives_of(at.at(keyword))) choices.push_back({part, here});
       if (std::string_view(keyword) == "oneOf") check_apart(at.at(keyword));
     }
   return reading.shape.types != 0;

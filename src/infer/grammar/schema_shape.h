@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,6 +39,8 @@ enum TypeBit : uint32_t {
 };
 constexpr uint32_t kNumberTypes = kIntegerType | kFractionType;
 uint32_t type_of(const Json& value);
+// Whether they are the same JSON: the order of members says nothing.
+bool same_value(const Json& a, const Json& b);
 
 struct Shape {
   uint32_t types = kAllTypes;
@@ -56,15 +59,25 @@ class SchemaReader {
   std::vector<Shape> shapes(const Conjunction& conjunction);
 
  private:
+  // The schemas whose choices a schema is read for, the innermost first.
+  struct Origin {
+    const Json* schema;
+    std::shared_ptr<const Origin> outer;
+  };
+  using OriginPtr = std::shared_ptr<const Origin>;
+  struct Due {
+    PlacedSchema at;
+    OriginPtr origin;
+  };
   struct Reading {
     Shape shape;
-    Conjunction to_do;
-    std::vector<Conjunction> choices;  // of each, one alternative must hold
+    std::vector<Due> to_do;
+    std::vector<std::vector<Due>> choices;  // of each, one alternative must hold
     std::set<const Json*> seen;
   };
   void read(Reading reading, std::vector<Shape>& out, int level);
   // False if nothing satisfies it.
-  bool read_schema(const PlacedSchema& schema, Reading& reading);
+  bool read_schema(const Due& due, Reading& reading);
   void check_keywords(const PlacedSchema& schema) const;
   uint32_t types_of(const PlacedSchema& types) const;
   PlacedSchema resolve(const PlacedSchema& reference) const;
@@ -75,7 +88,7 @@ class SchemaReader {
   const GrammarLimits limits_;
   std::function<bool(const Shape&, const Shape&)> are_apart_;
   std::set<const Json*> checked_;  // oneOf lists
-  size_t readings_ = 0;
+  size_t readings_ = 0, copied_ = 0;
 };
 
 }  // namespace fude::grammar

@@ -61,8 +61,11 @@ bool has_parts_keyword(const Shape& shape, const Json& value) {
 bool is_listed(const std::vector<PlacedSchema>& lists, size_t from, const std::vector<PlacedSchema>& single,
                const Json& value) {
   for (size_t i = from; i < lists.size(); ++i)
-    if (std::find(lists[i].schema->begin(), lists[i].schema->end(), value) == lists[i].schema->end()) return false;
-  return std::all_of(single.begin(), single.end(), [&](const PlacedSchema& only) { return *only.schema == value; });
+    if (std::none_of(lists[i].schema->begin(), lists[i].schema->end(),
+                     [&](const Json& other) { return same_value(other, value); }))
+      return false;
+  return std::all_of(single.begin(), single.end(),
+                     [&](const PlacedSchema& only) { return same_value(*only.schema, value); });
 }
 
 size_t code_points(const std::string& text) {
