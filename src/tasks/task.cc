@@ -80,16 +80,21 @@ bool denies(std::string_view text) {
   return false;
 }
 
-// Whether `text`, which begins right after a marker, states exactly `answer`: "is 42.", ": 42", "は42です。".
-bool states(std::string_view text, std::string_view answer) {
-  size_t i = 0;
+// What may stand between a marker and the answer is left out.
+std::string_view without_lead(std::string_view text) {
   for (bool moved = true; moved;) {
     moved = false;
-    for (std::string_view filler : {" ", ":", "=", "*", "is ", "は", "\"", "'"})
-      if (starts_at(text, i, filler)) i += filler.size(), moved = true;
+    for (std::string_view lead : {" ", ":", "=", "*", "is ", "is:", "は", "、", "\"", "'", "「", "`", "$", "\\boxed{"})
+      if (text.starts_with(lead)) text.remove_prefix(lead.size()), moved = true;
   }
-  const auto number = next_number(text, i);
-  if (!number || number->begin != i || number->value != answer) return false;
+  return text;
+}
+
+// Whether `text`, which begins right after a marker, states exactly `answer`: "is 42.", ": 42", "は42です。".
+bool states(std::string_view text, std::string_view answer) {
+  text = without_lead(text);
+  const auto number = next_number(text, 0);
+  if (!number || number->begin != 0 || number->value != answer) return false;
   const std::string_view rest = text.substr(number->end);
   return !next_number(rest, 0) && !denies(rest);
 }
@@ -132,7 +137,8 @@ bool names(std::string_view text, std::string_view phrase) {
 
 bool is_right(const Question& question, std::string_view text, const std::string& answer) {
   const std::string right = normalize_answer(answer);
-  if (question.wrong.empty()) return is_whole_number(right) ? verify_number(text, right) : stands_alone(text, right);
+  if (is_whole_number(right)) return verify_number(text, right);
+  if (question.wrong.empty()) return stands_alone(text, right);
   if (!names(text, right) || denies(text)) return false;
   return std::none_of(question.wrong.begin(), question.wrong.end(),
                       [&](const std::string& wrong) { return names(text, normalize_answer(wrong)); });
@@ -158,12 +164,11 @@ std::vector<std::string_view> marked_parts(std::string_view text) {
 }
 
 std::string_view bare_answer(std::string_view text) {
+  text = without_lead(text);
   for (bool moved = true; moved;) {
     moved = false;
-    for (std::string_view filler : {" ", ":", "=", "*", "is ", "は", "\"", "'", "「", "`"})
-      if (text.starts_with(filler)) text.remove_prefix(filler.size()), moved = true;
-    for (std::string_view filler : {" ", ".", "!", "*", "。", "です", "\"", "'", "」", "`"})
-      if (text.ends_with(filler)) text.remove_suffix(filler.size()), moved = true;
+    for (std::string_view tail : {" ", ".", "!", "*", "。", "です", "\"", "'", "」", "`", "$", "}"})
+      if (text.ends_with(tail)) text.remove_suffix(tail.size()), moved = true;
   }
   return text;
 }

@@ -88,7 +88,7 @@ INSTANTIATE_TEST_SUITE_P(All, BuiltInTask,
                          [](const auto& one) { return one.param; });
 
 TEST(GeneratedTask, NoSeedPractisesWhatAnotherHoldsOut) {
-  for (const char* name : {"mini_aime", "letters", "countdown", "ages"}) {
+  for (const char* name : {"mini_aime", "letters", "countdown", "ages", "arithmetic"}) {
     const auto one = make_task(name, 1), other = make_task(name, 2);
     std::set<std::string> held_out;
     for (int64_t i = 0; i < one->held_out_count(); ++i) held_out.insert(one->held_out(i).question.prompt);

@@ -27,8 +27,22 @@ TEST(VerifyNumber, TakesTheStatedAnswer) {
         "27 + 15 = ４２です。", "Answer: 42", "答えは42です。", "答えは４２です。", "答え：42", "042", "**Answer:** 42",
         "It is 42 apples.", "42個です。", "The answer is 42. So: answer 42!"})
     EXPECT_TRUE(verify(number("42"), answer)) << answer;
+  for (const char* answer : {"The answer is: 42.", "The answer is `42`.", "答えは、42です。", "答えは「42」です。",
+                             "The answer is $42$.", "The final answer is \\boxed{42}."}) {
+    EXPECT_TRUE(verify(number("42"), answer)) << answer;
+    EXPECT_EQ(committed_answer(answer), "42") << answer;
+  }
   EXPECT_TRUE(verify(number("1234"), "The answer is 1,234."));
   EXPECT_TRUE(verify(number("-5"), "The answer is −5."));
+}
+
+// A list of wrong words beside a number changes nothing about how numbers are compared.
+TEST(VerifyNumber, IsANumberBesideAListToo) {
+  const Question listed{.prompt = "6*7?", .answer = "42", .wrong = {"41", "43"}};
+  EXPECT_TRUE(verify(listed, "42"));
+  EXPECT_TRUE(verify(listed, "It is 42."));
+  for (const char* answer : {"421", "-42", "3.42", "40 42 99 1000", "41"})
+    EXPECT_FALSE(verify(listed, answer)) << answer;
 }
 
 TEST(VerifyNumber, RefusesListsHedgesAndNearMisses) {
