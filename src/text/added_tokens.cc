@@ -25,8 +25,8 @@ bool is_word_at(std::string_view text, size_t at) { return is_word(decode_charac
 AddedTokenFinder::AddedTokenFinder(std::vector<const AddedToken*> tokens) : sorted_(std::move(tokens)) {
   // Of tokens with the same text the first is found.
   std::ranges::stable_sort(sorted_, {}, &AddedToken::content);
-  const auto same = std::ranges::unique(sorted_, {}, &AddedToken::content);
-  sorted_.erase(same.begin(), same.end());
+  const auto is_same = [](const AddedToken* a, const AddedToken* b) { return a->content == b->content; };
+  sorted_.erase(std::unique(sorted_.begin(), sorted_.end(), is_same), sorted_.end());
   for (const AddedToken* token : sorted_) begins_[uint8_t(token->content[0])] = true;
 }
 

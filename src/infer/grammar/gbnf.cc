@@ -29,7 +29,7 @@ class GbnfParser : Scanner {
     skip_space(true);
     while (!is_at_end()) define_rule();
     for (const auto& [name, rule] : rules_)
-      require(rule.is_defined, "[gbnf:{}] there is no rule '{}'", rule.line, name);
+      if (!rule.is_defined) fail("[gbnf:{}] there is no rule '{}'", line_of(rule.at), name);
     const auto root = rules_.find("root");
     require(root != rules_.end(), "[gbnf] expected a rule 'root'");
     return builder_.compile(root->second.number);
@@ -38,14 +38,14 @@ class GbnfParser : Scanner {
  private:
   struct Rule {
     int32_t number;
-    int64_t line;  // where it is named first
+    size_t at;  // behind where it is named first
     bool is_defined = false;
   };
 
-  int64_t line() const { return 1 + std::count(text_.begin(), text_.begin() + ptrdiff_t(at_), '\n'); }
+  int64_t line_of(size_t at) const { return 1 + std::count(text_.begin(), text_.begin() + ptrdiff_t(at), '\n'); }
   template <class... Args>
   [[noreturn]] void fail_here(fmt::format_string<Args...> format, Args&&... args) const {
-    fail("[gbnf:{}] {}", line(), fmt::format(format, std::forward<Args>(args)...));
+    fail("[gbnf:{}] {}", line_of(at_), fmt::format(format, std::forward<Args>(args)...));
   }
   uint32_t take_character() {
     if (is_at_end()) fail_here("unexpected end of the grammar");
@@ -65,7 +65,7 @@ class GbnfParser : Scanner {
 
   Rule& rule_named(std::string_view name) {
     const auto [found, is_new] = rules_.try_emplace(std::string(name), Rule{0, 0});
-    if (is_new) found->second = {builder_.add_rule(), line()};
+    if (is_new) found->second = {builder_.add_rule(), at_};
     return found->second;
   }
   std::string_view take_name() {
