@@ -53,8 +53,8 @@ def parse_arguments():
 def commands(options):
     """(who, command) for a pass: Fude first."""
     filters = [word for text in options.filter for word in ("--filter", text)]
-    fude = [options.fude, "--threads", str(options.threads), "--json", "bench", options.benchmark,
-            "--rounds", str(options.rounds), *filters]
+    bare = [options.fude, "--threads", str(options.threads), "--json", "bench", options.benchmark, "--rounds", str(options.rounds)]
+    fude = [*bare, *filters]
     if options.benchmark == "gemm":
         yield "Fude", fude
         for dtype in options.type:
@@ -66,7 +66,7 @@ def commands(options):
                 if options.filter and not any(text in name for text in options.filter):
                     continue
                 shape = ["--batch", str(options.batch), "--sequence", str(length)]
-                yield "Fude", [*fude[: len(fude) - len(filters)], "--filter", name, *shape]
+                yield "Fude", [*bare, "--filter", name, *shape]
                 for how in ([], ["--compile"]):
                     yield "PyTorch compiled" if how else "PyTorch", [
                         options.python, str(PEERS / "torch_gpt2_step.py"), *shape, "--dtype", dtype,
@@ -77,7 +77,9 @@ def commands(options):
         yield "Fude", [*fude, "--tokenizer", options.tokenizer, "--in", options.input]
         yield "tiktoken", [options.python, str(PEERS / "tiktoken_encode.py"), options.tokenizer, options.input,
                            "--rounds", str(options.rounds), "--threads", str(options.threads)]
-        yield "Fude", [*fude, "--in", options.input, "--filter", "train"]
+        if options.filter and not any(text in "train 8192" for text in options.filter):
+            return
+        yield "Fude", [*bare, "--in", options.input, "--filter", "train"]
         yield "Hugging Face tokenizers", [options.python, str(PEERS / "tokenizers_train.py"), options.input,
                                           "--threads", str(options.threads)]
     else:

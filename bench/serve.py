@@ -1,6 +1,6 @@
 """What HTTP costs: streams through `fude serve` beside the engine alone, in turns, and the CPU time of the server's own thread.
 
-    python3 bench/serve.py MODEL [--fude PATH] [--streams 16] [--rounds 5] [--threads N] [--out FILE.md]
+    python3 bench/serve.py MODEL [--fude PATH] [--streams 16] [--rounds 5] [--threads N]
 
 The work is a row of `fude bench generate`, `decode 16`: prompts that are in the cache, so many new tokens each, greedy; on both sides the same
 numbers of tokens. The client is on the same machine, so what it takes counts against the server: it looks every 10 ms and parses nothing.

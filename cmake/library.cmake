@@ -16,9 +16,9 @@ install(TARGETS fude_library EXPORT fude)
 install(TARGETS fude RUNTIME)
 
 # Public headers forward to headers in src/. What they reach is installed beside them, and nothing else.
-install(CODE "set(source ${CMAKE_SOURCE_DIR})
+install(CODE "set(source \"${CMAKE_SOURCE_DIR}\")
 set(target \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_INCLUDEDIR}/fude\")
-include(${CMAKE_SOURCE_DIR}/cmake/install_headers.cmake)")
+include(\"${CMAKE_SOURCE_DIR}/cmake/install_headers.cmake\")")
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/fude)
 install(EXPORT fude NAMESPACE fude:: DESTINATION ${package} FILE fudeTargets.cmake)

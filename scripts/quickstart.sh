@@ -8,6 +8,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+if (($# > 0)) && [[ $1 != life ]]; then
+  echo "usage: $0 [life …]" >&2
+  exit 2
+fi
+
 scripts/install_dependencies.sh
 cmake --preset release
 cmake --build build/release --target fude -j "$(nproc)"
@@ -16,10 +21,6 @@ if [[ ${1:-} == life ]]; then
   # Without a terminal nobody answers the chat at the end: it finds the end of its input at once.
   if [[ ! -t 0 ]]; then exec </dev/null; fi
   exec build/release/fude "$@"
-fi
-if (($# > 0)); then
-  echo "usage: $0 [life …]" >&2
-  exit 2
 fi
 
 build/release/fude pull smollm2

@@ -33,6 +33,8 @@ std::string_view kind_of(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   if (option.get_items_expected_max() == 0) return "";
   if (type.starts_with("INT") || type.starts_with("UINT")) return "N";
+  if (type.starts_with("BOOLEAN")) return "BOOL";
+  if (type == kRangeType) return kRangeType;
   return type.starts_with("FLOAT") ? "X" : "TEXT";
 }
 

@@ -17,7 +17,9 @@ enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kNoMemory = 3, kStopped = 12
 
 inline constexpr const char* kShared = "Shared options";  // the group of those on the program itself
 
-// What an option takes, as help pages show it: "N" a whole number, "X" a number, "TEXT", or "" (a flag).
+// What an option takes, as help pages show it: "N" a whole number, "N-M" one or two, "X" a number, "BOOL", "TEXT", or
+// "" (a flag).
+inline constexpr const char* kRangeType = "N-M";
 std::string_view kind_of(const CLI::Option& option);
 
 // A whole number from `least` on.

@@ -117,13 +117,16 @@ class Reader {
   std::string text_of(const std::string& name, const CLI::Option& option, const toml::node& value) const {
     const std::string_view kind = kind_of(option);
     if (kind.empty() && value.is_boolean()) return *value.value<bool>() ? "true" : "false";
-    if ((kind == "N" || kind == "X") && value.is_integer()) return std::to_string(*value.value<int64_t>());
+    if ((kind == "N" || kind == "N-M" || kind == "X") && value.is_integer())
+      return std::to_string(*value.value<int64_t>());
     if (kind == "X" && value.is_floating_point()) return fmt::format("{}", *value.value<double>());
+    if (kind == "BOOL" && value.is_boolean()) return *value.value<bool>() ? "true" : "false";
     if (kind == "TEXT" && value.is_string()) return *value.value<std::string>();
-    const char* expected = kind.empty()  ? "true or false"
-                           : kind == "N" ? "a whole number"
-                           : kind == "X" ? "a number"
-                                         : "a string";
+    if (kind == "N-M" && value.is_string()) return *value.value<std::string>();
+    const char* expected = kind.empty() || kind == "BOOL" ? "true or false"
+                           : kind == "N"                  ? "a whole number"
+                           : kind == "X"                  ? "a number"
+                                                          : "a string";
     std::ostringstream got;
     got << value.type();
     fail(value, "'" + name + "': expected " + expected + ", got " + got.str());

@@ -149,6 +149,13 @@ void warn_at_end_of_context(const Answer& result) {
   if (result.reason == FinishReason::context) std::fprintf(stderr, "fude: stopped at the end of the context\n");
 }
 
+// In a chat an answer that was cut off looks as if it were all.
+void warn_of_cut(const Answer& reply, const GenerateOptions& o) {
+  warn_at_end_of_context(reply);
+  if (reply.reason == FinishReason::length)
+    std::fprintf(stderr, "fude: stopped after %lld tokens; --max-tokens takes more\n", (long long)o.request.max_tokens);
+}
+
 void run_generate(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
   Speaker speaker(device, o);
@@ -267,9 +274,9 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
     }
     watch_interrupts();
     const Answer reply = speak(engine, tokenizer, prompt, o, common);
-    warn_at_end_of_context(reply);
+    is_terminal ? warn_of_cut(reply, o) : warn_at_end_of_context(reply);
     turns->answered(reply);
-    if (interrupted && !is_terminal) return;
+    if (interrupted && (!is_terminal || interrupted_by == SIGTERM)) return;
     end_at_interrupts();  // at the prompt Ctrl-C ends the chat
   }
   interrupted = false;

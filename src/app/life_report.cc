@@ -37,6 +37,12 @@ std::string bar(const Estimate& e) {
          percent(e);
 }
 
+// Of whole characters.
+std::string_view beginning(std::string_view text) {
+  constexpr size_t kMost = 600;
+  return text.size() <= kMost ? text : text.substr(0, begin_of_last(text.substr(0, kMost + 1)));
+}
+
 std::string answers_side_by_side(const std::vector<LifeGeneration>& generations,
                                  std::vector<GradedQuestion> LifeGeneration::*kind) {
   std::string html = "<div class=\"wide\"><table>\n<tr><th>question</th>";
@@ -49,7 +55,7 @@ std::string answers_side_by_side(const std::vector<LifeGeneration>& generations,
     for (const LifeGeneration& g : generations) {
       const GradedAnswer& answer = (g.*kind)[q].answers.front();
       html += fmt::format("<td><pre{}>{}</pre></td>", answer.is_right ? " class=\"right\"" : "",
-                          escape_html(replace_invalid(answer.text.substr(0, 600))));
+                          escape_html(beginning(answer.text)));
     }
     html += "</tr>\n";
   }

@@ -1,16 +1,22 @@
 #include "app/model_files.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <future>
 
 #include "app/gguf_tokenizer_keys.h"
+#include "base/error.h"
+#include "base/file.h"
 #include "fetch/pull.h"
 #include "model/folder.h"
 #include "model/gguf_model.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -23,8 +29,7 @@ struct Opened {
 
 Opened open_parts(const std::string& name) {
   const std::string model = find_model(name);
-  if (!std::filesystem::is_regular_file(model))
-    return {nullptr, open_folder(model), [model] { return Tokenizer::load(model); }};
+  if (!fs::is_regular_file(model)) return {nullptr, open_folder(model), [model] { return Tokenizer::load(model); }};
   auto file = std::make_shared<const GgufFile>(model);
   return {file, open_gguf(file), [=] { return Tokenizer(read_gguf_tokenizer(tokenizer_in(file->metadata()), model)); }};
 }
@@ -34,6 +39,39 @@ Opened open_parts(const std::string& name) {
 ModelFiles open_model(const std::string& model) {
   Opened parts = open_parts(model);
   return {std::move(parts.gguf), std::move(parts.weights), parts.tokenizer()};
+}
+
+std::string fingerprint_of(const std::string& model) {
+  if (model.empty()) return {};
+  constexpr uint64_t kPieces = 64, kPieceBytes = 4096;
+  const std::string path = find_model(model);
+  std::vector<std::string> files;
+  if (fs::is_regular_file(path))
+    files.push_back(path);
+  else
+    for (const auto& entry : fs::directory_iterator(path))
+      if (entry.path().extension() == ".safetensors") files.push_back(entry.path().string());
+  std::ranges::sort(files);
+  std::string seen;
+  for (const std::string& file : files) {
+    const uint64_t size = file_size(file);
+    seen += std::to_string(size) + ' ';
+    std::ifstream in(file, std::ios::binary);
+    std::string piece(kPieceBytes, '\0');
+    for (uint64_t i = 0; i < kPieces; ++i) {
+      in.clear();
+      in.seekg(std::streamoff(size / kPieces * i));
+      in.read(piece.data(), std::streamsize(piece.size()));
+      seen.append(piece, 0, size_t(in.gcount()));
+    }
+  }
+  return hash_hex(seen);
+}
+
+void require_elsewhere(const std::string& model, const std::string& result) {
+  std::error_code none;
+  require(model.empty() || !fs::equivalent(model, result, none),
+          "[train] the result would be written over {}, which it begins from; choose another --out", result);
 }
 
 LoadedModel load_for_use(Device& device, const std::string& model, Precision precision) {

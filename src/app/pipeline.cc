@@ -42,7 +42,7 @@ void train_tokenizer(const TokenizerSettings& settings, int threads) {
   options.vocabulary_size = settings.vocabulary;
   options.special_tokens = own_special_tokens();
   options.steps = {{SplitStep::Kind::pattern, std::string(named_pattern(settings.pattern))}};
-  options.threads = std::max(1, threads);
+  options.threads = threads == 0 ? usable_processors() : threads;
   Progress progress = progress_on_stderr();
   const double began = now_seconds();
   ProgressState state{.label = "tokenizer", .unit = "entries"};

@@ -57,6 +57,10 @@ Json deciding_settings(const RlSettings& s, uint64_t seed) {
 
 bool train_by_answers(RlSettings s, const CommonOptions& common) {
   const Kernels& kernels = default_kernels();
+  if (s.lora)
+    require_elsewhere(s.lora->from, s.out + "/adapter");
+  else
+    require_elsewhere(s.model, s.out + "/model");
   ModelFiles base = open_model(s.model);
   const Chat chat(base.tokenizer);
   require(chat.can_chat(), "[rl] the model has no chat template: teach it to chat first (fude sft)");
@@ -90,7 +94,8 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
   options.validate_every = s.validate_every, options.save_every = s.save_every, options.keep_checkpoints = s.keep;
   options.watches_spikes = false;
   const Json settings = deciding_settings(s, common.seed);
-  options.identity = {{"tokenizer", base.tokenizer.hash()},
+  options.identity = {{"model", fingerprint_of(s.model)},
+                      {"tokenizer", base.tokenizer.hash()},
                       {"settings", hash_hex(settings.dump())},
                       {"numerics", s.compute == DType::bf16 || s.frozen.compute == DType::bf16 ? kernels.bf16 : "f32"}};
   if (adapter) {

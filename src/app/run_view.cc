@@ -104,8 +104,9 @@ bool run_to_end(Transformer& model, const Kernels& kernels, BatchSource& source,
   Trainer trainer(model, kernels, source, std::move(validation), options);
   running = &trainer;
   view.begin(trainer.resume());
-  watch_interrupts();
+  if (!interrupted) watch_interrupts();
   const bool finished = trainer.run(&interrupted);
+  end_at_interrupts();
   view.end(trainer.steps_done(), trainer.metrics());
   if (!finished)
     std::fprintf(stderr, "stopped at step %lld; the same command goes on from there\n",

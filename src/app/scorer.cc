@@ -82,6 +82,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   const Chat chat(base.tokenizer);
   const auto task = s.task.make(common.seed, s.held_out);
   const Json settings = {{"from", s.model},
+                         {"model", fingerprint_of(s.model)},
                          {"task", s.task.name},
                          {"difficulties", s.task.difficulties_json()},
                          {"questions", s.ask.questions},

@@ -9,6 +9,7 @@ namespace fude {
 inline std::atomic<bool> interrupted{false};
 inline std::atomic<int> interrupted_by{0};  // the signal
 
+// From here on a signal ends the program at once.
 inline void end_at_interrupts() { std::signal(SIGINT, SIG_DFL), std::signal(SIGTERM, SIG_DFL); }
 
 inline void watch_interrupts() {

@@ -34,7 +34,7 @@ void add_task_details(CLI::App& command, TaskChoice& choice) {
               throw CLI::ValidationError("--difficulty", "expected a number or two, such as 3 or 2-5, got " + text);
           },
           "only these, such as 3 or 2-5; without it, all that the task has")
-      ->type_name("N");
+      ->type_name(kRangeType);
   command.add_option("--reply-seconds", choice.reply_seconds, "what a task's program may take for a reply")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include "app/pipeline.h"
 #include "app/training.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
@@ -45,7 +46,11 @@ void add_init(CLI::App& app, const CommonOptions& common) {
   command->add_option("--out", s->out, "folder for the model")->required();
   command->option_defaults()->group("Model");
   add_shape(*command, s->shape);
-  command->callback([=, &common] { init_model(s->tokenizer, s->shape, s->out, common); });
+  command->callback([=, &common] {
+    require(!file_exists(s->out + "/config.json") || !file_exists(s->out + "/tokenizer.json"),
+            "[init] {} holds a model already; choose another --out", s->out);
+    init_model(s->tokenizer, s->shape, s->out, common);
+  });
 }
 
 void add_tokenizer(CLI::App& app, const CommonOptions& common) {

@@ -203,6 +203,10 @@ void init_model(const std::string& tokenizer_path, ModelConfig shape, const std:
 }
 
 bool train_model(TrainSettings s, const CommonOptions& common) {
+  if (s.lora)
+    require_elsewhere(s.lora->from, s.out + "/adapter");
+  else
+    require_elsewhere(s.model, s.out + "/model");
   require(!s.tokenizer.empty() || !s.model.empty(),
           "[train] expected --tokenizer, the one that the shards were made with");
   std::optional<ModelFiles> base;
@@ -219,6 +223,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
 
   TrainerOptions options = trainer_options(s);
   options.identity = {{"text", text.hash()},
+                      {"model", fingerprint_of(s.model)},
                       {"tokenizer", tokenizer.hash()},
                       {"settings", hash_hex(deciding_settings(s, shape).dump())},
                       {"seed", common.seed},

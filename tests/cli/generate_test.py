@@ -77,8 +77,8 @@ class Generate(Case):
     def test_interrupt_ends_it(self):
         for stop in (signal.SIGINT, signal.SIGTERM):
             child = subprocess.Popen([PROGRAM, "generate", world().slow_model(), "--prompt", "x", "--max-tokens", "100000", "--temperature", "0",
-                                      "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            time.sleep(1)
+                                      "--json", "--logprobs"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            child.stdout.readline()  # a token: it runs
             child.send_signal(stop)
             out, err = child.communicate(timeout=30)
             self.assertEqual(child.returncode, 128 + stop, err)

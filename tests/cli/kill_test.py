@@ -20,9 +20,9 @@ class Kill(Case):
 
 class Stop(Case):
     def test_training_saves_and_goes_on(self):
-        self.succeeds(fude(*world().training(self.folder / "straight", steps=60)))
+        self.succeeds(fude(*world().training(self.folder / "straight", steps=300)))
         for stop in (signal.SIGINT, signal.SIGTERM):
-            command = [str(word) for word in world().training(self.folder / stop.name, steps=60)]
+            command = [str(word) for word in world().training(self.folder / stop.name, steps=300)]
             child = subprocess.Popen([PROGRAM, *command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             self.assertEqual(json.loads(child.stdout.readline())["step"], 1)
             child.send_signal(stop)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import sys
 
 from harness import USAGE, FAILED, Case, fude, world
@@ -39,6 +40,20 @@ class Sft(Case):
         ask = ["perplexity", world().model, "--in", world().text / "0.txt", "--context", 32]
         plain, adapted = self.succeeds(fude(*ask)).out, self.succeeds(fude(*ask, "--adapter", self.folder / "sft/adapter")).out
         self.assertNotEqual(plain, adapted)
+
+    def test_what_it_begins_from_stays(self):
+        """A result is not written over its own beginning, and a run does not go on beside another model of the same name."""
+        base = self.folder / "exp/model"
+        new = ["init", "--tokenizer", world().tokenizer, "--out", base, "--width", 32, "--layers", 1, "--heads", 2, "--kv-heads", 1, "--head-size", 16]
+        self.succeeds(fude(*new))
+        self.fails(fude(*new), FAILED, "holds a model already")
+        sft = ["sft", base, "--data", self.chats(), "--row-tokens", 64, "--rows", 4]
+        self.fails(fude(*sft, "--out", self.folder / "exp"), FAILED, "would be written over")
+        adapter = [*sft, "--out", self.folder / "run", "--lora", 2, "--steps", 2]
+        self.succeeds(fude(*adapter))
+        shutil.rmtree(base)
+        self.succeeds(fude(*new, "--seed", 1))
+        self.fails(fude(*adapter), FAILED, "belongs to another run: 'model'")
 
     def test_bad_lines_say_where(self):
         self.fails(self.sft(data=self.chats(CHATS + '{"messages": [{"role": "x", "content": ""}]}\n')), FAILED, "chats.jsonl:61", "'x'")

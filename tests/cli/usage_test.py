@@ -107,5 +107,9 @@ class ConfigFile(Case):
         self.fails(fude("info", "x", "--config", self.folder / "none.toml"), USAGE, "none.toml")
         self.fails(fude("info", "x", "--config", self.folder), USAGE, self.folder)
 
+    def test_values_as_one_would_write_them(self):
+        text = '[eval]\ntask = "arithmetic"\nthinking = true\ndifficulty = 1\nquestions = 2\nmax-tokens = 4\n'
+        self.succeeds(fude("--config", self.config(text), "eval", world().model))
+
     def test_empty_file(self):
         self.assertEqual(fude("info", world().model, "--config", self.config("")).code, DONE)

@@ -225,7 +225,7 @@ TEST(Connections, SlowReadersAreDropped) {
 
 // A reply may take as long as it likes while its reader goes on.
 TEST(Connections, SteadyReadersGetAll) {
-  LiveServer live({}, {.write_seconds = 1});
+  LiveServer live({}, {.write_seconds = 10});
   TestClient client(live.server.port(), 64 << 10);
   client.ask("POST", "/v1/chat/completions",
              LiveServer::chat(
