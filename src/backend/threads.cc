@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <fstream>
 #include <string>
+#include <system_error>
+#include <utility>
 
 #include "base/error.h"
 
@@ -38,7 +40,9 @@ Threads::Threads(int count) {
   require(count >= 0 && count <= 1024, "[threads] expected 0 to 1024 threads, got {}", count);
   if (count == 0) count = usable_processors();
   stretches_ = std::make_unique<Stretch[]>(size_t(count));
-  for (int i = 1; i < count; ++i) workers_.emplace_back([this, i] { work(i); });
+  try {
+    for (int i = 1; i < count; ++i) workers_.emplace_back([this, i] { work(i); });
+  } catch (const std::system_error&) {}  // the system gives no more: fewer threads make the same results
 }
 
 Threads::~Threads() {
@@ -55,14 +59,28 @@ void Threads::run(int64_t items, int64_t grain, bool shrinks, Call call, const v
     stretches_[size_t(i)].next.store(chunks * i / owners_ * grain, std::memory_order_relaxed);
     stretches_[size_t(i)].end = std::min(items, chunks * (i + 1) / owners_ * grain);
   }
-  Claims claims(*this, 0);
-  if (owners_ == 1) return call(context, claims);
+  if (owners_ == 1) {
+    Claims claims(*this, 0);
+    return call(context, claims);
+  }
   state_.fetch_add(kGeneration + kOpen);
   if (sleepers_.load() > 0) state_.notify_all();
-  call(context, claims);
+  take_part(0);
   state_.fetch_sub(kOpen);
   for (int spins = 0; (state_.load(std::memory_order_acquire) & kWorkersMask) != 0; ++spins)
     spins < kSpins ? pause_briefly() : std::this_thread::yield();
+  if (!has_failed_.load(std::memory_order_relaxed)) return;
+  has_failed_ = false;
+  std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void Threads::take_part(int64_t owner) {
+  Claims claims(*this, owner);
+  try {
+    call_(context_, claims);
+  } catch (...) {
+    if (!has_failed_.exchange(true)) failure_ = std::current_exception();
+  }
 }
 
 bool Threads::Claims::next(int64_t& begin, int64_t& end) {
@@ -99,8 +117,7 @@ void Threads::work(int64_t index) {
     while ((state & kOpen) != 0 && !state_.compare_exchange_weak(state, state + kWorker)) {}
     seen = state / kGeneration;
     if ((state & kOpen) == 0) continue;
-    Claims claims(*this, index);
-    call_(context_, claims);
+    take_part(index);
     state_.fetch_sub(kWorker, std::memory_order_release);
   }
 }

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -27,7 +28,8 @@ class Threads {
   int count() const { return int(workers_.size()) + 1; }
 
   // Calls body(begin, end) over [0, items) in chunks of at most `grain`. Returns when all of it is done.
-  // `body` must not throw and must not call parallel_for.
+  // `body` must not call parallel_for. What it throws is thrown again when all threads have left; then some items may
+  // not be done.
   template <class Body>
   void parallel_for(int64_t items, int64_t grain, const Body& body) {
     if (items <= 0) return;
@@ -78,6 +80,8 @@ class Threads {
         [](const void* context, Claims& claims) { (*static_cast<const Body*>(context))(claims); }, &body);
   }
   void run(int64_t items, int64_t grain, bool shrinks, Call call, const void* context);
+  // This thread's share of the job; the first exception of all is kept.
+  void take_part(int64_t owner);
   void work(int64_t index);
 
   // generation · 2^16 + workers inside · 2 + open. On a line of its own: who waits reads it all the time.
@@ -88,6 +92,8 @@ class Threads {
   bool shrinks_ = false;
   Call call_ = nullptr;
   const void* context_ = nullptr;
+  std::atomic<bool> has_failed_{false};
+  std::exception_ptr failure_;
   std::unique_ptr<Stretch[]> stretches_;
   std::vector<std::thread> workers_;
 };

@@ -32,6 +32,22 @@ TEST(Threads, EveryItemOnce) {
   }
 }
 
+// An exception, on whatever thread, comes out where the job was given, and the next job is a job like any other.
+TEST(Threads, WhatIsThrownComesOut) {
+  for (int count : {1, 2, 6}) {
+    Threads threads(count);
+    for (int job = 0; job < 2000; ++job) {
+      const int64_t bad = job % 50;
+      const auto throwing = [&](int64_t begin, int64_t end) {
+        if (begin <= bad && bad < end) throw std::bad_alloc();
+      };
+      ASSERT_THROW(threads.parallel_for(50, 1, throwing), std::bad_alloc);
+      ASSERT_THROW(threads.parallel_for(50, 1, [](int64_t, int64_t) { fail("all of them"); }), Error);
+    }
+    expect_each_once(threads, 1000, 3);
+  }
+}
+
 // Jobs so small that workers of one are still arriving when the next begins.
 TEST(Threads, ThousandsOfTinyJobs) {
   Threads threads(6);

@@ -1,5 +1,9 @@
 #include "backend/cpu/tier.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <cstdlib>
 #include <string>
 
@@ -21,11 +25,25 @@ std::string_view name_of(Tier tier) {
   return "unknown";
 }
 
+namespace {
+
+// Not among the names that every compiler's __builtin_cpu_supports knows.
+bool has_f16c() {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 29 & 1) != 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
 bool is_supported(Tier tier) {
   if (tier > Tier::FUDE_LAST_TIER) return false;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   switch (tier) {
