@@ -36,7 +36,7 @@ std::vector<LoraPair> read_gguf_adapter(const std::string& path, const ModelConf
     pair.is_embedding = own->second == names.embedding;
     require(pair.b_shape.size() == 2 && pair.b_shape[1] > 0, "[lora] {}: expected matrices, got {}", path, stem);
     const int64_t rank = pair.b_shape[1];
-    pair.scale = alpha / double(rank);
+    pair.scale = alpha == 0 ? 1 : alpha / double(rank);  // as llama.cpp has it
     pair.read_a = [=] { return file->read_f32(stem + a_end); };
     // Its rows are those of the weight, pairs and all.
     pair.read_b = [=, is_paired = has_pairs(family, stem), head = config.head_size, cols = rank] {

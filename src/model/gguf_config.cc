@@ -61,6 +61,9 @@ Json llama3_scaling(const std::vector<float>& divisors, double base, int64_t hea
   return rope_to_json(rope);
 }
 
+// What YaRN's scores are multiplied by; a file's attn_factor comes on top of it.
+double usual_attention_factor(double factor) { return factor <= 1 ? 1 : 0.1 * std::log(factor) + 1; }
+
 void put_rope(const GgufFacts& facts, const Keys& keys, int64_t head_size, Json& json) {
   const double base = keys.find_number("rope.freq_base").value_or(10000);
   json["rope_theta"] = base;
@@ -70,15 +73,18 @@ void put_rope(const GgufFacts& facts, const Keys& keys, int64_t head_size, Json&
   const std::string_view type = keys.metadata.find_string(keys.prefix + "rope.scaling.type").value_or("none");
   if (!facts.rope_divisors.empty()) {
     json["rope_scaling"] = llama3_scaling(facts.rope_divisors, base, head_size);
+  } else if (const double linear = keys.find_number("rope.scale_linear").value_or(1); type == "none" && linear != 1) {
+    json["rope_scaling"] = {{"rope_type", "linear"}, {"factor", linear}};  // as older files say it
   } else if (type != "none") {
     Json& scaling = json["rope_scaling"] = {{"rope_type", type}};
     for (const auto& [key, name] : {std::pair{"rope.scaling.factor", "factor"},
-                                    {"rope.scaling.attn_factor", "attention_factor"},
                                     {"rope.scaling.yarn_beta_fast", "beta_fast"},
                                     {"rope.scaling.yarn_beta_slow", "beta_slow"}})
       if (const auto value = keys.find_number(key)) scaling[name] = *value;
     if (const auto context = keys.find_integer("rope.scaling.original_context_length"))
       scaling["original_max_position_embeddings"] = *context;
+    if (const auto part = keys.find_number("rope.scaling.attn_factor"))
+      scaling["attention_factor"] = usual_attention_factor(keys.find_number("rope.scaling.factor").value_or(1)) * *part;
   }
 }
 
@@ -116,6 +122,8 @@ Json llama_like_json(const GgufFacts& facts, const Keys& keys) {
 void put_gemma3(const Keys& keys, Json& json) {
   const int64_t layers = json["num_hidden_layers"], width = json["hidden_size"], heads = json["num_attention_heads"];
   json["sliding_window"] = keys.integer("attention.sliding_window");
+  if (const auto cap = keys.find_number("final_logit_softcapping"); cap && *cap != 0)
+    json["final_logit_softcapping"] = *cap;
   if (const auto base = keys.find_number("rope.freq_base_swa")) json["rope_local_base_freq"] = *base;
   json["query_pre_attn_scalar"] = layers == 62 ? width / heads : json["head_dim"].get<int64_t>();
 }
@@ -141,9 +149,8 @@ void put_rope_keys(const ModelConfig& config, const KeyWriter& keys) {
   keys.integer("rope.scaling.original_context_length", rope.original_context);
   keys.number("rope.scaling.yarn_beta_fast", rope.beta_fast);
   keys.number("rope.scaling.yarn_beta_slow", rope.beta_slow);
-  // llama.cpp knows the usual one, and multiplies it by what the file says.
-  const double usual = rope.factor <= 1 ? 1 : 0.1 * std::log(rope.factor) + 1;
-  if (rope.attention_factor != usual) keys.number("rope.scaling.attn_factor", rope.attention_factor);
+  const double usual = usual_attention_factor(rope.factor);
+  if (rope.attention_factor != usual) keys.number("rope.scaling.attn_factor", rope.attention_factor / usual);
 }
 
 }  // namespace
@@ -195,6 +202,9 @@ void put_config(const ModelConfig& config, GgufMetadata& metadata) {
   // What is added under a norm's root is used as a float.
   ModelConfig said = config;
   said.norm_eps = shortest(config.norm_eps);
+  if (const double usual = usual_attention_factor(config.rope.factor);
+      config.rope.scaling == RopeScaling::yarn && config.rope.attention_factor != usual)
+    said.rope.attention_factor = usual * shortest(float(config.rope.attention_factor / usual));
   require(
       again == said,
       "[gguf] the format cannot say all of this model's configuration (its rope scaling, the scale of its scores, or "

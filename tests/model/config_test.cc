@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "base/json.h"
+#include "model/gguf_config.h"
 #include "model/transformer.h"
 
 namespace fude {
@@ -118,6 +121,32 @@ TEST(ModelConfig, Gemma3InTheOlderSpelling) {
   EXPECT_EQ(c.window, 512);
   EXPECT_TRUE(c.ties_head);
   EXPECT_EQ(architecture_of("gemma3_text").read(architecture_of("gemma3_text").write(c)), c);
+}
+
+// What files of llama.cpp say of scaled ropes: an attn_factor comes on top of YaRN's usual one, and older files have
+// one number alone.
+TEST(GgufConfig, ScaledRopesAreThoseOfLlamaCpp) {
+  ModelConfig yarn = small("qwen3");
+  yarn.rope = {.base = 10000, .scaling = RopeScaling::yarn, .factor = 4, .original_context = 8};
+  yarn.rope.attention_factor = 1;  // the usual one is 0.1 ln 4 + 1
+  GgufMetadata metadata;
+  put_config(yarn, metadata);
+  const double usual = 0.1 * std::log(4.0) + 1;
+  EXPECT_NEAR(metadata.number("qwen3.rope.scaling.attn_factor"), 1 / usual, 1e-7);
+  EXPECT_NEAR(config_of_gguf(GgufFacts{metadata, 32, false, {}}).rope.attention_factor, 1, 1e-7);
+  yarn.rope.attention_factor = usual;
+  GgufMetadata plain;
+  put_config(yarn, plain);
+  EXPECT_FALSE(plain.has("qwen3.rope.scaling.attn_factor"));
+
+  ModelConfig llama = small("llama");
+  llama.has_qk_norm = false;
+  GgufMetadata old;
+  put_config(llama, old);
+  old.set("llama.rope.scale_linear", 2.0f);
+  const RopeConfig scaled = config_of_gguf(GgufFacts{old, 32, false, {}}).rope;
+  EXPECT_EQ(scaled.scaling, RopeScaling::linear);
+  EXPECT_EQ(scaled.factor, 2);
 }
 
 }  // namespace

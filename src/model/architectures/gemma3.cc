@@ -70,11 +70,19 @@ ModelConfig read_gemma3(const Json& json) {
   return c;
 }
 
+// The number whose root the scores are divided by, mostly a whole one, so that reading it gives the same scale again.
+double scalar_of(double attention_scale) {
+  const double near = 1 / (attention_scale * attention_scale);
+  for (const double scalar : {std::round(near), near, std::nextafter(near, 0.0), std::nextafter(near, 1e12)})
+    if (1 / std::sqrt(scalar) == attention_scale) return scalar;
+  return near;
+}
+
 Json write_gemma3(const ModelConfig& c) {
   Json json = write_llama_like(c, "Gemma3ForCausalLM");
   json.erase("hidden_act");
   json["hidden_activation"] = "gelu_pytorch_tanh";
-  json["query_pre_attn_scalar"] = std::round(1 / (c.attention_scale * c.attention_scale));
+  json["query_pre_attn_scalar"] = scalar_of(c.attention_scale);
   json["sliding_window"] = c.window;
   for (const bool is_local : c.is_local_L) json["layer_types"].push_back(is_local ? kLocal : kGlobal);
   json["rope_local_base_freq"] = c.local_rope.base;
