@@ -108,6 +108,8 @@ def main():
                                                        "low": round(min(values), 2), "high": round(max(values), 2)}))
     row(f"http {options.streams}", served, "tok/s")
     row(f"engine {options.streams}", alone, "tok/s")
+    # Of each round for itself: the machine's own speed may change from one to the next.
+    row("http of engine", [100 * a / b for a, b in zip(served, alone)], "%")
     row("cpu of the http thread", cpu, "us/token")
 
 
