@@ -60,7 +60,7 @@ function storedChats() {
   return Array.isArray(read) ? read.filter((c) => c && typeof c.id === "string" && Array.isArray(c.turns)) : [];
 }
 let chats = storedChats();
-let stored = new Set(chats.map((c) => c.id));  // what this tab knows to be in the store
+const stored = new Set(chats.map((c) => c.id));  // what this tab knows to be in the store
 let current = null;  // the chat that is shown; in `chats` as soon as something was said
 let model = "";
 let running = null;  // {controller, chat}
@@ -69,7 +69,7 @@ const settings = { temperature: 0.7, system: "", ...store.read("settings", {}) }
 
 // Other tabs write too: what is new or newer there is taken, and what has gone from there goes here.
 function merge(mine) {
-  const there = new Map(storedChats().map((c) => [c.id, c]));
+  const there = new Map(storedChats().map((c) => [c.id, c])), ids = [...there.keys()];
   chats = chats.filter((c) => c === mine || there.has(c.id) || !stored.has(c.id));
   for (const chat of chats) {
     const other = there.get(chat.id);
@@ -77,13 +77,14 @@ function merge(mine) {
     there.delete(chat.id);
   }
   for (const other of there.values()) if (!stored.has(other.id)) chats.push(other);
+  for (const id of ids) stored.add(id);
   chats.sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
 }
 function keep(chat) {
   if (chat) chat.at = Date.now();
   merge(chat);
   if (!store.write("chats", chats.slice(0, 200))) return tell(words().full);
-  stored = new Set(chats.map((c) => c.id));
+  for (const { id } of chats) stored.add(id);
 }
 const headers = () => ({ "content-type": "application/json", ...(key ? { authorization: "Bearer " + key } : {}) });
 

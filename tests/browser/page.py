@@ -147,6 +147,9 @@ def check_tabs_keep_each_others_chats(world):
     third = page.context.new_page()
     third.goto(world.stand_in.url)
     expect(third.locator("#list .entry")).to_have_count(1)
+    # What a tab only heard of goes from it as well, and does not come back.
+    other.locator("#list .entry", has_text="of the second tab").locator(".remove").click()
+    expect(page.locator("#list .entry", has_text="of the second tab")).to_have_count(0)
 
 
 def check_storage_that_is_full_is_said(world):
