@@ -197,10 +197,9 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     steps_done_ = line.step, tokens_done_ = line.tokens;
     const bool is_last = steps_done_ == options_.schedule.steps;
     const bool must_stop = stop != nullptr && stop->load();
-    const bool is_saved = is_last || must_stop || (options_.save_every > 0 && steps_done_ % options_.save_every == 0);
-    if (is_saved) save(line);
+    if (is_last || must_stop || (options_.save_every > 0 && steps_done_ % options_.save_every == 0)) save(line);
     is_recorded_ = record(line);
-    if (!is_recorded_ && !is_saved) save(line);
+    if (!is_recorded_ && saved_step_ < steps_done_) save(line);
     if (!is_recorded_ || (must_stop && !is_last)) return false;
   }
   return true;
