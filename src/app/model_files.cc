@@ -7,7 +7,6 @@
 #include <future>
 
 #include "app/gguf_tokenizer_keys.h"
-#include "base/error.h"
 #include "base/file.h"
 #include "fetch/pull.h"
 #include "model/folder.h"
@@ -66,12 +65,6 @@ std::string fingerprint_of(const std::string& model) {
     }
   }
   return hash_hex(seen);
-}
-
-void require_elsewhere(const std::string& model, const std::string& result) {
-  std::error_code none;
-  require(model.empty() || !fs::equivalent(model, result, none),
-          "[train] the result would be written over {}, which it begins from; choose another --out", result);
 }
 
 LoadedModel load_for_use(Device& device, const std::string& model, Precision precision) {

@@ -27,8 +27,6 @@ ModelFiles open_model(const std::string& model);
 // Tells apart models that were one after the other under the same name: of its files the sizes, and bytes from all over
 // them. Empty for no model.
 std::string fingerprint_of(const std::string& model);
-// Error if a run that begins from this model, or adapter, would write its result over it.
-void require_elsewhere(const std::string& model, const std::string& result);
 
 // A model that is run and not trained.
 struct LoadedModel {

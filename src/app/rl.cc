@@ -57,10 +57,7 @@ Json deciding_settings(const RlSettings& s, uint64_t seed) {
 
 bool train_by_answers(RlSettings s, const CommonOptions& common) {
   const Kernels& kernels = default_kernels();
-  if (s.lora)
-    require_elsewhere(s.lora->from, s.out + "/adapter");
-  else
-    require_elsewhere(s.model, s.out + "/model");
+  require_elsewhere(s.model, s.lora, s.out);
   ModelFiles base = open_model(s.model);
   const Chat chat(base.tokenizer);
   require(chat.can_chat(), "[rl] the model has no chat template: teach it to chat first (fude sft)");

@@ -203,10 +203,7 @@ void init_model(const std::string& tokenizer_path, ModelConfig shape, const std:
 }
 
 bool train_model(TrainSettings s, const CommonOptions& common) {
-  if (s.lora)
-    require_elsewhere(s.lora->from, s.out + "/adapter");
-  else
-    require_elsewhere(s.model, s.out + "/model");
+  require_elsewhere(s.model, s.lora, s.out);
   require(!s.tokenizer.empty() || !s.model.empty(),
           "[train] expected --tokenizer, the one that the shards were made with");
   std::optional<ModelFiles> base;
