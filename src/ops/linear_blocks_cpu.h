@@ -84,7 +84,8 @@ inline int64_t block_rows(int64_t words_of_row, int64_t tile_rows) {
   return std::max<int64_t>(1, 65536 / std::max<int64_t>(1, words_of_row * tile_rows)) * tile_rows;
 }
 inline int64_t block_tile_rows_of(int64_t n) {
-  const int64_t tiles = (n + kBlockTileRows - 1) / kBlockTileRows;
+  if (n <= kBlockTileRows) return n;
+  const int64_t tiles = (n + kTileRowsOfMany - 1) / kTileRowsOfMany;
   return (n + tiles - 1) / tiles;
 }
 

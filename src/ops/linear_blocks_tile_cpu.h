@@ -4,8 +4,9 @@
 
 namespace {
 
-// A tile: so many rows by two vectors of outputs, whose sums stay in registers. Few under a sanitizer, which compiles
-// each for minutes; the bits are the same.
+// A tile: so many rows by two vectors of outputs, whose sums stay in registers. Of many rows it takes as many as leave
+// registers for the results too; few rows are one tile if they can be, which reads the panel once. Few rows under a
+// sanitizer, which compiles each for minutes; the bits are the same.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define FUDE_FEW_TILES
 #elif defined(__clang__)
@@ -14,9 +15,12 @@ namespace {
 #endif
 #endif
 #if defined(FUDE_FEW_TILES)
-inline constexpr int64_t kBlockTileRows = 2;
+inline constexpr int64_t kBlockTileRows = 2, kTileRowsOfMany = 2;
 #else
-inline constexpr int64_t kBlockTileRows = FUDE_TIER_LEVEL >= 2 ? 8 : FUDE_TIER_LEVEL == 1 ? 4 : 2;
+inline constexpr int64_t kBlockTileRows = FUDE_TIER_LEVEL >= 2   ? 8
+                                          : FUDE_TIER_LEVEL == 1 ? 4
+                                                                 : 2,
+                         kTileRowsOfMany = FUDE_TIER_LEVEL >= 2 ? 6 : kBlockTileRows;
 #endif
 inline constexpr int64_t kVectors = 2;
 
@@ -49,16 +53,23 @@ FUDE_INLINE void add_groups(LevelSum<kType> (&sums)[kSums], const std::byte* uni
   (add(std::integral_constant<int, int(Group)>()), ...);
 }
 
-template <WeightType kType, size_t... I>
-FUDE_INLINE void run_block_tile(const BlockTile& t, std::index_sequence<I...> sums_sequence) {
+// Results are array elements with constant indices only, which g++ 12 keeps in registers if they fit.
+template <WeightType kType, size_t... I, size_t... Pair>
+FUDE_INLINE void run_block_tile(const BlockTile& t, std::index_sequence<I...> sums_sequence,
+                                std::index_sequence<Pair...>) {
   using Layout = UnitLayout<kType>;
   constexpr BlockShape kShape = Layout::kShape;
   constexpr int64_t R = int64_t(sizeof...(I)) / kVectors, kUnits = kShape.columns() / kUnitColumns;
   constexpr int kGroups = 8 / kShape.scales;
-  alignas(64) float results[R * kPanel];
-  for (int64_t r = 0; r < R; ++r)
-    for (int64_t lane = 0; lane < kPanel; lane += kPartLanes)
-      store_part(results + r * kPanel + lane, t.bias ? load_part(t.bias + lane) : Part{});
+  Part results[sizeof...(Pair)][sizeof...(I)];
+  const auto for_results = [&](auto use) FUDE_INLINE_BODY {
+    const auto of_pair = [&]<size_t kPair>(std::integral_constant<size_t, kPair>) FUDE_INLINE_BODY {
+      (use(results[kPair][I], int64_t(I) / kVectors, (int64_t(kPair) * kVectors + int64_t(I) % kVectors) * kPartLanes),
+       ...);
+    };
+    (of_pair(std::integral_constant<size_t, Pair>()), ...);
+  };
+  for_results([&](Part& y, int64_t, int64_t lane) FUDE_INLINE_BODY { y = t.bias ? load_part(t.bias + lane) : Part{}; });
   const std::byte* unit = t.panel;
   SuperUnits super;
   const float* rows = t.rows;
@@ -67,7 +78,9 @@ FUDE_INLINE void run_block_tile(const BlockTile& t, std::index_sequence<I...> su
     if (kShape.is_super && u % kUnits == 0) super.read(unit, kShape.has_low), unit += kShape.header();
     for (int64_t i = 0; i < t.ahead_of_unit; i += 64) __builtin_prefetch(ahead + i);
     ahead += t.ahead_of_unit;
-    for (int64_t lane = 0; lane < kPanel; lane += kVectors * kPartLanes) {
+    const auto add_pair = [&]<size_t kPair>(std::integral_constant<size_t, kPair>) FUDE_INLINE_BODY {
+      constexpr int64_t lane = int64_t(kPair) * kVectors * kPartLanes;
+      Part(&y)[sizeof...(I)] = results[kPair];
       const float* q = reload(rows);
       const auto add_scale = [&]<int kScale>(std::integral_constant<int, kScale>) FUDE_INLINE_BODY {
         LevelSum<kType> sums[sizeof...(I)];
@@ -82,27 +95,26 @@ FUDE_INLINE void run_block_tile(const BlockTile& t, std::index_sequence<I...> su
           lows[0] = load_low<kType>(super, unit, lane), lows[1] = load_low<kType>(super, unit, lane + kPartLanes);
         const auto finish = [&]<size_t kSum>(std::integral_constant<size_t, kSum>) FUDE_INLINE_BODY {
           constexpr int64_t kRow = int64_t(kSum) / kVectors, kVector = int64_t(kSum) % kVectors;
-          float* y = results + kRow * kPanel + lane + kVector * kPartLanes;
           const Part scale = scales[kVector] * fill_part(q[(Layout::kLow - 1) * R + kRow]);
-          Part sum = fma(__builtin_convertvector(sums[kSum].total, Part), scale, load_part(y));
-          if constexpr (kShape.has_low) sum = fma(lows[kVector], fill_part(q[Layout::kLow * R + kRow]), sum);
-          store_part(y, sum);
+          y[kSum] = fma(__builtin_convertvector(sums[kSum].total, Part), scale, y[kSum]);
+          if constexpr (kShape.has_low) y[kSum] = fma(lows[kVector], fill_part(q[Layout::kLow * R + kRow]), y[kSum]);
         };
         (finish(std::integral_constant<size_t, I>()), ...);
       };
       add_scale(std::integral_constant<int, 0>());
       if constexpr (kShape.scales == 2) add_scale(std::integral_constant<int, 1>());
-    }
+    };
+    (add_pair(std::integral_constant<size_t, Pair>()), ...);
   }
-  for (int64_t r = 0; r < R; ++r)
-    for (int64_t lane = 0; lane < kPanel; lane += kPartLanes)
-      store_part(t.results + r * t.result_stride + lane, load_part(results + r * kPanel + lane));
+  for_results([&](const Part& y, int64_t row, int64_t lane)
+                  FUDE_INLINE_BODY { store_part(t.results + row * t.result_stride + lane, y); });
 }
 
 using BlockTileFunction = void (*)(const BlockTile&);
 template <WeightType kType, size_t R>
 void block_tile(const BlockTile& t) {
-  run_block_tile<kType>(t, std::make_index_sequence<R * size_t(kVectors)>());
+  run_block_tile<kType>(t, std::make_index_sequence<R * size_t(kVectors)>(),
+                        std::make_index_sequence<size_t(kPanel / (kVectors * kPartLanes))>());
 }
 template <WeightType kType, size_t... R>
 constexpr auto make_block_tiles(std::index_sequence<R...>) {
