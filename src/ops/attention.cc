@@ -25,7 +25,7 @@ Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const 
   require(options.scale >= 0 && options.window >= 0,
           "[attention] expected a scale and a window of at least 0, got {} and {}", options.scale, options.window);
   if (options.scale == 0) options.scale = 1 / std::sqrt(float(q[2]));
-  Tensor o_NHD = pass.empty(q), lse_NH = pass.empty({q[0], q[1]});
+  Tensor o_NHD = pass.empty(q), lse_NH = pass.tape ? pass.empty({q[0], q[1]}) : Tensor();
   pass.kernels.attention(pass.threads(), q_NHD, kv, batch, options, o_NHD, lse_NH);
   pass.on_backward([&pass, &batch, options, q_NHD, kv, o_NHD, lse_NH](Gradients& d) {
     const Tensor do_NHD = d.take(o_NHD.id());

@@ -178,7 +178,7 @@ struct AttentionForward {
   AttentionShape shape;
   const float* q;
   HeadRows k, v;
-  float *o, *lse, *slots;
+  float *o, *lse, *slots;  // lse is null where nothing goes back
 
   int64_t first_block(const AttentionSequence& sequence) const { return shape.first_block(sequence.position); }
   Partial slot(const AttentionSequence& sequence, int64_t block, int64_t kv_head) const {
@@ -217,7 +217,7 @@ struct AttentionForward {
       for_lanes(0, s.d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
         store_first(o + at * s.d + i, load_first(all.out + row * all.stride + i, n) * inverse, n);
       });
-      lse[at] = all.maxima[row] + log_of(all.sums[row]);
+      if (lse) lse[at] = all.maxima[row] + log_of(all.sums[row]);
     }
   }
   void attend_many(const AttentionSequence& sequence, int64_t first, int64_t last, int64_t kv_head) const;
@@ -343,7 +343,7 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
                            HeadRows(kv.k),
                            HeadRows(kv.v),
                            o_NHD.data<float>(),
-                           lse_NH.data<float>(),
+                           lse_NH.is_empty() ? nullptr : lse_NH.data<float>(),
                            nullptr};
   const AttentionShape& s = forward.shape;
   std::vector<AttentionSequence> sequences;

@@ -100,10 +100,12 @@ void multiply_run(Threads& threads, const BlockRun& run) {
     threads.parallel_for((size + tile_rows - 1) / tile_rows, 1, [&](int64_t begin, int64_t end) {
       for (int64_t first = begin * tile_rows; first < std::min(size, end * tile_rows); first += tile_rows) {
         const int64_t width = std::min(tile_rows, size - first);
-        float* to = packed + first * words;
-        for (int64_t unit = 0; unit < run.units; ++unit, to += UnitLayout<kType>::kWords * width)
-          for (int64_t row = 0; row < width; ++row)
-            pack_unit<kType>(run.x + ((begin_row + first + row) * run.units + unit) * kUnitColumns, width, to + row);
+        for (int64_t row = 0; row < width; ++row) {
+          const float* x = run.x + (begin_row + first + row) * run.units * kUnitColumns;
+          float* to = packed + first * words + row;
+          for (int64_t unit = 0; unit < run.units; ++unit, x += kUnitColumns, to += UnitLayout<kType>::kWords * width)
+            pack_unit<kType>(x, width, to);
+        }
       }
     });
     const int64_t blocks = (size + block - 1) / block;
