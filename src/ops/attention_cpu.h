@@ -10,7 +10,9 @@
 namespace {
 
 inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-inline constexpr int64_t kItemRows = 192;  // a multiple of every tile's rows; turning keys for them costs little
+// Rows of an item where there are many: a multiple of every tile's. The more there are, the less is read again and
+// copied for each; but threads want some items each.
+inline constexpr int64_t kLeastItemRows = 192, kMostItemRows = 768, kItemsOfThread = 12;
 static_assert(kKeyPage % kTileLanes == 0, "keys that are turned together lie in one page");
 
 struct AttentionShape {
@@ -347,7 +349,7 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
                            nullptr};
   const AttentionShape& s = forward.shape;
   std::vector<AttentionSequence> sequences;
-  int64_t slots = 0;
+  int64_t slots = 0, long_rows = 0;
   double work = 0;
   for (int64_t i = 0; i < batch.sequences(); ++i) {
     const int64_t first = batch.sequence_starts[size_t(i)], last = batch.sequence_starts[size_t(i) + 1];
@@ -356,7 +358,10 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
     sequences.push_back({first, last, batch.positions_N[size_t(first)], kv.page_rows.data() + kv.first_page[size_t(i)],
                          is_short ? slots : -1});
     const AttentionSequence& added = sequences.back();
-    if (is_short) slots += (added.end_block() - forward.first_block(added)) * s.kv_heads;
+    if (is_short)
+      slots += (added.end_block() - forward.first_block(added)) * s.kv_heads;
+    else
+      long_rows += (last - first) * s.heads;
     work += 2.0 * double(last - first) * double(added.keys() - s.first_key(added.position)) * double(s.heads * s.d);
   }
   forward.slots = scratch(ScratchUse::results, slots * partial_size(kTileRows, s.stride));
@@ -369,7 +374,9 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
   // All heads of a block at a time, if there are blocks enough for all threads.
   const int64_t blocks = slots / s.kv_heads,
                 shares = std::max<int64_t>(1, 2 * threads.count() / std::max<int64_t>(1, blocks));
-  const int64_t heads = std::max<int64_t>(1, s.kv_heads / shares), tokens = std::max<int64_t>(1, kItemRows / s.group);
+  const int64_t heads = std::max<int64_t>(1, s.kv_heads / shares);
+  const int64_t rows = std::clamp(long_rows / (kItemsOfThread * threads.count()), kLeastItemRows, kMostItemRows);
+  const int64_t tokens = std::max<int64_t>(1, rows / kLeastItemRows * kLeastItemRows / s.group);
   for (const AttentionSequence& sequence : sequences) {
     if (sequence.slot >= 0) {
       for (int64_t block = forward.first_block(sequence); block < sequence.end_block(); ++block)
