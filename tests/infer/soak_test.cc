@@ -109,8 +109,8 @@ TEST(Soak, RandomLoad) {
 }
 
 // A prompt as long as models take today, in chunks of two sizes: the same answer and log-probabilities.
-// A long prompt in chunks of one size and of another, on a model from a file if one is named, else on one layer of a tiny
-// one: the same answer and log-probabilities. Says how long the prompt took, and its first quarter.
+// A long prompt in chunks of one size and of another, on a model from a file if one is named, else on one layer of a
+// tiny one: the same answer and log-probabilities. Says how long the prompt took, and its first quarter.
 TEST(LongContext, ChunksAreEqual) {
   const int64_t size = number_from("FUDE_LONG_CONTEXT");
   if (size == 0) GTEST_SKIP() << "set FUDE_LONG_CONTEXT";

@@ -236,9 +236,9 @@ FUDE_INLINE float largest(const Lanes& x) {
   return reduce(x, [](auto a, auto b) FUDE_INLINE_BODY { return a > b ? a : b; });
 }
 
-// e^x. Cody-Waite reduction to |r| ≤ ln2/2, degree-6 Taylor-like polynomial in pairs (Estrin: half the chain of Horner's,
-// and the chain is what takes the time), 2^n through the exponent bits; relative error below 2 ulp. Below -87 it is
-// exactly 0, above 88 it saturates; NaN stays NaN.
+// e^x. Cody-Waite reduction to |r| ≤ ln2/2, degree-6 Taylor-like polynomial in pairs (Estrin: half the chain of
+// Horner's, and the chain is what takes the time), 2^n through the exponent bits; relative error below 2 ulp. Below -87
+// it is exactly 0, above 88 it saturates; NaN stays NaN.
 FUDE_INLINE Part exp(Part x) {
   const Part clamped = min(fill_part(88.0f), x);
   const Part shifted = fma(clamped, fill_part(1.44269504f), fill_part(12582912.0f));
