@@ -11,6 +11,8 @@
 #include <limits>
 #include <string>
 
+#include "backend/control_groups.h"
+
 namespace fude {
 namespace {
 
@@ -40,23 +42,12 @@ int64_t room_of(const std::string& folder, const char* limit_name, const char* u
   return std::max<int64_t>(0, limit - std::max<int64_t>(0, used));
 }
 
-// The tightest room from the process's group up to the root of the hierarchy.
-int64_t room_of_group() {
-  std::ifstream groups("/proc/self/cgroup");
+// The tightest room of the process's groups.
+int64_t room_of_groups() {
   int64_t room = kUnlimited;
-  for (std::string line; std::getline(groups, line);) {  // "4:memory:/path", "0::/path"
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const bool is_v2 = controllers.empty();
-    if (!is_v2 && controllers != "memory") continue;
-    const std::string root = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-    for (std::string path = line.substr(second + 1);; path.erase(path.rfind('/'))) {
-      room = std::min(room, is_v2 ? room_of(root + path, "memory.max", "memory.current", "file")
-                                  : room_of(root + path, "memory.limit_in_bytes", "memory.usage_in_bytes", "cache"));
-      if (path.empty() || path == "/") break;
-    }
-  }
+  for (const auto& [folder, is_v2] : control_groups("memory"))
+    room = std::min(room, is_v2 ? room_of(folder, "memory.max", "memory.current", "file")
+                                : room_of(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "cache"));
   return room;
 }
 
@@ -74,7 +65,7 @@ int64_t room_of_addresses() {
 int64_t usable_memory() {
   const int64_t kilobytes = number_after("/proc/meminfo", "MemAvailable:") + number_after("/proc/meminfo", "SwapFree:");
   const int64_t system = kilobytes > 0 ? kilobytes << 10 : kUnlimited;
-  return std::min({system, room_of_group(), room_of_addresses()});
+  return std::min({system, room_of_groups(), room_of_addresses()});
 }
 
 void return_unused_memory() {

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <fstream>
-#include <string>
 #include <system_error>
 #include <utility>
 
+#include "backend/control_groups.h"
 #include "base/error.h"
 
 namespace fude {
@@ -28,11 +28,15 @@ int usable_processors() {
   cpu_set_t mask;
   int count =
       sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : int(std::thread::hardware_concurrency());
-  std::ifstream quota_file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (quota_file >> quota >> period && quota != "max" && period > 0)
-    count = std::min(count, std::max(1, int(std::stod(quota) / period)));
+  for (const ControlGroup& group : control_groups("cpu")) {
+    double quota = 0, period = 0;  // microseconds; "max" or -1: no quota
+    if (group.is_v2)
+      std::ifstream(group.folder + "/cpu.max") >> quota >> period;
+    else
+      std::ifstream(group.folder + "/cpu.cfs_quota_us") >> quota,
+          std::ifstream(group.folder + "/cpu.cfs_period_us") >> period;
+    if (quota > 0 && period > 0) count = std::min(count, std::max(1, int(quota / period)));
+  }
   return std::max(1, count);
 }
 
