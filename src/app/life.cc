@@ -144,9 +144,11 @@ class Life {
     if (!file_exists(tokenizer_ + "/tokenizer.json"))
       train_tokenizer({.inputs = {text_}, .out = tokenizer_, .vocabulary = o_.vocabulary, .pattern = "qwen2"},
                       common_.threads);
-    make_shards({.inputs = {text_}, .tokenizer = tokenizer_, .out = shards_, .special_tokens = has_own_world_});
+    make_shards({.inputs = {text_}, .tokenizer = tokenizer_, .out = shards_, .special_tokens = has_own_world_},
+                common_.threads);
     if (has_own_world_)
-      make_shards({.inputs = {held_out_text_}, .tokenizer = tokenizer_, .out = validation_, .special_tokens = true});
+      make_shards({.inputs = {held_out_text_}, .tokenizer = tokenizer_, .out = validation_, .special_tokens = true},
+                  common_.threads);
   }
 
   static ModelConfig shape() {

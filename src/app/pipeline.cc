@@ -73,7 +73,7 @@ void train_tokenizer(const TokenizerSettings& settings, int threads) {
   save_tokenizer(settings.out, result.tokenizer, kEndOfText, chat_template());
 }
 
-void make_shards(const ShardSettings& settings) {
+void make_shards(const ShardSettings& settings, int threads) {
   const Tokenizer tokenizer = Tokenizer::load(settings.tokenizer);
   DocumentStream documents(settings.inputs, settings.documents);
   Progress progress = progress_on_stderr();
@@ -84,6 +84,7 @@ void make_shards(const ShardSettings& settings) {
                        .vocabulary = tokenizer.vocabulary_size(),
                        .tokenizer_hash = tokenizer.hash(),
                        .shard_tokens = settings.shard_tokens,
+                       .threads = threads == 0 ? usable_processors() : threads,
                        .progress = [&](uint64_t done, uint64_t total) {
                          is_complete = false;
                          state.done = int64_t(done), state.total = int64_t(total),

@@ -36,6 +36,6 @@ struct ShardSettings {
 };
 
 // Goes on where a killed run stopped.
-void make_shards(const ShardSettings& settings);
+void make_shards(const ShardSettings& settings, int threads);
 
 }  // namespace fude

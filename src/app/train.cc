@@ -66,7 +66,7 @@ void add_tokenizer(CLI::App& app, const CommonOptions& common) {
   command->callback([=, &common] { train_tokenizer(*s, common.threads); });
 }
 
-void add_shards(CLI::App& app, const CommonOptions&) {
+void add_shards(CLI::App& app, const CommonOptions& common) {
   auto s = std::make_shared<ShardSettings>();
   CLI::App* command = app.add_subcommand("shards", "encode text into token shards; goes on where it was stopped");
   command->add_option("inputs", s->inputs, "files or folders: .txt .md .jsonl, also .gz .zst .xz")->required();
@@ -78,7 +78,7 @@ void add_shards(CLI::App& app, const CommonOptions&) {
   command->add_flag("--special-tokens", s->special_tokens,
                     "recognise special tokens in the text (only for text you trust)");
   add_documents(command, s->documents);
-  command->callback([=] { make_shards(*s); });
+  command->callback([=, &common] { make_shards(*s, common.threads); });
 }
 
 void add_train(CLI::App& app, const CommonOptions& common) {

@@ -3,9 +3,11 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/run_on_threads.h"
 #include "data/shard_format.h"
 
 namespace fude {
@@ -15,6 +17,32 @@ void unhex(const std::string& digits, uint8_t (&bytes)[16]) {
   require(digits.size() == 32 && digits.find_first_not_of("0123456789abcdef") == digits.npos,
           "[shard] expected a tokenizer hash of 32 hexadecimal digits, got '{}'", digits);
   for (int i = 0; i < 16; ++i) bytes[i] = uint8_t(std::stoi(digits.substr(size_t(i) * 2, 2), nullptr, 16));
+}
+
+constexpr uint64_t kBatchBytes = uint64_t(1) << 20;  // of text that a thread gets at a time
+
+// A document with its tokens, and where the corpus stood behind it.
+struct Encoded {
+  Document document;
+  std::vector<int32_t> tokens;
+  Json next;
+  uint64_t bytes_done;
+};
+
+// The next documents, so many that each thread has some; none at the end.
+std::vector<Encoded> next_batch(DocumentSource& documents, const Encoder& encode, int threads) {
+  std::vector<Encoded> batch;
+  for (uint64_t bytes = 0; bytes < (threads == 1 ? 1 : kBatchBytes * uint64_t(threads));) {
+    std::optional<Document> document = documents.next();
+    if (!document) break;
+    bytes += document->text.size();
+    batch.push_back({std::move(*document), {}, documents.position(), documents.bytes_done()});
+  }
+  std::atomic<size_t> next{0};
+  run_on_threads(std::min(size_t(threads), std::max<size_t>(1, batch.size())), [&](size_t) {
+    for (size_t i; (i = next++) < batch.size();) encode(batch[i].document.text, batch[i].tokens);
+  });
+  return batch;
 }
 
 // One shard in memory.
@@ -112,6 +140,8 @@ Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardO
   require(options.vocabulary >= 1 && options.vocabulary <= INT32_MAX,
           "[shard] expected a vocabulary of 1..2^31-1, got {}", options.vocabulary);
   require(options.shard_tokens >= 1, "[shard] expected shards of at least one token, got {}", options.shard_tokens);
+  require(options.threads >= 1 && options.threads <= 1024, "[shard] expected 1 to 1024 threads, got {}",
+          options.threads);
   make_directories(options.folder);
   const std::string path = options.folder + "/shards.json";
   Json manifest = open_manifest(documents, options, path);
@@ -120,7 +150,7 @@ Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardO
   if (!rows.empty()) documents.seek(rows.back()["next"]);
 
   ShardBuilder shard(options);
-  const auto finish_shard = [&] {
+  const auto finish_shard = [&](const Json& next) {
     const std::string name = fmt::format("{:05}.shard", rows.size());
     const std::string bytes = shard.finish();
     uint64_t checksum;
@@ -131,22 +161,21 @@ Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardO
                     {"tokens", shard.tokens()},
                     {"text_bytes", shard.text_bytes()},
                     {"checksum", fmt::format("{:016x}", checksum)},
-                    {"next", documents.position()}});
+                    {"next", next}});
     write_file(path, manifest.dump(1) + "\n");
     shard = ShardBuilder(options);
   };
-  std::vector<int32_t> tokens;
-  while (const std::optional<Document> document = documents.next()) {
-    tokens.clear();
-    encode(document->text, tokens);
-    for (const int32_t token : tokens)
-      require(token >= 0 && token < options.vocabulary, "[shard] {}:{}: expected tokens below {}, the encoder gave {}",
-              document->file, document->line, options.vocabulary, token);
-    shard.add(*document, tokens);
-    if (shard.tokens() >= options.shard_tokens) finish_shard();
-    if (options.progress) options.progress(documents.bytes_done(), documents.bytes_total());
-  }
-  if (shard.documents() > 0) finish_shard();
+  for (std::vector<Encoded> batch; !(batch = next_batch(documents, encode, options.threads)).empty();)
+    for (const Encoded& one : batch) {
+      for (const int32_t token : one.tokens)
+        require(token >= 0 && token < options.vocabulary,
+                "[shard] {}:{}: expected tokens below {}, the encoder gave {}", one.document.file, one.document.line,
+                options.vocabulary, token);
+      shard.add(one.document, one.tokens);
+      if (shard.tokens() >= options.shard_tokens) finish_shard(one.next);
+      if (options.progress) options.progress(one.bytes_done, documents.bytes_total());
+    }
+  if (shard.documents() > 0) finish_shard(documents.position());
   require(!rows.empty(), "[shard] expected at least one document for {}, got none: {}", options.folder,
           documents.report().dump());
   manifest["report"] = documents.report();

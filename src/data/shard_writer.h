@@ -2,7 +2,8 @@
 //
 // Each finished shard is kept: shards.json is rewritten after every one, with the place in the corpus where
 // the next begins. A run that was killed is simply run again; it goes on after the last shard listed, and the
-// folder ends up byte for byte as if nothing had happened. One shard is held in memory while it grows.
+// folder ends up byte for byte as if nothing had happened, whatever the number of threads. One shard is held in memory
+// while it grows.
 #pragma once
 
 #include <functional>
@@ -23,6 +24,7 @@ struct ShardOptions {
   int64_t vocabulary = 0;
   std::string tokenizer_hash;                // hash_hex of the tokenizer's file
   int64_t shard_tokens = int64_t(32) << 20;  // a shard ends with the document that reaches this
+  int threads = 1;                           // that encode; 1: each document is encoded before the next is asked for
   // Called after every document, with bytes of the corpus.
   std::function<void(uint64_t done, uint64_t total)> progress;
 };

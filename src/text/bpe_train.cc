@@ -1,12 +1,11 @@
 #include "text/bpe_train.h"
 
 #include <algorithm>
-#include <exception>
 #include <queue>
-#include <thread>
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/run_on_threads.h"
 #include "text/byte_names.h"
 #include "text/piece_counts.h"
 #include "text/unicode.h"
@@ -32,21 +31,11 @@ void count_document(const PreTokenizer& pre_tokenizer, std::string_view text, st
 // Counts a batch with each thread taking every n-th document, then adds the threads' tables to `counts`.
 void count_batch(const PreTokenizer& pre_tokenizer, const std::vector<std::string>& documents,
                  std::vector<PieceCounts>& local, PieceCounts& counts) {
-  const size_t threads = local.size();
-  std::vector<std::exception_ptr> errors(threads);
-  const auto work = [&](size_t thread) {
-    try {
-      std::vector<size_t> ends;
-      for (size_t i = thread; i < documents.size(); i += threads)
-        count_document(pre_tokenizer, documents[i], ends, local[thread]);
-    } catch (...) { errors[thread] = std::current_exception(); }
-  };
-  std::vector<std::jthread> others;
-  for (size_t thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
-  work(0);
-  others.clear();
-  for (const auto& error : errors)
-    if (error) std::rethrow_exception(error);
+  run_on_threads(local.size(), [&](size_t thread) {
+    std::vector<size_t> ends;
+    for (size_t i = thread; i < documents.size(); i += local.size())
+      count_document(pre_tokenizer, documents[i], ends, local[thread]);
+  });
   for (PieceCounts& table : local) {
     for (size_t i = 0; i < table.distinct(); ++i) counts.add(table.bytes(i), table.count(i));
     table.clear();
