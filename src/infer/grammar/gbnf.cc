@@ -16,7 +16,7 @@ bool is_rule_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-class GbnfParser : Scanner {
+class GbnfParser final : Scanner {
  public:
   GbnfParser(std::string_view source, const GrammarLimits& limits)
       : Scanner(source), limits_(limits), builder_(limits) {
@@ -43,13 +43,8 @@ class GbnfParser : Scanner {
   };
 
   int64_t line_of(size_t at) const { return 1 + std::count(text_.begin(), text_.begin() + ptrdiff_t(at), '\n'); }
-  template <class... Args>
-  [[noreturn]] void fail_here(fmt::format_string<Args...> format, Args&&... args) const {
-    fail("[gbnf:{}] {}", line_of(at_), fmt::format(format, std::forward<Args>(args)...));
-  }
-  uint32_t take_character() {
-    if (is_at_end()) fail_here("unexpected end of the grammar");
-    return take_code_point();
+  std::string message_of(const std::string& what) const override {
+    return fmt::format("[gbnf:{}] {}", line_of(at_), what);
   }
   // Blanks and comments, and line ends where the rule goes on.
   void skip_space(bool over_lines) {
@@ -149,12 +144,7 @@ class GbnfParser : Scanner {
   }
   bool number(int32_t& value) {
     skip_space(false);
-    const size_t begin = at_;
-    for (value = 0; !is_at_end() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
-      value = value * 10 + (text_[at_] - '0');
-      if (value > limits_.symbols) fail_here("a repetition of more than {}", limits_.symbols);
-    }
-    const bool has_digits = at_ > begin;
+    const bool has_digits = take_count(value, limits_.symbols);
     skip_space(false);
     return has_digits;
   }
@@ -197,11 +187,11 @@ class GbnfParser : Scanner {
       case 't':
         return '\t';
       case 'x':
-        return hexadecimal(2);
+        return code_point(2);
       case 'u':
-        return hexadecimal(4);
+        return code_point(4);
       case 'U':
-        return hexadecimal(8);
+        return code_point(8);
       case '\\':
       case '"':
       case '[':
@@ -211,14 +201,8 @@ class GbnfParser : Scanner {
         fail_here("unknown escape");
     }
   }
-  uint32_t hexadecimal(int digits) {
-    uint32_t value = 0;
-    for (int i = 0; i < digits; ++i) {
-      const uint32_t c = take_character(), low = c | 32;
-      const bool is_letter = low >= 'a' && low <= 'f';
-      if (!is_letter && (c < '0' || c > '9')) fail_here("expected a hexadecimal digit");
-      value = value * 16 + (is_letter ? low - 'a' + 10 : c - '0');
-    }
+  uint32_t code_point(int digits) {
+    const uint32_t value = take_hexadecimal(digits);
     if (value > kLastCodePoint || (value >= 0xD800 && value <= 0xDFFF)) fail_here("expected a character's code point");
     return value;
   }

@@ -54,7 +54,7 @@ const Property& property_of(CharClasses classes, bool is_inverse) {
   return *property;
 }
 
-class RegexParser : Scanner {
+class RegexParser final : Scanner {
  public:
   RegexParser(std::string_view pattern, Encoding encoding, const GrammarLimits& limits)
       : Scanner(pattern), encoding_(encoding), limits_(limits) {
@@ -70,13 +70,8 @@ class RegexParser : Scanner {
   }
 
  private:
-  template <class... Args>
-  [[noreturn]] void fail_here(fmt::format_string<Args...> format, Args&&... args) const {
-    fail("[regex] {} at byte {} of '{}'", fmt::format(format, std::forward<Args>(args)...), at_, text_);
-  }
-  uint32_t take_character() {
-    if (is_at_end()) fail_here("unexpected end");
-    return take_code_point();
+  std::string message_of(const std::string& what) const override {
+    return fmt::format("[regex] {} at byte {} of '{}'", what, at_, text_);
   }
 
   ExpressionPtr alternatives() {
@@ -150,22 +145,14 @@ class RegexParser : Scanner {
   // {m}, {m,} or {m,n}; anything else leaves the brace to be a character, as browsers do.
   bool bounds(int32_t& minimum, int32_t& maximum) {
     const size_t before = at_;
-    if (take("{") && number(minimum)) {
+    if (take("{") && take_count(minimum, limits_.automaton_states)) {
       maximum = minimum;
-      if (take(",") && !number(maximum)) maximum = kUnbounded;
+      if (take(",") && !take_count(maximum, limits_.automaton_states)) maximum = kUnbounded;
       if (take("}")) return true;
     }
     at_ = before;
     minimum = maximum = 1;
     return false;
-  }
-  bool number(int32_t& value) {
-    const size_t begin = at_;
-    for (value = 0; !is_at_end() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
-      value = value * 10 + (text_[at_] - '0');
-      if (value > limits_.automaton_states) fail_here("a repetition of more than {}", limits_.automaton_states);
-    }
-    return at_ > begin;
   }
 
   // Behind the bracket that opens it.
@@ -231,7 +218,7 @@ class RegexParser : Scanner {
       case 'v':
         return one_character('\v');
       case 'x':
-        return one_character(hexadecimal(2));
+        return one_character(take_hexadecimal(2));
       case 'u':
         return one_character(code_point());
       case 'c': {
@@ -257,27 +244,17 @@ class RegexParser : Scanner {
     return one_character(c);
   }
 
-  uint32_t hexadecimal(int digits) {
-    uint32_t value = 0;
-    for (int i = 0; i < digits; ++i) {
-      const uint32_t c = take_character(), low = c | 32;
-      const bool is_letter = low >= 'a' && low <= 'f';
-      if (!is_letter && (c < '0' || c > '9')) fail_here("expected a hexadecimal digit");
-      value = value * 16 + (is_letter ? low - 'a' + 10 : c - '0');
-    }
-    return value;
-  }
   uint32_t code_point() {
     uint32_t value = 0;
     if (take("{")) {
       do {
-        value = value * 16 + hexadecimal(1);
+        value = value * 16 + take_hexadecimal(1);
         if (value > kLastCodePoint) fail_here("expected a code point");
       } while (!take("}"));
     } else {
-      value = hexadecimal(4);
+      value = take_hexadecimal(4);
       if (value >= 0xD800 && value < 0xDC00 && take("\\u")) {
-        const uint32_t low = hexadecimal(4);
+        const uint32_t low = take_hexadecimal(4);
         if (low < 0xDC00 || low > 0xDFFF) fail_here("expected the second half of a surrogate pair");
         value = 0x10000 + ((value - 0xD800) << 10) + (low - 0xDC00);
       }
