@@ -1,7 +1,5 @@
 #include "app/lora_options.h"
 
-#include <filesystem>
-
 #include "app/command_line.h"
 #include "base/error.h"
 
@@ -33,13 +31,6 @@ void add_lora(CLI::App& command, LoraChoice& choice) {
       ->capture_default_str();
   command.add_option("--adapter", choice.adapter, "train this adapter further (a folder of PEFT) instead of a new one")
       ->excludes(lora);
-}
-
-void require_elsewhere(const std::string& model, const std::optional<LoraOptions>& lora, const std::string& out) {
-  const std::string from = lora ? lora->from : model, result = out + (lora ? "/adapter" : "/model");
-  std::error_code none;
-  require(from.empty() || !std::filesystem::equivalent(from, result, none),
-          "[train] the result would be written over {}, which it begins from; choose another --out", result);
 }
 
 Json json_of(const LoraOptions& o) {

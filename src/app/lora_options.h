@@ -25,9 +25,6 @@ struct LoraChoice {
 // --lora and what belongs to it.
 void add_lora(CLI::App& command, LoraChoice& choice);
 
-// Error if a run in the folder `out` would write its result over the model, or the adapter, that it begins from.
-void require_elsewhere(const std::string& model, const std::optional<LoraOptions>& lora, const std::string& out);
-
 // For the identity of a run.
 Json json_of(const LoraOptions& options);
 

@@ -9,13 +9,11 @@
 #include "app/run_view.h"
 #include "app/signals.h"
 #include "app/task_options.h"
+#include "app/trained_weights.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "model/folder.h"
 #include "model/load.h"
-#include "model/peft_export.h"
-#include "text/tokenizer_file.h"
 
 namespace fude {
 namespace {
@@ -64,7 +62,8 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
   const std::unique_ptr<Task> task = s.task.make(common.seed, s.held_out);
   Device device(common.threads);
   const auto model = load_model(device, std::move(base.weights), s.lora ? s.frozen : Precision{s.compute});
-  const std::shared_ptr<Adapter> adapter = s.lora ? new_adapter(*model, *s.lora) : nullptr;
+  const TrainedWeights trained(*model, base.tokenizer, s.model, s.lora);
+  const std::shared_ptr<Adapter>& adapter = trained.adapter();
   std::unique_ptr<Transformer> reference;
   if (s.grpo.policy.kl != 0 && !adapter)
     reference = load_model(device, open_model(s.model).weights, {s.compute, false});
@@ -95,15 +94,7 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
                       {"tokenizer", base.tokenizer.hash()},
                       {"settings", hash_hex(settings.dump())},
                       {"numerics", s.compute == DType::bf16 || s.frozen.compute == DType::bf16 ? kernels.bf16 : "f32"}};
-  if (adapter) {
-    options.step.adapter = adapter.get(), options.step.trained = parameters(*adapter);
-    options.save = [&](const std::string& folder) { save_peft_folder(*model, *adapter, *s.lora, folder, s.model); };
-  } else {
-    options.save = [&](const std::string& folder) {
-      save_model(*model, folder);
-      save_tokenizer(folder, base.tokenizer.data(), {});
-    };
-  }
+  trained.put_into(options);
   if (s.held_out > 0 && task->held_out_count() > 0)
     options.evaluate = [&](StepMetrics& line) {
       engine.weights_changed();
@@ -130,10 +121,7 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
     report.settings.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
   RunView view(std::move(report), s.out, "rl", common);
   if (!run_to_end(*model, kernels, batches, {}, options, view)) return false;
-  const std::string result = s.out + (adapter ? "/adapter" : "/model");
-  options.save(result);
-  std::fprintf(stderr, "%s: %s  report: %s/report.html\n", adapter ? "adapter" : "model", result.c_str(),
-               s.out.c_str());
+  trained.finish(s.out);
   return true;
 }
 

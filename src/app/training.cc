@@ -8,13 +8,13 @@
 #include "app/lora_options.h"
 #include "app/pipeline.h"
 #include "app/run_view.h"
+#include "app/trained_weights.h"
 #include "backend/memory.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "infer/answer.h"
 #include "model/folder.h"
 #include "model/load.h"
-#include "model/peft_export.h"
 #include "text/chat_format.h"
 #include "text/tokenizer_file.h"
 #include "train/export_run.h"
@@ -236,17 +236,8 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   device.require_room(plan.total(), "training");
   const auto model = base ? load_model(device, std::move(base->weights), precision)
                           : std::make_unique<Transformer>(device, shape, precision);
-  std::shared_ptr<Adapter> adapter;
-  if (s.lora) {
-    adapter = new_adapter(*model, *s.lora);
-    options.step.adapter = adapter.get(), options.step.trained = parameters(*adapter);
-    options.save = [&](const std::string& folder) { save_peft_folder(*model, *adapter, *s.lora, folder, s.model); };
-  } else {
-    options.save = [&](const std::string& folder) {
-      save_model(*model, folder);
-      save_tokenizer(folder, tokenizer.data(), {});
-    };
-  }
+  const TrainedWeights trained(*model, tokenizer, s.model, s.lora);
+  trained.put_into(options);
   if (!base) model->initialise(common.seed);
   if (!s.export_to.empty()) {
     export_run(s.export_to, *model, batches, validation, options);
@@ -278,10 +269,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
                100.0 * double(totals.padding) / double(std::max<int64_t>(1, totals.tokens + totals.padding)),
                mebibytes(std::max(own_memory(), device.usage().held)));  // a device keeps what it once held
   if (!finished) return false;
-  const std::string result = s.out + (adapter ? "/adapter" : "/model");
-  options.save(result);
-  std::fprintf(stderr, "%s: %s  report: %s/report.html\n", adapter ? "adapter" : "model", result.c_str(),
-               s.out.c_str());
+  trained.finish(s.out);
   return true;
 }
 
