@@ -111,8 +111,7 @@ Json llama_like_json(const GgufFacts& facts, const Keys& keys) {
                {"head_dim", head_size},
                {"intermediate_size", keys.find_same("feed_forward_length").value_or(0)},
                {"max_position_embeddings", keys.integer("context_length")},
-               {"rms_norm_eps", keys.find_number("attention.layer_norm_rms_epsilon").value_or(1e-6)},
-               {"tie_word_embeddings", !facts.has_head}};
+               {"rms_norm_eps", keys.find_number("attention.layer_norm_rms_epsilon").value_or(1e-6)}};
   put_rope(facts, keys, head_size, json);
   return json;
 }
@@ -162,6 +161,7 @@ ModelConfig config_of_gguf(const GgufFacts& facts) {
   Json json = name == "gpt2" ? gpt2_json(keys) : llama_like_json(facts, keys);
   if (name == "gemma3_text") put_gemma3(keys, json);
   json["vocab_size"] = facts.vocabulary;
+  json["tie_word_embeddings"] = !facts.has_head;
   ModelConfig config = architecture_of(name).read(json);
   check(config);
   return config;

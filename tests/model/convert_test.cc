@@ -102,7 +102,7 @@ TEST_P(Convert, KeepsTypes) {
 
 INSTANTIATE_TEST_SUITE_P(Families, Convert,
                          testing::Values("llama", "llama_linear", "llama_llama3", "llama_yarn", "qwen2", "qwen3",
-                                         "qwen3_untied", "gpt2", "gemma3_pattern"));
+                                         "qwen3_untied", "gpt2", "gpt2_untied", "gemma3_pattern"));
 
 class LlamaCppFile : public testing::TestWithParam<const char*> {};
 

@@ -47,12 +47,13 @@ def llama(layers=2, **rope):
     )
 
 
-def gpt2():
-    return transformers.GPT2LMHeadModel, transformers.GPT2Config(
+def gpt2(**changes):
+    settings = dict(
         vocab_size=64, n_positions=16, n_embd=32, n_layer=2, n_head=2,
         activation_function="gelu_new", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
         layer_norm_epsilon=1e-5, tie_word_embeddings=True, bos_token_id=0, eos_token_id=0,
     )
+    return transformers.GPT2LMHeadModel, transformers.GPT2Config(**(settings | changes))
 
 
 def qwen2():
@@ -113,6 +114,8 @@ FAMILIES = {
                        query_pre_attn_scalar=16),
         (),
     ),
+    # As llama.cpp's older converter writes every GPT-2.
+    "gpt2_untied": (lambda: gpt2(n_layer=1, tie_word_embeddings=False), ()),
 }
 
 

@@ -1,4 +1,4 @@
-// GPT-2: LayerNorm, learned positions, GELU, biases everywhere, tied head; weights stored as [in, out].
+// GPT-2: LayerNorm, learned positions, GELU, biases everywhere; weights stored as [in, out], but for a head of its own.
 #include "base/error.h"
 #include "base/json.h"
 #include "model/architecture.h"
@@ -27,11 +27,10 @@ ModelConfig read(const Json& json) {
        {std::pair{"scale_attn_weights", true}, std::pair{"scale_attn_by_inverse_layer_idx", false}})
     require(json_boolean(json, key, kWhere, expected) == expected, "[config.json] {} is not supported; expected {}",
             key, expected);
-  require(json_boolean(json, "tie_word_embeddings", kWhere, true), "[config.json] GPT-2 is expected with a tied head");
   c.norm = NormKind::layer;
   c.mlp = MlpKind::gelu;
   c.has_rope = c.has_qk_norm = false;
-  c.ties_head = true;
+  c.ties_head = json_boolean(json, "tie_word_embeddings", kWhere, true);
   return c;
 }
 
@@ -47,7 +46,7 @@ Json write(const ModelConfig& c) {
   json["n_positions"] = c.context;
   json["layer_norm_epsilon"] = c.norm_eps;
   json["activation_function"] = "gelu_new";
-  json["tie_word_embeddings"] = true;
+  json["tie_word_embeddings"] = c.ties_head;
   json["resid_pdrop"] = json["embd_pdrop"] = json["attn_pdrop"] = 0.0;
   json["dtype"] = "float32";
   json["torch_dtype"] = "float32";
@@ -59,7 +58,7 @@ TensorNames names() {
   n.embedding = "transformer.wte.weight";
   n.positions = "transformer.wpe.weight";
   n.final_norm = "transformer.ln_f.weight";
-  n.head = "lm_head.weight";  // tied: a name for adapters
+  n.head = "lm_head.weight";
   const std::string layer = "transformer.h.{}.";
   n.attention_norm = layer + "ln_1.weight";
   n.mlp_norm = layer + "ln_2.weight";
