@@ -146,16 +146,16 @@ constexpr TileTable panel_tiles(std::index_sequence<R...>) {
   return {{nullptr, &tile_of<Step, Words, int(R) + 1>...}};
 }
 
-// Runs a tile, of whose 32 lanes only `lanes` have results in memory: with fewer they pass through a buffer.
-inline void run_tile(const TileTable& tiles, TileArguments t, int64_t rows, int64_t lanes) {
-  if (lanes == kPanel) return tiles.of_rows[rows](t);
+// Runs a tile, of whose 32 lanes only `lanes` have results in memory: with fewer they pass through a buffer. (A copy of
+// the arguments, wide loads of what was just stored in words, would wait until the tile before has ended.)
+inline void run_tile(const TileTable& tiles, const TileArguments& whole, int64_t rows, int64_t lanes) {
+  if (lanes == kPanel) return tiles.of_rows[rows](whole);
+  TileArguments t = whole;
   float buffer[kTileRows * kPanel] = {}, bias[kPanel] = {};
-  float* const results = t.results;
-  const int64_t stride = t.result_stride;
   if (t.start == Start::results)
-    for (int64_t r = 0; r < rows; ++r) std::copy_n(results + r * stride, lanes, buffer + r * kPanel);
+    for (int64_t r = 0; r < rows; ++r) std::copy_n(whole.results + r * whole.result_stride, lanes, buffer + r * kPanel);
   if (t.start == Start::bias) std::copy_n(t.bias, lanes, bias), t.bias = bias;
   t.results = buffer, t.result_stride = kPanel, t.next_results = nullptr;
   tiles.of_rows[rows](t);
-  for (int64_t r = 0; r < rows; ++r) std::copy_n(buffer + r * kPanel, lanes, results + r * stride);
+  for (int64_t r = 0; r < rows; ++r) std::copy_n(buffer + r * kPanel, lanes, whole.results + r * whole.result_stride);
 }
