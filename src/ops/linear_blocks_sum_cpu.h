@@ -19,7 +19,7 @@ struct UnitLayout {
 // Opaque to the compiler, which otherwise turns chains of integer additions into trees and loads every broadcast before
 // a loop, all of it through the stack.
 template <class T>
-FUDE_INLINE void keep_order(T& vector) {
+FUDE_INLINE void keep_order([[maybe_unused]] T& vector) {
 #if FUDE_TIER_LEVEL >= 1
   asm("" : "+v"(vector));
 #endif
