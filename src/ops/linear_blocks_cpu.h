@@ -92,7 +92,7 @@ inline int64_t block_tile_rows_of(int64_t n) {
 template <WeightType kType>
 void multiply_run(Threads& threads, const BlockRun& run) {
   const int64_t words = run.units * UnitLayout<kType>::kWords, tile_rows = block_tile_rows_of(run.rows);
-  const int64_t block = block_rows(words, tile_rows), at_once = 2 * block;
+  const int64_t most_rows = block_rows(words, tile_rows), at_once = 2 * most_rows;
   for (int64_t begin_row = 0; begin_row < run.rows; begin_row += at_once) {
     const int64_t size = std::min(at_once, run.rows - begin_row);
     float* packed = scratch(ScratchUse::rows, size * words);  // [tile][unit][words][rows]
@@ -108,7 +108,8 @@ void multiply_run(Threads& threads, const BlockRun& run) {
         }
       }
     });
-    const int64_t blocks = (size + block - 1) / block;
+    const int64_t blocks = (size + most_rows - 1) / most_rows, all_tiles = (size + tile_rows - 1) / tile_rows;
+    const int64_t block = (all_tiles + blocks - 1) / blocks * tile_rows;  // alike, so that the threads end together
     threads.parallel_ranges(blocks * run.panel_count, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t panel = i % run.panel_count, output = panel * kPanel;
