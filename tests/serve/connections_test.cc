@@ -1,4 +1,5 @@
 // What a server refuses, and what becomes of connections: many requests, slow ones, clients that go.
+#include "base/clock.h"
 #include "tests/support/serve_case.h"
 
 namespace fude {
@@ -192,22 +193,27 @@ TEST(Connections, AFullQueueSaysWhenToComeBack) {
   EXPECT_EQ(third.json()["error"]["code"], "rate_limit_exceeded");
 }
 
-// What is said between two looks goes out as one delta, and nothing of it is lost.
+// What is said between two looks goes out as one delta, and nothing of it is lost. (A machine that is busy may look
+// more rarely: there are at most as many deltas as the time has room for.)
 TEST(Connections, StreamsAreToldInTurns) {
+  constexpr double kNewsSeconds = 0.3;
   std::string texts[2];
-  size_t events[2] = {};
-  for (int i = 0; i < 2; ++i) {
-    LiveServer live({}, {.news_seconds = i * 0.3});
+  size_t events = 0;
+  double seconds = 0;
+  for (const bool waits : {false, true}) {
+    LiveServer live({}, {.news_seconds = waits * kNewsSeconds});
+    const double began = now_seconds();
     const HttpAnswer answer =
         live.post(LiveServer::chat(R"("max_tokens": 300, "logit_bias": {"257": -100}, "seed": 1, "stream": true)"));
+    seconds = now_seconds() - began, events = 0;
     for (const Json& event : events_of(answer.body)) {
       if (const Json& delta = event["choices"][0]["delta"]; delta.contains("content"))
-        texts[i] += delta["content"].get<std::string>();
-      ++events[i];
+        texts[waits] += delta["content"].get<std::string>();
+      ++events;
     }
   }
   EXPECT_EQ(texts[0], texts[1]);
-  EXPECT_LT(events[1], events[0] / 2);
+  EXPECT_LE(double(events), seconds / kNewsSeconds + 4);  // and the first, the last, and what stands around them
 }
 
 TEST(Connections, SlowReadersAreDropped) {
