@@ -94,10 +94,9 @@ void multiply_run(Threads& threads, const BlockRun& run) {
   const int64_t words = run.units * UnitLayout<kType>::kWords, tile_rows = block_tile_rows_of(run.rows);
   const int64_t most_rows = block_rows(words, tile_rows), at_once = 2 * most_rows;
   for (int64_t begin_row = 0; begin_row < run.rows; begin_row += at_once) {
-    const int64_t size = std::min(at_once, run.rows - begin_row);
+    const int64_t size = std::min(at_once, run.rows - begin_row), all_tiles = (size + tile_rows - 1) / tile_rows;
     float* packed = scratch(ScratchUse::rows, size * words);  // [tile][unit][words][rows]
-    // All rows of a unit before the next: they share cache lines.
-    threads.parallel_for((size + tile_rows - 1) / tile_rows, 1, [&](int64_t begin, int64_t end) {
+    threads.parallel_for(all_tiles, 1, [&](int64_t begin, int64_t end) {
       for (int64_t first = begin * tile_rows; first < std::min(size, end * tile_rows); first += tile_rows) {
         const int64_t width = std::min(tile_rows, size - first);
         for (int64_t row = 0; row < width; ++row) {
@@ -108,7 +107,7 @@ void multiply_run(Threads& threads, const BlockRun& run) {
         }
       }
     });
-    const int64_t blocks = (size + most_rows - 1) / most_rows, all_tiles = (size + tile_rows - 1) / tile_rows;
+    const int64_t blocks = (size + most_rows - 1) / most_rows;
     const int64_t block = (all_tiles + blocks - 1) / blocks * tile_rows;  // alike, so that the threads end together
     threads.parallel_ranges(blocks * run.panel_count, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
