@@ -142,7 +142,8 @@ Each mask counts with the median of its rounds; low and high are what the best a
 constexpr const char* kGenerateHelp =
     R"(prompts and single tokens through a model, greedy; tokens a second, of all sequences together.
 
-  prefill 512    a prompt of 512 tokens. limit: FLOP / peak, attention counted causal, logits of the last
+  prefill 512    a prompt of 512 tokens. limit: FLOP / peak, attention counted causal; the last
+                 token alone has logits, and leaves the last block as more than keys and values
   decode 1       one by one, behind 16 others. limit: bytes of the weights, and of the keys and values so
                  far, at the read bandwidth
   decode 8       eight sequences at a time; also 16 and 64. limit: likewise, the weights once for all of them,

@@ -81,8 +81,7 @@ void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
   const double weights = double(block_weights(c) + classifier_weights(c));
 
   if (bench.wants(prefill) && kPrefill < engine.context()) {
-    const double flop =
-        2 * (double(kPrefill * block_weights(c) + classifier_weights(c)) + attention_products(c, kPrefill));
+    const double flop = 2 * prompt_products(c, kPrefill);
     const auto limit = [&] { return double(kPrefill) * bench.peak(kernels, type) / flop; };
     const auto work = [&] {
       engine.forget();

@@ -1,7 +1,6 @@
 #include "infer/draft_model.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/error.h"
 #include "ops/classifier_loss.h"
@@ -40,15 +39,9 @@ void DraftModel::draft(const std::vector<Wish>& wishes) {
     }
     if (left.empty()) return;
     PagedKv kv(pool_, kernels_, std::move(pages_S));
-    const Tensor hidden_NC = model_.forward(pass, batch, kv);
-    Tensor last_SC(model_.device(), {int64_t(left.size()), hidden_NC.cols()}, DType::f32);
+    const Tensor last_SC = model_.forward(pass, batch, kv, std::vector<int64_t>(left.size(), 1));
     std::vector<float> inverse_temperatures_S;
-    for (size_t i = 0; i < left.size(); ++i) {
-      std::memcpy(last_SC.data<float>() + int64_t(i) * hidden_NC.cols(),
-                  hidden_NC.data<float>() + (batch.sequence_starts[i + 1] - 1) * hidden_NC.cols(),
-                  size_t(hidden_NC.cols()) * sizeof(float));
-      inverse_temperatures_S.push_back(inverse_temperature(left[i].sequence->sampling));
-    }
+    for (const Wish& wish : left) inverse_temperatures_S.push_back(inverse_temperature(wish.sequence->sampling));
     const Tensor logits_SV = model_.logits(pass, last_SC);
     const std::vector<LogitSums> sums_S = logit_sums(pass, logits_SV, inverse_temperatures_S);
     for (size_t i = 0; i < left.size(); ++i) {

@@ -51,11 +51,21 @@ const char* name_of(FinishReason reason) {
   return names[int(reason)];
 }
 
+// The hidden rows of a part's last tokens, of which something is to be said.
+struct Engine::PartRows {
+  Scheduler::Part part;
+  Tensor hidden_RC;
+
+  int64_t first() const { return part.end() - hidden_RC.rows(); }
+  // Those of the tokens from `position` on.
+  Tensor from(int64_t position, int64_t count) const { return hidden_RC.slice_rows(position - first(), count); }
+};
+
 // The rows of a step from which the next tokens of one sequence are drawn, and those tokens.
 struct Engine::Draw {
   Sequence* sequence;
-  int64_t first_row, rows;  // of the batch: one, and one for each draft
-  int64_t generated;        // before
+  Tensor hidden_RC;   // one, and one for each draft
+  int64_t generated;  // before
   std::vector<AnswerToken> tokens{};
   std::exception_ptr error{};
 };
@@ -205,11 +215,10 @@ void Engine::run_parts(const std::vector<Scheduler::Part>& parts) {
   TokenBatch batch;
   batch.sequence_starts = {0};
   std::vector<const std::vector<Page>*> pages_S;
-  std::vector<Draw> draws;
+  std::vector<int64_t> counts_S;
   for (const Scheduler::Part& part : parts) {
-    Sequence& s = *part.sequence;
-    if (part.completes() && s.request().max_tokens > 0)
-      draws.push_back({&s, batch.size() + s.size() - 1 - part.first, 1 + int64_t(s.drafts.size()), s.generated});
+    const Sequence& s = *part.sequence;
+    counts_S.push_back(part.end() - std::clamp(s.first_unsaid(), part.first, part.end()));
     for (int64_t i = part.first; i < part.end(); ++i) {
       batch.tokens_N.push_back(i < s.size() ? s.tokens[size_t(i)] : s.drafts[size_t(i - s.size())]);
       batch.positions_N.push_back(int32_t(i));
@@ -219,10 +228,18 @@ void Engine::run_parts(const std::vector<Scheduler::Part>& parts) {
     pages_S.push_back(&s.pages);
   }
   PagedKv kv(pool_, kernels_, std::move(pages_S));
-  const Tensor hidden_NC = model_.forward({model_.device(), kernels_}, batch, kv);
-  score_prompts(parts, batch, hidden_NC);
-  pool_prompts(parts, batch, hidden_NC);
-  draw(draws, hidden_NC);
+  const Tensor hidden_RC = model_.forward({model_.device(), kernels_}, batch, kv, counts_S);
+  std::vector<Draw> draws;
+  int64_t row = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const PartRows rows{parts[i], hidden_RC.slice_rows(std::exchange(row, row + counts_S[i]), counts_S[i])};
+    score_prompt(rows);
+    pool_prompt(rows);
+    Sequence& s = *parts[i].sequence;
+    if (const int64_t drawn = 1 + int64_t(s.drafts.size()); parts[i].completes() && s.request().max_tokens > 0)
+      draws.push_back({&s, rows.from(s.size() - 1, drawn), s.generated});
+  }
+  draw(draws);
   for (const Scheduler::Part& part : parts)
     scheduler_.advance(*part.sequence, std::min(part.end(), part.sequence->size() - 1));
   for (const Scheduler::Part& part : parts)
@@ -230,52 +247,35 @@ void Engine::run_parts(const std::vector<Scheduler::Part>& parts) {
   for (const Draw& draw : draws) deliver(draw);
 }
 
-Tensor Engine::rows_of(const Tensor& hidden_NC, const std::vector<int64_t>& rows) const {
-  Tensor some_RC(model_.device(), {int64_t(rows.size()), hidden_NC.cols()}, DType::f32);
-  for (size_t i = 0; i < rows.size(); ++i)
-    std::memcpy(some_RC.data<float>() + int64_t(i) * hidden_NC.cols(),
-                hidden_NC.data<float>() + rows[i] * hidden_NC.cols(), size_t(hidden_NC.cols()) * sizeof(float));
-  return some_RC;
-}
-
-void Engine::score_prompts(const std::vector<Scheduler::Part>& parts, const TokenBatch& batch,
-                           const Tensor& hidden_NC) {
+void Engine::score_prompt(const PartRows& rows) {
   const Pass pass{model_.device(), kernels_};
-  for (size_t i = 0; i < parts.size(); ++i) {
-    const Scheduler::Part& part = parts[i];
-    const Sequence& s = *part.sequence;
-    const int64_t first_scored = s.request().prompt_logprobs_from;
-    if (first_scored == 0 || s.choice != 0 || s.generated > 0) continue;
-    std::vector<PromptToken>& known = s.live->prompt_tokens;
-    const int64_t last = std::min(part.end(), s.prompt_size() - 1);
-    // Whose logits score the token behind it.
-    const auto next = [&] { return first_scored - 1 + int64_t(known.size()); };
-    for (int64_t from = next(); from < last; from = next()) {
-      const int64_t count = std::min(last - from, kDrawnRows);
-      std::vector<AdapterRows> adapters;
-      add_rows(adapters, s, 0, count);
-      const Tensor logits_NV =
-          model_.logits(pass, hidden_NC.slice_rows(batch.sequence_starts[i] + from - part.first, count), adapters);
-      const auto sums_N = logit_sums(pass, logits_NV, std::vector<float>(size_t(count), 1.0f));
-      for (int64_t row = 0; row < count; ++row) {
-        const LogitRow logits = logit_row(logits_NV, sums_N, row);
-        known.push_back(
-            {logits.logprob(size_t(s.tokens[size_t(from + row + 1)])), top_logprobs(logits, s.request().top_logprobs)});
-      }
+  const Sequence& s = *rows.part.sequence;
+  const int64_t first_scored = s.request().prompt_logprobs_from;
+  if (first_scored == 0 || s.choice != 0 || s.generated > 0) return;
+  std::vector<PromptToken>& known = s.live->prompt_tokens;
+  const int64_t last = std::min(rows.part.end(), s.prompt_size() - 1);
+  // Whose logits score the token behind it.
+  const auto next = [&] { return first_scored - 1 + int64_t(known.size()); };
+  for (int64_t from = next(); from < last; from = next()) {
+    const int64_t count = std::min(last - from, kDrawnRows);
+    std::vector<AdapterRows> adapters;
+    add_rows(adapters, s, 0, count);
+    const Tensor logits_NV = model_.logits(pass, rows.from(from, count), adapters);
+    const auto sums_N = logit_sums(pass, logits_NV, std::vector<float>(size_t(count), 1.0f));
+    for (int64_t row = 0; row < count; ++row) {
+      const LogitRow logits = logit_row(logits_NV, sums_N, row);
+      known.push_back(
+          {logits.logprob(size_t(s.tokens[size_t(from + row + 1)])), top_logprobs(logits, s.request().top_logprobs)});
     }
-    if (part.end() >= s.prompt_size() && s.live->events.prompt_tokens) s.live->events.prompt_tokens(known);
   }
+  if (rows.part.end() >= s.prompt_size() && s.live->events.prompt_tokens) s.live->events.prompt_tokens(known);
 }
 
-void Engine::pool_prompts(const std::vector<Scheduler::Part>& parts, const TokenBatch& batch, const Tensor& hidden_NC) {
-  for (size_t i = 0; i < parts.size(); ++i) {
-    const Scheduler::Part& part = parts[i];
-    LiveRequest& live = *part.sequence->live;
-    if (!live.pool) continue;
-    while (live.pool->needed() < part.end()) {
-      const int64_t row = batch.sequence_starts[i] + live.pool->needed() - part.first;
-      live.pool->add({hidden_NC.data<float>() + row * hidden_NC.cols(), size_t(hidden_NC.cols())});
-    }
+void Engine::pool_prompt(const PartRows& rows) {
+  std::optional<EmbeddingPool>& pool = rows.part.sequence->live->pool;
+  while (pool && pool->needed() < rows.part.end()) {
+    const Tensor row_C = rows.from(pool->needed(), 1);
+    pool->add({row_C.data<float>(), size_t(row_C.size())});
   }
 }
 
@@ -291,21 +291,33 @@ void Engine::finish_prompt(Sequence& s) {
   finish(s, FinishReason::length, 0);
 }
 
-void Engine::draw(std::vector<Draw>& draws, const Tensor& hidden_NC) {
+Tensor Engine::rows_of(const std::vector<Draw>& draws, size_t first, size_t last) const {
+  int64_t rows = 0;
+  for (size_t i = first; i < last; ++i) rows += draws[i].hidden_RC.rows();
+  Tensor all_RC(model_.device(), {rows, model_.config().width}, DType::f32);
+  auto* to = static_cast<std::byte*>(all_RC.raw());
+  for (size_t i = first; i < last; ++i) {
+    std::memcpy(to, draws[i].hidden_RC.raw(), size_t(draws[i].hidden_RC.bytes()));
+    to += draws[i].hidden_RC.bytes();
+  }
+  return all_RC;
+}
+
+void Engine::draw(std::vector<Draw>& draws) {
   const Pass pass{model_.device(), kernels_};
   for (size_t first = 0, last; first < draws.size(); first = last) {
-    std::vector<int64_t> rows, row_of_draw;
+    std::vector<int64_t> row_of_draw;
     std::vector<float> inverse_temperatures_N;
     std::vector<AdapterRows> adapters;
     for (last = first; last < draws.size(); ++last) {
-      const Draw& draw = draws[last];
-      if (last > first && int64_t(rows.size()) + draw.rows > kDrawnRows) break;
-      row_of_draw.push_back(int64_t(rows.size()));
-      add_rows(adapters, *draw.sequence, row_of_draw.back(), draw.rows);
-      for (int64_t row = 0; row < draw.rows; ++row) rows.push_back(draw.first_row + row);
-      inverse_temperatures_N.resize(rows.size(), inverse_temperature(draw.sequence->sampling));
+      const auto& [sequence, hidden_RC, generated, tokens, error] = draws[last];
+      const auto rows = int64_t(inverse_temperatures_N.size());
+      if (last > first && rows + hidden_RC.rows() > kDrawnRows) break;
+      row_of_draw.push_back(rows);
+      add_rows(adapters, *sequence, rows, hidden_RC.rows());
+      inverse_temperatures_N.resize(size_t(rows + hidden_RC.rows()), inverse_temperature(sequence->sampling));
     }
-    const Tensor logits_NV = model_.logits(pass, rows_of(hidden_NC, rows), adapters);
+    const Tensor logits_NV = model_.logits(pass, rows_of(draws, first, last), adapters);
     const std::vector<LogitSums> sums_N = logit_sums(pass, logits_NV, inverse_temperatures_N);
     pass.threads().parallel_for(int64_t(last - first), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
@@ -338,7 +350,7 @@ void Engine::draw_tokens(Draw& draw, const Tensor& logits_NV, const std::vector<
 void Engine::deliver(const Draw& draw) {
   Sequence& s = *draw.sequence;
   const std::shared_ptr<LiveRequest> live = s.live;
-  drafted_ += draw.rows - 1;
+  drafted_ += draw.hidden_RC.rows() - 1;
   accepted_ += std::max<int64_t>(0, int64_t(draw.tokens.size()) - 1);
   int64_t given = draw.generated;
   for (const AnswerToken& token : draw.tokens) {

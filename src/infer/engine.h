@@ -65,15 +65,16 @@ class Engine {
   int64_t context() const { return options_.context; }
 
  private:
+  struct PartRows;
   struct Draw;
   void take_news();
   void draft_ahead();
   void run_parts(const std::vector<Scheduler::Part>& parts);
-  Tensor rows_of(const Tensor& hidden_NC, const std::vector<int64_t>& rows) const;
-  void score_prompts(const std::vector<Scheduler::Part>& parts, const TokenBatch& batch, const Tensor& hidden_NC);
-  void pool_prompts(const std::vector<Scheduler::Part>& parts, const TokenBatch& batch, const Tensor& hidden_NC);
+  void score_prompt(const PartRows& rows);
+  void pool_prompt(const PartRows& rows);
   void finish_prompt(Sequence& sequence);
-  void draw(std::vector<Draw>& draws, const Tensor& hidden_NC);
+  Tensor rows_of(const std::vector<Draw>& draws, size_t first, size_t last) const;
+  void draw(std::vector<Draw>& draws);
   void draw_tokens(Draw& draw, const Tensor& logits_NV, const std::vector<LogitSums>& sums_N, int64_t row) const;
   void deliver(const Draw& draw);
   void finish(Sequence& sequence, FinishReason reason, int64_t tokens, const std::exception_ptr& cause = nullptr,

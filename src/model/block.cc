@@ -1,5 +1,7 @@
 #include "model/block.h"
 
+#include <utility>
+
 #include "ops/elementwise.h"
 #include "ops/gated.h"
 
@@ -26,8 +28,8 @@ Tensor normalised(const Pass& pass, const std::optional<Norm>& norm, Tensor x_NC
 
 }  // namespace
 
-void Block::forward(const Pass& pass, Residual& x, const TokenBatch& batch, KvStore& kv, int64_t layer,
-                    const ModelConfig& config, const Rotation* rotation) const {
+void Block::forward(const Pass& pass, Residual& x, const TokenBatch& all, KvStore& kv, int64_t layer,
+                    const ModelConfig& config, const Rotation* rotation, const LastRows* last) const {
   const QkvRopeOptions options{config.heads,
                                config.kv_heads,
                                config.head_size,
@@ -35,9 +37,15 @@ void Block::forward(const Pass& pass, Residual& x, const TokenBatch& batch, KvSt
                                k_norm ? &*k_norm : nullptr,
                                float(config.norm_eps),
                                rotation};
-  const Qkv heads = qkv_rope(pass, qkv(pass, attention_norm(pass, x), batch), options, batch.positions_N);
-  const Tensor a_NHD =
-      fude::attention(pass, heads.q_NHD, kv.put(layer, heads.k_NGD, heads.v_NGD, batch), batch, attention);
+  Qkv heads = qkv_rope(pass, qkv(pass, attention_norm(pass, x), all), options, all.positions_N);
+  KvView view = kv.put(layer, heads.k_NGD, heads.v_NGD, all);
+  if (last) {
+    if (last->batch().size() == 0) return;
+    x.sum_NC = last->of(pass, x.sum_NC), heads.q_NHD = last->of(pass, heads.q_NHD);
+    view = last->of(std::move(view));
+  }
+  const TokenBatch& batch = last ? last->batch() : all;
+  const Tensor a_NHD = fude::attention(pass, heads.q_NHD, view, batch, attention);
   x.pending_NC = normalised(pass, post_attention_norm, out(pass, a_NHD, batch));
   const Tensor f_NF = activation(pass, config.mlp, up(pass, mlp_norm(pass, x), batch));
   x.pending_NC = normalised(pass, post_mlp_norm, down(pass, f_NF, batch));

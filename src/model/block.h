@@ -7,6 +7,7 @@
 
 #include "model/config.h"
 #include "model/kv_store.h"
+#include "model/last_rows.h"
 #include "model/layers/linear.h"
 #include "model/layers/norm.h"
 #include "ops/attention.h"
@@ -21,9 +22,10 @@ struct Block {
   std::optional<Norm> post_attention_norm, post_mlp_norm;
   AttentionOptions attention;
 
-  // Leaves the MLP's output pending.
+  // Leaves the MLP's output pending. With `last`, x becomes that of these rows alone, and nothing
+  // happens to it if there are none.
   void forward(const Pass& pass, Residual& x, const TokenBatch& batch, KvStore& kv, int64_t layer,
-               const ModelConfig& config, const Rotation* rotation) const;
+               const ModelConfig& config, const Rotation* rotation, const LastRows* last = nullptr) const;
 };
 
 }  // namespace fude

@@ -134,15 +134,27 @@ void Transformer::initialise(uint64_t seed) {
 }
 
 Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& kv) const {
+  return forward(pass, batch, kv, nullptr);
+}
+
+Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& kv,
+                            const std::vector<int64_t>& counts_S) const {
+  require(pass.tape == nullptr, "[model] rows that nobody asks for have no gradients");
+  const LastRows last(batch, counts_S);
+  return forward(pass, batch, kv, last.batch().size() < batch.size() ? &last : nullptr);
+}
+
+Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& kv, const LastRows* last) const {
   const float scale = float(config_.embedding_scale);
   Tensor x_NC = embedding(pass, batch.tokens_N, embedding_, scale);
   add_adapters(pass, batch.tokens_N, embedding_, scale, batch.adapters, x_NC);
   if (positions_) add_embedding(pass, batch.positions_N, *positions_, x_NC);
   Residual x{std::move(x_NC)};
   for (size_t layer = 0; layer < blocks_.size(); ++layer) {
-    const auto run = [this, layer, &batch, &kv](const Pass& pass, Residual& x) {
+    const auto run = [this, layer, last, &batch, &kv](const Pass& pass, Residual& x) {
       const std::optional<Rotation>& rotation = config_.is_local(int64_t(layer)) ? local_rotation_ : rotation_;
-      blocks_[layer]->forward(pass, x, batch, kv, int64_t(layer), config_, rotation ? &*rotation : nullptr);
+      blocks_[layer]->forward(pass, x, batch, kv, int64_t(layer), config_, rotation ? &*rotation : nullptr,
+                              layer + 1 == blocks_.size() ? last : nullptr);
     };
     if (pass.tape == nullptr || !pass.checkpoint_blocks) {
       run(pass, x);
@@ -154,6 +166,7 @@ Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& 
       })};
     }
   }
+  if (last && last->batch().size() == 0) return pass.empty({0, config_.width});
   return (*final_norm_)(pass, x);
 }
 

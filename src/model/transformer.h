@@ -30,6 +30,8 @@ class Transformer {
 
   // Hidden rows after the last norm, [N, C]. `pass` must outlive the tape's backward.
   Tensor forward(const Pass& pass, const TokenBatch& batch, KvStore& kv) const;
+  // Those of the last counts_S[s] tokens of each sequence alone, [Σ counts, C], the same bits. Without a tape.
+  Tensor forward(const Pass& pass, const TokenBatch& batch, KvStore& kv, const std::vector<int64_t>& counts_S) const;
   // Logits of hidden rows, [N, V]; `adapters` are those of these rows.
   Tensor logits(const Pass& pass, const Tensor& h_NC, const std::vector<AdapterRows>& adapters = {}) const;
   // The classifier's weight: the head, or the embedding table when tied.
@@ -44,6 +46,8 @@ class Transformer {
   std::vector<const Parameter*> block_matrices() const;
 
  private:
+  Tensor forward(const Pass& pass, const TokenBatch& batch, KvStore& kv, const LastRows* last) const;
+
   ModelConfig config_;
   Device& device_;
   Parameter embedding_;

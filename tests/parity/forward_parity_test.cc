@@ -124,6 +124,29 @@ TEST_P(Forward, ASequenceAloneEqualsItselfInABatch) {
   }
 }
 
+TEST_P(Forward, TheLastRowsAloneAreThoseOfAll) {
+  Device device(2);
+  const auto made = make(device, 5);
+  const Transformer& model = *made;
+  const Pass pass{device, default_kernels()};
+  const TokenBatch b = sequences({290, 3, 40, 17});
+  BatchKv kv;
+  const Tensor all_NC = model.forward(pass, b, kv);
+  const int64_t width = all_NC.cols();
+  for (const std::vector<int64_t>& counts_S :
+       {std::vector<int64_t>{1, 1, 1, 1}, {260, 0, 33, 1}, {0, 0, 0, 0}, {290, 3, 40, 17}}) {
+    const Tensor last_RC = model.forward(pass, b, kv, counts_S);
+    const float* row = last_RC.data<float>();
+    for (size_t s = 0; s < counts_S.size(); row += counts_S[s++] * width) {
+      const float* expected = all_NC.data<float>() + (b.sequence_starts[s + 1] - counts_S[s]) * width;
+      EXPECT_TRUE(std::equal(row, row + counts_S[s] * width, expected)) << "sequence " << s << ", " << counts_S[s];
+    }
+    EXPECT_EQ(row, last_RC.data<float>() + last_RC.size());
+  }
+  EXPECT_THROW(model.forward(pass, b, kv, {1, 4, 1, 1}), Error);
+  EXPECT_THROW(model.forward(pass, b, kv, {1, 1, 1}), Error);
+}
+
 TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
   Device device(2);
   const auto made = make(device, 3);
