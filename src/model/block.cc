@@ -4,6 +4,7 @@
 
 #include "ops/elementwise.h"
 #include "ops/gated.h"
+#include "ops/gated_mlp.h"
 
 namespace fude {
 namespace {
@@ -18,6 +19,15 @@ Tensor activation(const Pass& pass, MlpKind kind, const Tensor& u_NF) {
       break;
   }
   return gelu(pass, u_NF);
+}
+
+// down(activation(up(x))), for weights in blocks that nothing is added to in one op.
+Tensor mlp(const Pass& pass, MlpKind kind, const Linear& up, const Linear& down, const Tensor& x_NC,
+           const TokenBatch& batch) {
+  const bool is_plain = pass.tape == nullptr && batch.adapters.empty() && !up.bias && !down.bias;
+  if (kind != MlpKind::gelu && is_plain && has_gated_mlp(up.weight, down.weight))
+    return (kind == MlpKind::silu_gated ? silu_gated_mlp : gelu_gated_mlp)(pass, x_NC, up.weight, down.weight);
+  return down(pass, activation(pass, kind, up(pass, x_NC, batch)), batch);
 }
 
 Tensor normalised(const Pass& pass, const std::optional<Norm>& norm, Tensor x_NC) {
@@ -47,8 +57,8 @@ void Block::forward(const Pass& pass, Residual& x, const TokenBatch& all, KvStor
   const TokenBatch& batch = last ? last->batch() : all;
   const Tensor a_NHD = fude::attention(pass, heads.q_NHD, view, batch, attention);
   x.pending_NC = normalised(pass, post_attention_norm, out(pass, a_NHD, batch));
-  const Tensor f_NF = activation(pass, config.mlp, up(pass, mlp_norm(pass, x), batch));
-  x.pending_NC = normalised(pass, post_mlp_norm, down(pass, f_NF, batch));
+  const Tensor h_NC = mlp_norm(pass, x);
+  x.pending_NC = normalised(pass, post_mlp_norm, mlp(pass, config.mlp, up, down, h_NC, batch));
 }
 
 }  // namespace fude

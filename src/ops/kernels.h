@@ -91,6 +91,11 @@ struct Kernels {
   // linear_blocks.h
   void (*linear_blocks)(Threads&, const Tensor& x_NK, const Parameter& w, const Parameter* bias,
                         Tensor& y_NO) = nothing;
+  // gated_mlp.h
+  void (*silu_gated_mlp)(Threads&, const Tensor& x_NC, const Parameter& up_2FC, const Parameter& down_CF,
+                         Tensor& y_NC) = nothing;
+  void (*gelu_gated_mlp)(Threads&, const Tensor& x_NC, const Parameter& up_2FC, const Parameter& down_CF,
+                         Tensor& y_NC) = nothing;
   // low_rank.h
   // x is not read by parts without A.
   void (*add_low_rank)(Threads&, const Tensor& x_NK, const std::vector<LowRankRows>& parts, Tensor& y_NO) = nothing;

@@ -1,5 +1,7 @@
 // Sums of integers for linear over blocks: products of levels and activations, in bytes, are summed exactly, with
 // whatever instruction the tier has for it.
+#pragma once
+
 #include "ops/linear_blocks_levels_cpu.h"
 
 namespace {

@@ -1,40 +1,12 @@
 // The register tile of linear over blocks: some rows by the 32 outputs of a panel, over all its units. It takes levels
 // apart in registers, which costs little beside the products even of one row, so that no unpacked copy exists.
+#include "ops/linear_blocks_run_cpu.h"
 #include "ops/linear_blocks_sum_cpu.h"
 
 namespace {
 
-// A tile: so many rows by two vectors of outputs, whose sums stay in registers. Of many rows it takes as many as leave
-// registers for the results too; few rows are one tile if they can be, which reads the panel once. Few rows under a
-// sanitizer, which compiles each for minutes; the bits are the same.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FUDE_FEW_TILES
-#elif defined(__clang__)
-#if __has_feature(address_sanitizer)
-#define FUDE_FEW_TILES
-#endif
-#endif
-#if defined(FUDE_FEW_TILES)
-inline constexpr int64_t kBlockTileRows = 2, kTileRowsOfMany = 2;
-#else
-inline constexpr int64_t kBlockTileRows = FUDE_TIER_LEVEL >= 2   ? 8
-                                          : FUDE_TIER_LEVEL == 1 ? 4
-                                                                 : 2,
-                         kTileRowsOfMany = FUDE_TIER_LEVEL >= 2 ? 6 : kBlockTileRows;
-#endif
+// So many rows by two vectors of outputs, whose sums stay in registers.
 inline constexpr int64_t kVectors = 2;
-
-struct BlockTile {
-  const float* rows;  // packed: [unit][words][R]
-  const std::byte* panel;
-  int64_t units;
-  const float* bias;  // 32, or null
-  float* results;     // [R, 32]
-  int64_t result_stride;
-  // What is asked of memory meanwhile, and how much of it with each unit: hardware prefetching falls behind.
-  const std::byte* ahead;
-  int64_t ahead_of_unit;
-};
 
 // Sums are [row][vector]: a broadcast serves the vectors beside each other.
 template <WeightType kType, size_t kSums, int kFirstGroup, size_t... Group, size_t... I>
