@@ -162,13 +162,11 @@ class HeadRows {
     return to;
   }
 
-  // Asks memory for a head of a page, which is one stretch in a cache.
-  void fetch(int64_t row, int64_t head) const {
-    if (kv_.order == KvOrder::rows) return;
-    const int64_t bytes = d_ * size_of(kv_.rows_RGD.type());
-    const auto* from = static_cast<const std::byte*>(kv_.rows_RGD.raw()) + kv_.place(row, head) * bytes;
-    for (int64_t i = 0; i < kKeyPage * bytes; i += 64) __builtin_prefetch(from + i);
+  // A head of a page, which is one stretch in a cache, and the bytes of it; none where it is not.
+  const std::byte* page(int64_t row, int64_t head) const {
+    return static_cast<const std::byte*>(kv_.rows_RGD.raw()) + kv_.place(row, head) * d_ * size_of(kv_.rows_RGD.type());
   }
+  int64_t page_bytes() const { return kv_.order == KvOrder::rows ? 0 : kKeyPage * d_ * size_of(kv_.rows_RGD.type()); }
 
  private:
   const KvRows& kv_;
@@ -284,14 +282,20 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
   for (int64_t head = first_head; head < last_head; ++head)
     gather(sequence.first, sequence.position, head, row, count, block, queries_of(head), visible);
   const int64_t most = visible[count - 1];
+  // Pages are read in the order heads, keys; then values, and the next block's keys. While a head of one is at work,
+  // the next is asked for, evenly: more requests at a time than a core has room for make it wait.
+  const auto behind = [&](const HeadRows& rows, const HeadRows& others, int64_t other_row, int64_t key, int64_t head) {
+    if (head + 1 < last_head) return rows.page(row_of(key), head + 1);
+    return key + kKeyPage < most ? rows.page(row_of(key + kKeyPage), first_head) : others.page(other_row, first_head);
+  };
   for (int64_t key = 0; key < most; key += kKeyPage) {
     const int64_t keys = std::min(kKeyPage, most - key);
-    const bool is_last = key + kKeyPage >= most;
     for (int64_t head = first_head; head < last_head; ++head) {
-      (is_last ? v : k).fetch(row_of(is_last ? 0 : key + kKeyPage), head);
-      multiply({queries_of(head), s.stride, 1, k.lanes(row_of(key), head, keys, turned, values, s.stride), kKeyPage,
-                scores_of(head) + key, kKeyBlock, s.d},
-               count, rounded_up(keys, kTileLanes));
+      Product product{
+          queries_of(head),      s.stride,  1,  k.lanes(row_of(key), head, keys, turned, values, s.stride), kKeyPage,
+          scores_of(head) + key, kKeyBlock, s.d};
+      product.ahead = behind(k, v, row_of(0), key, head), product.ahead_of_step = k.page_bytes() / s.d;
+      multiply(std::move(product), count, rounded_up(keys, kTileLanes));
     }
   }
   for (int64_t head = first_head; head < last_head; ++head) {
@@ -300,23 +304,29 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
       softmax_of_block(scores_of(head) + r * kKeyBlock, hidden(sequence.position, row + r, block), visible[r], s.scale,
                        part.maxima + row + r, part.sums + row + r);
   }
+  const int64_t next_keys = row_of(block + 1 < sequence.end_block() ? kKeyBlock : 0);
   for (int64_t key = 0; key < most; key += kKeyPage) {
     int64_t depths[kTileRows];
     for (int64_t r = 0; r < count; ++r) depths[r] = std::clamp<int64_t>(visible[r] - key, 0, kKeyPage);
     for (int64_t head = first_head; head < last_head; ++head) {
-      if (key + kKeyPage < most)
-        v.fetch(row_of(key + kKeyPage), head);
-      else if (block + 1 < sequence.end_block())
-        k.fetch(row_of(kKeyBlock), head);
       const float* from = values;
       int64_t stride = s.stride;
       if (s.padded == s.d)
         from = v.rows(row_of(key), head, depths[count - 1], values, s.stride, stride);
       else
         v.copy(row_of(key), head, depths[count - 1], values, s.stride);
-      multiply({scores_of(head) + key, kKeyBlock, 1, from, stride, slot(sequence, block, head).out + row * s.stride,
-                s.stride, depths[0], depths, key > 0},
-               count, s.padded);
+      Product product{scores_of(head) + key,
+                      kKeyBlock,
+                      1,
+                      from,
+                      stride,
+                      slot(sequence, block, head).out + row * s.stride,
+                      s.stride,
+                      depths[0],
+                      depths,
+                      key > 0};
+      product.ahead = behind(v, k, next_keys, key, head), product.ahead_of_step = v.page_bytes() / kKeyPage;
+      multiply(std::move(product), count, s.padded);
     }
   }
 }

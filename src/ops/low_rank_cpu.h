@@ -17,7 +17,7 @@ inline void multiply_panel(Product p, int64_t rows, int64_t count) {
   for (int64_t t = 0; t < depth; t += kStepsOfPage) {
     fetch(p.lanes + kPagesAhead * kStepsOfPage * kPanel, kStepsOfPage * kPanel, step);
     p.depth = std::min(kStepsOfPage, depth - t), p.add = t > 0;
-    multiply(p, rows, count);
+    multiply(Product(p), rows, count);
     p.rows += kStepsOfPage, p.lanes += kStepsOfPage * kPanel;
   }
 }

@@ -25,6 +25,9 @@ struct Product {
   int64_t depth;
   const int64_t* depths = nullptr;  // of each row, ascending, if they may differ; depth is then the first
   bool add = false;                 // to the results that are there; the chain goes on
+  // What is asked of memory meanwhile, and how much of it with each t.
+  const std::byte* ahead = nullptr;
+  int64_t ahead_of_step = 0;
 };
 
 template <int R, int V, size_t... I, size_t... J>
@@ -37,7 +40,9 @@ FUDE_INLINE void run_tile(const Product& p, std::index_sequence<I...>, std::inde
   }
   const float *a = p.rows, *b = p.lanes;
   const int64_t row_stride = p.row_stride, step = p.step, lane_stride = p.lane_stride;
-  for (int64_t t = p.depth; t > 0; --t) {
+  const std::byte* ahead = p.ahead;
+  for (int64_t t = p.depth; t > 0; --t, ahead += p.ahead_of_step) {
+    for (int64_t i = 0; i < p.ahead_of_step; i += 64) __builtin_prefetch(ahead + i);
     const Part lanes[V] = {load_part(b + int64_t(J) * kPartLanes)...};
     ((acc[I] = fma(fill_part(a[int64_t(I / V) * row_stride]), lanes[I % V], acc[I])), ...);
     a += step, b += lane_stride;
@@ -77,14 +82,16 @@ constexpr TileTable make_tiles(std::index_sequence<R...>) {
 }
 inline constexpr TileTable kTiles = make_tiles(std::make_index_sequence<size_t(kTileRows)>());
 
-// `rows` rows (at most kTileRows) of `count` lanes, a multiple of kPartLanes.
-inline void multiply(Product p, int64_t rows, int64_t count) {
+// `rows` rows (at most kTileRows) of `count` lanes, a multiple of kPartLanes. By reference: a copy would wait for what
+// was just stored.
+inline void multiply(Product&& p, int64_t rows, int64_t count) {
   const auto& tiles = kTiles.of[rows - 1];
   int64_t vectors;
   for (int64_t left = count / kPartLanes; left > 0; left -= vectors) {
     const int wide = left >= 8 && tiles[3] ? 3 : left >= 4 && tiles[2] ? 2 : left >= 2 ? 1 : 0;
     vectors = int64_t(1) << wide;
     tiles[wide](p);
+    p.ahead_of_step = 0;  // all is asked for
     p.lanes += vectors * kPartLanes, p.results += vectors * kPartLanes;
   }
 }
