@@ -106,9 +106,9 @@ TEST(GrammarMatcher, MasksAreWhatEachTokenSays) {
 // Characters of every kind, in tokens of up to 40: what is known of them without walking is what each token says. The
 // lexemes loop, count, mix kinds, take all but some, end inside tokens, and go on behind their end.
 TEST(GrammarMatcher, KindsOfCharactersSayWhatEachTokenSays) {
-  std::vector<std::string> characters = {"a", "f",    "g",    "z",        "A",  "G",  "0", "9", " ",
-                                         "-", ".",    ",",    "\"",       "\\", "\n", "é", "Ж", "語",
-                                         "😀", "\xC3", "\xA9", "\xE8\xAA", "~",  "(",  ")"};
+  std::vector<std::string> characters = {"a", "f",  "g",  "z",  "A", "G", "0",  "9",      " ",      "-",    ".",
+                                         ",", "\"", "\\", "\n", "é", "Ж", "語", "😀",      "\xC3",   "\xA9", "\xE8\xAA",
+                                         "~", "(",  ")",  "Å",  "ǅ", "ʰ", "٣",  "\u0301", "\u00A0", "·",    "𝔘"};
   std::mt19937 source(9);
   std::vector<std::string> tokens = {"", ""};
   for (int i = 0; i < 3000; ++i) {
@@ -123,7 +123,8 @@ TEST(GrammarMatcher, KindsOfCharactersSayWhatEachTokenSays) {
   const auto vocabulary = std::make_shared<GrammarVocabulary>(tokens, std::vector<TokenId>{kEndToken});
   std::vector<Grammar> grammars;
   for (const char* pattern : {"[a-z]+", "[a-z]{3,9}", "[A-Za-z ]{0,20}-", ".{0,5}", ".{4}(-.{2})*", "[^,.]*(,[^,.]+)*",
-                              "[a-f0-9]{1,8}", "[A-G][a-z]*( [A-G][a-z]*)*", "\\p{L}+", "(.|\\n)*9", "[é-ж]{2,7}a?"})
+                              "[a-f0-9]{1,8}", "[A-G][a-z]*( [A-G][a-z]*)*", "\\p{L}+", "(.|\\n)*9", "\\p{Lu}\\p{Ll}*",
+                              "[\\p{L}\\p{M}]*[ '-]\\p{N}+", "(\\p{L}{2,4}-?)+", "[^\\p{L}]*", "[é-ж]{2,7}a?"})
     grammars.push_back(regex_grammar(pattern));
   for (const char* schema :
        {R"({"type":"array","items":{"type":"string","maxLength":6}})",

@@ -23,7 +23,7 @@ struct MaskWalk {
   // `chain`: tokens of the kinds that it takes or refuses are known already.
   void run(const TokenTrie& trie, const PlainSteps::Chain& chain = {}) {
     const std::span<const TokenTrie::Node> nodes = trie.nodes();
-    const uint32_t known = chain.taken | chain.refused;
+    const Kinds known = chain.taken | chain.refused;
     std::array<int32_t, kLongestOfferedToken + 1> states;  // of the lexer, by depth
     std::array<bool, kLongestOfferedToken + 1> is_taken;   // whether all bytes up to there are of kinds that are taken
     states[0] = state, is_taken[0] = true;
@@ -38,7 +38,7 @@ struct MaskWalk {
       trie.for_tokens(node, [&](TokenId token) { inside.set(token); });
       if (!trie.below().empty()) {
         const TokenTrie::Below& below = trie.below()[size_t(i)];
-        is_taken[node.depth] = is_taken[size_t(node.depth) - 1] && (kind_of_byte(node.byte) & ~chain.taken) == 0;
+        is_taken[node.depth] = is_taken[size_t(node.depth) - 1] && (below.kind & ~chain.taken) == 0;
         if (is_taken[node.depth] && (below.kinds & ~known) == 0) {
           i = node.end;
           continue;
@@ -103,7 +103,7 @@ LexemeMask LexemeMasks::make(uint64_t key, Lexer& lexer) {
   LexemeMask result;
   TokenSet inside(vocabulary_size_);
   std::vector<std::pair<std::string, TokenId>> rests;
-  PlainSteps& plain_steps = plain_steps_[int32_t(key >> 32)];
+  PlainSteps& plain_steps = plain_steps_.try_emplace(int32_t(key >> 32), tries_.wide_characters).first->second;
   const size_t bytes_before = plain_steps.bytes();
   MaskWalk walk{lexer, int32_t(key), inside, result, rests, plain_steps};
   const auto chain = plain_steps.chain(int32_t(key), VocabularyTries::kLongestPlain, lexer);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "infer/grammar/plain_steps.h"
 #include "text/unicode.h"
 
 namespace fude::grammar {
@@ -38,17 +37,22 @@ TokenTrie::TokenTrie(std::vector<std::pair<std::string, TokenId>> entries) {
 void TokenTrie::describe() {
   below_.assign(nodes_.size(), {});
   std::vector<int32_t> open;  // nodes on the way to the current one
+  std::string bytes;
   for (int32_t i = 0; size_t(i) < nodes_.size(); ++i) {
     const Node& node = nodes_[size_t(i)];
     open.resize(size_t(node.depth) - 1);
     Below& here = below_[size_t(i)];
+    bytes.resize(open.size());
+    bytes += char(node.byte);
+    if (incomplete_suffix(bytes) == 0)
+      here.kind = bit_of(kind_of(decode_character(bytes, begin_of_last(bytes)).code_point));
     const int before = open.empty() ? 0 : below_[size_t(open.back())].points;
     here.points = uint8_t(std::min(255, before + ((node.byte & 0xC0) != 0x80)));
     for_tokens(node, [&](TokenId token) { plain_tokens_.push_back({token, here.points}); });
     here.first_token = int32_t(plain_tokens_.size());
     for (const int32_t parent : open) {
       Below& above = below_[size_t(parent)];
-      above.kinds |= kind_of_byte(node.byte);
+      above.kinds |= here.kind;
       above.longest = std::max(above.longest, uint8_t(here.points - above.points));
     }
     open.push_back(i);
@@ -78,16 +82,21 @@ VocabularyTries::VocabularyTries(const std::vector<std::string>& tokens) {
     return points <= kLongestPlain ? points : 0;
   };
   plain_up_to.fill(TokenSet(int64_t(tokens.size())));
-  std::vector<std::pair<std::string, TokenId>> entries[2];
-  std::map<uint32_t, Group> by_kinds;
+  std::vector<std::pair<std::string, TokenId>> entries[2], characters;
+  std::map<Kinds, Group> by_kinds;
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i].empty() || tokens[i].size() > kLongestOfferedToken) continue;
     const size_t points = plain_points(tokens[i]);
     entries[points > 0].emplace_back(tokens[i], TokenId(i));
     if (points == 0) continue;
     plain_up_to[points].set(TokenId(i));
-    uint32_t kinds = 0;
-    for (const char byte : tokens[i]) kinds |= kind_of_byte(uint8_t(byte));
+    Kinds kinds = 0;
+    for (size_t at = 0; at < tokens[i].size();) {
+      const Character c = decode_character(tokens[i], at);
+      kinds |= bit_of(kind_of(c.code_point));
+      if (c.length > 1) characters.emplace_back(tokens[i].substr(at, c.length), 0);
+      at += c.length;
+    }
     by_kinds[kinds].tokens.push_back({TokenId(i), uint8_t(points)});
   }
   for (auto& [kinds, group] : by_kinds) {
@@ -98,6 +107,8 @@ VocabularyTries::VocabularyTries(const std::vector<std::string>& tokens) {
   others = TokenTrie(std::move(entries[0]));
   plain = TokenTrie(std::move(entries[1]));
   plain.describe();
+  wide_characters = TokenTrie(std::move(characters));
+  wide_characters.describe();
 }
 
 }  // namespace fude::grammar

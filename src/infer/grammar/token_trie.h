@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "infer/grammar/character_kinds.h"
 #include "infer/grammar/token_set.h"
 #include "text/bpe.h"
 
@@ -31,7 +32,8 @@ class TokenTrie {
   };
   // What the tokens below a node are made of, behind it.
   struct Below {
-    uint32_t kinds = 0;               // of characters
+    Kinds kinds = 0;                  // of characters
+    Kinds kind = 0;                   // of the one that ends at the node; none inside a character
     int32_t first_token = 0;          // of them, among the tokens in the order of nodes
     uint8_t points = 0, longest = 0;  // code points up to the node, and of the longest token behind it; up to 255
   };
@@ -45,7 +47,7 @@ class TokenTrie {
   explicit TokenTrie(std::vector<std::pair<std::string, TokenId>> entries);
 
   std::span<const Node> nodes() const { return nodes_; }
-  // By node; empty unless it was asked for.
+  // By node; empty unless it was asked for, of a tree of whole characters.
   std::span<const Below> below() const { return below_; }
   void describe();
   std::span<const PlainToken> tokens_below(int32_t node) const {
@@ -82,10 +84,11 @@ struct VocabularyTries {
   static constexpr size_t kLongestPlain = 32;  // code points of a plain token
 
   TokenTrie plain, others;
+  TokenTrie wide_characters;                            // of plain tokens, beyond ASCII
   std::array<TokenSet, kLongestPlain + 1> plain_up_to;  // by code points
   // The same tokens by the kinds of characters that they are made of.
   struct Group {
-    uint32_t kinds = 0;
+    Kinds kinds = 0;
     std::vector<TokenTrie::PlainToken> tokens;  // the shortest first
   };
   std::vector<Group> groups;
