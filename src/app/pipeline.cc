@@ -42,7 +42,7 @@ void train_tokenizer(const TokenizerSettings& settings, int threads) {
   options.vocabulary_size = settings.vocabulary;
   options.special_tokens = own_special_tokens();
   options.steps = {{SplitStep::Kind::pattern, std::string(named_pattern(settings.pattern))}};
-  options.threads = threads == 0 ? usable_processors() : threads;
+  options.threads = threads_of(threads);
   Progress progress = progress_on_stderr();
   const double began = now_seconds();
   ProgressState state{.label = "tokenizer", .unit = "entries"};
@@ -84,7 +84,7 @@ void make_shards(const ShardSettings& settings, int threads) {
                        .vocabulary = tokenizer.vocabulary_size(),
                        .tokenizer_hash = tokenizer.hash(),
                        .shard_tokens = settings.shard_tokens,
-                       .threads = threads == 0 ? usable_processors() : threads,
+                       .threads = threads_of(threads),
                        .progress = [&](uint64_t done, uint64_t total) {
                          is_complete = false;
                          state.done = int64_t(done), state.total = int64_t(total),

@@ -157,8 +157,7 @@ MemoryPlan memory_plan(const TrainSettings& s, TrainerOptions options, const Mod
       weights ? make_model(counting, *weights, precision) : std::make_unique<Transformer>(counting, shape, precision);
   const std::shared_ptr<Adapter> adapter = s.lora ? new_adapter(*model, *s.lora) : nullptr;
   if (adapter) options.step.adapter = adapter.get(), options.step.trained = parameters(*adapter);
-  return plan_training_memory(*model, options, s.row_tokens, default_kernels(),
-                              common.threads == 0 ? usable_processors() : common.threads);
+  return plan_training_memory(*model, options, s.row_tokens, default_kernels(), threads_of(common.threads));
 }
 
 // What the device will hold, and what the program holds already.

@@ -42,7 +42,7 @@ int usable_processors() {
 
 Threads::Threads(int count) {
   require(count >= 0 && count <= 1024, "[threads] expected 0 to 1024 threads, got {}", count);
-  if (count == 0) count = usable_processors();
+  count = threads_of(count);
   stretches_ = std::make_unique<Stretch[]>(size_t(count));
   try {
     for (int i = 1; i < count; ++i) workers_.emplace_back([this, i] { work(i); });

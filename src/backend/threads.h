@@ -100,5 +100,7 @@ class Threads {
 
 // Processors this process may use: its affinity mask, bounded by the cgroup's CPU quota.
 int usable_processors();
+// Threads that are asked for, where 0 stands for as many as that.
+inline int threads_of(int asked) { return asked == 0 ? usable_processors() : asked; }
 
 }  // namespace fude
