@@ -304,7 +304,8 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
       softmax_of_block(scores_of(head) + r * kKeyBlock, hidden(sequence.position, row + r, block), visible[r], s.scale,
                        part.maxima + row + r, part.sums + row + r);
   }
-  const int64_t next_keys = row_of(block + 1 < sequence.end_block() ? kKeyBlock : 0);
+  const bool is_last = block + 1 == sequence.end_block();
+  const int64_t next_keys = row_of(is_last ? 0 : kKeyBlock);
   for (int64_t key = 0; key < most; key += kKeyPage) {
     int64_t depths[kTileRows];
     for (int64_t r = 0; r < count; ++r) depths[r] = std::clamp<int64_t>(visible[r] - key, 0, kKeyPage);
@@ -325,7 +326,9 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
                       depths[0],
                       depths,
                       key > 0};
-      product.ahead = behind(v, k, next_keys, key, head), product.ahead_of_step = v.page_bytes() / kKeyPage;
+      product.ahead = behind(v, k, next_keys, key, head);
+      if (const bool is_end = is_last && key + kKeyPage >= most && head + 1 == last_head; !is_end)
+        product.ahead_of_step = v.page_bytes() / kKeyPage;
       multiply(std::move(product), count, s.padded);
     }
   }

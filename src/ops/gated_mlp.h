@@ -11,7 +11,7 @@
 
 namespace fude {
 
-// Whether both are blocks of one format each, and a panel is a unit.
+// Whether both are blocks of one format each, and `up` is two halves of whole panels as wide as `down` is deep.
 bool has_gated_mlp(const Parameter& up_2FC, const Parameter& down_CF);
 // x_NC → y_NC, f32. Error unless has_gated_mlp, or with a tape.
 Tensor silu_gated_mlp(const Pass& pass, const Tensor& x_NC, const Parameter& up_2FC, const Parameter& down_CF);

@@ -1,4 +1,5 @@
 // Rows of activations as the tiles over blocks take them: integers and their scales, [tile][unit][words][rows].
+#include "ops/linear_blocks_run_cpu.h"
 #include "ops/linear_blocks_sum_cpu.h"
 
 namespace {
@@ -63,6 +64,7 @@ FUDE_INLINE void pack_unit(const float* x, int64_t width, float* to) {
 
 #if FUDE_TIER_LEVEL >= 3
 inline constexpr int64_t kLeastRowsAtOnce = 4, kRowsAtOnce = 8;
+static_assert(kBlockTileRows <= kRowsAtOnce);
 static_assert(7 * kLeastRowsAtOnce + kRowsAtOnce <= 9 * kLeastRowsAtOnce, "the last group ends before the next unit");
 
 // The same of a tile's rows, from kLeastRowsAtOnce on, at once: what is sought across a row is sought across all of

@@ -12,13 +12,14 @@ inline void fetch(const float* from, int64_t floats, int64_t step) {
 
 // As multiply, with `count` lanes of a panel that lies in memory: a few rows wait for it at the beginning of every
 // page, where the hardware's prefetching stops.
-inline void multiply_panel(Product p, int64_t rows, int64_t count) {
-  const int64_t depth = p.depth, step = count > 16 ? 16 : kPanel;
-  for (int64_t t = 0; t < depth; t += kStepsOfPage) {
-    fetch(p.lanes + kPagesAhead * kStepsOfPage * kPanel, kStepsOfPage * kPanel, step);
-    p.depth = std::min(kStepsOfPage, depth - t), p.add = t > 0;
-    multiply(Product(p), rows, count);
-    p.rows += kStepsOfPage, p.lanes += kStepsOfPage * kPanel;
+inline void multiply_panel(const Product& p, int64_t rows, int64_t count) {
+  const int64_t step = count > 16 ? 16 : kPanel;
+  for (int64_t t = 0; t < p.depth; t += kStepsOfPage) {
+    const float* lanes = p.lanes + t * kPanel;
+    fetch(lanes + kPagesAhead * kStepsOfPage * kPanel, kStepsOfPage * kPanel, step);
+    multiply({p.rows + t, p.row_stride, p.step, lanes, p.lane_stride, p.results, p.result_stride,
+              std::min(kStepsOfPage, p.depth - t), nullptr, t > 0},
+             rows, count);
   }
 }
 

@@ -43,7 +43,7 @@ struct MaskWalk {
           i = node.end;
           continue;
         }
-        if (node.end - i > kAskedNodes && add_reached(trie, i, next)) {
+        if (below.kind != 0 && node.end - i > kAskedNodes && add_reached(trie, i, next)) {
           i = node.end;
           continue;
         }

@@ -24,8 +24,8 @@ class PlainSteps {
   explicit PlainSteps(const TokenTrie& characters) : characters_(characters) {}
 
   static constexpr int kMixed = -1;
-  // How many characters of these kinds can come behind `state`, whatever they are: `most`, or fewer if then none of
-  // them can and the lexeme cannot end before. kMixed: it depends on the characters.
+  // How many characters of these kinds can come behind `state`, where a character ends, whatever they are: `most`, or
+  // fewer if then none of them can and the lexeme cannot end before. kMixed: it depends on the characters.
   int reach(Kinds kinds, int32_t state, int most, Lexer& lexer);
   // From `state` on, one character after the other: kinds that always lead somewhere, whatever the character, and kinds
   // that never do. So `count` of the former come, or `most`; then none of them can.
@@ -40,7 +40,8 @@ class PlainSteps {
  private:
   // By kind of the next character.
   struct Steps {
-    std::array<int32_t, kCharacterKinds> next;     // kDead: none can come; kSeveral: they lead to several states
+    std::array<int32_t, kCharacterKinds> next;     // kDead: none can come; kSeveral: they lead to several states;
+                                                   // kUnseen: there are none
     std::array<Kinds, kCharacterKinds> same;       // the kinds that lead to the same
     Kinds whole = kAllKinds, dead = kAllKinds;     // all characters lead somewhere; none does
     std::vector<std::pair<int, int32_t>> targets;  // of a kind, where it is known
