@@ -11,12 +11,14 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 
 PREFILL, SHALLOW, DEEP, NEW = 512, 16, 4096, 16
 
 
 def lines_of(command, messages=subprocess.DEVNULL):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=messages, text=True, errors="replace")
+    with tempfile.TemporaryDirectory() as folder:  # ik_llama.cpp leaves a llama.log where it runs
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=messages, text=True, errors="replace", cwd=folder)
     if done.returncode != 0:
         print(f"{command[0]}: exit status {done.returncode}", file=sys.stderr)
     return done.stdout.splitlines()
@@ -25,12 +27,13 @@ def lines_of(command, messages=subprocess.DEVNULL):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bin", type=pathlib.Path)
-    parser.add_argument("model")
+    parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--filter", action="append", default=[])
     parser.add_argument("--repack", action="store_true", help="ik_llama.cpp: weights interleaved as they are loaded, its fastest")
     options = parser.parse_args()
+    options.bin, options.model = options.bin.resolve(), options.model.resolve()
 
     def wants(name):
         return not options.filter or any(text in name for text in options.filter)
