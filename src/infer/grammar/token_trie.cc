@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "infer/grammar/characters.h"
 #include "text/unicode.h"
 
 namespace fude::grammar {
@@ -84,6 +85,7 @@ VocabularyTries::VocabularyTries(const std::vector<std::string>& tokens) {
   plain_up_to.fill(TokenSet(int64_t(tokens.size())));
   std::vector<std::pair<std::string, TokenId>> entries[2], characters;
   std::map<Kinds, Group> by_kinds;
+  std::vector<bool> is_known(kLastCodePoint + 1);  // code points of `characters`
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i].empty() || tokens[i].size() > kLongestOfferedToken) continue;
     const size_t points = plain_points(tokens[i]);
@@ -94,7 +96,10 @@ VocabularyTries::VocabularyTries(const std::vector<std::string>& tokens) {
     for (size_t at = 0; at < tokens[i].size();) {
       const Character c = decode_character(tokens[i], at);
       kinds |= bit_of(kind_of(c.code_point));
-      if (c.length > 1) characters.emplace_back(tokens[i].substr(at, c.length), 0);
+      if (c.length > 1 && !is_known[c.code_point]) {
+        is_known[c.code_point] = true;
+        characters.emplace_back(tokens[i].substr(at, c.length), 0);
+      }
       at += c.length;
     }
     by_kinds[kinds].tokens.push_back({TokenId(i), uint8_t(points)});
