@@ -117,7 +117,7 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
       for_groups(begin, end, panels, [&](int64_t block, int64_t first_panel, int64_t last_panel) {
         const int64_t first_row = blocks.first_row(block), last_row = blocks.first_row(block + 1),
                       all = last_row - first_row;
-        float* buffer = scratch(ScratchUse::rows, blocks.most_rows() * kept);  // [chain][tile][t][rows]
+        float* buffer = scratch(ScratchUse::rows, blocks.most_rows() * kept + kPartLanes);  // [chain][tile][t][rows]
         for (int64_t first = 0; first < words; first += chain) {
           const int64_t count = std::min(chain, words - first), at = first * Format::kPerWord;
           float* packed = buffer + (done.keeps ? first * all : 0);
@@ -128,7 +128,11 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
                                  rows, packed + (row - first_row) * count);
             }
           }
-          for (int64_t panel = first_panel; panel < last_panel; ++panel)
+          // Between the runs of a tile so many lines of the next panel are asked for.
+          const int64_t runs = parts_of(count, kStepsOfRun), panel_bytes = part_bytes / part * count;
+          const int64_t lines = parts_of(panel_bytes * tile_rows / all, runs * 64);
+          for (int64_t panel = first_panel; panel < last_panel; ++panel) {
+            const char* next_panel = reinterpret_cast<const char*>(weight.at(panel + 1, at));
             for (int64_t t = 0; t < count; t += part) {
               const int64_t steps = std::min(part, count - t);
               const void* lanes = weight.lanes(panel, first + t, steps, is_in_place);
@@ -143,15 +147,14 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
                                part_bytes * share / all;
                   tile.ahead_step = part_bytes / part * rows / all;
                 } else {
-                  const int64_t bytes = int64_t(sizeof(*weight.elements)) * count * Format::kPerWord * kPanel;
-                  tile.ahead = reinterpret_cast<const char*>(weight.at(panel + 1, at)) + bytes * share / all;
-                  tile.ahead_lines = parts_of(bytes * rows / all, parts_of(count, kStepsOfRun) * 64);
-                  tile.ahead_step = tile.ahead_lines * 64;
+                  tile.ahead = next_panel, tile.ahead_lines = lines, tile.ahead_step = lines * 64;
+                  next_panel += runs * lines * 64;
                   if (row + tile_rows < last_row) tile.next_results = results + tile_rows * outputs;
                 }
                 run_tile(tiles, tile, rows, std::min(kPanel, outputs - panel * kPanel));
               }
             }
+          }
         }
       });
   });
@@ -215,7 +218,7 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
         }
         for (int64_t run = 0; run < runs; ++run) {
           const int64_t row = first_row + run * kPanel;
-          turn_out(results + run * width * kPanel, kPanel, width, std::min(kPanel, last_row - row),
+          turn_out(results + run * width * kPanel, width, std::min(kPanel, last_row - row),
                    dx + row * depth + first_column, depth, dx_NK.add);
         }
       });
@@ -272,7 +275,7 @@ inline ScratchSizes scratch_sizes(int threads, bool is_caller, int64_t n, const 
   const RowBlocks blocks(threads, n, tile_rows_of(n)), input_blocks(threads, n, kPanel);
   const int64_t chain = parts_of(std::min(n, kWeightChain * Format::kPerWord), Format::kPerWord);
   ScratchSizes sizes;
-  sizes.ask(ScratchUse::rows, blocks.most_rows() * (n <= kPanel ? words : blocks.kept(words)));
+  sizes.ask(ScratchUse::rows, blocks.most_rows() * (n <= kPanel ? words : blocks.kept(words)) + kPartLanes);
   sizes.ask(ScratchUse::results, input_blocks.most_rows() * depth);
   sizes.ask(ScratchUse::lanes, input_blocks.most_rows() * input_blocks.kept(panels * kPanel / Format::kPerWord));
   if (is_caller) sizes.ask(ScratchUse::rows, parts_of(depth, kTileRows) * padded_stride(chain, kTileRows));
@@ -310,10 +313,12 @@ inline void linear_backward_bias(Threads& threads, const Tensor& dy_NO, Gradient
   const int64_t n = dy_NO.rows(), outputs = dy_NO.cols();
   const float* dy = dy_NO.data<float>();
   float* result = db.tensor.data<float>();
-  threads.parallel_for(outputs, 256, [&](int64_t begin, int64_t end) {
+  threads.parallel_for(outputs, 768, [&](int64_t begin, int64_t end) {
     if (!db.add) std::fill(result + begin, result + end, 0.0f);
     for (int64_t row = 0; row < n; ++row)
-      for (int64_t o = begin; o < end; ++o) result[o] += dy[row * outputs + o];
+      for_lanes(begin, end, [&](int64_t o, auto count) FUDE_INLINE_BODY {
+        store_first(result + o, load_first(result + o, count) + load_first(dy + row * outputs + o, count), count);
+      });
   });
 }
 

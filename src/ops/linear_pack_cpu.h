@@ -49,31 +49,22 @@ using Bf16Words = PairWords;
 using Bf16Words = RoundedWords;
 #endif
 
-// A quarter of four turned rows, the first n of its words.
-template <class Quad>
-FUDE_INLINE void put_quad(float* p, const Quad& x, int64_t n) {
-  if (n >= 4) {
-    __builtin_memcpy(p, &x, 16);
-  } else if (n == 2) {
-    __builtin_memcpy(p, &x, 8);
-  } else {
-    for (int64_t i = 0; i < n; ++i) p[i] = x[i];
-  }
-}
-template <size_t... Q>
-FUDE_INLINE void put_columns(const Part (&turned)[4], float* to, int64_t stride, int64_t count, int64_t n,
-                             std::index_sequence<Q...>) {
-  for (int64_t i = 0; i < 4; ++i)
-    ((4 * int64_t(Q) + i < count ? put_quad(to + (4 * int64_t(Q) + i) * stride, quad_of<int(Q)>(turned[i]), n)
-                                 : void()),
-     ...);
-}
-inline constexpr auto kQuads = std::make_index_sequence<kPartLanes / 4>();
-
 inline constexpr int64_t kWordsAhead = 64;  // of a row: several lines, since a dozen rows are read beside each other
 
-// Rows of `size` numbers, `stride` apart, as words [t][width]: row r in place r of each group. Places behind
-// the last row are zero.
+// As many words of as many rows as a register has lanes, turned: out[j] is word j of all. Rows behind the last are
+// zero.
+template <class Format>
+FUDE_INLINE void turned_words(const float* rows_at, int64_t stride, int64_t rows, int64_t left,
+                              Part (&out)[kPartLanes]) {
+  for_each_lane([&](int64_t r) FUDE_INLINE_BODY {
+    out[r] = r < rows ? Format::along(rows_at + r * stride, left) : fill_part(0.0f);
+  });
+  turn(out);
+}
+
+// Rows of `size` numbers, `stride` apart, as words [t][width]: row r in place r of each group. Places behind the last
+// row are zero. `width` is a register's lanes or several times as many, or fewer: words are then stored a register at a
+// time, what is too much is overwritten by the next, and `to` has room for it.
 template <class Format>
 inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64_t size, int64_t width, float* to) {
   const int64_t words = (size + Format::kPerWord - 1) / Format::kPerWord;
@@ -81,25 +72,28 @@ inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64
   // there for its second half.
   for (int64_t first = 0; first < words; first += 16) {
     const int64_t last = std::min(words, first + 16);
-    // The next words' place too: a store that misses the caches holds up all that follow.
-    for (int64_t i = 0; i < width; ++i) __builtin_prefetch(to + (first + 16) * width + 16 * i, 1);
-    for (int64_t r = 0; r < width; r += 4) {
-      for (int64_t i = 0; i < 4; ++i)
-        for (int64_t line = 0; line < Format::kPerWord; ++line)
-          __builtin_prefetch(rows_at + (r + i) * stride + (first + kWordsAhead) * Format::kPerWord + 16 * line);
-      for (int64_t t = first; t < last; t += kPartLanes) {
-        const int64_t at = t * Format::kPerWord;
-        Part four[4];
-        for (int64_t i = 0; i < 4; ++i)
-          four[i] = r + i < rows ? Format::along(rows_at + (r + i) * stride + at, size - at) : fill_part(0.0f);
-        turn_quads(four);
-        put_columns(four, to + t * width + r, width, words - t, width - r, kQuads);
-      }
+    // Behind these words come the rows that are packed next.
+    const int64_t ahead = first + kWordsAhead - (first + kWordsAhead < words ? 0 : words);
+    const float* soon = rows_at + ahead * Format::kPerWord + (first + kWordsAhead < words ? 0 : width * stride);
+    for (int64_t i = 0; i < width; ++i) {
+      // The next words' place too: a store that misses the caches holds up all that follow.
+      __builtin_prefetch(to + (first + 16) * width + 16 * i, 1);
+      for (int64_t line = 0; line < Format::kPerWord; ++line) __builtin_prefetch(soon + i * stride + 16 * line);
     }
+    for (int64_t r = 0; r < width; r += kPartLanes)
+      for (int64_t t = first; t < last; t += kPartLanes) {
+        Part turned[kPartLanes];
+        const int64_t at = t * Format::kPerWord, count = last - t;
+        turned_words<Format>(rows_at + r * stride + at, stride, rows - r, size - at, turned);
+        float* place = to + t * width + r;
+        for_each_lane([&](int64_t j) FUDE_INLINE_BODY {
+          if (j < count) store_part(place + j * width, turned[j]);
+        });
+      }
   }
 }
 
-inline constexpr int64_t kRowsAhead = 8;  // of a strided read, which no hardware foresees
+inline constexpr int64_t kRowsAhead = 16;  // of a strided read, which no hardware foresees
 
 // `groups` runs of `width` columns, from column `first` on, of rows of numbers, each run as words [t][width],
 // `group_stride` apart: word t from row t (or rows 2t and 2t+1). Columns behind the last of `columns` are zero. Words
@@ -146,32 +140,21 @@ inline void pair_features(const BFloat16* panel, int64_t first, int64_t count, f
 }
 #endif
 
-// Results [columns][width] turned into rows of a matrix: to[row][column], `rows` of the width; stored or added.
-inline void turn_out(const float* from, int64_t width, int64_t columns, int64_t rows, float* to, int64_t stride,
-                     bool add) {
-  alignas(64) float turned[kPanel][16];
-  for (int64_t column = 0; column < columns; column += 16) {  // a line of each row at a time
-    const int64_t count = std::min<int64_t>(16, columns - column);
-    for (int64_t first = 0; first < rows; first += kPanel) {
-      const float* block = from + column * width + first;
-      for (int64_t c = 0; c < count; c += 4)
-        for (int64_t r = 0; r < kPanel; r += kPartLanes) {
-          Part four[4];
-          for (int64_t i = 0; i < 4; ++i)
-            four[i] = c + i < count ? load_part(block + (c + i) * width + r) : fill_part(0.0f);
-          turn_quads(four);
-          put_columns(four, &turned[r][c], 16, kPartLanes, 4, kQuads);
-        }
-      for (int64_t r = 0; r < std::min(kPanel, rows - first); ++r) {
-        float* row = to + (first + r) * stride + column;
-        if (add) {
-          for (int64_t c = 0; c < count; ++c) row[c] += turned[r][c];
-        } else if (count == 16) {
-          __builtin_memcpy(row, turned[r], 64);
-        } else {
-          std::copy_n(turned[r], count, row);
-        }
-      }
+// Results [columns][32] turned into rows of a matrix: to[row][column], the first `rows` of the 32; stored or added.
+inline void turn_out(const float* from, int64_t columns, int64_t rows, float* to, int64_t stride, bool add) {
+  for (int64_t column = 0; column < columns; column += kPartLanes)
+    for (int64_t first = 0; first < rows; first += kPartLanes) {
+      Part turned[kPartLanes];
+      const int64_t count = std::min<int64_t>(kPartLanes, columns - column);
+      turned_words<F32Words>(from + column * kPanel + first, kPanel, count, kPartLanes, turned);
+      float* place = to + first * stride + column;
+      for_each_lane([&](int64_t r) FUDE_INLINE_BODY {
+        if (first + r >= rows) return;
+        float* at = place + r * stride;
+        if (count == kPartLanes) return store_part(at, add ? load_part(at) + turned[r] : turned[r]);
+        float some[kPartLanes];
+        store_part(some, turned[r]);
+        for (int64_t c = 0; c < count; ++c) at[c] = add ? at[c] + some[c] : some[c];
+      });
     }
-  }
 }

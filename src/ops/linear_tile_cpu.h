@@ -85,7 +85,8 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
   } else if (t.start == Start::bias) {
     ((acc[I] = load_part(t.bias + lane + int64_t(I % V) * kPartLanes)), ...);
   } else {
-    ((acc[I] = load_part(results + int64_t(I / V) * stride + int64_t(I % V) * kPartLanes)), ...);
+    const float* from = results;
+    ((acc[I] = load_part(from + int64_t(I % V) * kPartLanes), from += I % V == V - 1 ? stride : 0), ...);
   }
   const float* run = t.row_words;
   const Lane* b = static_cast<const Lane*>(t.panel) + lane;
@@ -118,7 +119,9 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
     }
     if (kRun == 0) break;
   }
-  ((store_part(results + int64_t(I / V) * stride + int64_t(I % V) * kPartLanes, acc[I])), ...);
+  float* to = results;
+  asm("" : "+r"(to));  // otherwise g++ computes all addresses before the loop and spills them: 1 % of the time
+  ((store_part(to + int64_t(I % V) * kPartLanes, acc[I]), to += I % V == V - 1 ? stride : 0), ...);
 }
 
 // All 32 lanes of R rows, as many vectors at a time as fit into the registers beside each other: wide for few rows,

@@ -12,9 +12,12 @@ FUDE_INLINE Part weave_low_pairs(Part a, Part b) {
 FUDE_INLINE Part weave_high_pairs(Part a, Part b) {
   return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
 }
-template <int I>
-FUDE_INLINE __m128 quad_of(Part x) {
-  return _mm512_extractf32x4_ps(x, I);
+// Quarter q of each of four registers becomes register q.
+FUDE_INLINE void turn_quarters(Part& a, Part& b, Part& c, Part& d) {
+  const Part even_ab = _mm512_shuffle_f32x4(a, b, 0x88), odd_ab = _mm512_shuffle_f32x4(a, b, 0xDD);
+  const Part even_cd = _mm512_shuffle_f32x4(c, d, 0x88), odd_cd = _mm512_shuffle_f32x4(c, d, 0xDD);
+  a = _mm512_shuffle_f32x4(even_ab, even_cd, 0x88), b = _mm512_shuffle_f32x4(odd_ab, odd_cd, 0x88);
+  c = _mm512_shuffle_f32x4(even_ab, even_cd, 0xDD), d = _mm512_shuffle_f32x4(odd_ab, odd_cd, 0xDD);
 }
 #elif FUDE_TIER_LEVEL == 1
 inline constexpr int kTileRows = 6, kStreamRows = 3;
@@ -26,9 +29,9 @@ FUDE_INLINE Part weave_low_pairs(Part a, Part b) {
 FUDE_INLINE Part weave_high_pairs(Part a, Part b) {
   return _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)));
 }
-template <int I>
-FUDE_INLINE __m128 quad_of(Part x) {
-  return I == 0 ? _mm256_castps256_ps128(x) : _mm256_extractf128_ps(x, 1);
+FUDE_INLINE void turn_quarters(Part& a, Part& b) {
+  const Part low = _mm256_permute2f128_ps(a, b, 0x20), high = _mm256_permute2f128_ps(a, b, 0x31);
+  a = low, b = high;
 }
 #else
 inline constexpr int kTileRows = 4, kStreamRows = 1;
@@ -36,10 +39,7 @@ FUDE_INLINE Part weave_low(Part a, Part b) { return Part{a[0], b[0], a[1], b[1]}
 FUDE_INLINE Part weave_high(Part a, Part b) { return Part{a[2], b[2], a[3], b[3]}; }
 FUDE_INLINE Part weave_low_pairs(Part a, Part b) { return Part{a[0], a[1], b[0], b[1]}; }
 FUDE_INLINE Part weave_high_pairs(Part a, Part b) { return Part{a[2], a[3], b[2], b[3]}; }
-template <int>
-FUDE_INLINE Part quad_of(Part x) {
-  return x;
-}
+FUDE_INLINE void turn_quarters(Part&) {}
 #endif
 
 // The first n of kPartLanes; the others are zero, and memory behind them is not touched.
@@ -52,9 +52,27 @@ FUDE_INLINE Part load_part_first(const float* p, int64_t n) {
 }
 
 // Four registers, rows of four words in each quarter, become columns: quarter q of a[i] holds word 4q+i of all four.
-FUDE_INLINE void turn_quads(Part (&a)[4]) {
-  const Part low01 = weave_low(a[0], a[1]), high01 = weave_high(a[0], a[1]);
-  const Part low23 = weave_low(a[2], a[3]), high23 = weave_high(a[2], a[3]);
-  a[0] = weave_low_pairs(low01, low23), a[1] = weave_high_pairs(low01, low23);
-  a[2] = weave_low_pairs(high01, high23), a[3] = weave_high_pairs(high01, high23);
+FUDE_INLINE void turn_quads(Part& a, Part& b, Part& c, Part& d) {
+  const Part low_ab = weave_low(a, b), high_ab = weave_high(a, b);
+  const Part low_cd = weave_low(c, d), high_cd = weave_high(c, d);
+  a = weave_low_pairs(low_ab, low_cd), b = weave_high_pairs(low_ab, low_cd);
+  c = weave_low_pairs(high_ab, high_cd), d = weave_high_pairs(high_ab, high_cd);
+}
+// As many registers as they have lanes: rows become columns.
+template <size_t... Q>
+FUDE_INLINE void turn(Part (&a)[kPartLanes], std::index_sequence<Q...>) {
+  (turn_quads(a[4 * Q], a[4 * Q + 1], a[4 * Q + 2], a[4 * Q + 3]), ...);
+  turn_quarters(a[4 * Q]...), turn_quarters(a[4 * Q + 1]...);
+  turn_quarters(a[4 * Q + 2]...), turn_quarters(a[4 * Q + 3]...);
+}
+FUDE_INLINE void turn(Part (&a)[kPartLanes]) { turn(a, std::make_index_sequence<size_t(kPartLanes / 4)>()); }
+
+// body(0) … body(kPartLanes - 1) with constants, so that registers of an array stay registers.
+template <class Body, size_t... I>
+FUDE_INLINE void for_each_lane(const Body& body, std::index_sequence<I...>) {
+  (body(int64_t(I)), ...);
+}
+template <class Body>
+FUDE_INLINE void for_each_lane(const Body& body) {
+  for_each_lane(body, std::make_index_sequence<size_t(kPartLanes)>());
 }
