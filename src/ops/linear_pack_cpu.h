@@ -49,48 +49,45 @@ using Bf16Words = PairWords;
 using Bf16Words = RoundedWords;
 #endif
 
-inline constexpr int64_t kWordsAhead = 64;  // of a row: several lines, since a dozen rows are read beside each other
+inline constexpr int64_t kWordsAhead = 128;  // of a row: several lines, since rows are read beside each other
 
-// As many words of as many rows as a register has lanes, turned: out[j] is word j of all. Rows behind the last are
-// zero.
-template <class Format>
-FUDE_INLINE void turned_words(const float* rows_at, int64_t stride, int64_t rows, int64_t left,
-                              Part (&out)[kPartLanes]) {
-  for_each_lane([&](int64_t r) FUDE_INLINE_BODY {
-    out[r] = r < rows ? Format::along(rows_at + r * stride, left) : fill_part(0.0f);
-  });
-  turn(out);
-}
-
-// Rows of `size` numbers, `stride` apart, as words [t][width]: row r in place r of each group. Places behind the last
-// row are zero. `width` is a register's lanes or several times as many, or fewer: words are then stored a register at a
-// time, what is too much is overwritten by the next, and `to` has room for it.
-template <class Format>
-inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64_t size, int64_t width, float* to) {
-  const int64_t words = (size + Format::kPerWord - 1) / Format::kPerWord;
+// kRows rows of `size` numbers, `stride` apart, as words [t][width], of which the first `rows` exist and the others are
+// zero; what is packed next begins `next` behind the first.
+template <class Format, int64_t kRows>
+inline void pack_rows(const float* rows_at, int64_t stride, int64_t rows, int64_t next, int64_t size, int64_t width,
+                      float* to) {
+  const int64_t words = (size + Format::kPerWord - 1) / Format::kPerWord, group = std::min(kRows, width);
   // A whole line of each row at a time: rows of a round size lie in so few sets of the cache that none waits
   // there for its second half.
   for (int64_t first = 0; first < words; first += 16) {
     const int64_t last = std::min(words, first + 16);
-    // Behind these words come the rows that are packed next.
     const int64_t ahead = first + kWordsAhead - (first + kWordsAhead < words ? 0 : words);
-    const float* soon = rows_at + ahead * Format::kPerWord + (first + kWordsAhead < words ? 0 : width * stride);
-    for (int64_t i = 0; i < width; ++i) {
-      // The next words' place too: a store that misses the caches holds up all that follow.
-      __builtin_prefetch(to + (first + 16) * width + 16 * i, 1);
+    const float* soon = rows_at + ahead * Format::kPerWord + (first + kWordsAhead < words ? 0 : next);
+    for (int64_t i = 0; i < group; ++i)
       for (int64_t line = 0; line < Format::kPerWord; ++line) __builtin_prefetch(soon + i * stride + 16 * line);
+    // The next words' place too: a store that misses the caches holds up all that follow.
+    for (int64_t i = 0; i < 16; ++i) __builtin_prefetch(to + (first + 16 + i) * width, 1);
+    for (int64_t t = first; t < last; t += kPartLanes) {
+      const int64_t at = t * Format::kPerWord;
+      Part turned[kRows];
+      for_each_of<kRows>([&](int64_t r) FUDE_INLINE_BODY {
+        turned[r] = r < rows ? Format::along(rows_at + r * stride + at, size - at) : fill_part(0.0f);
+      });
+      put_turned(turned, to + t * width, width, last - t);
     }
-    for (int64_t r = 0; r < width; r += kPartLanes)
-      for (int64_t t = first; t < last; t += kPartLanes) {
-        Part turned[kPartLanes];
-        const int64_t at = t * Format::kPerWord, count = last - t;
-        turned_words<Format>(rows_at + r * stride + at, stride, rows - r, size - at, turned);
-        float* place = to + t * width + r;
-        for_each_lane([&](int64_t j) FUDE_INLINE_BODY {
-          if (j < count) store_part(place + j * width, turned[j]);
-        });
-      }
   }
+}
+
+// Rows of `size` numbers, `stride` apart, as words [t][width]: row r in place r of each group. Places behind the last
+// row are zero. `width` is 32, of which eight rows are read at a time, since more lines of rows of a round size than a
+// set of L1 has ways push each other out; or a register's lanes and fewer: words are then stored a register at a time,
+// what is too much is overwritten by the next, and `to` has room for it.
+template <class Format>
+inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64_t size, int64_t width, float* to) {
+  if (width <= kPartLanes) return pack_rows<Format, kPartLanes>(rows_at, stride, rows, width * stride, size, width, to);
+  constexpr int64_t kRows = std::min<int64_t>(8, kPartLanes);
+  for (int64_t r = 0; r < width; r += kRows)
+    pack_rows<Format, kRows>(rows_at + r * stride, stride, rows - r, kRows * stride, size, width, to + r);
 }
 
 inline constexpr int64_t kRowsAhead = 16;  // of a strided read, which no hardware foresees
@@ -146,9 +143,12 @@ inline void turn_out(const float* from, int64_t columns, int64_t rows, float* to
     for (int64_t first = 0; first < rows; first += kPartLanes) {
       Part turned[kPartLanes];
       const int64_t count = std::min<int64_t>(kPartLanes, columns - column);
-      turned_words<F32Words>(from + column * kPanel + first, kPanel, count, kPartLanes, turned);
+      for_each_of<kPartLanes>([&](int64_t c) FUDE_INLINE_BODY {
+        turned[c] = c < count ? load_part(from + (column + c) * kPanel + first) : fill_part(0.0f);
+      });
       float* place = to + first * stride + column;
-      for_each_lane([&](int64_t r) FUDE_INLINE_BODY {
+      turn(turned);
+      for_each_of<kPartLanes>([&](int64_t r) FUDE_INLINE_BODY {
         if (first + r >= rows) return;
         float* at = place + r * stride;
         if (count == kPartLanes) return store_part(at, add ? load_part(at) + turned[r] : turned[r]);

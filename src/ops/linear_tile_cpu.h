@@ -94,6 +94,8 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
   [[maybe_unused]] const int64_t ahead_step = t.ahead_step;
   constexpr bool kAsks = kUse == TileUse::cached;
   constexpr int64_t kRun = Words::kRun != 0 ? Words::kRun : kAsks ? kStepsOfRun : 0;
+  // A panel into L2; the next columns into L1: what dX sums up pushes them out of L2.
+  [[maybe_unused]] constexpr int kCache = Words::kRun != 0 ? 3 : 2;
   [[maybe_unused]] const float* soon = t.next_results;
   [[maybe_unused]] int64_t soon_rows = soon != nullptr ? int64_t(sizeof...(I) / V) : 0;
   const float* a = run;
@@ -103,7 +105,7 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
         __builtin_prefetch(soon, 1, 3), __builtin_prefetch(soon + 16, 1, 3);
         soon += stride, --soon_rows;
       }
-      for (int64_t i = 0; i < t.ahead_lines; ++i) __builtin_prefetch(ahead + 64 * i, 0, 2);
+      for (int64_t i = 0; i < t.ahead_lines; ++i) __builtin_prefetch(ahead + 64 * i, 0, kCache);
       ahead += ahead_step;
     }
     if constexpr (Words::kRun != 0) a = run, run += t.run_stride;

@@ -58,6 +58,16 @@ FUDE_INLINE void turn_quads(Part& a, Part& b, Part& c, Part& d) {
   a = weave_low_pairs(low_ab, low_cd), b = weave_high_pairs(low_ab, low_cd);
   c = weave_low_pairs(high_ab, high_cd), d = weave_high_pairs(high_ab, high_cd);
 }
+// body(0) … body(kCount - 1) with constants, so that registers of an array stay registers.
+template <class Body, size_t... I>
+FUDE_INLINE void for_each_of(const Body& body, std::index_sequence<I...>) {
+  (body(int64_t(I)), ...);
+}
+template <int64_t kCount, class Body>
+FUDE_INLINE void for_each_of(const Body& body) {
+  for_each_of(body, std::make_index_sequence<size_t(kCount)>());
+}
+
 // As many registers as they have lanes: rows become columns.
 template <size_t... Q>
 FUDE_INLINE void turn(Part (&a)[kPartLanes], std::index_sequence<Q...>) {
@@ -66,13 +76,27 @@ FUDE_INLINE void turn(Part (&a)[kPartLanes], std::index_sequence<Q...>) {
   turn_quarters(a[4 * Q + 2]...), turn_quarters(a[4 * Q + 3]...);
 }
 FUDE_INLINE void turn(Part (&a)[kPartLanes]) { turn(a, std::make_index_sequence<size_t(kPartLanes / 4)>()); }
-
-// body(0) … body(kPartLanes - 1) with constants, so that registers of an array stay registers.
-template <class Body, size_t... I>
-FUDE_INLINE void for_each_lane(const Body& body, std::index_sequence<I...>) {
-  (body(int64_t(I)), ...);
+// Rows become columns in memory: word j of all rows at to[j * stride], the first `count` of them.
+FUDE_INLINE void put_turned(Part (&rows)[kPartLanes], float* to, int64_t stride, int64_t count) {
+  turn(rows);
+  for_each_of<kPartLanes>([&](int64_t j) FUDE_INLINE_BODY {
+    if (j < count) store_part(to + j * stride, rows[j]);
+  });
 }
-template <class Body>
-FUDE_INLINE void for_each_lane(const Body& body) {
-  for_each_lane(body, std::make_index_sequence<size_t(kPartLanes)>());
+#if FUDE_TIER_LEVEL >= 2
+FUDE_INLINE void put_turned(Part (&rows)[8], float* to, int64_t stride, int64_t count) {
+  turn_quads(rows[0], rows[1], rows[2], rows[3]), turn_quads(rows[4], rows[5], rows[6], rows[7]);
+  const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11),
+                second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+  for_each_of<4>([&](int64_t i) FUDE_INLINE_BODY {
+    const __m512d low = (__m512d)rows[i], high = (__m512d)rows[4 + i];
+    const Part words[2] = {(Part)_mm512_permutex2var_pd(low, first, high),
+                           (Part)_mm512_permutex2var_pd(low, second, high)};
+    for_each_of<2>([&](int64_t j) FUDE_INLINE_BODY {
+      float* at = to + (8 * j + i) * stride;
+      if (8 * j + i < count) _mm256_storeu_ps(at, _mm512_castps512_ps256(words[j]));
+      if (8 * j + 4 + i < count) _mm256_storeu_ps(at + 4 * stride, _mm512_extractf32x8_ps(words[j], 1));
+    });
+  });
 }
+#endif
