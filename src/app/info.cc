@@ -83,14 +83,6 @@ void add_gguf(Json& facts, const GgufFile& file, bool list) {
   if (list) facts["tensors"] = tensors;
 }
 
-std::vector<std::string> files_with(const std::string& folder, const std::string& extension) {
-  std::vector<std::string> files;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == extension) files.push_back(entry.path().string());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 std::string name_of(const SplitStep& step) {
   if (step.kind == SplitStep::Kind::digits) return "digits";
   if (step.kind == SplitStep::Kind::each_digit) return "each digit";
@@ -143,7 +135,7 @@ void add_model(Json& facts, const WeightSource& weights, const InfoOptions& o) {
 
 void add_model_folder(Json& facts, const std::string& folder, const InfoOptions& o) {
   add_model(facts, *open_folder(folder), o);
-  add_tensors(facts, files_with(folder, ".safetensors"), o.tensors);
+  add_tensors(facts, weight_files(folder), o.tensors);
   if (file_exists(folder + "/tokenizer.json")) add_tokenizer_facts(facts, folder);
 }
 

@@ -40,14 +40,7 @@ bool is_no_weight(const std::string& name, const ModelConfig& config) {
 class Folder : public WeightSource {
  public:
   explicit Folder(const std::string& folder) : folder_(folder), config_(read_folder_config(folder)) {
-    const std::string index = folder + "/model.safetensors.index.json";
-    std::set<std::string> names;
-    if (file_exists(index)) {
-      names = files_in_index(index);
-    } else {
-      names.insert("model.safetensors");
-    }
-    for (const std::string& name : names) files_.emplace_back(folder + "/" + name);
+    for (const std::string& file : weight_files(folder)) files_.emplace_back(file);
     for (size_t i = 0; i < files_.size(); ++i)
       for (const auto& [name, entry] : files_[i].entries()) home_[name] = i;
   }
@@ -132,6 +125,15 @@ ModelConfig read_folder_config(const std::string& folder) {
   ModelConfig config = architecture_of(json_string(json, "model_type", path)).read(json);
   check(config);
   return config;
+}
+
+std::vector<std::string> weight_files(const std::string& folder) {
+  const std::string index = folder + "/model.safetensors.index.json";
+  std::vector<std::string> paths;
+  for (const std::string& name :
+       file_exists(index) ? files_in_index(index) : std::set<std::string>{"model.safetensors"})
+    paths.push_back(folder + "/" + name);
+  return paths;
 }
 
 std::unique_ptr<WeightSource> open_folder(const std::string& folder) { return std::make_unique<Folder>(folder); }

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "model/transformer.h"
 #include "model/weight_source.h"
@@ -10,6 +11,8 @@
 namespace fude {
 
 ModelConfig read_folder_config(const std::string& folder);
+// The files that hold its weights: those its index names, or model.safetensors.
+std::vector<std::string> weight_files(const std::string& folder);
 std::unique_ptr<WeightSource> open_folder(const std::string& folder);
 
 // Writes config.json and model.safetensors (F32), each atomically; the folder is made if it is not there.

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 
 from harness import FAILED, Case, fude, world
 
@@ -19,6 +20,10 @@ class Info(Case):
         self.assertEqual(model["tokenizer"]["entries"], model["vocabulary"])
         self.assertNotIn("tensors", model)
         self.assertEqual(len(self.facts(world().model, "--tensors")["tensors"]), model["tensors_in_file"])
+        copy = self.folder / "copy"
+        shutil.copytree(world().model, copy)
+        shutil.copy(copy / "model.safetensors", copy / "other.safetensors")  # not the model's
+        self.assertEqual(self.facts(copy), model)
         # Keys and values of two layers, one head of 16, in whole blocks of 256 positions, f32.
         self.assertEqual(self.facts(world().model, "--context", 10)["memory"]["cache_bytes"], 2 * 2 * 16 * 32 * 4)
         self.assertLess(self.facts(world().model, "--compute", "bf16")["memory"]["weights_bytes"], model["memory"]["weights_bytes"])
