@@ -128,11 +128,12 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
                                  rows, packed + (row - first_row) * count);
             }
           }
-          // Between the runs of a tile so many lines of the next panel are asked for.
+          // Before each run of a tile so many lines of the next panel are asked for.
           const int64_t runs = parts_of(count, kStepsOfRun), panel_bytes = part_bytes / part * count;
           const int64_t lines = parts_of(panel_bytes * tile_rows / all, runs * 64);
           for (int64_t panel = first_panel; panel < last_panel; ++panel) {
             const char* next_panel = reinterpret_cast<const char*>(weight.at(panel + 1, at));
+            const char* panel_end = next_panel + panel_bytes;
             for (int64_t t = 0; t < count; t += part) {
               const int64_t steps = std::min(part, count - t);
               const void* lanes = weight.lanes(panel, first + t, steps, is_in_place);
@@ -147,7 +148,8 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
                                part_bytes * share / all;
                   tile.ahead_step = part_bytes / part * rows / all;
                 } else {
-                  tile.ahead = next_panel, tile.ahead_lines = lines, tile.ahead_step = lines * 64;
+                  tile.ahead = next_panel, tile.ahead_step = lines * 64;
+                  tile.ahead_lines = next_panel < panel_end ? lines : 0;
                   next_panel += runs * lines * 64;
                   if (row + tile_rows < last_row) tile.next_results = results + tile_rows * outputs;
                 }
@@ -169,6 +171,7 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
   const int64_t n = dy_NO.rows(), depth = w.cols(), outputs = w.rows(), panels = parts_of(outputs, kPanel);
   const float* dy = dy_NO.data<float>();
   float* dx = dx_NK.tensor.data<float>();
+  if (n == 0) return;
   const int64_t tiles = parts_of(depth, kTileRows);
   const RowBlocks blocks(threads.count(), n, kPanel);
   const int64_t part = std::min(panels, blocks.chain() * Format::kPerWord / kPanel);  // panels of a chain
@@ -313,7 +316,7 @@ inline void linear_backward_bias(Threads& threads, const Tensor& dy_NO, Gradient
   const int64_t n = dy_NO.rows(), outputs = dy_NO.cols();
   const float* dy = dy_NO.data<float>();
   float* result = db.tensor.data<float>();
-  threads.parallel_for(outputs, 768, [&](int64_t begin, int64_t end) {
+  threads.parallel_for(outputs, 384, [&](int64_t begin, int64_t end) {
     if (!db.add) std::fill(result + begin, result + end, 0.0f);
     for (int64_t row = 0; row < n; ++row)
       for_lanes(begin, end, [&](int64_t o, auto count) FUDE_INLINE_BODY {

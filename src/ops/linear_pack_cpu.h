@@ -51,18 +51,19 @@ using Bf16Words = RoundedWords;
 
 inline constexpr int64_t kWordsAhead = 128;  // of a row: several lines, since rows are read beside each other
 
-// kRows rows of `size` numbers, `stride` apart, as words [t][width], of which the first `rows` exist and the others are
-// zero; what is packed next begins `next` behind the first.
+// kRows rows of `size` numbers, `stride` apart, as words [t][width]: the first `rows` of them (or none) exist, the
+// others are zero. What is packed next begins `next` behind the first.
 template <class Format, int64_t kRows>
 inline void pack_rows(const float* rows_at, int64_t stride, int64_t rows, int64_t next, int64_t size, int64_t width,
                       float* to) {
   const int64_t words = (size + Format::kPerWord - 1) / Format::kPerWord, group = std::min(kRows, width);
+  const int64_t distance = std::min(kWordsAhead, words);
   // A whole line of each row at a time: rows of a round size lie in so few sets of the cache that none waits
   // there for its second half.
   for (int64_t first = 0; first < words; first += 16) {
     const int64_t last = std::min(words, first + 16);
-    const int64_t ahead = first + kWordsAhead - (first + kWordsAhead < words ? 0 : words);
-    const float* soon = rows_at + ahead * Format::kPerWord + (first + kWordsAhead < words ? 0 : next);
+    const int64_t ahead = first + distance - (first + distance < words ? 0 : words);
+    const float* soon = rows_at + ahead * Format::kPerWord + (first + distance < words ? 0 : next);
     for (int64_t i = 0; i < group; ++i)
       for (int64_t line = 0; line < Format::kPerWord; ++line) __builtin_prefetch(soon + i * stride + 16 * line);
     // The next words' place too: a store that misses the caches holds up all that follow.
@@ -79,9 +80,9 @@ inline void pack_rows(const float* rows_at, int64_t stride, int64_t rows, int64_
 }
 
 // Rows of `size` numbers, `stride` apart, as words [t][width]: row r in place r of each group. Places behind the last
-// row are zero. `width` is 32, of which eight rows are read at a time, since more lines of rows of a round size than a
-// set of L1 has ways push each other out; or a register's lanes and fewer: words are then stored a register at a time,
-// what is too much is overwritten by the next, and `to` has room for it.
+// row are zero. `width` is 32, of which at most eight rows are read at a time, since more lines of rows of a round size
+// than a set of L1 has ways push each other out; or a register's lanes and fewer: words are then stored a register at a
+// time, what is too much is overwritten by the next, and `to` has room for it.
 template <class Format>
 inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64_t size, int64_t width, float* to) {
   if (width <= kPartLanes) return pack_rows<Format, kPartLanes>(rows_at, stride, rows, width * stride, size, width, to);
@@ -147,7 +148,7 @@ inline void turn_out(const float* from, int64_t columns, int64_t rows, float* to
         turned[c] = c < count ? load_part(from + (column + c) * kPanel + first) : fill_part(0.0f);
       });
       float* place = to + first * stride + column;
-      turn(turned);
+      turn_rows(turned);
       for_each_of<kPartLanes>([&](int64_t r) FUDE_INLINE_BODY {
         if (first + r >= rows) return;
         float* at = place + r * stride;

@@ -1,5 +1,5 @@
-// What linear needs of a register besides simd.h: the shape of a tier's tile, and words turned within quarters of a
-// register. Words are copied, never added to: a pair of bf16 is no f32.
+// What linear needs of a register besides simd.h: the shape of a tier's tile, and rows of words turned into columns.
+// Words are copied, never added to: a pair of bf16 is no f32.
 
 #if FUDE_TIER_LEVEL >= 2
 inline constexpr int kTileRows = 12, kStreamRows = 8;
@@ -70,15 +70,15 @@ FUDE_INLINE void for_each_of(const Body& body) {
 
 // As many registers as they have lanes: rows become columns.
 template <size_t... Q>
-FUDE_INLINE void turn(Part (&a)[kPartLanes], std::index_sequence<Q...>) {
+FUDE_INLINE void turn_rows(Part (&a)[kPartLanes], std::index_sequence<Q...>) {
   (turn_quads(a[4 * Q], a[4 * Q + 1], a[4 * Q + 2], a[4 * Q + 3]), ...);
   turn_quarters(a[4 * Q]...), turn_quarters(a[4 * Q + 1]...);
   turn_quarters(a[4 * Q + 2]...), turn_quarters(a[4 * Q + 3]...);
 }
-FUDE_INLINE void turn(Part (&a)[kPartLanes]) { turn(a, std::make_index_sequence<size_t(kPartLanes / 4)>()); }
+FUDE_INLINE void turn_rows(Part (&a)[kPartLanes]) { turn_rows(a, std::make_index_sequence<size_t(kPartLanes / 4)>()); }
 // Rows become columns in memory: word j of all rows at to[j * stride], the first `count` of them.
 FUDE_INLINE void put_turned(Part (&rows)[kPartLanes], float* to, int64_t stride, int64_t count) {
-  turn(rows);
+  turn_rows(rows);
   for_each_of<kPartLanes>([&](int64_t j) FUDE_INLINE_BODY {
     if (j < count) store_part(to + j * stride, rows[j]);
   });
