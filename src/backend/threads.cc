@@ -14,7 +14,8 @@ namespace fude {
 namespace {
 
 constexpr uint64_t kOpen = 1, kWorker = 2, kWorkersMask = 0xFFFE, kGeneration = 1 << 16;
-constexpr int kSpins = 20000;  // some hundred microseconds
+constexpr int kSpins = 20000;              // some hundred microseconds
+constexpr int64_t kMostAsked = 128 << 10;  // what any L2 keeps until it is read
 
 void pause_briefly() {
 #if defined(__x86_64__)
@@ -101,13 +102,34 @@ bool Threads::Claims::next(int64_t& begin, int64_t& end) {
   return false;
 }
 
+void Threads::expect(const void* data, int64_t items, int64_t bytes_of_item) {
+  expected_items_.store(items, std::memory_order_relaxed);
+  expected_bytes_.store(bytes_of_item, std::memory_order_relaxed);
+  expected_.store(static_cast<const char*>(data), std::memory_order_release);
+}
+
+bool Threads::ask(int64_t index, Asked& asked) const {
+  const char* data = expected_.load(std::memory_order_acquire);
+  if (data != asked.data) {
+    const int64_t items = expected_items_.load(std::memory_order_relaxed), first = items * index / count();
+    const int64_t bytes = expected_bytes_.load(std::memory_order_relaxed);
+    const char* begin = data + first * bytes;
+    asked = {data, begin, begin + std::min(kMostAsked, (items * (index + 1) / count() - first) * bytes)};
+  }
+  if (asked.next >= asked.end) return false;
+  __builtin_prefetch(asked.next, 0, 2);
+  asked.next += 64;
+  return true;
+}
+
 void Threads::work(int64_t index) {
   uint64_t seen = 0;
+  Asked asked;
   for (;;) {
     uint64_t state = state_.load(std::memory_order_acquire);
     for (int spins = 0; state / kGeneration == seen && !stop_; ++spins) {
       if (spins < kSpins) {
-        pause_briefly();
+        if (!ask(index, asked)) pause_briefly();
       } else {
         ++sleepers_;
         // The state is read again after the sleeper is counted: run() either sees the sleeper or is seen by it.

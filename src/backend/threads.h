@@ -66,8 +66,19 @@ class Threads {
     });
   }
 
+  // What the next job reads: a stretch of memory for each of its items, one behind the other. Workers that wait for it
+  // ask for the beginnings of their shares, since memory is idle while the caller works alone. Only a hint: nothing is
+  // read, and the memory may be gone by then.
+  void expect(const void* data, int64_t items, int64_t bytes_of_item);
+
  private:
   using Call = void (*)(const void*, Claims&);
+  // How far a worker is with what is expected.
+  struct Asked {
+    const char *data = nullptr, *next = nullptr, *end = nullptr;
+  };
+  // Asks for a line; false if nothing is left to ask for.
+  bool ask(int64_t index, Asked& asked) const;
   // Items of a thread that nobody took yet, on a line of their own.
   struct alignas(64) Stretch {
     std::atomic<int64_t> next{0};
@@ -92,6 +103,8 @@ class Threads {
   bool shrinks_ = false;
   Call call_ = nullptr;
   const void* context_ = nullptr;
+  std::atomic<const char*> expected_{nullptr};
+  std::atomic<int64_t> expected_items_{0}, expected_bytes_{0};  // of an item
   std::atomic<bool> has_failed_{false};
   std::exception_ptr failure_;
   std::unique_ptr<Stretch[]> stretches_;

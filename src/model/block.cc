@@ -47,7 +47,11 @@ void Block::forward(const Pass& pass, Residual& x, const TokenBatch& all, KvStor
                                k_norm ? &*k_norm : nullptr,
                                float(config.norm_eps),
                                rotation};
-  Qkv heads = qkv_rope(pass, qkv(pass, attention_norm(pass, x), all), options, all.positions_N);
+  Qkv heads = [&] {
+    const Tensor qkv_NE = qkv(pass, attention_norm(pass, x), all);
+    expect(pass, out.weight, all.size());
+    return qkv_rope(pass, qkv_NE, options, all.positions_N);
+  }();
   KvView view = kv.put(layer, heads.k_NGD, heads.v_NGD, all);
   if (last) {
     if (last->batch().size() == 0) return;
@@ -56,7 +60,9 @@ void Block::forward(const Pass& pass, Residual& x, const TokenBatch& all, KvStor
   }
   const TokenBatch& batch = last ? last->batch() : all;
   const Tensor a_NHD = fude::attention(pass, heads.q_NHD, view, batch, attention);
-  x.pending_NC = normalised(pass, post_attention_norm, out(pass, a_NHD, batch));
+  Tensor o_NC = out(pass, a_NHD, batch);
+  expect(pass, up.weight, batch.size());
+  x.pending_NC = normalised(pass, post_attention_norm, std::move(o_NC));
   const Tensor h_NC = mlp_norm(pass, x);
   x.pending_NC = normalised(pass, post_mlp_norm, mlp(pass, config.mlp, up, down, h_NC, batch));
 }

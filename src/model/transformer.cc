@@ -158,6 +158,7 @@ Tensor Transformer::forward(const Pass& pass, const TokenBatch& batch, KvStore& 
     };
     if (pass.tape == nullptr || !pass.checkpoint_blocks) {
       run(pass, x);
+      expect(pass, layer + 1 < blocks_.size() ? blocks_[layer + 1]->qkv.weight : classifier(), batch.size());
     } else {
       x = {checkpoint(pass, x.sum_NC, [run](const Pass& pass, const Tensor& x_NC) {
         Residual x{x_NC};

@@ -34,4 +34,16 @@ void multiply_backward_input(const Pass& pass, const Tensor& dy_NO, const Parame
   pass.kernels.linear_backward_input(pass.threads(), dy_NO, weight_OK, dx_NK);
 }
 
+void expect(const Pass& pass, const Parameter& weight_OK, int64_t rows) {
+  constexpr int64_t kFewRows = 8;
+  if (rows > kFewRows || pass.tape != nullptr) return;
+  const auto* packed = static_cast<const std::byte*>(weight_OK.packed().raw());
+  if (weight_OK.is_in_blocks()) {
+    const PanelRun& run = weight_OK.runs().front();
+    return pass.threads().expect(packed + run.offset, run.panels, run.panel_bytes);
+  }
+  const int64_t panels = (weight_OK.rows() + kPanel - 1) / kPanel;
+  pass.threads().expect(packed, panels, weight_OK.packed().bytes() / panels);
+}
+
 }  // namespace fude

@@ -101,6 +101,21 @@ TEST(Threads, EndsWhileWorkersSleepOrSpin) {
   }
 }
 
+// What is expected is never read: memory that is gone does no harm.
+TEST(Threads, ExpectsWhatMayBeGone) {
+  Threads threads(4);
+  for (int round = 0; round < 20; ++round) {
+    auto gone = std::make_unique<std::byte[]>(1 << 20);
+    threads.expect(gone.get(), round, 4096 * round);
+    gone.reset();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::atomic<int> items{0};
+    threads.parallel_for(10, 1, [&](int64_t begin, int64_t end) { items += int(end - begin); });
+    ASSERT_EQ(items, 10);
+  }
+  threads.expect(nullptr, 1000, 4096);
+}
+
 TEST(Threads, RefusesSillyCounts) {
   EXPECT_THROW(Threads(-1), Error);
   EXPECT_THROW(Threads(5000), Error);
