@@ -36,7 +36,7 @@ def main():
         if not (out / "model/model.safetensors").exists():
             command = [options.fude, "--threads", options.threads, "--seed", seed, "train", *SHAPE, "--data", options.shards, "--tokenizer",
                        options.tokenizer, "--out", out, "--steps", options.steps, "--warmup", 50, "--rows", options.rows, "--row-tokens", 256,
-                       "--context", 256, "--learning-rate", "1e-3", "--compute", compute, "--save-every", 100]
+                       "--context", 256, "--learning-rate", "3e-4", "--compute", compute, "--save-every", 100]
             subprocess.run([str(word) for word in command], check=True)
         losses[compute, seed] = mean([json.loads(line)["loss"] for line in open(out / "metrics.jsonl")][-100:])
 

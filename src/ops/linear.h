@@ -19,8 +19,8 @@ Tensor linear(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, 
 void multiply(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, const Parameter* bias_O, Tensor& y_NO);
 // And the gradient of x alone, into its place.
 void multiply_backward_input(const Pass& pass, const Tensor& dy_NO, const Parameter& weight_OK, GradientPlace dx_NK);
-// Says that this weight is multiplied next: with few rows the product takes as long as the weight comes from memory, and
-// threads that wait begin to ask for it. Changes no result.
+// Says that this weight is multiplied next: with few rows the product takes as long as the weight comes from memory,
+// and threads that wait begin to ask for it. Changes no result.
 void expect(const Pass& pass, const Parameter& weight_OK, int64_t rows);
 
 }  // namespace fude
