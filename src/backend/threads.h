@@ -99,12 +99,13 @@ class Threads {
   alignas(64) std::atomic<uint64_t> state_{0};
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
+  // Read by who waits too, and so apart from what every job writes.
+  alignas(64) std::atomic<const char*> expected_{nullptr};
+  std::atomic<int64_t> expected_items_{0}, expected_bytes_{0};  // of an item
   alignas(64) int64_t grain_ = 1, owners_ = 0;
   bool shrinks_ = false;
   Call call_ = nullptr;
   const void* context_ = nullptr;
-  std::atomic<const char*> expected_{nullptr};
-  std::atomic<int64_t> expected_items_{0}, expected_bytes_{0};  // of an item
   std::atomic<bool> has_failed_{false};
   std::exception_ptr failure_;
   std::unique_ptr<Stretch[]> stretches_;

@@ -316,6 +316,7 @@ inline void linear_backward_bias(Threads& threads, const Tensor& dy_NO, Gradient
   const int64_t n = dy_NO.rows(), outputs = dy_NO.cols();
   const float* dy = dy_NO.data<float>();
   float* result = db.tensor.data<float>();
+  // Stretches of a row so long that the hardware foresees them.
   threads.parallel_for(outputs, 384, [&](int64_t begin, int64_t end) {
     if (!db.add) std::fill(result + begin, result + end, 0.0f);
     for (int64_t row = 0; row < n; ++row)

@@ -54,16 +54,16 @@ inline constexpr int64_t kWordsAhead = 128;  // of a row: several lines, since r
 // kRows rows of `size` numbers, `stride` apart, as words [t][width]: the first `rows` of them (or none) exist, the
 // others are zero. What is packed next begins `next` behind the first.
 template <class Format, int64_t kRows>
-inline void pack_rows(const float* rows_at, int64_t stride, int64_t rows, int64_t next, int64_t size, int64_t width,
-                      float* to) {
+inline void pack_group(const float* rows_at, int64_t stride, int64_t rows, int64_t next, int64_t size, int64_t width,
+                       float* to) {
   const int64_t words = (size + Format::kPerWord - 1) / Format::kPerWord, group = std::min(kRows, width);
   const int64_t distance = std::min(kWordsAhead, words);
   // A whole line of each row at a time: rows of a round size lie in so few sets of the cache that none waits
   // there for its second half.
   for (int64_t first = 0; first < words; first += 16) {
     const int64_t last = std::min(words, first + 16);
-    const int64_t ahead = first + distance - (first + distance < words ? 0 : words);
-    const float* soon = rows_at + ahead * Format::kPerWord + (first + distance < words ? 0 : next);
+    const float* soon = rows_at + (first + distance) * Format::kPerWord;
+    if (first + distance >= words) soon += next - words * Format::kPerWord;
     for (int64_t i = 0; i < group; ++i)
       for (int64_t line = 0; line < Format::kPerWord; ++line) __builtin_prefetch(soon + i * stride + 16 * line);
     // The next words' place too: a store that misses the caches holds up all that follow.
@@ -85,10 +85,11 @@ inline void pack_rows(const float* rows_at, int64_t stride, int64_t rows, int64_
 // time, what is too much is overwritten by the next, and `to` has room for it.
 template <class Format>
 inline void pack_along(const float* rows_at, int64_t stride, int64_t rows, int64_t size, int64_t width, float* to) {
-  if (width <= kPartLanes) return pack_rows<Format, kPartLanes>(rows_at, stride, rows, width * stride, size, width, to);
+  if (width <= kPartLanes)
+    return pack_group<Format, kPartLanes>(rows_at, stride, rows, width * stride, size, width, to);
   constexpr int64_t kRows = std::min<int64_t>(8, kPartLanes);
   for (int64_t r = 0; r < width; r += kRows)
-    pack_rows<Format, kRows>(rows_at + r * stride, stride, rows - r, kRows * stride, size, width, to + r);
+    pack_group<Format, kRows>(rows_at + r * stride, stride, rows - r, kRows * stride, size, width, to + r);
 }
 
 inline constexpr int64_t kRowsAhead = 16;  // of a strided read, which no hardware foresees

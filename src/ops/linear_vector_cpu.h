@@ -58,6 +58,7 @@ FUDE_INLINE void turn_quads(Part& a, Part& b, Part& c, Part& d) {
   a = weave_low_pairs(low_ab, low_cd), b = weave_high_pairs(low_ab, low_cd);
   c = weave_low_pairs(high_ab, high_cd), d = weave_high_pairs(high_ab, high_cd);
 }
+
 // body(0) … body(kCount - 1) with constants, so that registers of an array stay registers.
 template <class Body, size_t... I>
 FUDE_INLINE void for_each_of(const Body& body, std::index_sequence<I...>) {
@@ -76,6 +77,7 @@ FUDE_INLINE void turn_rows(Part (&a)[kPartLanes], std::index_sequence<Q...>) {
   turn_quarters(a[4 * Q + 2]...), turn_quarters(a[4 * Q + 3]...);
 }
 FUDE_INLINE void turn_rows(Part (&a)[kPartLanes]) { turn_rows(a, std::make_index_sequence<size_t(kPartLanes / 4)>()); }
+
 // Rows become columns in memory: word j of all rows at to[j * stride], the first `count` of them.
 FUDE_INLINE void put_turned(Part (&rows)[kPartLanes], float* to, int64_t stride, int64_t count) {
   turn_rows(rows);

@@ -113,7 +113,6 @@ TEST(Threads, ExpectsWhatMayBeGone) {
     threads.parallel_for(10, 1, [&](int64_t begin, int64_t end) { items += int(end - begin); });
     ASSERT_EQ(items, 10);
   }
-  threads.expect(nullptr, 1000, 4096);
 }
 
 TEST(Threads, RefusesSillyCounts) {
