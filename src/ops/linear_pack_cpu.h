@@ -29,7 +29,7 @@ struct RoundedWords {
   }
 };
 
-#if FUDE_TIER_LEVEL >= 3
+#if FUDE_TIER_LEVEL >= 4
 struct PairWords {
   using Step = DotOfPairs;
   static constexpr int64_t kPerWord = 2;
@@ -130,7 +130,7 @@ template <class Half>
 inline void widen_columns(const Half* columns, int64_t count, float* to) {
   for (int64_t i = 0; i < count * kPanel; i += kPartLanes) store_part(to + i, load_part(columns + i));
 }
-#if FUDE_TIER_LEVEL >= 3
+#if FUDE_TIER_LEVEL >= 4
 // Columns of a panel of pairs, with pairs along the output features: [k / 2][16 pairs][2 columns][2 features].
 inline void pair_features(const BFloat16* panel, int64_t first, int64_t count, float* to) {
   const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));

@@ -3,10 +3,10 @@
 //     result[r][lane] += row_word(r, t) · panel[t][lane]        t = 0 … depth-1
 //
 // A word is 32 bits: an f32, or a pair of bf16 that follow each other along the chain (then the chain runs
-// through dot products of two). A panel of f32 may lie in 16 bits (Lane), widened as it is loaded. Where row_word(r, t)
-// lies is known at compile time (Packed, InPanel), so that every broadcast has an immediate offset. The accumulators
-// are array elements with constant indices only (fold expressions): in a loop g++ 12 keeps them on the stack and the
-// kernel runs at half speed.
+// through dot products of two). A panel of f32 may lie in 16 bits (Lane), widened as it is loaded: number by number, or
+// two that follow each other along the chain at a time. Where row_word(r, t) lies is known at compile time (Packed,
+// InPanel), so that every broadcast has an immediate offset. The accumulators are array elements with constant indices
+// only (fold expressions): in a loop g++ 12 keeps them on the stack and the kernel runs at half speed.
 
 #include "ops/linear_vector_cpu.h"
 
@@ -14,7 +14,7 @@
 struct MultiplyAdd {
   static FUDE_INLINE Part apply(Part a, Part b, Part c) { return fma(a, b, c); }
 };
-#if FUDE_TIER_LEVEL >= 3
+#if FUDE_TIER_LEVEL >= 4
 struct DotOfPairs {
   static FUDE_INLINE Part apply(Part a, Part b, Part c) { return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)b); }
 };
@@ -38,6 +38,14 @@ struct PairsInPanel {  // pairs of features beside each other for two columns: [
   static constexpr int64_t offset(int r) { return r / 2 * kPanel + r % 2; }
 };
 
+// A lane of a bf16 panel that is widened: two numbers of the chain, the first in the low half.
+struct Bf16Pair {
+  uint32_t bits;
+};
+FUDE_INLINE Part load_part(const Bf16Pair* p) { return load_part(reinterpret_cast<const float*>(p)); }
+FUDE_INLINE Part first_of(Part pairs) { return (Part)((UintPart)pairs << 16); }
+FUDE_INLINE Part second_of(Part pairs) { return (Part)((UintPart)pairs & 0xFFFF0000u); }
+
 // What a tile starts from: zero, one row of lanes (a bias), or the results already there.
 enum class Start { zero, bias, results };
 
@@ -49,7 +57,7 @@ struct TileArguments {
   const float* row_words;
   int64_t run_stride;  // of runs, in words
   int64_t depth;       // in words; a multiple of the run's length
-  const void* panel;   // Lane [depth, kPanel]
+  const void* panel;   // Lane [depth, kPanel], or Bf16Pair [depth / 2, kPanel]
   const float* bias;
   float* results;
   int64_t result_stride;
@@ -67,12 +75,16 @@ struct TileArguments {
 // Steps between two requests where the rows are one run.
 inline constexpr int64_t kStepsOfRun = 32;
 
-// A step through a stream in 16 bits is one line, and takes as long as two of f32: the hardware's prefetching alone
-// falls a quarter behind. Asked for so many elements before they are needed.
-inline constexpr int64_t kHalvesAhead = FUDE_TIER_LEVEL >= 2 ? 4096 : 1024;
+// A stream is asked for so many bytes before it is needed, from so many rows on. AVX-512 without bf16 is Intel's: a
+// core has 16 requests of L1 on their way and 48 of L2, so they go to L2, always (one row 90 -> 107 % of what plain
+// loads read, two 82 -> 100, eight 52 -> 80). On others a step through a stream in 16 bits is one line, and takes as
+// long as two of f32: the hardware's prefetching alone falls a quarter behind.
+inline constexpr bool kIsIntel = FUDE_TIER_LEVEL == 2 || FUDE_TIER_LEVEL == 3;
+inline constexpr int kStreamCache = kIsIntel ? 2 : 3;
+inline constexpr int64_t kHalvesAhead = FUDE_TIER_LEVEL >= 2 ? 8192 : 2048;
 // With three rows and more a step has so many instructions that those in flight reach less far ahead than memory is
 // away (eight rows: 70 to 95 % of the bandwidth with requests 8 KB ahead, 70 % with 2 KB).
-inline constexpr int64_t kStepsAhead = 64;
+inline constexpr int64_t kFloatsAhead = 8192, kRowsOfFloatsAhead = kIsIntel ? 1 : 3;
 
 template <class Step, class Words, TileUse kUse, class Lane, size_t... I, size_t... J>
 FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequence<I...>, std::index_sequence<J...>) {
@@ -92,7 +104,8 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
   const Lane* b = static_cast<const Lane*>(t.panel) + lane;
   [[maybe_unused]] const char* ahead = t.ahead;
   [[maybe_unused]] const int64_t ahead_step = t.ahead_step;
-  constexpr bool kAsks = kUse == TileUse::cached;
+  constexpr bool kAsks = kUse == TileUse::cached, kIsPair = std::is_same_v<Lane, Bf16Pair>;
+  [[maybe_unused]] constexpr bool kIsHalf = !std::is_same_v<Lane, float>;
   constexpr int64_t kRun = Words::kRun != 0 ? Words::kRun : kAsks ? kStepsOfRun : 0;
   // A panel into L2; the next columns into L1: what dX sums up pushes them out of L2.
   [[maybe_unused]] constexpr int kCache = Words::kRun != 0 ? 3 : 2;
@@ -112,10 +125,18 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
     for (int64_t k = kRun == 0 ? left : std::min(kRun, left); k > 0; --k) {
       const Part lanes[V] = {load_part(b + J * kPartLanes)...};
       if constexpr (kUse == TileUse::shared_stream) __builtin_prefetch(ahead), ahead += ahead_step;
-      if constexpr (kUse == TileUse::stream && sizeof(Lane) == 2) __builtin_prefetch(b + kHalvesAhead);
-      if constexpr (kUse == TileUse::stream && sizeof(Lane) == 4 && sizeof...(I) / V >= 3)
-        __builtin_prefetch(b + kStepsAhead * kPanel), __builtin_prefetch(b + kStepsAhead * kPanel + 16);
-      ((acc[I] = Step::apply(fill_part(a[Words::offset(int(I / V))]), lanes[I % V], acc[I])), ...);
+      if constexpr (kUse == TileUse::stream && (kIsHalf || sizeof...(I) / V >= kRowsOfFloatsAhead))
+        for (int64_t part = 0; part < int64_t(sizeof(Lane)) * kPanel; part += 64)
+          __builtin_prefetch(reinterpret_cast<const char*>(b) + (kIsHalf ? kHalvesAhead : kFloatsAhead) + part, 0,
+                             kStreamCache);
+      if constexpr (kIsPair) {
+        ((acc[I] = Step::apply(fill_part(a[Words::offset(int(I / V))]), first_of(lanes[I % V]), acc[I])), ...);
+        if constexpr (kUse == TileUse::shared_stream) __builtin_prefetch(ahead), ahead += ahead_step;
+        a += Words::kStep, --k;
+        ((acc[I] = Step::apply(fill_part(a[Words::offset(int(I / V))]), second_of(lanes[I % V]), acc[I])), ...);
+      } else {
+        ((acc[I] = Step::apply(fill_part(a[Words::offset(int(I / V))]), lanes[I % V], acc[I])), ...);
+      }
       a += Words::kStep;
       b += kPanel;
     }

@@ -1,8 +1,8 @@
 // How linear reads a weight in each format: as lanes for forward, as rows of words for dX. f32 panels are
-// read where they lie; bf16 panels are read there too by the dot product's forward, and otherwise widened or
-// regrouped a block at a time. A weight that stays in 16 bits is read in place by one or two tiles, which widen it
-// as they load it, and widened a part at a time before several. For dX a weight that keeps its file's format, blocks
-// too, is decoded a stretch of columns at a time.
+// read where they lie; bf16 panels are read there too by the dot product's forward. A weight in 16 bits is read in
+// place by one or two tiles, which widen it as they load it, and widened (for a dot product's dX regrouped) a part at a
+// time before several. For dX a weight that keeps its file's format, blocks too, is decoded a stretch of columns at a
+// time.
 #include "ops/linear_decode_cpu.h"
 
 // The panels in memory.
@@ -77,8 +77,9 @@ template <>
 struct WeightReader<RoundedWords> : WeightPanels<BFloat16> {
   using WeightPanels::WeightPanels;
   using Columns = InPanel;
-  using Lane = float;
-  const void* lanes(int64_t panel, int64_t first, int64_t count, bool) const {
+  using Lane = Bf16Pair;
+  const void* lanes(int64_t panel, int64_t first, int64_t count, bool is_in_place) const {
+    if (is_in_place) return at(panel, first);
     float* to = scratch(ScratchUse::lanes, count * kPanel);
     widen_panel(at(panel, 0), first, count, to);
     return to;
@@ -91,7 +92,7 @@ struct WeightReader<RoundedWords> : WeightPanels<BFloat16> {
   }
 };
 
-#if FUDE_TIER_LEVEL >= 3
+#if FUDE_TIER_LEVEL >= 4
 template <>
 struct WeightReader<PairWords> : WeightPanels<BFloat16> {
   using WeightPanels::WeightPanels;

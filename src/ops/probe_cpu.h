@@ -20,7 +20,7 @@ inline double probe_f32(int64_t rounds) {
   return 2.0 * kChains * kPartLanes * double(rounds);
 }
 
-#if FUDE_TIER_LEVEL >= 3
+#if FUDE_TIER_LEVEL >= 4
 template <size_t... I>
 FUDE_INLINE void run_dot_chains(int64_t rounds, std::index_sequence<I...>) {
   const __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.5f), _mm512_set1_ps(-0.5f));
@@ -85,7 +85,7 @@ inline void probe_read(const float* values, int64_t count) {
 
 void fill_probe(Kernels& kernels) {
   kernels.probe_f32 = probe_f32;
-#if FUDE_TIER_LEVEL >= 3
+#if FUDE_TIER_LEVEL >= 4
   kernels.probe_bf16 = probe_bf16;
 #endif
 #if FUDE_TIER_LEVEL >= 1

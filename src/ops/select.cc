@@ -18,9 +18,10 @@ namespace {
 
 Kernels make(Tier wanted) {
   Kernels kernels{};
-#define FUDE_OP(op, tier) \
-  if (wanted == Tier::tier) tier_##tier::fill_##op(kernels), kernels.name = name_of(wanted).data();
-#include "op_list.inc"
+#define FUDE_OP(op, tier)                                    \
+  if (Tier::tier <= wanted) tier_##tier::fill_##op(kernels); \
+  if (Tier::tier == wanted) kernels.name = name_of(wanted).data();
+#include "op_list.inc"  // tiers ascend: what an op has in a higher one replaces the lower one's
 #undef FUDE_OP
   kernels.bf16 = wanted == Tier::avx512_bf16 ? "bf16-dot" : "bf16";
   return kernels;
@@ -29,9 +30,10 @@ Kernels make(Tier wanted) {
 }  // namespace
 
 const Kernels& kernels_of(int tier) {
-  static const std::array<Kernels, 4> tables = {make(Tier::portable), make(Tier::avx2), make(Tier::avx512),
-                                                make(Tier::avx512_bf16)};
-  require(tier >= 0 && tier < 4 && *tables[size_t(tier)].name != 0, "[kernels] this build has no tier {}", tier);
+  static const std::array<Kernels, 5> tables = {make(Tier::portable), make(Tier::avx2), make(Tier::avx512),
+                                                make(Tier::avx512_vnni), make(Tier::avx512_bf16)};
+  require(tier >= 0 && tier < int(tables.size()) && *tables[size_t(tier)].name != 0,
+          "[kernels] this build has no tier {}", tier);
   return tables[size_t(tier)];
 }
 
