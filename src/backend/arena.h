@@ -30,6 +30,8 @@ class Arena {
 
   // Bytes taken from the system: the largest end of a block so far, in whole huge pages.
   int64_t held() const;
+  // Bytes of addresses that the system granted.
+  int64_t reserved() const { return reserved_; }
 
  private:
   bool grow_to(int64_t end);

@@ -15,6 +15,13 @@ OutOfMemory out_of_memory(int64_t bytes, std::string_view what, int64_t in_use) 
                   bytes >> 20, what, in_use >> 20));
 }
 
+OutOfMemory out_of_addresses(int64_t bytes, std::string_view what, int64_t granted) {
+  return OutOfMemory(
+      fmt::format("[device] not enough addresses: {} MiB more are needed for {}, {} MiB were granted to it "
+                  "(ulimit -v); raise that limit",
+                  bytes >> 20, what, granted >> 20));
+}
+
 }  // namespace
 
 std::string_view name_of(Purpose purpose) {
@@ -40,8 +47,14 @@ void* Device::allocate(int64_t bytes, Purpose purpose, Contents contents) {
   require(bytes >= 0 && bytes < (int64_t(1) << 46), "[device] cannot allocate {} bytes", bytes);
   if (bytes == 0) return nullptr;
   require_room(bytes, name_of(purpose));
-  const auto [block, is_fresh] = arena_of(purpose).take(bytes);
-  if (block == nullptr) throw out_of_memory(bytes, name_of(purpose), usage_.total);
+  Arena& arena = arena_of(purpose);
+  const auto [block, is_fresh] = arena.take(bytes);
+  if (block == nullptr) {
+    // An arena asks for as many addresses as there is room for bytes, and halves that until it gets them.
+    if (arena.reserved() <= room_ / 2 && arena.held() + bytes > arena.reserved())
+      throw out_of_addresses(bytes, name_of(purpose), arena.reserved());
+    throw out_of_memory(bytes, name_of(purpose), usage_.total);
+  }
   usage_.now[int(purpose)] += bytes;
   usage_.total += bytes;
   usage_.held = lasting_.held() + passing_.held();

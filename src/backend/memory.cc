@@ -51,8 +51,8 @@ int64_t room_of_groups() {
   return room;
 }
 
-// Three quarters of the addresses that are left to the process, where there is a limit (ulimit -v): the rest is for
-// stacks, libraries and files.
+// Three quarters of the addresses that are left to the process, where there is a limit (ulimit -v). A device's first
+// arena may reserve them all; its second, stacks, libraries and files share the rest.
 int64_t room_of_addresses() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kUnlimited;

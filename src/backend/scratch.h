@@ -28,7 +28,7 @@ struct ScratchSizes {
     kept = std::max(kept, (count + unit - 1) / unit * unit);
   }
   void ask(const ScratchSizes& other) {
-    for (size_t use = 0; use < kScratchUses; ++use) ask(ScratchUse(use), other.counts[use]);
+    for (size_t use = 0; use < kScratchUses; ++use) counts[use] = std::max(counts[use], other.counts[use]);
   }
   int64_t bytes() const {
     int64_t total = 0;

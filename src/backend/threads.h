@@ -27,7 +27,8 @@ class Threads {
 
   int count() const { return int(workers_.size()) + 1; }
 
-  // Calls body(begin, end) over [0, items) in chunks of at most `grain`. Returns when all of it is done.
+  // Calls body(begin, end) over [0, items) in chunks of at most `grain`; a single thread gets all at once. Returns when
+  // all of it is done.
   // `body` must not call parallel_for. What it throws is thrown again when all threads have left; then some items may
   // not be done.
   template <class Body>

@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,20 +91,35 @@ void write_atomically(const std::string& path,
         bytes.remove_prefix(size_t(put));
       }
     });
-    const int flushed = ::fsync(file.fd);
-    require(flushed == 0, "[file] cannot flush {}: {}", partial, reason());
-    const int renamed = ::rename(partial.c_str(), path.c_str());
-    require(renamed == 0, "[file] cannot rename {} to {}: {}", partial, path, reason());
+    move_into_place(partial, path);
   } catch (...) {
     ::unlink(partial.c_str());
     throw;
   }
-  sync_directory_of(path);
 }
 
 void write_file(const std::string& path, std::string_view bytes) {
   write_atomically(path, [&](const auto& put) { put(bytes); });
 }
+
+void move_into_place(const std::string& from, const std::string& to) {
+  Descriptor file{::open(from.c_str(), O_RDONLY | O_CLOEXEC)};
+  require(file.fd >= 0, "[file] cannot open {}: {}", from, reason());
+  const int flushed = ::fsync(file.fd);
+  require(flushed == 0, "[file] cannot flush {}: {}", from, reason());
+  const int renamed = ::rename(from.c_str(), to.c_str());
+  require(renamed == 0, "[file] cannot rename {} to {}: {}", from, to, reason());
+  sync_directory_of(to);
+}
+
+FolderLock::FolderLock(const std::string& folder) {
+  const std::string path = folder + "/lock";
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  require(fd_ >= 0, "[file] cannot open {}: {}", path, reason());
+  is_held_ = ::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+FolderLock::~FolderLock() { ::close(fd_); }
 
 MappedFile::MappedFile(const std::string& path) {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};

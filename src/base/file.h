@@ -22,6 +22,26 @@ void make_directories(const std::string& path);
 void write_atomically(const std::string& path,
                       const std::function<void(const std::function<void(std::string_view)>&)>& write);
 void write_file(const std::string& path, std::string_view bytes);
+// The last step of it, for files that were written in other ways: flushes `from` to the disk, then renames it to `to`.
+void move_into_place(const std::string& from, const std::string& to);
+
+// Keeps a folder for one owner at a time: a lock on the file `lock` in it, which stays there. It ends with its owner or
+// the process, however that ends; programs that are started do not inherit it.
+class FolderLock {
+ public:
+  // The folder must be there.
+  explicit FolderLock(const std::string& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+  // False if another one has the folder, of this process or of another. True where the file system knows no locks.
+  bool is_held() const { return is_held_; }
+
+ private:
+  int fd_ = -1;
+  bool is_held_ = false;
+};
 
 // A file mapped read-only. Owns the mapping; movable.
 class MappedFile {

@@ -59,8 +59,8 @@ LineProgram::LineProgram(std::string command, LineProgramLimits limits)
   require(limits_.reply_seconds > 0, "[program] expected more than 0 seconds for a reply, got {}",
           limits_.reply_seconds);
   int ends[2];
-  require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "[program] no socket pair: {}",
-          std::strerror(errno));
+  const int status = ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+  require(status == 0, "[program] no socket pair: {}", std::strerror(errno));
   const int failed = start(command_, ends[1], process_);
   ::close(ends[1]);
   socket_ = ends[0];

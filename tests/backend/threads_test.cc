@@ -1,9 +1,9 @@
 #include "backend/threads.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <chrono>
-#include <memory>
 #include <vector>
 
 #include "base/error.h"
@@ -11,16 +11,25 @@
 namespace fude {
 namespace {
 
-// How often parallel_for visits each item.
+// Every way of giving out work visits each item once.
 void expect_each_once(Threads& threads, int64_t items, int64_t grain) {
   std::vector<std::atomic<int>> visits(static_cast<size_t>(items));
+  const auto visit = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) ++visits[size_t(i)];
+  };
   std::atomic<bool> too_long{false};
   threads.parallel_for(items, grain, [&](int64_t begin, int64_t end) {
     if (end - begin > grain && threads.count() > 1 && items > grain) too_long = true;
-    for (int64_t i = begin; i < end; ++i) ++visits[size_t(i)];
+    visit(begin, end);
   });
   ASSERT_FALSE(too_long);
-  for (const auto& visit : visits) ASSERT_EQ(visit, 1);
+  for (auto& count : visits) ASSERT_EQ(count.exchange(0), 1) << "parallel_for";
+  threads.parallel_ranges(items, grain, visit);
+  for (auto& count : visits) ASSERT_EQ(count.exchange(0), 1) << "parallel_ranges";
+  threads.parallel_claims(items, grain, [&](Threads::Claims& claims) {
+    for (int64_t begin, end; claims.next(begin, end);) visit(begin, end);
+  });
+  for (auto& count : visits) ASSERT_EQ(count.exchange(0), 1) << "parallel_claims";
 }
 
 TEST(Threads, EveryItemOnce) {
@@ -104,10 +113,13 @@ TEST(Threads, EndsWhileWorkersSleepOrSpin) {
 // What is expected is never read: memory that is gone does no harm.
 TEST(Threads, ExpectsWhatMayBeGone) {
   Threads threads(4);
+  constexpr size_t kBytes = 1 << 20;
   for (int round = 0; round < 20; ++round) {
-    auto gone = std::make_unique<std::byte[]>(1 << 20);
-    threads.expect(gone.get(), round, 4096 * round);
-    gone.reset();
+    void* gone = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(gone, MAP_FAILED);
+    ::munmap(gone, kBytes);
+    // From another place each time: the same one is taken for what was asked for already.
+    threads.expect(static_cast<std::byte*>(gone) + 4096 * round, round + 1, 4096);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     std::atomic<int> items{0};
     threads.parallel_for(10, 1, [&](int64_t begin, int64_t end) { items += int(end - begin); });

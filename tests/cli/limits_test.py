@@ -134,5 +134,6 @@ class NotEnoughMemory(Case):
                     result = fude(*command, "--threads", 1, limit=memory_limit(mebibytes << 20))
                     codes.add(result.code)
                     if result.code != DONE:
-                        self.fails(result, NO_MEMORY, "memory")
+                        self.fails(result, NO_MEMORY)
+                        self.assertRegex(result.err.splitlines()[-1], "memory|addresses", result)
         self.assertEqual(codes, {DONE, NO_MEMORY})
