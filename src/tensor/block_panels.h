@@ -3,10 +3,9 @@
 //
 //   K formats: units f16 [32], low units f16 [32]
 //   for every 32 columns:
-//     scales f16 [32], lows f16 [32]            or, K: scales u8 [32] ([2][32] in Q6_K, each for 16 columns), lows u8
-//     [32] high bits, [32 rows][4 columns] bytes     fifth bit: bit g of a byte; two bits (Q6_K): bits 2(g mod 4) of
-//     plane g/4 levels, [group][32 rows][4 columns]       groups g and g + 4 in the two halves of a byte; Q8_0: a byte
-//     each
+//     scales f16 [32], lows f16 [32]          (K: scales u8 [32], in Q6_K [2][32], each for 16 columns; lows u8 [32])
+//     high bits, [32 rows][4 columns] bytes   (fifth bit: bit g; Q6_K: two bits at 2(g mod 4) of plane g/4)
+//     levels, [group][32 rows][4 columns]     (groups g and g + 4 in the halves of a byte; Q8_0: a byte each)
 //
 // g = 0 … 7 counts groups of four columns: what integer dot products take at a time. Lows and high bits are there where
 // the format has them. Only the packed scales of Q4_K and Q5_K grow, from 6 bits to 8 (by 2.8 and 2.3 %).

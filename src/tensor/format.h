@@ -48,7 +48,8 @@ const WeightFormat& weight_format(std::string_view name);
 // Nothing if the type is not one of ours.
 const WeightFormat* find_weight_format(uint32_t gguf_id);
 
-// Error if a value is not finite or beyond what the format's f16 scales reach (±65504); `place` is named in it.
+// Error if a value is not finite or beyond what the format's f16 scales reach (±65504); F32 and BF16 hold anything.
+// `place` is named in it.
 void check_weights(const WeightFormat& format, std::span<const float> values, std::string_view place);
 // Whole blocks of values that have passed this check.
 void encode_weights(const WeightFormat& format, std::span<const float> values, std::byte* to, std::string_view place);

@@ -2,8 +2,8 @@
 //
 //   "GGUF" | version u32 | tensors u64 | keys u64
 //   for each key:     its name | type u32 | value; an array is its element type u32 | count u64 | elements
-//   for each tensor:  its name | dimensions u32 | each extent u64 | weight type u32 | offset u64, from where data
-//   begins zeros up to a multiple of the alignment; data, every tensor at a multiple of it
+//   for each tensor:  its name | dimensions u32 | each extent u64 | weight type u32 | offset u64 in the data
+//   zeros up to a multiple of the alignment; data, every tensor at a multiple of it
 //
 // Names are strings: length u64 | bytes. Versions 2 and 3 are read (they differ only in that 3 may be big-endian, which
 // is refused), 3 is written. The reader maps the file and trusts no size or offset; the writer is atomic.

@@ -46,7 +46,7 @@ void write_safetensors_folder(const std::string& folder, const std::vector<Safet
   if (shards.size() == 1) {
     write_safetensors(whole, tensors, options);
     std::remove(index.c_str());
-    return remove_other_shards(folder, 1);
+    return remove_other_shards(folder, 0);
   }
   // An index of before would name new shards beside old ones, if this ended halfway.
   std::remove(index.c_str());
@@ -54,12 +54,19 @@ void write_safetensors_folder(const std::string& folder, const std::vector<Safet
   int64_t done = 0;
   WriteOptions of_shard = options;
   if (options.progress) of_shard.progress = [&](int64_t now, int64_t) { options.progress(done + now, total); };
-  for (size_t i = 0; i < shards.size(); ++i) {
-    const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
-    write_safetensors(folder + "/" + name, shards[i], of_shard);
-    for (const SafetensorsOutput& tensor : shards[i]) map[tensor.name] = name, done += bytes_of(tensor);
+  std::vector<std::string> written;
+  try {
+    for (size_t i = 0; i < shards.size(); ++i) {
+      const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+      write_safetensors(folder + "/" + name, shards[i], of_shard);
+      written.push_back(folder + "/" + name);
+      for (const SafetensorsOutput& tensor : shards[i]) map[tensor.name] = name, done += bytes_of(tensor);
+    }
+    write_file(index, Json{{"metadata", {{"total_size", total}}}, {"weight_map", map}}.dump(2) + "\n");
+  } catch (...) {
+    for (const std::string& path : written) std::remove(path.c_str());
+    throw;
   }
-  write_file(index, Json{{"metadata", {{"total_size", total}}}, {"weight_map", map}}.dump(2) + "\n");
   std::remove(whole.c_str());
   remove_other_shards(folder, shards.size());
 }

@@ -13,7 +13,7 @@ namespace fude {
 inline constexpr int64_t kShardBytes = 5'000'000'000;
 
 // Writes tensors in order, a shard's fitting into `shard_bytes` (a larger tensor has one of its own). What an earlier
-// model left under other names is removed, at the end.
+// model left under other names is removed, at the end; after an error, what was written of this one.
 void write_safetensors_folder(const std::string& folder, const std::vector<SafetensorsOutput>& tensors,
                               const WriteOptions& options = {}, int64_t shard_bytes = kShardBytes);
 

@@ -17,7 +17,7 @@
 
 namespace fude {
 
-// Up to four extents; rows() is the first, cols() the product of the others.
+// Up to four extents; rows() is the first, cols() the product of the others (0 without rows).
 class Shape {
  public:
   Shape() = default;

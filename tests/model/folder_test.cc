@@ -106,12 +106,19 @@ TEST_F(FolderTest, ShardsAreOneModel) {
     const auto source = open_folder(folder_);
     for (const auto& [name, wanted] : values) EXPECT_EQ(source->read(name), wanted) << name;
   };
+  // What ends halfway leaves none of its shards, and the model that was there.
+  auto broken = outputs;
+  broken.back().fill = [](const auto&) { fail("cannot be read"); };
+  EXPECT_THROW(write_safetensors_folder(folder_, broken, {}, 3000), Error);
+  EXPECT_EQ(files(), 1);
+  expect_same();
   write_safetensors_folder(folder_, outputs, options, 3000);
   EXPECT_EQ(last, total);
   EXPECT_FALSE(std::filesystem::exists(whole));
   EXPECT_GE(files(), 3);
   expect_same();
   EXPECT_EQ(error(), "");
+  write_file(folder_ + "/model-00001-of-00001.safetensors", "another model, whose only shard this is");
   write_safetensors_folder(folder_, outputs);
   EXPECT_FALSE(std::filesystem::exists(index));
   EXPECT_EQ(files(), 1);
