@@ -14,8 +14,8 @@ Bench::Bench(const BenchOptions& options, const CommonOptions& common)
 
 std::vector<BenchTier> Bench::tiers() const {
   const Tier chosen = choose_tier();
-  std::vector<BenchTier> tiers = {{kernels_of(int(chosen)), ""}};
-  if (chosen > Tier::avx2) tiers.push_back({kernels_of(int(Tier::avx2)), "-avx2"});
+  std::vector<BenchTier> tiers = {{kernels_of(chosen), ""}};
+  if (chosen > Tier::avx2) tiers.push_back({kernels_of(Tier::avx2), "-avx2"});
   return tiers;
 }
 

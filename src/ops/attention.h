@@ -14,7 +14,7 @@
 
 namespace fude {
 
-// `scale`: 0 stands for 1/√D.
+// `scale`: 0 stands for 1/√D. With a tape `batch` must outlive its backward.
 Tensor attention(const Pass& pass, const Tensor& q_NHD, const KvView& kv, const TokenBatch& batch,
                  AttentionOptions options = {});
 

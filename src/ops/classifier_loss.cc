@@ -94,12 +94,6 @@ std::vector<float> classifier_loss(const Pass& pass, const Tensor& x_NC, const P
   return loss_N;
 }
 
-Tensor log_softmax(const Pass& pass, const Tensor& logits_NV) {
-  Tensor y_NV = pass.empty(logits_NV.shape());
-  pass.kernels.log_softmax(pass.threads(), logits_NV, y_NV);
-  return y_NV;
-}
-
 std::vector<LogitSums> logit_sums(const Pass& pass, const Tensor& logits_NV,
                                   const std::vector<float>& inverse_temperatures_N) {
   require(int64_t(inverse_temperatures_N.size()) == logits_NV.rows(), "[logit_sums] expected {} temperatures, got {}",

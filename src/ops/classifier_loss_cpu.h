@@ -99,22 +99,6 @@ inline void softmax_loss(Threads& threads, Tensor& logits_NV, int64_t classes, c
   });
 }
 
-inline void log_softmax(Threads& threads, const Tensor& logits_NV, Tensor& y_NV) {
-  const int64_t classes = logits_NV.cols();
-  const float* logits = logits_NV.data<float>();
-  float* y = y_NV.data<float>();
-  threads.parallel_for(logits_NV.rows(), rows_per_chunk(classes), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* x = logits + row * classes;
-      const LogSumExp all = log_sum_exp(x, classes);
-      const float total = all.maximum + log_of(all.sum);
-      for_lanes(0, classes, [&](int64_t i, auto n) FUDE_INLINE_BODY {
-        store_first(y + row * classes + i, load_first(x + i, n) - total, n);
-      });
-    }
-  });
-}
-
 // Blocks are shared among threads, also those of a single row, and joined in order.
 inline void logit_sums(Threads& threads, const Tensor& logits_NV, const float* inverse_temperatures_N,
                        LogitSums* sums_N) {
@@ -159,6 +143,5 @@ inline void logit_sums(Threads& threads, const Tensor& logits_NV, const float* i
 
 void fill_classifier_loss(Kernels& kernels) {
   kernels.softmax_loss = softmax_loss;
-  kernels.log_softmax = log_softmax;
   kernels.logit_sums = logit_sums;
 }

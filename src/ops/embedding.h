@@ -1,4 +1,4 @@
-// x[n,:] = scale · table[rows[n],:] (+ positions[rows2[n],:] as a second call with `onto`)
+// x[n,:] = scale · table[rows[n],:];  add_embedding adds rows of a second table (learned positions).
 //
 // The table is stored in panels like every matrix (it may be the classifier's weight too). x: f32.
 #pragma once

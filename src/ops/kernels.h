@@ -4,6 +4,7 @@
 // Backward kernels write into a GradientPlace: they store, or add where `add` says so.
 #pragma once
 
+#include "backend/cpu/tier.h"
 #include "backend/scratch.h"
 #include "backend/threads.h"
 #include "ops/backward.h"
@@ -143,7 +144,6 @@ struct Kernels {
   void (*gelu_backward)(Threads&, const Tensor& dy, const Tensor& x, GradientPlace dx) = nothing;
   // classifier_loss.h
   void (*softmax_loss)(Threads&, Tensor& logits_NV, int64_t classes, const SoftmaxLoss&, float* loss_N) = nothing;
-  void (*log_softmax)(Threads&, const Tensor& logits_NV, Tensor& y_NV) = nothing;
   void (*logit_sums)(Threads&, const Tensor& logits_NV, const float* inverse_temperatures_N,
                      LogitSums* sums_N) = nothing;
   // adamw.h
@@ -158,8 +158,8 @@ struct Kernels {
   void (*probe_read)(const float* values, int64_t count) = nothing;  // a multiple of 4096
 };
 
-// The table of a tier (backend/cpu/tier.h); Error if this build has no such tier. The default is choose_tier()'s.
-const Kernels& kernels_of(int tier);
+// The table of a tier; Error if this build has no such tier. The default is choose_tier()'s.
+const Kernels& kernels_of(Tier tier);
 const Kernels& default_kernels();
 // The table that no op has filled: for a Device that only counts.
 const Kernels& counting_kernels();

@@ -18,7 +18,6 @@ class Rotation {
  public:
   Rotation(int64_t positions, std::vector<double> frequencies_D2, double scale = 1);
 
-  int64_t positions() const { return positions_; }
   // [block of positions] → [kRotationBlock, D]: cosines, then sines. Those of these positions are there. Error for a
   // position that is negative or beyond.
   const float* const* blocks_for(std::span<const int32_t> positions_N) const;

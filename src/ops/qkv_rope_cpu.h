@@ -1,14 +1,6 @@
 // Kernels of qkv_rope: head by head. The gradient of a norm sums the heads of a row in order.
+#include "ops/rms_row_cpu.h"
 #include "ops/row_sums_cpu.h"
-
-inline float head_reciprocal_root(const float* x, int64_t d, float eps) {
-  Lanes squares{};
-  for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
-    const Lanes v = load_first(x + i, n);
-    squares = fma(v, v, squares);
-  });
-  return 1.0f / __builtin_sqrtf(sum(squares) / float(d) + eps);
-}
 
 // Turns the pairs (i, i + D/2), in place or not; backwards with direction -1.
 inline void turn(const float* x, int64_t d, const float* cosine, const float* sine, float direction, float* y) {
@@ -30,12 +22,7 @@ inline void qkv_rope(Threads& threads, const Tensor& qkv_NX, const QkvRope& o, c
     if (norm == nullptr && o.rotation_blocks == nullptr) return void(std::copy_n(from, heads * d, to));
     const float* cosines = o.rotation_blocks != nullptr ? o.rotation_of(position) : nullptr;
     for (int64_t head = 0; head < heads; ++head, from += d, to += d) {
-      if (norm != nullptr) {
-        const float r = head_reciprocal_root(from, d, o.norm_eps);
-        for_lanes(0, d, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
-          store_first(to + i, load_first(from + i, lanes) * r * load_first(norm + i, lanes), lanes);
-        });
-      }
+      if (norm != nullptr) rms_row(from, norm, d, reciprocal_rms(from, d, o.norm_eps), to);
       if (cosines != nullptr) turn(norm ? to : from, d, cosines, cosines + d / 2, 1.0f, to);
     }
   };
@@ -46,22 +33,6 @@ inline void qkv_rope(Threads& threads, const Tensor& qkv_NX, const QkvRope& o, c
       put_heads(keys, o.kv_heads, o.k_norm_D, positions_N[size_t(row)], k + row * o.kv_heads * d);
       std::copy_n(values, o.kv_heads * d, v + row * o.kv_heads * d);
     }
-  });
-}
-
-// The gradient of a head before its norm, in place: g = dL/dy with y = x · r · norm. Adds to the norm's gradient.
-inline void norm_head_backward(const float* x, const float* norm, int64_t d, float eps, float* g, float* dnorm) {
-  const float r = head_reciprocal_root(x, d, eps);
-  Lanes dot{};
-  for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
-    const Lanes value = load_first(x + i, n), gradient = load_first(g + i, n);
-    dot = fma(gradient * load_first(norm + i, n), value, dot);
-    store_first(dnorm + i, fma(gradient * r, value, load_first(dnorm + i, n)), n);
-  });
-  const float scale = sum(dot) * r * r * r / float(d);
-  for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
-    const Lanes whole = load_first(g + i, n) * load_first(norm + i, n) * r;
-    store_first(g + i, whole - load_first(x + i, n) * scale, n);
   });
 }
 
@@ -89,15 +60,17 @@ inline void qkv_rope_backward(Threads& threads, const Tensor& dq_NHD, const Tens
     }
     const float* from = dy.data<float>() + row * heads * d;
     if (norm == nullptr && !is_turned) return put(from, heads * d, dx);
-    float* g = scratch(ScratchUse::rows, d);
+    float* turned = scratch(ScratchUse::rows, d);
     const float* cosines = is_turned ? o.rotation_of(positions_N[size_t(row)]) : nullptr;
     for (int64_t head = 0; head < heads; ++head, from += d, dx += d) {
-      if (is_turned)
-        turn(from, d, cosines, cosines + d / 2, -1.0f, g);
-      else
-        std::copy_n(from, d, g);
-      if (norm != nullptr) norm_head_backward(qkv + row * width + begin + head * d, norm, d, o.norm_eps, g, dnorm);
-      put(g, d, dx);
+      if (is_turned) turn(from, d, cosines, cosines + d / 2, -1.0f, turned);
+      const float* g = is_turned ? turned : from;
+      if (norm == nullptr) {
+        put(g, d, dx);
+      } else {
+        const float* x = qkv + row * width + begin + head * d;
+        rms_row_backward(x, g, norm, d, reciprocal_rms(x, d, o.norm_eps), add, dx, dnorm);
+      }
     }
   };
   sum_over_rows(threads, int64_t(positions_N.size()), 2 * d, {{dq_norm_D, 0, d}, {dk_norm_D, d, d}},

@@ -1,7 +1,6 @@
 // Kernels of rms_norm.
+#include "ops/rms_row_cpu.h"
 #include "ops/row_sums_cpu.h"
-
-FUDE_INLINE float reciprocal_root(float x) { return 1.0f / __builtin_sqrtf(x); }
 
 inline void rms_norm(Threads& threads, const Tensor& x_NC, const Tensor& pending_NC, const Tensor& weight_C, float eps,
                      Tensor& sum_NC, Tensor& y_NC, Tensor& r_N) {
@@ -19,16 +18,8 @@ inline void rms_norm(Threads& threads, const Tensor& x_NC, const Tensor& pending
         });
         from = to;
       }
-      Lanes squares{};
-      for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
-        const Lanes v = load_first(from + i, lanes);
-        squares = fma(v, v, squares);
-      });
-      const float scale = reciprocal_root(sum(squares) / float(c) + eps);
-      r[row] = scale;
-      for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
-        store_first(y + row * c + i, load_first(from + i, lanes) * scale * load_first(weight + i, lanes), lanes);
-      });
+      r[row] = reciprocal_rms(from, c, eps);
+      rms_row(from, weight, c, r[row], y + row * c);
     }
   });
 }
@@ -41,22 +32,7 @@ inline void rms_norm_backward(Threads& threads, const Tensor& dy_NC, const Tenso
   float* dx = dx_NC.tensor.data<float>();
   const bool add = dx_NC.add;
   sum_over_rows(threads, n, c, {{dweight_C, 0, c}}, [&](int64_t row, float* dw) {
-    const float *from = x + row * c, *g = dy + row * c;
-    const float root = r[row];
-    float* to = dx + row * c;
-    Lanes dot{};
-    for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
-      const Lanes v = load_first(from + i, lanes), gradient = load_first(g + i, lanes);
-      dot = fma(gradient * load_first(weight + i, lanes), v, dot);
-      store_first(dw + i, fma(gradient * root, v, load_first(dw + i, lanes)), lanes);
-    });
-    const float scale = sum(dot) * root * root * root / float(c);
-    for_lanes(0, c, [&](int64_t i, auto lanes) FUDE_INLINE_BODY {
-      const Lanes v = load_first(from + i, lanes);
-      Lanes d = load_first(g + i, lanes) * load_first(weight + i, lanes) * root - v * scale;
-      if (add) d = d + load_first(to + i, lanes);
-      store_first(to + i, d, lanes);
-    });
+    rms_row_backward(x + row * c, dy + row * c, weight, c, r[row], add, dx + row * c, dw);
   });
 }
 

@@ -1,7 +1,6 @@
 // Builds the kernel tables from the list of ops that CMake writes, and picks one.
 #include <array>
 
-#include "backend/cpu/tier.h"
 #include "base/error.h"
 #include "ops/kernels.h"
 
@@ -29,15 +28,15 @@ Kernels make(Tier wanted) {
 
 }  // namespace
 
-const Kernels& kernels_of(int tier) {
+const Kernels& kernels_of(Tier tier) {
   static const std::array<Kernels, 5> tables = {make(Tier::portable), make(Tier::avx2), make(Tier::avx512),
                                                 make(Tier::avx512_vnni), make(Tier::avx512_bf16)};
-  require(tier >= 0 && tier < int(tables.size()) && *tables[size_t(tier)].name != 0,
-          "[kernels] this build has no tier {}", tier);
-  return tables[size_t(tier)];
+  const Kernels& kernels = tables[size_t(tier)];
+  require(*kernels.name != 0, "[kernels] this build has no tier {}", name_of(tier));
+  return kernels;
 }
 
-const Kernels& default_kernels() { return kernels_of(int(choose_tier())); }
+const Kernels& default_kernels() { return kernels_of(choose_tier()); }
 
 const Kernels& counting_kernels() {
   static const Kernels table{.name = "counting"};

@@ -30,8 +30,8 @@ State run(Tier tier, int threads, int64_t size) {
   Tensor mean(device, {size}, DType::f32), variance(device, {size}, DType::f32), packed = values;
   fill_zero(mean), fill_zero(variance);
   for (int step = 1; step <= kSteps; ++step)
-    kernels_of(int(tier)).adamw(device.threads(), tensor_of(device, {size}, random_floats(size, uint64_t(10 + step))),
-                                step_of(step), values, mean, variance, packed);
+    kernels_of(tier).adamw(device.threads(), tensor_of(device, {size}, random_floats(size, uint64_t(10 + step))),
+                           step_of(step), values, mean, variance, packed);
   return {floats_of(values), floats_of(mean), floats_of(variance)};
 }
 
@@ -40,7 +40,7 @@ TEST(AdamW, WritesBf16Panels) {
   const int64_t rows = 70, cols = 300;
   for (Tier tier : supported_tiers())
     for (int threads : {1, 3}) {
-      const Kernels& kernels = kernels_of(int(tier));
+      const Kernels& kernels = kernels_of(tier);
       GuardedDevice device(threads);
       Parameter p(device, "p", Parameter::Layout::panels, {{"p", rows}}, cols, {DType::bf16});
       p.set_rows(0, rows, random_floats(rows * cols, 1).data());
@@ -103,7 +103,7 @@ TEST(SumOfSquares, AllTiersAndThreads) {
     for (Tier tier : supported_tiers())
       for (int threads : {1, 3}) {
         GuardedDevice device(threads);
-        const double got = kernels_of(int(tier)).sum_of_squares(device.threads(), tensor_of(device, {size}, x));
+        const double got = kernels_of(tier).sum_of_squares(device.threads(), tensor_of(device, {size}, x));
         if (first == 0) first = got;
         ASSERT_EQ(got, first);
       }
@@ -121,7 +121,7 @@ TEST(AdamW, Speed) {
          variance(device, {size}, DType::f32), packed = values;
   fill_zero(mean), fill_zero(variance);
   for (Tier tier : timed_tiers()) {
-    const Kernels& kernels = kernels_of(int(tier));
+    const Kernels& kernels = kernels_of(tier);
     const double n = double(size);
     time_call(fmt::format("adamw [{}]", name_of(tier)), n, 28 * n,
               [&] { kernels.adamw(device.threads(), gradient, step_of(1), values, mean, variance, packed); });

@@ -153,7 +153,7 @@ TEST(Attention, DecodeSpeed) {
     for (Tier tier : timed_tiers())
       time_call(fmt::format("attention decode {} x {} keys [{}]", sequences, keys, name_of(tier)),
                 double(rows * heads * d), 8 * double(rows * heads * d), [&] {
-                  attention(Pass{device, kernels_of(int(tier))}, q, cache, batch);
+                  attention(Pass{device, kernels_of(tier)}, q, cache, batch);
                 });
   }
 }
@@ -164,7 +164,7 @@ TEST(Attention, IgnoresTheFuture) {
     const int64_t rows = 300, heads = 2, d = 16;
     const auto all = pack({rows});
     GuardedDevice device(1);
-    const Pass pass{device, kernels_of(int(tier))};
+    const Pass pass{device, kernels_of(tier)};
     const Tensor q = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
     auto k = random_floats(rows * heads * d, 2), v = random_floats(rows * heads * d, 3);
     const auto run = [&] {
@@ -211,7 +211,7 @@ TEST_P(Cached, PrefillIsDecode) {
       const auto all = pack(lengths);
       const int64_t rows = all->batch.size();
       GuardedDevice device(2);
-      const Pass pass{device, kernels_of(int(tier))};
+      const Pass pass{device, kernels_of(tier)};
       const auto q = random_floats(rows * heads * d, 1), k = random_floats(rows * kv_heads * d, 2),
                  v = random_floats(rows * kv_heads * d, 3);
       const KvView whole{{tensor_of(device, {rows, kv_heads, d}, k), {}},
@@ -280,7 +280,7 @@ TEST_P(Cached, ReadsWhatIsStored) {
         const auto all = pack({1, 7, 300});
         const int64_t rows = all->batch.size();
         GuardedDevice device(2);
-        const Pass pass{device, kernels_of(int(tier))};
+        const Pass pass{device, kernels_of(tier)};
         KvView stored{{}, {}, {}, all->first_page}, widened{{}, {}, all->page_rows, all->first_page};
         std::vector<int64_t> places;
         for (size_t s = 0, page = 0; s + 1 < all->batch.sequence_starts.size(); ++s)

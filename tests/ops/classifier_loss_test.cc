@@ -1,5 +1,7 @@
 #include "ops/classifier_loss.h"
 
+#include <algorithm>
+
 #include "autograd/closure_tape.h"
 #include "backend/cpu/tier.h"
 #include "base/random.h"
@@ -36,7 +38,7 @@ struct Case {
 
   Result run(Tier tier, int threads, int passes = 1) const {
     GuardedDevice device(threads);
-    const Pass pass{device, kernels_of(int(tier))};
+    const Pass pass{device, kernels_of(tier)};
     Parameter w(device, "w", Parameter::Layout::panels, {{"w", classes}}, cols);
     w.set_rows(0, classes, weight.data());
     const Tensor input = tensor_of(device, {rows, cols}, x);
@@ -194,21 +196,45 @@ TEST(ClassifierLoss, RefusesUnknownTargets) {
 }
 
 // Sampler and trainer: the log-probability of a row alone is minus the loss of that row among many, bit for bit.
-TEST(LogSoftmax, IsTheLossBitForBit) {
+TEST(LogitSums, AreTheLossBitForBit) {
   for (Tier tier : supported_tiers())
     for (const Case& c : {Case(70, 24, 100), Case(6, 16, 3001)}) {
       const Result all = c.run(tier, 3);
       GuardedDevice device(1);
-      const Pass pass{device, kernels_of(int(tier))};
+      const Pass pass{device, kernels_of(tier)};
       Parameter w(device, "w", Parameter::Layout::panels, {{"w", c.classes}}, c.cols);
       w.set_rows(0, c.classes, c.weight.data());
       for (int64_t n = 0; n < c.rows; ++n) {
         if (c.targets[size_t(n)] < 0) continue;
         const Tensor x = tensor_of(device, {1, c.cols}, {c.x.begin() + n * c.cols, c.x.begin() + (n + 1) * c.cols});
-        const float got = floats_of(log_softmax(pass, linear(pass, x, w)))[size_t(c.targets[size_t(n)])];
+        const Tensor logits = linear(pass, x, w);
+        const float wanted = floats_of(logits)[size_t(c.targets[size_t(n)])];
+        const float got = wanted - logit_sums(pass, logits, {1.0f})[0].log_sum;
         ASSERT_EQ(got, -all.loss[size_t(n)]) << name_of(tier) << ", row " << n;
       }
     }
+}
+
+// The middle row is not tempered: its mass is that of log_sum.
+TEST(LogitSums, MassIsThatOfTheTemperature) {
+  const int64_t rows = 3, classes = 3001;
+  std::vector<float> logits = random_floats(rows * classes, 3);
+  for (float& logit : logits) logit *= 10;
+  const std::vector<float> inverses = {float(1 / 0.7), 1.0f, float(1 / 0.7)};
+  for (Tier tier : supported_tiers()) {
+    GuardedDevice device(2);
+    const Pass pass{device, kernels_of(tier)};
+    const auto sums = logit_sums(pass, tensor_of(device, {rows, classes}, logits), inverses);
+    for (int64_t n = 0; n < rows; ++n) {
+      const float *row = logits.data() + n * classes, top = *std::max_element(row, row + classes);
+      ASSERT_EQ(sums[size_t(n)].top, top);
+      double mass = 0;
+      for (int64_t v = 0; v < classes; ++v)
+        mass += std::exp((double(row[v]) - double(top)) * double(inverses[size_t(n)]));
+      ASSERT_LE(std::fabs(sums[size_t(n)].mass - mass), (double(classes) / 1024 + 80) * 0x1p-23 * mass)
+          << name_of(tier) << ", row " << n;
+    }
+  }
 }
 
 TEST(ClassifierLoss, Speed) {
@@ -219,9 +245,11 @@ TEST(ClassifierLoss, Speed) {
   const std::vector<float> values = random_floats(rows * classes, 1);
   const std::vector<int32_t> targets(size_t(rows), 7);
   std::vector<float> loss(static_cast<size_t>(rows));
-  Tensor logits(device, {rows, classes}, DType::f32), y(device, {rows, classes}, DType::f32);
+  const std::vector<float> inverses(size_t(rows), 1.0f);
+  std::vector<LogitSums> sums(static_cast<size_t>(rows));
+  Tensor logits(device, {rows, classes}, DType::f32);
   for (Tier tier : timed_tiers()) {
-    const Kernels& kernels = kernels_of(int(tier));
+    const Kernels& kernels = kernels_of(tier);
     const auto run = [&](float scale) {
       const TargetSlope slope = [&](int64_t, float) { return scale; };
       kernels.softmax_loss(device.threads(), logits, classes, {targets.data(), 1.0f, 0, scale == 0 ? nullptr : &slope},
@@ -233,26 +261,27 @@ TEST(ClassifierLoss, Speed) {
     time_call(
         fmt::format("softmax_loss and gradient [{}]", name_of(tier)), n, 8 * n, [&] { run(1.0f); }, restore);
     time_call(
-        fmt::format("log_softmax [{}]", name_of(tier)), n, 8 * n,
-        [&] { kernels.log_softmax(device.threads(), logits, y); }, restore);
+        fmt::format("logit_sums [{}]", name_of(tier)), n, 4 * n,
+        [&] { kernels.logit_sums(device.threads(), logits, inverses.data(), sums.data()); }, restore);
   }
 }
 
-TEST(LogSoftmax, MasksAndExtremes) {
+TEST(LogitSums, MasksAndExtremes) {
   for (Tier tier : supported_tiers()) {
     GuardedDevice device(1);
-    const Pass pass{device, kernels_of(int(tier))};
+    const Pass pass{device, kernels_of(tier)};
     const int64_t classes = 3000;
     std::vector<float> logits = random_floats(classes, 4);
     for (int64_t v = 0; v < 2000; ++v) logits[size_t(v)] = -INFINITY;  // a whole block of 1,024 and more
     logits[2500] = 1e4f, logits[2501] = 1e4f, logits[2502] = -1e4f;
-    const auto y = floats_of(log_softmax(pass, tensor_of(device, {1, classes}, logits)));
-    EXPECT_EQ(y[0], -INFINITY);
-    EXPECT_NEAR(y[2502], -20000 - std::log(2.0), 2e4 * 4 * kUnit);
-    EXPECT_NEAR(y[2500], -std::log(2.0), 1e4 * 4 * kUnit);
-    EXPECT_EQ(y[2500], y[2501]);
+    const auto sums = [&](float inverse_temperature) {
+      return logit_sums(pass, tensor_of(device, {1, classes}, logits), {inverse_temperature})[0];
+    };
+    EXPECT_EQ(sums(1.0f).top, 1e4f);
+    EXPECT_NEAR(sums(1.0f).log_sum, 1e4 + std::log(2.0), 1e4 * 4 * kUnit);
+    EXPECT_NEAR(sums(1.5f).mass, 2, 2 * 83 * 0x1p-23);
     logits[2999] = NAN;
-    for (float v : floats_of(log_softmax(pass, tensor_of(device, {1, classes}, logits)))) ASSERT_TRUE(std::isnan(v));
+    EXPECT_TRUE(std::isnan(sums(1.0f).log_sum));
   }
 }
 

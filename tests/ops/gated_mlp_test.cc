@@ -33,7 +33,7 @@ TEST(GatedMlp, IsLinearGatedLinear) {
         const Tensor x_NC = tensor_of(device, {rows, kWidth}, random_floats(rows * kWidth, 3));
         for (Tier tier : supported_tiers()) {
           if (tier == Tier::portable && rows > 40) continue;
-          const Pass pass{device, kernels_of(int(tier))};
+          const Pass pass{device, kernels_of(tier)};
           const Tensor gate_up_N2F = linear(pass, x_NC, up);
           const std::string what = fmt::format("{} {} rows", name_of(tier), rows);
           expect_same_bits(floats_of(silu_gated_mlp(pass, x_NC, up, down)),
@@ -52,7 +52,7 @@ TEST(GatedMlp, WhatIsNoNumberStaysInItsRow) {
   std::vector<float> x = random_floats(8 * 64, 3);
   x[2 * 64 + 5] = std::numeric_limits<float>::quiet_NaN(), x[6 * 64] = std::numeric_limits<float>::infinity();
   for (Tier tier : supported_tiers()) {
-    const auto y = floats_of(silu_gated_mlp({device, kernels_of(int(tier))}, tensor_of(device, {8, 64}, x), up, down));
+    const auto y = floats_of(silu_gated_mlp({device, kernels_of(tier)}, tensor_of(device, {8, 64}, x), up, down));
     for (size_t i = 0; i < y.size(); ++i)
       EXPECT_EQ(std::isfinite(y[i]), i / 64 != 2 && i / 64 != 6) << name_of(tier) << ' ' << i;
   }

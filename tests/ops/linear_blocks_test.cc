@@ -28,7 +28,7 @@ struct BlockCase {
   int64_t outputs() const { return 64 * int64_t(types.size() - 1) + 41; }
 };
 
-// Any bytes, but scales of a size that keeps sums finite.
+// Normal numbers, of five sizes in turn, encoded.
 std::vector<std::byte> random_blocks(const WeightFormat& format, int64_t blocks, uint64_t seed) {
   std::vector<float> values = random_floats(blocks * format.block, seed);
   for (size_t i = 0; i < values.size(); ++i) values[i] *= float(1 + i / 32 % 5);
@@ -102,7 +102,7 @@ void check_case(const BlockCase& c, int threads, bool with_bias) {
                       with_bias ? b[size_t(output)] : 0.0f);
   }
   for (Tier tier : supported_tiers()) {
-    const Pass pass{device, kernels_of(int(tier))};
+    const Pass pass{device, kernels_of(tier)};
     const Tensor y = linear(pass, tensor_of(device, {c.rows, c.cols}, x), weight, with_bias ? &bias : nullptr);
     expect_same_bits(floats_of(y), expected, fmt::format("{} {} rows, {} columns", name_of(tier), c.rows, c.cols));
   }
@@ -180,7 +180,7 @@ TEST(LinearBlocks, ExtremesAreExact) {
         const std::vector<float> x(size_t(cols), sign * 127.0f);
         const float expected = reference(format, row.data(), x.data(), cols, 0.0f);
         for (Tier tier : supported_tiers())
-          EXPECT_EQ(floats_of(linear(Pass{device, kernels_of(int(tier))}, tensor_of(device, {1, cols}, x), weight))[0],
+          EXPECT_EQ(floats_of(linear(Pass{device, kernels_of(tier)}, tensor_of(device, {1, cols}, x), weight))[0],
                     expected)
               << format.name << ' ' << name_of(tier);
       }
@@ -198,7 +198,7 @@ TEST(LinearBlocks, WhatIsNoNumberStaysNone) {
     for (Tier tier : supported_tiers()) {
       std::vector<float> x = random_floats(2 * 64, 2);
       x[5] = bad;
-      const auto y = floats_of(linear(Pass{device, kernels_of(int(tier))}, tensor_of(device, {2, 64}, x), weight));
+      const auto y = floats_of(linear(Pass{device, kernels_of(tier)}, tensor_of(device, {2, 64}, x), weight));
       for (size_t i = 0; i < 32; ++i) EXPECT_TRUE(std::isnan(y[i])) << name_of(tier) << ' ' << i;
       for (size_t i = 32; i < 64; ++i) EXPECT_TRUE(std::isfinite(y[i])) << name_of(tier) << ' ' << i;
     }
@@ -219,7 +219,7 @@ TEST(LinearBlocks, Speed) {
       const Tensor x = tensor_of(device, {rows, kCols}, random_floats(rows * kCols, 2));
       Tensor y(device, {rows, kOutputs}, DType::f32);
       for (Tier tier : timed_tiers()) {
-        const Pass pass{device, kernels_of(int(tier))};
+        const Pass pass{device, kernels_of(tier)};
         time_call(fmt::format("{} {} rows [{}]", format.name, rows, name_of(tier)), double(rows * kOutputs * kCols),
                   double(weight.packed().bytes()), [&] { linear_blocks(pass, x, weight, nullptr, y); });
       }

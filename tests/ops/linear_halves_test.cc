@@ -53,10 +53,10 @@ TEST(LinearHalves, BitsOfTheWidenedWeights) {
           bias.set_rows(0, outputs, random_floats(outputs, 2).data());
           const Parameter* added = rows % 2 == 0 ? &bias : nullptr;
           const Tensor x = tensor_of(device, {rows, depth}, random_floats(rows * depth, 3));
-          const auto expected = floats_of(linear({device, kernels_of(0)}, x, f32, added));
+          const auto expected = floats_of(linear({device, kernels_of(Tier::portable)}, x, f32, added));
           for (Tier tier : supported_tiers())
             expect_same_bits(
-                floats_of(linear({device, kernels_of(int(tier))}, x, halves, added)), expected,
+                floats_of(linear({device, kernels_of(tier)}, x, halves, added)), expected,
                 fmt::format("{} {} {}x{}x{}", weight_format(type).name, name_of(tier), rows, depth, outputs));
         }
 }
@@ -78,7 +78,7 @@ TEST(LinearHalves, EveryNumberIsWidenedExactly) {
       for (const float factor : {1.0f, 0x1p100f}) {
         const Tensor x = tensor_of(device, {rows, 1}, std::vector<float>(size_t(rows), factor));
         for (Tier tier : supported_tiers()) {
-          const auto y = floats_of(linear({device, kernels_of(int(tier))}, x, halves));
+          const auto y = floats_of(linear({device, kernels_of(tier)}, x, halves));
           for (size_t i = 0; i < 65536; ++i) {
             const float number = numbers[i] * factor + 0.0f, got = y[size_t(rows - 1) * 65536 + i];
             ASSERT_TRUE(got == number || (std::isnan(got) && std::isnan(number)))
@@ -96,7 +96,7 @@ TEST(LinearHalves, EmbeddingOfTheWidenedRows) {
       GuardedDevice device(2);
       const Parameter halves = random_halves(device, type, 70, cols), f32 = widened(device, halves);
       for (Tier tier : supported_tiers()) {
-        const Pass pass{device, kernels_of(int(tier))};
+        const Pass pass{device, kernels_of(tier)};
         Tensor got = embedding(pass, ids, halves, 2.75f), expected = embedding(pass, ids, f32, 2.75f);
         expect_same_bits(floats_of(got), floats_of(expected), "scaled");
         add_embedding(pass, ids, halves, got), add_embedding(pass, ids, f32, expected);
@@ -121,7 +121,7 @@ TEST(LinearHalves, Speed) {
         for (const Parameter& weight : weights)
           time_call(fmt::format("{} {} rows [{}]", name_of(weight.packed().type()), rows, name_of(tier)),
                     double(rows * kOutputs * kCols), double(weight.packed().bytes()),
-                    [&] { kernels_of(int(tier)).linear(device.threads(), x, weight, nullptr, y); });
+                    [&] { kernels_of(tier).linear(device.threads(), x, weight, nullptr, y); });
   }
 }
 

@@ -41,7 +41,7 @@ void check_kept(const KeptCase& c, int64_t rows, int threads) {
   for (const bool add : {false, true}) {
     const auto gradient = [&](const Parameter& weight, Tier tier) {
       const Tensor dx = add ? tensor_of(device, {rows, c.cols}, before) : Tensor(device, {rows, c.cols}, DType::f32);
-      multiply_backward_input({device, kernels_of(int(tier))}, dy, weight, {dx, add});
+      multiply_backward_input({device, kernels_of(tier)}, dy, weight, {dx, add});
       return floats_of(dx);
     };
     const std::vector<float> expected = gradient(f32, Tier::portable);
@@ -136,7 +136,7 @@ TEST(LinearKept, Speed) {
       for (Tier tier : timed_tiers())
         time_call(fmt::format("dX {} {} rows [{}]", type, rows, name_of(tier)), double(rows * kOutputs * kCols),
                   double(weight.packed().bytes()), [&] {
-                    multiply_backward_input({device, kernels_of(int(tier))}, dy, weight, {dx});
+                    multiply_backward_input({device, kernels_of(tier)}, dy, weight, {dx});
                   });
     }
   }

@@ -60,7 +60,7 @@ TEST(Linear, Scratch) {
       for (const auto& [rows, depth, outputs] : {std::array<int64_t, 3>{64, 50, 70}, {1152, 130, 40}, {300, 70, 3300}})
         std::thread([&, rows = rows, depth = depth, outputs = outputs] {
           Device device(1);
-          const Kernels& kernels = kernels_of(int(tier));
+          const Kernels& kernels = kernels_of(tier);
           Parameter weight(device, "w", Parameter::Layout::panels, {{"w", outputs}}, depth, {compute});
           const std::vector<float> zeros(size_t(outputs * depth));
           weight.set_rows(0, outputs, zeros.data());
@@ -89,8 +89,7 @@ TEST(Linear, Bf16RoundsItsOperands) {
     return values;
   };
   for (Tier tier : supported_tiers())
-    expect_same_bits(run(kernels_of(int(tier)), x, w), run(kernels_of(int(tier)), rounded(x), rounded(w)),
-                     "rounded before");
+    expect_same_bits(run(kernels_of(tier), x, w), run(kernels_of(tier), rounded(x), rounded(w)), "rounded before");
 }
 
 // More outputs than the 512 that backward turns at once, more rows than a block, several groups of panels.

@@ -45,7 +45,7 @@ void check_low_rank(const LowRankCase& c, int threads) {
   // The last two rows have none.
   const std::vector<AdapterRows> adapters = {{&adapter, 0, std::max<int64_t>(0, c.rows - 2)}};
   for (Tier tier : supported_tiers()) {
-    const Pass pass{device, kernels_of(int(tier))};
+    const Pass pass{device, kernels_of(tier)};
     Tensor y_NO = linear(pass, x_NK, weight);
     std::vector<float> expected = floats_of(y_NO);
     for (int64_t n = 0; n < adapters[0].count; ++n) {
@@ -119,7 +119,7 @@ TEST(LowRank, RowsOfATable) {
   adapter.tables[&table] = {panels(device, kVocabulary, kRank, 2), panels(device, kWidth, kRank, 3), 0.7f};
   const std::vector<int32_t> rows = {3, 69, 3, 0, 31, 32, 5, 6, 7};
   for (Tier tier : supported_tiers()) {
-    const Pass pass{device, kernels_of(int(tier))};
+    const Pass pass{device, kernels_of(tier)};
     Tensor x_NC = embedding(pass, rows, table, 1.5f);
     std::vector<float> expected = floats_of(x_NC);
     for (int64_t n = 1; n < kTokens - 2; ++n) {
@@ -194,7 +194,7 @@ struct GradientCase {
     for (const size_t i : trained) wanted.insert(all[i]);
     GradientStore store(device, wanted);
     ClosureTape tape;
-    const Pass pass{device, kernels_of(int(tier)), &tape};
+    const Pass pass{device, kernels_of(tier), &tape};
     const auto rows = rows_of(&adapters[0], &adapters[1]);
     {
       Tensor x = embedding(pass, tokens(), made[0], 0.5f);
