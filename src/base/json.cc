@@ -75,14 +75,8 @@ class Builder : public nlohmann::json_sax<Json> {
   Json root_;
 };
 
-const Json* find(const Json& object, const char* key, std::string_view where) {
-  require(object.is_object(), "[{}] expected a JSON object, got {}", where, object.type_name());
-  const auto found = object.find(key);
-  return found == object.end() || found->is_null() ? nullptr : &*found;
-}
-
 const Json& need(const Json& object, const char* key, std::string_view where) {
-  const Json* value = find(object, key, where);
+  const Json* value = json_member(object, key, where);
   require(value != nullptr, "[{}] expected the key '{}', it is missing", where, key);
   return *value;
 }
@@ -115,6 +109,18 @@ Json parse_json(std::string_view text, std::string_view where, JsonLimits limits
   return builder.take();
 }
 
+const Json* json_member(const Json& object, const char* key, std::string_view where) {
+  require(object.is_object(), "[{}] expected a JSON object, got {}", where, object.type_name());
+  const auto found = object.find(key);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+const Json& json_array(const Json& object, const char* key, std::string_view where) {
+  const Json* value = json_member(object, key, where);
+  require(value != nullptr && value->is_array(), "[{}] expected an array at '{}'", where, key);
+  return *value;
+}
+
 int64_t json_integer(const Json& object, const char* key, std::string_view where) {
   return integer(need(object, key, where), key, where);
 }
@@ -128,19 +134,19 @@ bool json_boolean(const Json& object, const char* key, std::string_view where) {
   return boolean(need(object, key, where), key, where);
 }
 int64_t json_integer(const Json& object, const char* key, std::string_view where, int64_t otherwise) {
-  const Json* value = find(object, key, where);
+  const Json* value = json_member(object, key, where);
   return value == nullptr ? otherwise : integer(*value, key, where);
 }
 double json_number(const Json& object, const char* key, std::string_view where, double otherwise) {
-  const Json* value = find(object, key, where);
+  const Json* value = json_member(object, key, where);
   return value == nullptr ? otherwise : number(*value, key, where);
 }
 std::string json_string(const Json& object, const char* key, std::string_view where, std::string otherwise) {
-  const Json* value = find(object, key, where);
+  const Json* value = json_member(object, key, where);
   return value == nullptr ? std::move(otherwise) : string(*value, key, where);
 }
 bool json_boolean(const Json& object, const char* key, std::string_view where, bool otherwise) {
-  const Json* value = find(object, key, where);
+  const Json* value = json_member(object, key, where);
   return value == nullptr ? otherwise : boolean(*value, key, where);
 }
 

@@ -23,7 +23,7 @@ struct JsonLimits {
 // twice in an object.
 Json parse_json(std::string_view text, std::string_view where, JsonLimits limits = {});
 
-// Typed members with errors that name the place: "[config.json] expected a number at 'hidden_size', got a string".
+// Typed members with errors that name the place: "[config.json] expected an integer at 'hidden_size', got string".
 int64_t json_integer(const Json& object, const char* key, std::string_view where);
 double json_number(const Json& object, const char* key, std::string_view where);
 std::string json_string(const Json& object, const char* key, std::string_view where);
@@ -33,5 +33,8 @@ int64_t json_integer(const Json& object, const char* key, std::string_view where
 double json_number(const Json& object, const char* key, std::string_view where, double otherwise);
 std::string json_string(const Json& object, const char* key, std::string_view where, std::string otherwise);
 bool json_boolean(const Json& object, const char* key, std::string_view where, bool otherwise);
+// An object's member, or null if it is missing or null; a member that is an array.
+const Json* json_member(const Json& object, const char* key, std::string_view where);
+const Json& json_array(const Json& object, const char* key, std::string_view where);
 
 }  // namespace fude

@@ -147,8 +147,7 @@ class Merger {
     for (const uint32_t index : changed_) {
       Pair& pair = pairs_[index];
       pair.queued = false;
-      const bool fits =
-          longest_ == 0 || tokens_[size_t(pair.left)].size() + tokens_[size_t(pair.right)].size() <= longest_;
+      const bool fits = tokens_[size_t(pair.left)].size() + tokens_[size_t(pair.right)].size() <= longest_;
       if (pair.count > 0 && fits) queue_.push({pair.count, pair.left, pair.right, index});
     }
     changed_.clear();
@@ -261,7 +260,8 @@ BpeTrainResult train_bpe(const BpeTrainOptions& options, const std::function<boo
     byte_ids[byte] = TokenId(tokens.size());
     tokens.push_back(std::string(1, char(byte)));
   }
-  Merger merger(counts, byte_ids, tokens, options.max_token_bytes);
+  Merger merger(counts, byte_ids, tokens,
+                options.max_token_bytes == 0 ? kLongestToken : std::min(options.max_token_bytes, kLongestToken));
   counts = {};
   int64_t reported = 0;
   while (int64_t(tokens.size()) < options.vocabulary_size) {

@@ -18,7 +18,7 @@ namespace fude {
 struct BpeTrainOptions {
   int64_t vocabulary_size = 0;                // special tokens and the 256 bytes included
   int64_t min_frequency = 1;                  // pairs seen less often are not merged
-  size_t max_token_bytes = 0;                 // longest entry; 0: no limit
+  size_t max_token_bytes = 0;                 // longest entry; 0: what a file may hold
   std::vector<std::string> special_tokens;    // get the first ids, in this order
   std::vector<SplitStep> steps;               // how text is cut
   uint64_t memory_limit = uint64_t(4) << 30;  // bytes, for the table of pieces and the merging

@@ -53,23 +53,19 @@ Charsmap::Match Charsmap::longest_at(std::string_view text, size_t at) const {
   return longest;
 }
 
-std::string Charsmap::apply(std::string_view text) const {
-  std::string out;
+void Charsmap::apply(std::string_view text, const Use& use) const {
   for (size_t at = 0; at < text.size();) {
     const Match match = longest_at(text, at);
+    const size_t end = at + (match.length > 0 ? match.length : decode_character(text, at).length);
     if (match.length > 0) {
       require(match.replacement < replacements_.size(), "[charsmap] a replacement begins at {} of {}",
               match.replacement, replacements_.size());
-      out += replacements_.data() + match.replacement;  // up to its zero
-      at += match.length;
+      use(at, end, replacements_.data() + match.replacement);  // up to its zero
     } else {
-      const size_t length = decode_character(text, at).length;
-      out += text.substr(at, length);
-      at += length;
+      use(at, end, text.substr(at, end - at));
     }
-    require(out.size() <= 64 * text.size() + 1024, "[charsmap] the table makes a text more than 64 times as long");
+    at = end;
   }
-  return out;
 }
 
 }  // namespace fude

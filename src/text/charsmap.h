@@ -5,7 +5,8 @@
 // is used, so the table needs no other validation.
 #pragma once
 
-#include <string>
+#include <cstdint>
+#include <functional>
 #include <string_view>
 
 namespace fude {
@@ -14,8 +15,10 @@ class Charsmap {
  public:
   // Error if the lengths do not fit. The bytes must outlive the map.
   explicit Charsmap(std::string_view bytes);
-  // At every place the longest known text is replaced; other characters stay. Error if the table points out of itself.
-  std::string apply(std::string_view text) const;
+  // At every place the longest known text is replaced; other characters stay. Hands `use` what stands for
+  // text[begin, end), stretch by stretch. Error if the table points out of itself.
+  using Use = std::function<void(size_t begin, size_t end, std::string_view made)>;
+  void apply(std::string_view text, const Use& use) const;
 
  private:
   struct Match {

@@ -34,9 +34,9 @@ TokenizerData read_gguf_tokenizer(GgufTokenizer file, std::string_view where);
 // For a model of `vocabulary` tokens: ids without an entry become unused ones, tokens beyond are left out. What GGUF
 // says of SentencePiece's kind are scores, so merges become scores that order them the same way.
 //
-// Error if a text would be cut otherwise after this: GGUF knows patterns by names only, and no other normalisation. It
-// has no place for what added tokens do with white space, nor for a blank in front of the first piece only; these are
-// lost, as they are in llama.cpp's own files.
+// Error if a text would be cut otherwise after this (GGUF knows patterns by names only, and no other normalisation), or
+// for more than three end tokens. GGUF has no place for what added tokens do with white space, nor for a blank in front
+// of the first piece only; these are lost, as they are in llama.cpp's own files.
 GgufTokenizer gguf_tokenizer_of(const TokenizerData& data, int64_t vocabulary, std::string_view where);
 
 // The first name under "pre" that means this way to cut a text into pieces; empty if there is none.

@@ -1,4 +1,5 @@
-// A tokenizer in GGUF's terms. What is written is read again and compared, so that nothing is lost without a word.
+// A tokenizer in GGUF's terms. What is written is read again; merges and what stands for unknown characters are
+// compared, for they decide how a text is cut.
 #include <algorithm>
 #include <limits>
 #include <set>
@@ -86,6 +87,9 @@ void require_same(const TokenizerData& data, const TokenizerData& again, std::st
           where);
   require(data.vocabulary.byte_fallback == again.vocabulary.byte_fallback,
           "[{}] a tokenizer that has tokens for bytes and does not use them is not supported in GGUF", where);
+  require(data.vocabulary.kind == Kind::bytes || data.vocabulary.byte_fallback || data.vocabulary.unknown == kNoToken ||
+              data.vocabulary.fuse_unknown == again.vocabulary.fuse_unknown,
+          "[{}] a token for each of neighbouring unknown characters is not supported in GGUF", where);
 }
 
 void set_byte_level_keys(const TokenizerData& data, std::string_view where, GgufTokenizer& file) {
@@ -148,7 +152,9 @@ GgufTokenizer gguf_tokenizer_of(const TokenizerData& data, int64_t vocabulary, s
   };
   file.begin = id_of(data.begin_token), file.unknown = id_of(data.vocabulary.unknown);
   for (const TokenId end : data.end_tokens)
-    if (const auto id = id_of(end); id && file.ends.size() < 3) file.ends.push_back(*id);
+    if (const auto id = id_of(end)) file.ends.push_back(*id);
+  require(file.ends.size() <= 3, "[{}] expected at most 3 tokens that end a turn, which is what GGUF can hold, got {}",
+          where, file.ends.size());
   file.prepends_begin = data.prepends_begin;
   if (data.appends_end) file.appends_end = true;
   file.chat_template = data.chat_template;

@@ -24,7 +24,9 @@ struct NormalStep {
 };
 
 // Error if a step makes the text more than 64 times as long: files from strangers decide what steps do.
-std::string normalize(const std::vector<NormalStep>& steps, std::string_view text);
+// `trust` is empty, or has a byte for each of the text's (AddedTokenFinder::find), and becomes that of the result: what
+// is made of bytes of both kinds is not trusted.
+std::string normalize(const std::vector<NormalStep>& steps, std::string_view text, std::string* trust = nullptr);
 // Every blank becomes ▁.
 NormalStep mark_blanks();
 

@@ -11,8 +11,6 @@
 namespace fude {
 namespace {
 
-constexpr size_t kLongestScored = 1024;  // bytes; all ways to cut a piece are tried
-
 bool has_type(const PieceList& pieces, size_t id, PieceType type) { return pieces.types[id] == int32_t(type); }
 
 }  // namespace
@@ -59,8 +57,6 @@ void add_scored_merges(const PieceList& pieces, std::string_view where, Vocabula
   for (size_t i = 0; i < order.size(); ++i) {
     if (i > 0 && score(order[i]) != score(order[i - 1])) ++rank;
     const std::string_view text = pieces.texts[size_t(order[i])];
-    require(text.size() <= kLongestScored, "[{}] expected pieces of at most {} bytes, got {} at id {}", where,
-            kLongestScored, text.size(), order[i]);
     for (size_t cut = 0; (cut += decode_character(text, cut).length) < text.size();) {
       const auto left = normal.find(text.substr(0, cut)), right = normal.find(text.substr(cut));
       if (left == normal.end() || right == normal.end()) continue;

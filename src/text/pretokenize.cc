@@ -72,6 +72,16 @@ struct Scan {
     return i;
   }
 
+  // End of the run of at most so many numbers from i.
+  size_t numbers(size_t i, int at_most) const {
+    for (; at_most > 0 && !end(i); --at_most) {
+      const Seen c = at(i);
+      if (!(c.is & kNumbers)) break;
+      i += c.length;
+    }
+    return i;
+  }
+
   // End of 's 't 're 've 'm 'll 'd at i, or i. Without case, ſ (U+017F) is an s, as regular expressions fold it.
   size_t contraction(size_t i, bool any_case) const {
     if (i + 1 >= text.size() || text[i] != '\'') return i;
@@ -146,15 +156,7 @@ class Qwen2Splitter : public Splitter {
     if (const size_t stop = scan.contraction(i, true); stop > i) return stop;
     const Seen first = scan.at(i);
     if (first.is & kLetters) return scan.run(i + first.length, kLetters);
-    if (first.is & kNumbers) {
-      size_t stop = i + first.length;
-      for (int n = 1; n < digits_ && !scan.end(stop); ++n) {
-        const Seen digit = scan.at(stop);
-        if (!(digit.is & kNumbers)) break;
-        stop += digit.length;
-      }
-      return stop;
-    }
+    if (first.is & kNumbers) return scan.numbers(i, digits_);
     if (!scan.is_newline(i)) {
       const size_t begin = i + first.length, stop = scan.run(begin, kLetters);
       if (stop > begin) return stop;
@@ -212,16 +214,7 @@ class O200kSplitter : public Splitter {
 
   static size_t next(const Scan& scan, size_t i) {
     if (const size_t stop = word(scan, i); stop > i) return stop;
-    const Seen first = scan.at(i);
-    if (first.is & kNumbers) {
-      size_t stop = i + first.length;
-      for (int n = 1; n < 3 && !scan.end(stop); ++n) {
-        const Seen digit = scan.at(stop);
-        if (!(digit.is & kNumbers)) break;
-        stop += digit.length;
-      }
-      return stop;
-    }
+    if (scan.at(i).is & kNumbers) return scan.numbers(i, 3);
     if (size_t stop = scan.symbols(i); stop > i) {
       while (scan.is_newline(stop) || (!scan.end(stop) && scan.text[stop] == '/')) ++stop;
       return stop;
@@ -324,6 +317,17 @@ std::unique_ptr<Splitter> make_known_splitter(std::string_view pattern) {
   return found == nullptr ? nullptr : found->make();
 }
 
+void Splitter::refine(std::string_view text, const std::vector<size_t>& coarse, std::vector<size_t>& fine) const {
+  std::vector<size_t> local;
+  size_t begin = 0;
+  for (const size_t stop : coarse) {
+    local.clear();
+    split(text.substr(begin, stop - begin), local);
+    for (const size_t end : local) fine.push_back(begin + end);
+    begin = stop;
+  }
+}
+
 PreTokenizer::PreTokenizer(const std::vector<SplitStep>& steps) {
   for (const SplitStep& step : steps) {
     std::unique_ptr<Splitter> splitter;
@@ -343,16 +347,10 @@ void PreTokenizer::split(std::string_view text, std::vector<size_t>& ends) const
   if (text.empty()) return;
   if (splitters_.empty()) return ends.push_back(text.size());
   if (splitters_.size() == 1) return splitters_[0]->split(text, ends);
-  std::vector<size_t> coarse = {text.size()}, fine, local;
+  std::vector<size_t> coarse = {text.size()}, fine;
   for (const auto& splitter : splitters_) {
     fine.clear();
-    size_t begin = 0;
-    for (const size_t stop : coarse) {
-      local.clear();
-      splitter->split(text.substr(begin, stop - begin), local);
-      for (const size_t end : local) fine.push_back(begin + end);
-      begin = stop;
-    }
+    splitter->refine(text, coarse, fine);
     std::swap(coarse, fine);
   }
   ends.insert(ends.end(), coarse.begin(), coarse.end());

@@ -19,6 +19,8 @@ class Splitter {
   virtual ~Splitter() = default;
   // Appends where each piece ends, rising, the last at text.size(); nothing for an empty text.
   virtual void split(std::string_view text, std::vector<size_t>& ends) const = 0;
+  // Cuts the pieces of a text, which end at `coarse`, each by itself, and appends where theirs end in the text.
+  virtual void refine(std::string_view text, const std::vector<size_t>& coarse, std::vector<size_t>& fine) const;
 };
 
 // The patterns with a name: gpt2 (r50k, p50k), cl100k, llama3, qwen2 (Qwen2, Qwen3), o200k. Error for another name.

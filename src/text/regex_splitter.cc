@@ -23,11 +23,12 @@ std::string message(int code) {
   return reinterpret_cast<const char*>(text);
 }
 
-// What one match in progress needs; made per call, because a splitter is shared by threads.
+// What matching needs; made per text, because a splitter is shared by threads.
 struct MatchState {
   pcre2_match_data* data;
   pcre2_match_context* context;
   pcre2_jit_stack* stack;
+  int costly = 0;
 
   explicit MatchState(const pcre2_code* code)
       : data(pcre2_match_data_create_from_pattern(code, nullptr)),
@@ -69,17 +70,30 @@ class RegexSplitter : public Splitter {
   RegexSplitter(const RegexSplitter&) = delete;
   ~RegexSplitter() override { pcre2_code_free(code_); }
 
-  void split(std::string_view text, std::vector<size_t>& ends) const override {
-    if (text.empty()) return;
+  void split(std::string_view text, std::vector<size_t>& ends) const override { refine(text, {text.size()}, ends); }
+
+  void refine(std::string_view text, const std::vector<size_t>& coarse, std::vector<size_t>& fine) const override {
+    MatchState state(code_);
+    size_t begin = 0;
+    for (const size_t stop : coarse) {
+      const size_t first = fine.size();
+      split_piece(state, text.substr(begin, stop - begin), fine);
+      for (size_t n = first; n < fine.size(); ++n) fine[n] += begin;
+      begin = stop;
+    }
+  }
+
+ private:
+  void split_piece(MatchState& state, std::string_view text, std::vector<size_t>& ends) const {
     const size_t first = ends.size();
-    if (is_valid_utf8(text)) return split_valid(text, ends);
+    if (is_valid_utf8(text)) return split_valid(state, text, ends);
     std::string shown;
     for (size_t i = 0; i < text.size();) {
       const Character c = decode_character(text, i);
       shown += c.code_point == kInvalid ? std::string_view("\xEF\xBF\xBD") : text.substr(i, c.length);
       i += c.length;
     }
-    split_valid(shown, ends);
+    split_valid(state, shown, ends);
     // Walk both texts to turn the offsets back; a pattern cuts between characters only.
     size_t in_shown = 0, in_text = 0;
     for (size_t n = first; n < ends.size(); ++n) {
@@ -92,10 +106,7 @@ class RegexSplitter : public Splitter {
     }
   }
 
- private:
-  void split_valid(std::string_view text, std::vector<size_t>& ends) const {
-    MatchState state(code_);
-    int costly = 0;
+  void split_valid(MatchState& state, std::string_view text, std::vector<size_t>& ends) const {
     for (size_t at = 0; at < text.size();) {
       const auto match_within = [&](uint32_t steps) {
         pcre2_set_match_limit(state.context, steps);
@@ -103,7 +114,7 @@ class RegexSplitter : public Splitter {
                            PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, state.data, state.context);
       };
       int result = match_within(kFewSteps);
-      if (result == PCRE2_ERROR_MATCHLIMIT && ++costly <= kCostlyMatches) result = match_within(kStepLimit);
+      if (result == PCRE2_ERROR_MATCHLIMIT && ++state.costly <= kCostlyMatches) result = match_within(kStepLimit);
       if (result == PCRE2_ERROR_NOMATCH) return ends.push_back(text.size());
       require(result >= 0, "[pretokenize] the pattern failed at byte {} of the text: {}", at, message(result));
       const PCRE2_SIZE* match = pcre2_get_ovector_pointer(state.data);

@@ -71,14 +71,19 @@ struct Tokenizer::State {
         entries(entry_bytes(data.vocabulary)),
         blank(data.vocabulary.kind == Vocabulary::Kind::bytes ? std::string_view(" ") : kBlankMark),
         normalized_added(data.added) {
-    size = int64_t(entries.size());
+    std::vector<bool> is_added;
     for (AddedToken& token : normalized_added) {
       if (token.normalized) token.content = normalize(data.normal, token.content);
     }
     for (const AddedToken& token : data.added) {
       require(token.id >= 0 && !token.content.empty(), "[tokenizer] an added token has no id or no content");
-      require(by_id.emplace(token.id, &token).second, "[tokenizer] the added token id {} stands twice", token.id);
-      size = std::max(size, int64_t(token.id) + 1);
+      const size_t id = size_t(token.id);
+      if (id >= entries.size()) entries.resize(id + 1);
+      if (id >= is_added.size()) is_added.resize(id + 1), is_special.resize(id + 1);
+      require(!is_added[id], "[tokenizer] the added token id {} stands twice", token.id);
+      entries[id] = token.content;
+      is_added[id] = true;
+      is_special[id] = token.special;
       if (token.special)
         require(specials.emplace(token.content, token.id).second, "[tokenizer] the special token '{}' stands twice",
                 token.content);
@@ -113,13 +118,9 @@ struct Tokenizer::State {
       const bool first = raw.data() == text.data();
       std::string normal, normal_trust;
       if (!data.normal.empty()) {
-        normal = normalize(data.normal, raw);
-        if (normal != raw && !raw_trust.empty()) {
-          // Normalisation may join bytes of both kinds: then none of them is trusted.
-          const bool all_trusted = raw_trust.find('\0') == std::string_view::npos;
-          raw_trust = normal_trust = std::string(normal.size(), char(all_trusted));
-        }
-        raw = normal;
+        normal_trust = raw_trust;
+        normal = normalize(data.normal, raw, &normal_trust);
+        raw = normal, raw_trust = normal_trust;
       }
       between(finders[true][recognise], raw, raw_trust, out, [&](std::string_view plain, std::string_view) {
         encode_plain(plain, first && plain.data() == raw.data(), out);
@@ -143,13 +144,12 @@ struct Tokenizer::State {
   const TokenizerData data;
   const std::variant<Bpe, Unigram> model;
   const PreTokenizer pre_tokenizer;
-  const std::vector<std::string> entries;  // the bytes of each
-  const std::string_view blank;            // as the vocabulary writes it
+  std::vector<std::string> entries;  // by id, the bytes of each; of an added token its content
+  std::vector<bool> is_special;      // by id, up to the last added token
+  const std::string_view blank;      // as the vocabulary writes it
   std::vector<AddedToken> normalized_added;
-  std::unordered_map<TokenId, const AddedToken*> by_id;
   std::unordered_map<std::string_view, TokenId> specials;
   AddedTokenFinder finders[2][2];  // [normalized][special tokens too]
-  int64_t size = 0;
 };
 
 Tokenizer::Tokenizer(TokenizerData data) : state_(std::make_shared<const State>(std::move(data))) {}
@@ -187,17 +187,13 @@ std::string Tokenizer::decode(std::span<const TokenId> tokens) const {
 }
 
 std::string_view Tokenizer::bytes_of(TokenId token) const {
-  require(token >= 0 && token < state_->size, "[tokenizer] expected a token id in [0, {}), got {}", state_->size,
-          token);
-  const auto added = state_->by_id.find(token);
-  if (added != state_->by_id.end()) return added->second->content;
-  const auto& entries = state_->entries;
-  return size_t(token) < entries.size() ? std::string_view(entries[size_t(token)]) : std::string_view();
+  require(has(token), "[tokenizer] expected a token id in [0, {}), got {}", vocabulary_size(), token);
+  return state_->entries[size_t(token)];
 }
 
 bool Tokenizer::is_special(TokenId token) const {
-  const auto added = state_->by_id.find(token);
-  return added != state_->by_id.end() && added->second->special;
+  const auto& is_special = state_->is_special;
+  return token >= 0 && size_t(token) < is_special.size() && is_special[size_t(token)];
 }
 
 std::optional<TokenId> Tokenizer::find_special(std::string_view content) const {
@@ -205,7 +201,7 @@ std::optional<TokenId> Tokenizer::find_special(std::string_view content) const {
   return found == state_->specials.end() ? std::nullopt : std::optional(found->second);
 }
 
-int64_t Tokenizer::vocabulary_size() const { return state_->size; }
+int64_t Tokenizer::vocabulary_size() const { return int64_t(state_->entries.size()); }
 const TokenizerData& Tokenizer::data() const { return state_->data; }
 
 std::string Tokenizer::hash() const {
@@ -213,8 +209,8 @@ std::string Tokenizer::hash() const {
   const Vocabulary& vocabulary = data.vocabulary;
   const bool nfc = data.normal == std::vector<NormalStep>{{NormalStep::Kind::nfc}};
   std::string all;
-  append_number(all, uint64_t(state_->size));
-  for (TokenId token = 0; token < state_->size; ++token) append_text(all, bytes_of(token));
+  append_number(all, state_->entries.size());
+  for (const std::string& entry : state_->entries) append_text(all, entry);
   append_number(all, vocabulary.merges.size());
   for (const Merge& merge : vocabulary.merges)
     for (const uint64_t part : {uint64_t(merge.left), uint64_t(merge.right), uint64_t(merge.result)})

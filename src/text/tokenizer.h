@@ -38,7 +38,8 @@ class Tokenizer {
   void encode_into(std::string_view text, std::vector<TokenId>& out,
                    SpecialTokens special = SpecialTokens::as_text) const;
   // One text in pieces: special tokens are recognised where all of their bytes are trusted, everything else is encoded
-  // as if the pieces were one. Without special tokens spelled in other pieces, the same as `recognised` for the whole.
+  // as if the pieces were one. Without special tokens spelled in other pieces, the same as `recognised` for the whole,
+  // but for trusted bytes that normalisation joins with others: these are trusted no more.
   std::vector<TokenId> encode(std::span<const TextPiece> pieces) const;
   std::string decode(std::span<const TokenId> tokens) const;
 

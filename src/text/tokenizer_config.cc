@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "text/tokenizer_file.h"
-#include "text/tokenizer_steps.h"
 
 namespace fude {
 namespace {

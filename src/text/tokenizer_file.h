@@ -2,14 +2,16 @@
 // tokenizer.model, read (sentencepiece.h).
 //
 // The files come from strangers: sizes are bounded, every id is checked, and a file that asks for something Fude does
-// not do (another model type, a normaliser that changes text, a pre-tokenizer that drops text) is refused with its
-// name. A post-processor is not applied: tokens that begin a conversation are the chat template's work.
+// not do (another model type, a normaliser that is not in normalize.h, a pre-tokenizer that drops text) is refused with
+// its name. Of a post-processor only the tokens around a text are read (`prepends_begin`, `appends_end`); encoding
+// leaves them to the caller.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json_fwd.h"
 #include "text/bpe.h"
 #include "text/normalize.h"
 #include "text/pretokenize.h"
@@ -19,9 +21,9 @@ namespace fude {
 // What a file may ask for. Its ids are indices, so that one number could claim gigabytes: they must lie below the count
 // of its entries plus a gap, which real files need (tiktoken's leave some 20 ids free) but never one like this.
 constexpr size_t kLargestIdGap = 1 << 16;
-constexpr size_t kLongestToken = 1 << 16;  // bytes
+constexpr size_t kLongestToken = 1 << 10;  // bytes; encoding may look so far ahead at every place of a text
 
-// A token that is found in the text as it is written, before anything else happens.
+// A token that is found whole, before the text is cut.
 struct AddedToken {
   TokenId id = kNoToken;
   std::string content;
@@ -73,8 +75,12 @@ std::string tokenizer_json(const TokenizerData& data);
 std::vector<std::string> parse_ranks(std::string_view text, std::string_view where);
 std::string ranks_text(const std::vector<std::string>& tokens);
 
+// What config.json and generation_config.json say of where texts begin and end.
+Json begin_and_ends(const TokenizerData& data);
+
 // Writes tokenizer.json and tokenizer_config.json into `folder`. `end_of_text` is the content of an added token, and
-// `chat_template` a Jinja text; where they are empty, what `data` says is written.
+// `chat_template` a Jinja text; where they are empty, what `data` says is written, with a generation_config.json if it
+// has end tokens.
 void save_tokenizer(const std::string& folder, const TokenizerData& data, const std::string& end_of_text,
                     const std::string& chat_template = {});
 

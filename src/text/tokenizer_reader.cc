@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -110,7 +111,6 @@ class Reader {
   void add_entry(TokenId id, std::string token) {
     std::vector<std::string>& tokens = data_.vocabulary.tokens;
     if (size_t(id) >= tokens.size()) tokens.resize(size_t(id) + 1);
-    require(tokens[size_t(id)].empty(), "[{}] the id {} has two entries", where_, id);
     require(!token.empty() && token.size() <= kLongestToken,
             "[{}] the entry {} of the vocabulary is empty or longer than {} bytes", where_, id, kLongestToken);
     tokens[size_t(id)] = std::move(token);
@@ -118,14 +118,30 @@ class Reader {
 
   void read_entries(const Json& vocab) {
     const bool byte_level = data_.vocabulary.kind == Vocabulary::Kind::bytes;
+    std::unordered_set<TokenId> taken;  // ids of added tokens, and of what becomes one here
+    std::unordered_set<std::string> contents;
+    for (const AddedToken& token : data_.added) taken.insert(token.id), contents.insert(token.content);
+    std::vector<bool> has_name(size_t(id_limit_), false);
     ids_.reserve(vocab.size());
     for (const auto& [name, value] : vocab.get_ref<const Json::object_t&>()) {
       require(value.is_number_unsigned() && value.get<uint64_t>() < uint64_t(id_limit_),
               "[{}] expected ids below {} (entries and a gap), got {} for '{}'", where_, id_limit_, value.dump(), name);
       const TokenId id = value.get<TokenId>();
-      // A name outside the byte alphabet (a special token's) stands for itself.
-      add_entry(id, byte_level ? bytes_of_name(name).value_or(name) : name);
+      require(!has_name[size_t(id)], "[{}] the id {} has two entries", where_, id);
+      has_name[size_t(id)] = true;
       ids_.emplace(name, id);
+      auto entry = byte_level ? bytes_of_name(name) : name;
+      if (entry) {
+        add_entry(id, std::move(*entry));
+        continue;
+      }
+      // No text gives a name outside the byte alphabet, which is mostly a special token's: the id has no entry.
+      auto& tokens = data_.vocabulary.tokens;
+      tokens.resize(std::max(tokens.size(), size_t(id) + 1));
+      require(name.size() <= kLongestToken, "[{}] the entry {} of the vocabulary is longer than {} bytes", where_, id,
+              kLongestToken);
+      if (!contents.contains(name) && taken.insert(id).second)
+        data_.added.push_back({.id = id, .content = name, .special = true});
     }
   }
 

@@ -23,8 +23,4 @@ Json normalizer_json(const TokenizerData& data);
 Json pre_tokenizer_json(const TokenizerData& data);
 Json decoder_json(const TokenizerData& data);
 
-// An object's member; null if it is missing or null. Error if `object` is none.
-const Json* json_member(const Json& object, const char* key, std::string_view where);
-const Json& json_array(const Json& object, const char* key, std::string_view where);
-
 }  // namespace fude

@@ -165,24 +165,14 @@ void read_decoding(const Json& decoder, std::string_view where, Decoding& found)
 
 }  // namespace
 
-const Json* json_member(const Json& object, const char* key, std::string_view where) {
-  require(object.is_object(), "[{}] expected a JSON object, got {}", where, object.type_name());
-  const auto found = object.find(key);
-  return found == object.end() || found->is_null() ? nullptr : &*found;
-}
-
-const Json& json_array(const Json& object, const char* key, std::string_view where) {
-  const Json* value = json_member(object, key, where);
-  require(value != nullptr && value->is_array(), "[{}] expected an array at '{}'", where, key);
-  return *value;
-}
-
 void read_normalizer(const Json* normalizer, std::string_view where, TokenizerData& data) {
   if (normalizer != nullptr) add_normal_steps(*normalizer, where, data.normal);
 }
 
 void read_pre_tokenizer(const Json* pre_tokenizer, std::string_view where, TokenizerData& data) {
   const bool byte_level = pre_tokenizer != nullptr && add_split_steps(*pre_tokenizer, where, data);
+  // Metaspace is one too, and is written among them.
+  require(data.normal.size() <= kMostSteps, "[{}] expected at most {} normalizers", where, kMostSteps);
   data.vocabulary.kind = byte_level ? Vocabulary::Kind::bytes : Vocabulary::Kind::characters;
 }
 

@@ -1,6 +1,7 @@
 // tokenizer.json, written: with every entry and merge spelled out (bytes in the byte-level alphabet), so that Hugging
 // Face's library reads it; what it says beyond TokenizerData is the neutral value of its key.
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -13,12 +14,42 @@
 namespace fude {
 namespace {
 
+// The content of an added token; of another entry its text, nothing if that is not UTF-8.
+std::string text_of(const TokenizerData& data, TokenId id) {
+  for (const AddedToken& token : data.added)
+    if (token.id == id) return token.content;
+  const auto& tokens = data.vocabulary.tokens;
+  const bool is_text = id >= 0 && size_t(id) < tokens.size() && is_valid_utf8(tokens[size_t(id)]);
+  return is_text ? tokens[size_t(id)] : "";
+}
+
+// How the vocabulary calls its entries, by id. Of an added token that is its content, unless another entry is called
+// so: then an entry keeps the name of its bytes, and a token that is no entry is in the list of added tokens only.
+std::vector<std::string> names_of(const TokenizerData& data) {
+  std::vector<std::string> names = data.vocabulary.tokens;
+  std::unordered_map<std::string, size_t> ids;
+  for (size_t id = 0; id < names.size(); ++id) {
+    if (data.vocabulary.kind == Vocabulary::Kind::bytes) names[id] = name_of_bytes(names[id]);
+    if (names[id].empty() || data.vocabulary.kind == Vocabulary::Kind::unigram) continue;
+    const auto [place, is_new] = ids.emplace(names[id], id);
+    require(is_new, "[tokenizer_json] the ids {} and {} have the same name", place->second, id);
+  }
+  for (const AddedToken& token : data.added) {
+    const size_t id = size_t(token.id);
+    if (id >= names.size()) names.resize(id + 1);
+    if (!ids.emplace(token.content, id).second) continue;
+    ids.erase(names[id]);
+    names[id] = token.content;
+  }
+  return names;
+}
+
 // What HF's library does around a text, if the tokenizer says that something stands there.
-Json post_processor_json(const TokenizerData& data, const std::vector<std::string>& names) {
+Json post_processor_json(const TokenizerData& data) {
   Json parts = Json::array({{{"Sequence", {{"id", "A"}, {"type_id", 0}}}}});
   Json specials = Json::object();
   const auto special = [&](TokenId id) {
-    const std::string& name = names.at(size_t(id));
+    const std::string name = text_of(data, id);
     specials[name] = {{"id", name}, {"ids", {id}}, {"tokens", {name}}};
     return Json{{"SpecialToken", {{"id", name}, {"type_id", 0}}}};
   };
@@ -40,7 +71,7 @@ Json model_json(const TokenizerData& data, const std::vector<std::string>& names
             {"vocab", std::move(vocab)},
             {"byte_fallback", vocabulary.byte_fallback}};
   }
-  // Pushing in order of id; the object keeps it and does not search for duplicates, which the ids exclude.
+  // Pushing in order of id; the object keeps it and does not search for duplicates, of which there are none.
   Json vocab = Json::object();
   auto& entries = vocab.get_ref<Json::object_t&>();
   entries.reserve(names.size());
@@ -64,14 +95,10 @@ Json model_json(const TokenizerData& data, const std::vector<std::string>& names
 }  // namespace
 
 std::string tokenizer_json(const TokenizerData& data) {
-  std::vector<std::string> names = data.vocabulary.tokens;
-  if (data.vocabulary.kind == Vocabulary::Kind::bytes)
-    for (std::string& name : names) name = name_of_bytes(name);
+  const std::vector<std::string> names = names_of(data);
   Json added = Json::array();
   for (const AddedToken& token : data.added) {
     require(is_valid_utf8(token.content), "[tokenizer_json] the added token {} is not valid UTF-8", token.id);
-    if (size_t(token.id) >= names.size()) names.resize(size_t(token.id) + 1);
-    names[size_t(token.id)] = token.content;
     added.push_back({{"id", token.id},
                      {"content", token.content},
                      {"single_word", token.single_word},
@@ -87,11 +114,19 @@ std::string tokenizer_json(const TokenizerData& data) {
       {"added_tokens", added},
       {"normalizer", normalizer_json(data)},
       {"pre_tokenizer", pre_tokenizer_json(data)},
-      {"post_processor", post_processor_json(data, names)},
+      {"post_processor", post_processor_json(data)},
       {"decoder", decoder_json(data)},
       {"model", model_json(data, names)},
   };
   return file.dump(1, ' ') + "\n";
+}
+
+Json begin_and_ends(const TokenizerData& data) {
+  Json json = Json::object();
+  if (data.begin_token != kNoToken) json["bos_token_id"] = data.begin_token;
+  if (data.end_tokens.size() == 1) json["eos_token_id"] = data.end_tokens[0];
+  if (data.end_tokens.size() > 1) json["eos_token_id"] = data.end_tokens;
+  return json;
 }
 
 void save_tokenizer(const std::string& folder, const TokenizerData& data, const std::string& end_of_text,
@@ -103,9 +138,8 @@ void save_tokenizer(const std::string& folder, const TokenizerData& data, const 
   const std::string& chat = chat_template.empty() ? data.chat_template : chat_template;
   require(is_valid_utf8(chat), "[save_tokenizer] the chat template is not valid UTF-8");
   const auto content_of = [&](TokenId id) {
-    for (const AddedToken& token : data.added)
-      if (token.id == id) return Json(token.content);
-    return Json(nullptr);
+    const std::string text = text_of(data, id);
+    return text.empty() ? Json(nullptr) : Json(text);
   };
   const Json own_end = data.end_tokens.empty() ? Json(nullptr) : content_of(data.end_tokens[0]);
   Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
@@ -118,6 +152,8 @@ void save_tokenizer(const std::string& folder, const TokenizerData& data, const 
   make_directories(folder);
   write_file(folder + "/tokenizer.json", tokenizer_json(data));
   write_file(folder + "/tokenizer_config.json", config.dump(1, ' ') + "\n");
+  if (end_of_text.empty() && !data.end_tokens.empty())
+    write_file(folder + "/generation_config.json", begin_and_ends(data).dump(2) + "\n");
 }
 
 }  // namespace fude

@@ -120,12 +120,26 @@ TEST(BpeTrain, PlainTextNeverBecomesASpecialToken) {
   EXPECT_EQ(tokenizer.encode("abc", SpecialTokens::recognised), (std::vector<TokenId>{0}));
 }
 
+// The special token is called as a byte is.
+TEST(BpeTrain, SpecialTokensMayHaveTheNameOfAByte) {
+  BpeTrainOptions options;
+  options.vocabulary_size = 260;
+  options.special_tokens = {"\xC3\xA9"};
+  const TokenizerData data = train(options, {"abab"}).tokenizer;
+  const TokenizerData again = parse_tokenizer_json(tokenizer_json(data), "again");
+  EXPECT_EQ(again.vocabulary.tokens, data.vocabulary.tokens);
+  EXPECT_EQ(Tokenizer(again).hash(), Tokenizer(data).hash());
+}
+
 TEST(BpeTrain, LongestTokenAndSmallCorpora) {
   BpeTrainOptions options;
   options.vocabulary_size = 400;
   options.max_token_bytes = 3;
   const auto result = train(options, {std::string(5000, 'a'), "abcabcabc"});
   for (const std::string& token : result.tokenizer.vocabulary.tokens) EXPECT_LE(token.size(), 3u);
+  options.max_token_bytes = 0;
+  for (const std::string& token : train(options, {std::string(5000, 'a')}).tokenizer.vocabulary.tokens)
+    EXPECT_LE(token.size(), kLongestToken);
   EXPECT_EQ(train(options, {}).tokenizer.vocabulary.tokens.size(), 256u);
   EXPECT_EQ(train(options, {"", "a"}).tokenizer.vocabulary.merges.size(), 0u);
   options.vocabulary_size = 255;

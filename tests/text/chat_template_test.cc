@@ -30,10 +30,12 @@ void expect_golden(const std::string& source, const Json& variables, const Json&
   try {
     text = ChatTemplate(source).render(variables);
   } catch (const Error& caught) { error = caught.what(); }
-  if (golden.contains("error"))
+  if (golden.contains("error")) {
     EXPECT_NE(error, "") << source << "\ngives " << text;
-  else
-    EXPECT_EQ(text, golden["text"].get<std::string>()) << source << "\n" << error;
+  } else {
+    EXPECT_EQ(error, "") << source;
+    EXPECT_EQ(text, golden["text"].get<std::string>()) << source;
+  }
 }
 
 TEST(ChatTemplate, FeaturesEqualJinja) {
@@ -113,6 +115,13 @@ TEST(ChatTemplate, LimitsHold) {
                kCost);
   expect_limit("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", kDeep);
   expect_limit("{% macro f(n) %}{{ [n]|map('string')|map('trim')|list }}{{ f(n + 1) }}{% endmacro %}{{ f(1) }}", kDeep);
+  std::string names, arguments;
+  for (int i = 0; i < 1000; ++i) {
+    names += fmt::format("a{}, ", i);
+    arguments += fmt::format("a{}=0, ", i);
+  }
+  expect_limit("{% macro f(" + names + "z) %}{% endmacro %}{% for i in range(3000) %}{{ f() }}{% endfor %}", kCost);
+  expect_limit("{{ ('{z}' * 10000).format(" + arguments + "z='') }}", kCost);
   for (const auto& [open, close] : {std::pair<std::string, std::string>{"(", ")"},
                                     {"[", "]"},
                                     {"{1:", "}"},
@@ -128,7 +137,7 @@ TEST(ChatTemplate, LimitsHold) {
                                     {"x.y", ""},
                                     {"x is f(", ")"},
                                     {"x == (", ")"}})
-    expect_limit("{{ " + times(open, 100'000) + "1" + times(close, 100'000) + " }}", "");
+    expect_limit("{{ " + times(open, 100'000) + "1" + times(close, 100'000) + " }}", "[chat_template");
   expect_limit("{{ 1" + times(" + 1", 5000) + " }}", kDeep);
   expect_limit("{{ 1" + times("|abs", 5000) + " }}", kDeep);
   expect_limit(times("{% if 1 %}", 5000), kDeep);
@@ -140,6 +149,26 @@ TEST(ChatTemplate, LimitsHold) {
   Json deep = 1;
   for (int i = 0; i < 500; ++i) deep = Json::array({deep});
   EXPECT_NE(outcome("{{ x }}", {{"x", deep}}).find("nested"), std::string::npos);
+}
+
+// Only what is replaced counts.
+TEST(ChatTemplate, ReplacesAFewOfMany) {
+  TemplateLimits limits;
+  limits.value_bytes = 10 << 20;
+  EXPECT_EQ(outcome("{{ ('a' * 1000)|replace('a', 'b' * 100000, 1) }}", kNothing, limits).size(), 100'999u);
+}
+
+TEST(ChatTemplate, NumbersAreExact) {
+  EXPECT_EQ(outcome("{{ 4503599627370497.0 // 1, 7.5 // 2, -7.5 // 2 }}"), "(4503599627370497.0, 3.0, -4.0)");
+  EXPECT_EQ(outcome("{{ 2 is divisibleby 9223372036854775807, (-6) is divisibleby 3, 5 is divisibleby(-1) }}"),
+            "(False, True, True)");
+  EXPECT_EQ(outcome("{{ (-3) is odd, (-4) is odd, (-4) is even }}"), "(True, False, True)");
+}
+
+TEST(ChatTemplate, RangesAreShownWhereTheirEndIsKnown) {
+  EXPECT_EQ(outcome("{{ range(1, 4), range(5, 0, -1) }}"), "(range(1, 4), range(5, 0, -1))");
+  for (const char* range : {"range(0, 6, 2)", "range(5, 0)", "range(0, 3, 5)"})
+    EXPECT_NE(outcome("{{ " + std::string(range) + " }}").find("has no text form"), std::string::npos) << range;
 }
 
 TEST(ChatTemplate, IsSharedByThreads) {

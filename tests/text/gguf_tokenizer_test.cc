@@ -203,6 +203,10 @@ TEST(GgufTokenizer, RefusesToWriteWhatGgufCannotSay) {
        }},
       {"has no name", [](auto& d) { d.normal.push_back({NormalStep::Kind::nfc}); }},
       {"a blank in front", [](auto& d) { d.prefix_space = PrefixSpace::always; }},
+      {"at most 3 tokens that end a turn",
+       [](auto& d) {
+         d.end_tokens = {0, 1, 2, 3};
+       }},
   };
   for (const auto& [message, change] : cases) {
     TokenizerData data = read_gguf_tokenizer(byte_level(), "gguf");
@@ -216,6 +220,10 @@ TEST(GgufTokenizer, RefusesToWriteWhatGgufCannotSay) {
   // SentencePiece would make ab of its parts before anything else, or never.
   TokenizerData data = read_gguf_tokenizer(scored(), "gguf");
   data.vocabulary.merges.pop_back();
+  EXPECT_THROW(gguf_tokenizer_of(data, 7, "gguf"), Error);
+  data = read_gguf_tokenizer(scored(), "gguf");
+  EXPECT_NO_THROW(gguf_tokenizer_of(data, 7, "gguf"));
+  data.vocabulary.fuse_unknown = false;
   EXPECT_THROW(gguf_tokenizer_of(data, 7, "gguf"), Error);
 }
 

@@ -107,6 +107,9 @@ TEST(Pretokenize, ManyCostlyMatchesAreAnErrorSoon) {
   for (int i = 0; i < 2000; ++i) text += std::string(20, 'a') + "c";
   const double start = now_seconds();
   EXPECT_THROW(pieces_of(*splitter, text), Error);
+  // Nor does another step before it give each of its pieces that many.
+  const PreTokenizer steps({{SplitStep::Kind::after_text, "c"}, {SplitStep::Kind::pattern, "(?:a+)+b|[a-c]"}});
+  EXPECT_THROW(pieces_of(steps, text), Error);
   EXPECT_LT(now_seconds() - start, 60);
 }
 
@@ -132,6 +135,11 @@ TEST(Pretokenize, StepsFollowEachOther) {
   const PreTokenizer runs({{SplitStep::Kind::digits, {}}});
   EXPECT_EQ(pieces_of(runs, "in 2024, x"), (Pieces{"in ", "2024", ", x"}));
   EXPECT_EQ(pieces_of(PreTokenizer(), "in 2024"), (Pieces{"in 2024"}));
+  const PreTokenizer foreign({{SplitStep::Kind::after_text, "|"}, {SplitStep::Kind::pattern, "[0-9]"}});
+  EXPECT_EQ(pieces_of(foreign,
+                      "a1|\xFF"
+                      "2|b"),
+            (Pieces{"a", "1", "|", "\xFF", "2", "|", "b"}));
   EXPECT_EQ(pieces_of(smollm, ""), Pieces{});
 }
 

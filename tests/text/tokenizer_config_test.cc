@@ -64,5 +64,18 @@ TEST_F(TokenizerConfig, GenerationConfigSaysWhatElseEndsATurn) {
   EXPECT_THROW(read(), Error);
 }
 
+TEST_F(TokenizerConfig, SavedFoldersEndTurnsAlike) {
+  const std::string again = folder_ + "/again";
+  write("tokenizer_config.json", {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
+  for (const Json& ends : {Json(nullptr), Json(1), Json{0, 1}}) {
+    write("generation_config.json", {{"eos_token_id", ends}});
+    const TokenizerData data = read();
+    save_tokenizer(again, data, "");
+    const TokenizerData saved = read_tokenizer(again);
+    EXPECT_EQ(saved.end_tokens, data.end_tokens) << ends;
+    EXPECT_EQ(saved.begin_token, 1);
+  }
+}
+
 }  // namespace
 }  // namespace fude

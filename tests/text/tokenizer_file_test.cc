@@ -103,6 +103,19 @@ TEST(TokenizerFile, RefusesWhatItCannotDo) {
     EXPECT_THROW(parse_tokenizer_json(text, "test"), Error) << text;
 }
 
+// As one of the normalizers is how a Metaspace is written.
+TEST(TokenizerFile, MetaspaceCountsAsANormalizer) {
+  for (const int count : {15, 16}) {
+    Json file = small();
+    for (int i = 0; i < count; ++i) file["normalizer"]["normalizers"].push_back({{"type", "NFC"}});
+    file["normalizer"]["type"] = "Sequence";
+    file["pre_tokenizer"] = {{"type", "Metaspace"}};
+    file["decoder"] = {{"type", "Metaspace"}};
+    EXPECT_EQ(message_of([&] { parse_tokenizer_json(tokenizer_json(parse(file)), "again"); }),
+              count == 15 ? "" : "[test] expected at most 16 normalizers");
+  }
+}
+
 TEST(TokenizerFile, SpecialTokensMayHaveAnyNameAndGaps) {
   Json file = small();
   file["added_tokens"].push_back({{"id", 9}, {"content", "<\xEF\xBD\x9C\xE6\xBC\xA2 x>"}, {"special", true}});
@@ -114,6 +127,33 @@ TEST(TokenizerFile, SpecialTokensMayHaveAnyNameAndGaps) {
   EXPECT_EQ(again.hash(), tokenizer.hash());
   EXPECT_EQ(again.encode("a<\xEF\xBD\x9C\xE6\xBC\xA2 x>ab", SpecialTokens::recognised),
             (std::vector<TokenId>{0, 9, 2}));
+}
+
+// Such a name is not the entry for its own bytes.
+TEST(TokenizerFile, NamesThatSpellNoBytesComeFromNoText) {
+  Json file = small();
+  file["model"]["ignore_merges"] = true;
+  file["model"]["vocab"][name_of_bytes("\xE6\xBC\xA2")] = 4;
+  file["model"]["vocab"]["\xE6\xBC\xA2"] = 5;
+  const Tokenizer tokenizer(parse(file));
+  EXPECT_EQ(tokenizer.encode("\xE6\xBC\xA2"), std::vector<TokenId>{4});
+  EXPECT_EQ(tokenizer.bytes_of(5), "\xE6\xBC\xA2");
+  EXPECT_TRUE(tokenizer.is_special(5));
+  const Tokenizer again(parse_tokenizer_json(tokenizer_json(tokenizer.data()), "again"));
+  EXPECT_EQ(again.hash(), tokenizer.hash());
+  EXPECT_EQ(again.encode("\xE6\xBC\xA2"), std::vector<TokenId>{4});
+  file["model"]["vocab"]["\xE6\xBC\xA2"] = 4;
+  EXPECT_NE(message_of([&] { parse(file); }).find("the id 4 has two entries"), std::string::npos);
+}
+
+TEST(TokenizerFile, AddedTokensMayBeCalledLikeEntries) {
+  Json file = small();
+  file["added_tokens"].push_back({{"id", 9}, {"content", "a"}, {"special", false}});
+  const Tokenizer tokenizer(parse(file));
+  EXPECT_EQ(tokenizer.encode("ab"), (std::vector<TokenId>{9, 1}));
+  const Tokenizer again(parse_tokenizer_json(tokenizer_json(tokenizer.data()), "again"));
+  EXPECT_EQ(again.hash(), tokenizer.hash());
+  EXPECT_EQ(again.encode("ab"), (std::vector<TokenId>{9, 1}));
 }
 
 // An id is an index: a line of text must not claim gigabytes.
@@ -138,7 +178,7 @@ TEST(TokenizerFile, TokensHaveAGreatestLength) {
     for (size_t i = 0; i < size; ++i) name += "\xC4\xA0";
     entry["model"]["vocab"][name] = 4;
     for (const Json& file : {added, entry})
-      EXPECT_EQ(message_of([&] { parse(file); }).find("longer than 65536 bytes") != std::string::npos,
+      EXPECT_EQ(message_of([&] { parse(file); }).find("longer than 1024 bytes") != std::string::npos,
                 size > kLongestToken);
   }
 }
@@ -168,7 +208,7 @@ TEST(RankFile, BoundsRanksAndLengths) {
             std::string::npos);
   for (const size_t size : {kLongestToken, kLongestToken + 1}) {
     const std::string text = ranks_text({"a", std::string(size, 'x')});
-    EXPECT_EQ(message_of([&] { parse_ranks(text, "ranks"); }).find("[ranks:2] expected an entry of 1 to 65536 bytes") !=
+    EXPECT_EQ(message_of([&] { parse_ranks(text, "ranks"); }).find("[ranks:2] expected an entry of 1 to 1024 bytes") !=
                   std::string::npos,
               size > kLongestToken);
   }

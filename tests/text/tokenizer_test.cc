@@ -51,6 +51,96 @@ TEST(Tokenizer, AddedTokensMayHaveTheSameText) {
   const Ids ids = tokenizer.encode(text);
   EXPECT_EQ(ids.front(), 703);
   EXPECT_EQ(tokenizer.decode(ids), text);
+  const Tokenizer saved(parse_tokenizer_json(tokenizer_json(data), "saved"));
+  EXPECT_EQ(saved.hash(), tokenizer.hash());
+  EXPECT_EQ(saved.encode(text), ids);
+}
+
+// Their bytes too keep to whom they are from; Llama 2's file looks for special tokens in the normalised text.
+TEST(Tokenizer, TrustOutlastsNormalisation) {
+  const Tokenizer tokenizer = Tokenizer::load(std::string(FUDE_SOURCE_DIR) + "/tests/goldens/sentencepiece/llama.json");
+  const auto encode = [&](std::vector<TextPiece> pieces) { return tokenizer.encode(pieces); };
+  EXPECT_EQ(encode({{"<s>", true}, {"the", false}}), tokenizer.encode("<s>the", SpecialTokens::recognised));
+  EXPECT_EQ(encode({{"<s>", true}, {"the", false}}).front(), 1);
+  EXPECT_EQ(encode({{"the <s>", false}, {" </s>", true}}).back(), 2);
+  for (const std::vector<TextPiece>& pieces :
+       std::vector<std::vector<TextPiece>>{{{"<s>", false}, {" the", true}},
+                                           {{"<", true}, {"s>", false}},
+                                           {{" ", true}, {"<s>", false}},
+                                           {{"a", true}, {" ", false}, {"<s>", true}},
+                                           {{"a <s", true}, {">", false}}})
+    for (const TokenId id : tokenizer.encode(pieces)) EXPECT_FALSE(tokenizer.is_special(id)) << pieces[0].text;
+}
+
+// `text` has [ ] around what is not trusted.
+std::string marked_normal(const std::vector<NormalStep>& steps, std::string_view text) {
+  std::string bytes, trust, out;
+  bool trusted = true;
+  for (const char c : text) {
+    if (c == '[' || c == ']') {
+      trusted = c == ']';
+    } else {
+      bytes += c;
+      trust += char(trusted);
+    }
+  }
+  const std::string normal = normalize(steps, bytes, &trust);
+  EXPECT_EQ(normal, normalize(steps, bytes));
+  EXPECT_EQ(trust.size(), normal.size());
+  for (size_t i = 0; i < normal.size(); ++i) {
+    if (!trust[i] && (i == 0 || trust[i - 1])) out += '[';
+    if (trust[i] && i > 0 && !trust[i - 1]) out += ']';
+    out += normal[i];
+  }
+  return out + (!trust.empty() && !trust.back() ? "]" : "");
+}
+
+TEST(Normalize, WhatIsMadeOfBothKindsIsNotTrusted) {
+  using Kind = NormalStep::Kind;
+  const NormalStep replace{Kind::replace, "ab", "<s>"}, drop{Kind::replace, "x", ""};
+  EXPECT_EQ(marked_normal({replace}, "ab[ab]ab"), "<s>[<s>]<s>");
+  EXPECT_EQ(marked_normal({replace}, "a[b]a[bab]b"), "[<s><s><s>]b");
+  EXPECT_EQ(marked_normal({drop}, "<[xsx]>"), "<[s]>");
+  EXPECT_EQ(marked_normal({{Kind::prepend, {}, "_"}}, "a[b]"), "_a[b]");
+  EXPECT_EQ(marked_normal({{Kind::prepend, {}, "_"}}, "[a]b"), "[_a]b");
+  EXPECT_EQ(marked_normal({{Kind::squeeze, {}, "_"}}, "a  b [ ]c[  ] d"), "a_b[_]c[_]d");
+  EXPECT_EQ(marked_normal({{Kind::trim}}, "[ ] a[b ] "), "a[b]");
+  EXPECT_EQ(marked_normal({{Kind::strip_left}, {Kind::strip_right}}, "[\t] a [b\n] "), "a [b]");
+  EXPECT_EQ(marked_normal({{Kind::strip_left}, {Kind::prepend, {}, "_"}}, "[ ]"), "");
+  // Composition: within a kind, across, and only where it is.
+  EXPECT_EQ(marked_normal({{Kind::nfc}}, "<s>e\xCC\x81[e\xCC\x81]<s>"), "<s>\xC3\xA9[\xC3\xA9]<s>");
+  EXPECT_EQ(marked_normal({{Kind::nfc}}, "<s>e[\xCC\x81 x]<s>"), "<s>[\xC3\xA9 x]<s>");
+  EXPECT_EQ(marked_normal({{Kind::nfc}}, "<s>[\xE6\xBC\xA2]\xE6\xBC\xA2<s>"), "<s>[\xE6\xBC\xA2]\xE6\xBC\xA2<s>");
+  EXPECT_EQ(marked_normal({{Kind::nfc}}, "\xE6[\xBC\xA2]\xFF[\xFF]"), "\xE6[\xBC\xA2]\xFF[\xFF]");
+}
+
+TEST(Normalize, WithTrustGivesTheSameText) {
+  const std::vector<NormalStep> steps = {{NormalStep::Kind::nfc}, {NormalStep::Kind::squeeze, {}, " "}, mark_blanks()};
+  Random random{13, 1};
+  for (int n = 0; n < 2000; ++n) {
+    const std::string text = reference::random_text(random, random.below(30));
+    std::string trust;
+    while (trust.size() < text.size()) {
+      const bool changes = n % 4 > 0 && random.below(5) == 0;
+      trust += char((!trust.empty() && trust.back()) != changes);
+    }
+    const std::string before = trust, normal = normalize(steps, text, &trust);
+    ASSERT_EQ(normal, normalize(steps, text));
+    ASSERT_EQ(trust.size(), normal.size());
+    if (before.find('\1') == before.npos) { ASSERT_EQ(trust.find('\1'), trust.npos); }
+  }
+}
+
+// It would fill any memory.
+TEST(Normalize, ATextMayNotGrowWithoutEnd) {
+  const std::string text(1 << 20, 'a'), long_text(1 << 20, 'x');
+  for (const NormalStep& step : {NormalStep{NormalStep::Kind::replace, "a", long_text},
+                                 NormalStep{NormalStep::Kind::prepend, {}, std::string(65 << 20, 'x')}})
+    EXPECT_THROW(normalize({step}, text), Error);
+  std::string blanks;
+  for (int i = 0; i < 1 << 20; ++i) blanks += "  a";
+  EXPECT_THROW(normalize({{NormalStep::Kind::squeeze, {}, long_text}}, blanks), Error);
+  EXPECT_EQ(normalize({{NormalStep::Kind::replace, "a", "bb"}}, text).size(), 2u << 20);
 }
 
 TEST(Tokenizer, SpecialTokens) {

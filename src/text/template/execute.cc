@@ -182,6 +182,8 @@ Value Machine::make_macro(const MacroBody& macro) {
 Value Machine::call_macro(const MacroBody& macro, Scope* around, const Arguments& arguments) {
   Scope* const inside = make_scope(around);
   const size_t count = macro.parameters.size();
+  spend(count * (1 + arguments.named.size()));
+  allocate(count * (64 + sizeof(Value)));
   for (size_t i = 0; i < std::min(count, arguments.placed.size()); ++i)
     inside->values[macro.parameters[i].name] = arguments.placed[i];
 

@@ -245,7 +245,8 @@ Value truncate(Machine& machine, const Value& input, const Arguments& arguments)
 
 Value replaced_text(Machine& machine, const Text& text, const Text& old, const Text& with, int64_t at_most) {
   machine.spend((text.size() + old.size()) / 16);
-  machine.allocate(count_parts(text.bytes, old.bytes) * with.size());
+  const size_t count = count_parts(text.bytes, old.bytes);
+  machine.allocate((at_most < 0 ? count : std::min(count, size_t(at_most))) * with.size());
   return machine.text(replace_all(text, old, with, at_most));
 }
 

@@ -125,6 +125,7 @@ Value format_braces(Machine& machine, const Text& format, const Arguments& argum
       out.append_part(format, at, 1);
       continue;
     }
+    machine.spend(1 + arguments.named.size());
     const size_t end = format.bytes.find('}', at);
     machine.require(end != std::string::npos, "a '{{' stands alone in the format");
     const std::string field = format.bytes.substr(at + 1, end - at - 1);

@@ -113,6 +113,7 @@ class Lexer {
 
   void skip_comment(size_t tag) {
     const size_t mark = source_.find("#}", at_);
+    if (mark == kNowhere && at_ >= source_.size()) return;  // as in Jinja: the text's last two characters
     if (mark == kNowhere) fail_at(tag, "this comment has no end");
     const bool controlled = mark > at_ && (source_[mark - 1] == '-' || source_[mark - 1] == '+');
     at_ = tag_end(mark - controlled, "#}", true);

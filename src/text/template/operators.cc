@@ -56,7 +56,9 @@ Value reals(Machine& machine, std::string_view sign, double a, double b) {
   double rest = std::fmod(a, b);
   if (rest != 0 && (rest < 0) != (b < 0)) rest += b;
   if (sign == "%") return rest;
-  return std::floor((a - rest) / b + 0.5);
+  // Whole but for rounding.
+  const double quotient = (a - rest) / b, down = std::floor(quotient);
+  return down + (quotient - down > 0.5);
 }
 
 Value repeated(Machine& machine, const Value& value, int64_t times) {

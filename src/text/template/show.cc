@@ -77,10 +77,11 @@ void write_list(Writer& writer, const List& list) {
     case List::Kind::range: {
       const auto number = [&](size_t i) { return *list.items[i].get<int64_t>(); };
       const size_t size = list.items.size();
-      if (size == 0) return writer.add("range(0, 0)");
-      const int64_t step = size > 1 ? number(1) - number(0) : 1;
-      writer.add(fmt::format("range({}, {}", number(0), number(size - 1) + (step > 0 ? 1 : -1)));
-      return writer.add(step == 1 ? ")" : fmt::format(", {})", step));
+      const int64_t step = size > 1 ? number(1) - number(0) : 0;
+      // Its end is not kept.
+      writer.machine.require(std::abs(step) == 1, "a range without items, of one or with other steps has no text form");
+      writer.add(fmt::format("range({}, {}", number(0), number(size - 1) + step));
+      return writer.add(step == 1 ? ")" : ", -1)");
     }
     case List::Kind::generator:
       return writer.add("<generator>");

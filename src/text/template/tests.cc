@@ -1,4 +1,6 @@
 // Tests: what stands behind `is`.
+#include <cstdlib>
+
 #include "text/template/builtins.h"
 #include "text/template/machine.h"
 #include "text/template/operators.h"
@@ -37,7 +39,7 @@ Value rest_is(Machine& machine, const Value& value, int64_t divisor, int64_t res
     return *remainder.get<double>() == double(rest);
   }
   machine.require(as_integer(value, integer), "expected a number, got {}", kind_name(value));
-  return divisor == -1 || ((integer % divisor + divisor) % divisor) == rest;
+  return divisor == -1 || std::abs(integer % divisor) == rest;
 }
 Value divisible(Machine& machine, const Value& value, const Arguments& arguments) {
   int64_t divisor = 0;
