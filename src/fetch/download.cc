@@ -60,20 +60,18 @@ void fetch_rest(const RemoteFile& remote, PartFile& part, const DownloadProgress
   const auto begin = [&](uint64_t from) { part.open(done = from); };
   const auto piece = [&](std::string_view bytes) {
     done += bytes.size();
-    require(done <= limit, "[fetch] {}: expected at most {} bytes", remote.url, limit);
+    if (done > limit)
+      throw FetchError(fmt::format("[fetch] {}: expected at most {} bytes", shown(remote.url), limit), true);
     part.write(bytes);
     progress(done, remote.size);
   };
   try {
-    fetch({remote.url, done, remote.headers, remote.certificates}, begin, piece);
+    fetch({remote.url, done, remote.headers, remote.certificates, remote.if_refused}, begin, piece);
   } catch (...) {
     part.close();  // what has come is kept
     throw;
   }
   part.close();
-  if (remote.size > 0 && done < remote.size)
-    throw FetchError(fmt::format("[fetch] {}: the connection was cut at byte {} of {}", remote.url, done, remote.size),
-                     false);
 }
 
 }  // namespace
@@ -90,7 +88,7 @@ void accept_part(const std::string& path, uint64_t size, const std::string& sha2
                     where, size, sha256.empty() ? "(not known)" : sha256, got, sum.empty() ? "(not computed)" : sum),
         true);
   }
-  fs::rename(part, path);
+  move_into_place(part, path);
 }
 
 void download(const RemoteFile& remote, const std::string& path, const DownloadProgress& progress) {
@@ -107,7 +105,7 @@ void download(const RemoteFile& remote, const std::string& path, const DownloadP
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(500) * attempt);
   }
-  accept_part(path, remote.size, remote.sha256, remote.url);
+  accept_part(path, remote.size, remote.sha256, shown(remote.url));
 }
 
 }  // namespace fude

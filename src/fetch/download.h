@@ -17,7 +17,7 @@ struct RemoteFile {
   uint64_t size = 0;   // bytes; 0: not known
   uint64_t limit = 0;  // bytes at most, where the size is not known
   std::vector<std::string> headers = {};
-  std::string certificates = {};  // as in FetchRequest
+  std::string certificates = {}, if_refused = {};  // as in FetchRequest
 };
 
 // Bytes so far, and in all (0: not known). What it throws stops the download, which can go on later.

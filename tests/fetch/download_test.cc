@@ -75,11 +75,26 @@ TEST_F(Download, KeepsWhatWasThereUnlessTheNewFileIsRight) {
 }
 
 TEST_F(Download, RefusesMoreThanExpected) {
-  EXPECT_THROW(get(remote(kSumOfAbc, 2)), Error);
   RemoteFile small = remote("", 0);
   small.limit = 2;
-  EXPECT_THROW(get(small), Error);
-  EXPECT_FALSE(file_exists(target_));
+  for (const RemoteFile& from : {remote(kSumOfAbc, 2), small}) {
+    try {
+      get(from);
+      FAIL();
+    } catch (const FetchError& error) { EXPECT_TRUE(error.is_lasting); }
+    EXPECT_FALSE(file_exists(target_));
+  }
+}
+
+TEST_F(Download, RefusesLessThanExpected) {
+  try {
+    get(remote(kSumOfAbc, 4));
+    FAIL();
+  } catch (const FetchError& error) {
+    EXPECT_TRUE(error.is_lasting);
+    EXPECT_NE(std::string(error.what()).find("got 3 bytes"), std::string::npos) << error.what();
+  }
+  EXPECT_FALSE(file_exists(target_) || file_exists(target_ + ".part"));
 }
 
 TEST_F(Download, StopsAndGoesOn) {
@@ -101,8 +116,14 @@ TEST_F(Download, SaysWhatIsMissing) {
     EXPECT_TRUE(error.is_lasting);
     EXPECT_NE(std::string(error.what()).find("source-gone"), std::string::npos) << error.what();
   }
-  gone.url = "ftp://example.org/x";
-  EXPECT_THROW(get(gone), FetchError);
+  gone.url = "ftp://user:secret@example.org/x";
+  try {
+    get(gone);
+    FAIL();
+  } catch (const FetchError& error) {
+    EXPECT_NE(std::string(error.what()).find("ftp://example.org/x"), std::string::npos) << error.what();
+    EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
+  }
 }
 
 TEST(Sha256, IsTheStandards) {

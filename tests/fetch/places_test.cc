@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "fetch/catalogue.h"
+#include "fetch/http.h"
 #include "fetch/hub.h"
 #include "fetch/package_index.h"
 #include "fetch/pull.h"
@@ -71,6 +72,28 @@ TEST(PackageIndex, RefusesOtherPages) {
     EXPECT_THROW(parse_index_page(page, "https://index/simple/a/"), Error) << page;
 }
 
+// An index may want a password, which is nobody else's business.
+TEST(PackageIndex, IsNamedWithoutItsPassword) {
+  for (const char* page :
+       {"Not found", "{", "{}", "{\"files\": [{}]}", "{\"files\": [{\"filename\": \"a\", \"url\": \"http://[\"}]}"}) {
+    try {
+      parse_index_page(page, "https://user:secret@index/simple/a/");
+      ADD_FAILURE() << page;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("https://index/simple/a/"), std::string::npos) << error.what();
+      EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Shown, LeavesOutWhoAsks) {
+  EXPECT_EQ(shown("https://user:secret@host:8080/a"), "https://host:8080/a");
+  EXPECT_EQ(shown("https://user@host"), "https://host");
+  EXPECT_EQ(shown("https://user:sec@ret@host?x=@"), "https://host?x=@");
+  for (const char* url : {"https://host/a@b", "https://host?a@b", "https://host#a@b", "file:///a@b", "a@b", "://", ""})
+    EXPECT_EQ(shown(url), url);
+}
+
 TEST(PackageIndex, IsWherePipSays) {
   PipSettings settings;
   read_pip_config(
@@ -122,6 +145,17 @@ TEST(Hub, ChoosesWhatAModelNeeds) {
   EXPECT_EQ(chosen(one, "org/name"), (Names{"a.gguf"}));
   const std::string two = R"([{"type": "file", "path": "a.gguf"}, {"type": "file", "path": "b.gguf"}])";
   EXPECT_EQ(chosen(two, "org/name:b.gguf"), (Names{"b.gguf"}));
+  // An adapter's weights are not a model's.
+  const std::string adapted =
+      R"([{"type": "file", "path": "config.json"}, {"type": "file", "path": "pytorch_model.bin"},
+      {"type": "file", "path": "adapter_model.safetensors"}])";
+  try {
+    chosen(adapted, "org/name");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("expected config.json with model*.safetensors"), std::string::npos)
+        << error.what();
+  }
   for (const auto& [list, name] : {std::pair{two.c_str(), "org/name"},
                                    {one.c_str(), "org/name:b.gguf"},
                                    {"[]", "org/name"},
