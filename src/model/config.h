@@ -1,5 +1,5 @@
-// Every number that defines a model; what is not a size is by default as in Qwen3. A field is earned by two families;
-// what one family alone needs is decided in its file under architectures/.
+// Every number that defines a model; what is not a size is by default as in Qwen3. A field is what the model has to do
+// otherwise; how a family's file spells it is decided under architectures/.
 #pragma once
 
 #include <cstdint>

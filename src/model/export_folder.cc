@@ -37,7 +37,8 @@ void export_folder(const WeightSource& weights, const std::string& folder, std::
       values[chosen] += segment.rows * parameter->cols();
       const auto fill = [&weights, parameter, &segment](const SafetensorsOutput::Put& put) {
         std::vector<float> read = weights.read(segment.name);
-        put(weights.is_in_family_form() ? read : to_family_form(*parameter, segment, std::move(read)));
+        if (!weights.is_in_family_form()) read = to_family_form(*parameter, segment, std::move(read));
+        put(read);
       };
       outputs.push_back({segment.name, shape_in_file(*parameter, segment), fill, chosen});
     }

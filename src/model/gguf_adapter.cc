@@ -15,6 +15,10 @@ std::vector<LoraPair> read_gguf_adapter(const std::string& path, const ModelConf
     const std::string_view got = file->metadata().find_string(key).value_or("nothing");
     require(got == expected, "[lora] {}: expected {} {}, got {}", path, key, expected, got);
   }
+  require(!file->metadata().has("adapter.alora.invocation_tokens"),
+          "[lora] {}: expected an adapter of all tokens, got one of those behind its invocation tokens (aLoRA): it is "
+          "not supported",
+          path);
   const TensorNames& names = architecture_of(config.family).names;
   const double alpha = file->metadata().number("adapter.lora.alpha");
   std::map<std::string, std::string> own_names;  // of the family's files, by those of GGUF

@@ -83,8 +83,15 @@ void put_rope(const GgufFacts& facts, const Keys& keys, int64_t head_size, Json&
       if (const auto value = keys.find_number(key)) scaling[name] = *value;
     if (const auto context = keys.find_integer("rope.scaling.original_context_length"))
       scaling["original_max_position_embeddings"] = *context;
-    if (const auto part = keys.find_number("rope.scaling.attn_factor"))
-      scaling["attention_factor"] = usual_attention_factor(keys.find_number("rope.scaling.factor").value_or(1)) * *part;
+    const double usual = usual_attention_factor(keys.find_number("rope.scaling.factor").value_or(1));
+    if (const auto part = keys.find_number("rope.scaling.attn_factor")) scaling["attention_factor"] = usual * *part;
+    // llama.cpp's converter takes them from config.json, but not every family reads them there: they are taken where
+    // that makes no difference.
+    for (const auto& [key, plain] :
+         {std::pair{"rope.scaling.yarn_attn_factor", shortest(usual)}, {"rope.scaling.yarn_ext_factor", 1.0}}) {
+      const double got = keys.find_number(key).value_or(plain);
+      require(got == plain, "[gguf] {}{}: expected {}, got {}: it is not supported", keys.prefix, key, plain, got);
+    }
   }
 }
 
@@ -116,11 +123,12 @@ Json llama_like_json(const GgufFacts& facts, const Keys& keys) {
   return json;
 }
 
-// Every sixth layer is global, and the scores' scale follows from the head size but in the largest model; the file says
-// neither.
+// Every sixth layer is global unless the file says otherwise; the scores' scale, of which it says nothing, follows from
+// the head size but in the largest model.
 void put_gemma3(const Keys& keys, Json& json) {
   const int64_t layers = json["num_hidden_layers"], width = json["hidden_size"], heads = json["num_attention_heads"];
   json["sliding_window"] = keys.integer("attention.sliding_window");
+  if (const auto every = keys.find_integer("attention.sliding_window_pattern")) json["sliding_window_pattern"] = *every;
   if (const auto cap = keys.find_number("final_logit_softcapping"); cap && *cap != 0)
     json["final_logit_softcapping"] = *cap;
   if (const auto base = keys.find_number("rope.freq_base_swa")) json["rope_local_base_freq"] = *base;
@@ -162,7 +170,12 @@ ModelConfig config_of_gguf(const GgufFacts& facts) {
   if (name == "gemma3_text") put_gemma3(keys, json);
   json["vocab_size"] = facts.vocabulary;
   json["tie_word_embeddings"] = !facts.has_head;
-  ModelConfig config = architecture_of(name).read(json);
+  ModelConfig config;
+  try {
+    config = architecture_of(name).read(json);
+  } catch (const Error& error) {  // which says that a config.json is wrong
+    fail("[gguf] the metadata, in the words of {}", error.what());
+  }
   check(config);
   return config;
 }

@@ -1,7 +1,7 @@
 // A model's configuration in the words of GGUF, both ways.
 //
 // Read, the metadata are put in the words of config.json, so that each family is read in one place. Written, they are
-// read back and compared: what GGUF cannot say (a window of another pattern, a scale of one's own) is an error and not
+// read back and compared: what they do not say (a window of another pattern, a scale of one's own) is an error and not
 // another model.
 #pragma once
 

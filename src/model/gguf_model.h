@@ -1,5 +1,5 @@
-// A model as one GGUF file: its tensors under the names of the family's own files. Weights are decoded; rows that
-// llama.cpp keeps in another order are put back.
+// A model as one GGUF file: its tensors under the names of the family's own files. Rows lie in the format of the
+// file; those that llama.cpp keeps in another order are put back.
 #pragma once
 
 #include <memory>

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "model/file_layout.h"
 #include "model/peft_folder.h"
 
 namespace fude {
@@ -162,10 +163,7 @@ void merge_adapter(Transformer& model, const Adapter& adapter) {
         add_product(*weight, part.first, part.scale, rows_of(part.b_OR), rows_of(part.a_RK), threads);
     if (const auto part = adapter.tables.find(weight); part != adapter.tables.end()) {
       const Parameter& b_CR = part->second.b_CR;
-      const std::vector<float> b = rows_of(b_CR);
-      std::vector<float> b_RC(b.size());
-      for (int64_t c = 0; c < b_CR.rows(); ++c)
-        for (int64_t r = 0; r < b_CR.cols(); ++r) b_RC[size_t(r * b_CR.rows() + c)] = b[size_t(c * b_CR.cols() + r)];
+      const std::vector<float> b_RC = transposed(rows_of(b_CR), b_CR.rows(), b_CR.cols());
       add_product(*weight, 0, part->second.scale, rows_of(part->second.a_VR), b_RC, threads);
     }
   }

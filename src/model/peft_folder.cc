@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "model/file_layout.h"
 #include "tensor/safetensors.h"
 
 namespace fude {
@@ -89,14 +90,6 @@ std::string stem_of(const std::string& name, const std::string& end) {
   const bool ends_so =
       name.starts_with(kBeforeModules) && name.ends_with(end) && name.size() > kBeforeModules.size() + end.size();
   return ends_so ? name.substr(0, name.size() - end.size()) : "";
-}
-
-std::vector<float> turned(const std::vector<float>& values, int64_t rows) {
-  std::vector<float> other(values.size());
-  const int64_t cols = rows == 0 ? 0 : int64_t(values.size()) / rows;
-  for (int64_t row = 0; row < rows; ++row)
-    for (int64_t col = 0; col < cols; ++col) other[size_t(col * rows + row)] = values[size_t(row * cols + col)];
-  return other;
 }
 
 std::vector<float> read_rows(const SafetensorsFile& file, const std::string& name, int64_t first, int64_t count) {
@@ -186,7 +179,7 @@ std::vector<LoraPair> read_peft_folder(const std::string& folder) {
     pair.read_b = [=] { return file->read_f32(b); };
     if (pair.is_embedding) {
       std::ranges::reverse(pair.a_shape);
-      pair.read_a = [=] { return turned(file->read_f32(a), rank); };
+      pair.read_a = [=, cols = pair.a_shape.front()] { return transposed(file->read_f32(a), rank, cols); };
     }
     if (const std::string base = stem + kBaseEnd; file->has(base)) {
       pair.base_shape = file->entry(base).shape;

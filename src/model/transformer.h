@@ -28,7 +28,8 @@ class Transformer {
   // from its own stream, so the weights do not depend on the order or number of the others.
   void initialise(uint64_t seed);
 
-  // Hidden rows after the last norm, [N, C]. `pass` must outlive the tape's backward.
+  // Hidden rows after the last norm, [N, C]. `pass`, `batch` and, with checkpoints, `kv` must outlive the tape's
+  // backward.
   Tensor forward(const Pass& pass, const TokenBatch& batch, KvStore& kv) const;
   // Those of the last counts_S[s] tokens of each sequence alone, [Σ counts, C], the same bits. Without a tape.
   Tensor forward(const Pass& pass, const TokenBatch& batch, KvStore& kv, const std::vector<int64_t>& counts_S) const;

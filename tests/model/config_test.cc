@@ -123,6 +123,17 @@ TEST(ModelConfig, Gemma3InTheOlderSpelling) {
   EXPECT_EQ(architecture_of("gemma3_text").read(architecture_of("gemma3_text").write(c)), c);
 }
 
+// Without a window no layer is local, and what is written says so.
+TEST(ModelConfig, Gemma3WithoutLocalLayers) {
+  const Architecture& family = architecture_of("gemma3_text");
+  const ModelConfig c = family.read(parse_json(R"({
+      "vocab_size": 32, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+      "num_key_value_heads": 1, "intermediate_size": 24, "sliding_window": 0, "layer_types": []})",
+                                               "test"));
+  check(c);
+  EXPECT_EQ(family.read(family.write(c)), c);
+}
+
 // What files of llama.cpp say of scaled ropes: an attn_factor comes on top of YaRN's usual one, and older files have
 // one number alone.
 TEST(GgufConfig, ScaledRopesAreThoseOfLlamaCpp) {
@@ -147,6 +158,59 @@ TEST(GgufConfig, ScaledRopesAreThoseOfLlamaCpp) {
   const RopeConfig scaled = config_of_gguf(GgufFacts{old, 32, false, {}}).rope;
   EXPECT_EQ(scaled.scaling, RopeScaling::linear);
   EXPECT_EQ(scaled.factor, 2);
+}
+
+// What the metadata are refused for.
+std::string gguf_refusal(const GgufMetadata& metadata) {
+  try {
+    config_of_gguf(GgufFacts{metadata, 32, false, {}});
+  } catch (const Error& error) { return error.what(); }
+  return "nothing";
+}
+
+TEST(GgufConfig, YarnThatIsNotTheUsualIsRefused) {
+  const float usual = float(0.1 * std::log(4.0) + 1);
+  ModelConfig yarn = small("qwen3");
+  yarn.rope = {.base = 10000, .scaling = RopeScaling::yarn, .factor = 4, .original_context = 8};
+  yarn.rope.attention_factor = 0.1 * std::log(4.0) + 1;
+  GgufMetadata metadata;
+  put_config(yarn, metadata);
+  metadata.set("qwen3.rope.scaling.yarn_attn_factor", usual);
+  metadata.set("qwen3.rope.scaling.yarn_ext_factor", 1.0f);
+  EXPECT_EQ(config_of_gguf(GgufFacts{metadata, 32, false, {}}), yarn);
+  metadata.set("qwen3.rope.scaling.yarn_ext_factor", 0.5f);
+  EXPECT_EQ(gguf_refusal(metadata),
+            "[gguf] qwen3.rope.scaling.yarn_ext_factor: expected 1, got 0.5: it is not supported");
+  metadata.set("qwen3.rope.scaling.yarn_attn_factor", 1.0f);
+  EXPECT_EQ(gguf_refusal(metadata).find("[gguf] qwen3.rope.scaling.yarn_attn_factor: expected 1.13"), 0u)
+      << gguf_refusal(metadata);
+}
+
+TEST(GgufConfig, Gemma3SaysItsPatternOrHasTheUsual) {
+  GgufMetadata metadata;
+  metadata.set("general.architecture", std::string("gemma3"));
+  for (const auto& [key, value] : {std::pair{"block_count", 7u},
+                                   {"context_length", 8u},
+                                   {"embedding_length", 16u},
+                                   {"feed_forward_length", 24u},
+                                   {"attention.head_count", 2u},
+                                   {"attention.head_count_kv", 1u},
+                                   {"attention.key_length", 8u},
+                                   {"attention.value_length", 8u},
+                                   {"attention.sliding_window", 4u}})
+    metadata.set(std::string("gemma3.") + key, value);
+  const auto locals = [&] { return config_of_gguf(GgufFacts{metadata, 32, false, {}}).is_local_L; };
+  EXPECT_EQ(locals(), (std::vector<bool>{true, true, true, true, true, false, true}));
+  metadata.set("gemma3.attention.sliding_window_pattern", 3u);
+  EXPECT_EQ(locals(), (std::vector<bool>{true, true, false, true, true, false, true}));
+  metadata.set("gemma3.attention.sliding_window_pattern", std::vector<bool>(7, true));
+  EXPECT_NE(gguf_refusal(metadata).find("expected a single value at 'gemma3.attention.sliding_window_pattern'"),
+            std::string::npos)
+      << gguf_refusal(metadata);
+  metadata.set("gemma3.attention.sliding_window_pattern", 6u);
+  metadata.set("gemma3.final_logit_softcapping", 30.0f);
+  EXPECT_EQ(gguf_refusal(metadata),
+            "[gguf] the metadata, in the words of [config.json] final_logit_softcapping is not supported");
 }
 
 }  // namespace

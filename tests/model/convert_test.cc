@@ -94,7 +94,7 @@ TEST_P(Convert, KeepsTypes) {
   export_folder(*open_gguf(std::make_shared<GgufFile>(file)), back, {}, Json::object(), {});
   EXPECT_EQ(parse_json(read_file(back + "/config.json"), "config.json")["dtype"], "bfloat16");
   expect_same_model(*load_model(device_, half), *load_model(device_, back));
-  // Blocks of another file are copied, not decoded and encoded again.
+  // From one such file to another.
   const GgufContents again = contents_of(std::make_shared<const GgufFile>(file));
   write_gguf(work_ + "/again.gguf", again, plain_types(again, {}), {}, {});
   expect_same_model(*load_model(device_, file), *load_model(device_, work_ + "/again.gguf"));
@@ -152,7 +152,6 @@ INSTANTIATE_TEST_SUITE_P(Families, LlamaCppFile,
                          testing::Values("llama", "llama_linear", "llama_llama3", "llama_yarn", "qwen2", "qwen3",
                                          "gpt2", "gemma3_pattern"));
 
-// Three layers, of which the middle one is global: GGUF has one pattern for all of Gemma 3.
 // What other programs write of a file's float in decimal: 9.999999747378752e-06.
 TEST(ConvertTakes, ANormWhoseNumberCameFromAFloat) {
   ModelConfig c = read_config(golden_folder("llama"));
@@ -161,6 +160,7 @@ TEST(ConvertTakes, ANormWhoseNumberCameFromAFloat) {
   EXPECT_NO_THROW(put_config(c, metadata));
 }
 
+// Three layers, of which the middle one is global: only the usual pattern of Gemma 3 is written.
 TEST(ConvertRefuses, WhatGgufCannotSay) {
   try {
     contents_of_folder(golden_folder("gemma3_text"));

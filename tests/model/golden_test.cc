@@ -12,27 +12,12 @@
 #include "model/load.h"
 #include "ops/classifier_loss.h"
 #include "tensor/safetensors.h"
+#include "tests/support/golden_case.h"
 
 namespace fude {
 namespace {
 
 constexpr double kRounding = 0x1p-24;
-
-double largest(const std::vector<float>& x) {
-  double most = 0;
-  for (float v : x) most = std::max(most, std::abs(double(v)));
-  return most;
-}
-
-double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double most = 0;
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    EXPECT_FALSE(std::isnan(a[i]));
-    most = std::max(most, std::abs(double(a[i]) - double(b[i])));
-  }
-  return most;
-}
 
 class Golden : public testing::TestWithParam<std::string> {
  protected:

@@ -14,6 +14,7 @@
 #include "tensor/gguf.h"
 #include "tensor/safetensors.h"
 #include "tests/support/adapter_case.h"
+#include "tests/support/golden_case.h"
 
 namespace fude {
 namespace {
@@ -50,14 +51,8 @@ TEST_P(LoraGolden, LogitsEqualPeft) {
   const ModelConfig& c = model->config();
   const double longest = double(std::max({c.width, c.feed_forward, c.heads * c.head_size}));
   const double ops = double((c.has_post_norms ? 8 : 6) + 4 * 4) * double(c.layers) + 3 + 2 * 4;
-  double top = 0, worst = 0;
   const std::vector<float> ours = logits(*model, load_adapter(*model, adapter_folder).get());
-  ASSERT_EQ(ours.size(), exact.size());
-  for (size_t i = 0; i < exact.size(); ++i) {
-    top = std::max(top, std::abs(double(exact[i])));
-    worst = std::max(worst, std::abs(double(ours[i]) - double(exact[i])));
-  }
-  EXPECT_LE(worst, ops * std::sqrt(longest) * 0x1p-24 * top);
+  EXPECT_LE(largest_difference(ours, exact), ops * std::sqrt(longest) * 0x1p-24 * largest(exact));
   EXPECT_NE(ours, logits(*model, nullptr));
 }
 
@@ -292,7 +287,7 @@ TEST_F(LoraFolder, TensorsArePairsThatFit) {
   write({{"lora_A.weight", {4, 32}}});
   refuses("expected tensors base_model.model");
   write({{"base_model.model..lora_A.weight", {4, 32}}, {"base_model.model..lora_B.weight", {4, 32}}});
-  refuses("got");
+  refuses("got base_model.model..lora_A.weight");
   configure("target_modules", "all-linear");
   for (const std::string& module :
        {layer + "self_attn.x_proj", std::string("base_model.model.model.norm"),
@@ -373,12 +368,13 @@ TEST_F(LoraFolder, TheBaseIsTheModels) {
 TEST_F(LoraFolder, GgufFilesAreHeldToTheSame) {
   const std::string path = folder + "/other.gguf";
   const auto write_gguf_file = [&](const char* type, const char* kind, const char* architecture,
-                                   std::vector<std::string> names) {
+                                   std::vector<std::string> names, bool is_activated = false) {
     GgufMetadata metadata;
     metadata.set("general.type", std::string_view(type));
     metadata.set("adapter.type", std::string_view(kind));
     metadata.set("general.architecture", std::string_view(architecture));
     metadata.set("adapter.lora.alpha", 8.0f);
+    if (is_activated) metadata.set("adapter.alora.invocation_tokens", std::vector<uint32_t>{1, 2});
     std::vector<GgufOutput> outputs;
     for (const std::string& name : names) {
       const std::vector<int64_t> shape =
@@ -397,6 +393,8 @@ TEST_F(LoraFolder, GgufFilesAreHeldToTheSame) {
   refuses("adapter.type", path);
   write_gguf_file("adapter", "lora", "qwen3", {q + ".lora_a", q + ".lora_b"});
   refuses("general.architecture", path);
+  write_gguf_file("adapter", "lora", "llama", {q + ".lora_a", q + ".lora_b"}, true);
+  refuses("behind its invocation tokens (aLoRA): it is not supported", path);
   write_gguf_file("adapter", "lora", "llama", {q + ".lora_a"});
   refuses("A alone", path);
   write_gguf_file("adapter", "lora", "llama", {q});

@@ -17,6 +17,7 @@
 #include "model/peft_export.h"
 #include "model/peft_folder.h"
 #include "tensor/safetensors.h"
+#include "tests/support/golden_case.h"
 
 namespace fude {
 namespace {
@@ -28,20 +29,6 @@ std::vector<float> values_of(const Parameter& matrix) {
   std::vector<float> values(size_t(matrix.count()));
   matrix.get_rows(0, matrix.rows(), values.data());
   return values;
-}
-
-double largest_of(const std::vector<float>& x) {
-  double most = 0;
-  for (float v : x) most = std::max(most, std::abs(double(v)));
-  return most;
-}
-
-double farthest(const std::vector<float>& a, const std::vector<float>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double most = 0;
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-    most = std::max(most, std::abs(double(a[i]) - double(b[i])));
-  return most;
 }
 
 class LoraTraining : public testing::TestWithParam<const char*> {
@@ -130,7 +117,7 @@ TEST_P(LoraTraining, GradientsEqualPeft) {
   EXPECT_EQ(all.size() + 1, expected.entries().size());
   for (size_t i = 0; i < all.size(); ++i) {
     const auto exact = expected.read_f32("grad." + all[i]->name());
-    EXPECT_LE(farthest(result.gradients[i], exact), 2 * error(*model) * largest_of(exact)) << all[i]->name();
+    EXPECT_LE(largest_difference(result.gradients[i], exact), 2 * error(*model) * largest(exact)) << all[i]->name();
   }
   EXPECT_EQ(run(*model, adapter.get(), true, /*checkpoint_blocks=*/true).gradients, result.gradients);
 }
@@ -165,13 +152,13 @@ TEST_P(LoraTraining, ANewOneChangesNothingYet) {
     EXPECT_EQ(values, values_of(*others[i]));
     names.insert(all[i]->name());
     if (all[i]->name().ends_with(".lora_B.weight")) {
-      EXPECT_EQ(largest_of(values), 0.0);
+      EXPECT_EQ(largest(values), 0.0);
       continue;
     }
     EXPECT_TRUE(all[i]->name().ends_with(".lora_A.weight")) << all[i]->name();
     EXPECT_EQ(all[i]->rows(), 5);
     const double bound = 1 / std::sqrt(double(all[i]->cols()));
-    EXPECT_LE(largest_of(values), bound * (1 + kRoundingUnit));
+    EXPECT_LE(largest(values), bound * (1 + kRoundingUnit));
     for (const float value : values) squares += double(value) * double(value) / (bound * bound), ++count;
   }
   EXPECT_EQ(names.size(), all.size());
@@ -289,8 +276,8 @@ TEST_P(LoraTraining, MergedItSaysTheSame) {
     }
     merge_adapter(*model, *adapter);
     const std::vector<float> merged = run(*model, nullptr, false).logits;
-    EXPECT_LE(farthest(merged, expected), 2 * error(*model) * largest_of(expected));
-    EXPECT_GT(farthest(merged, plain), 0.05 * largest_of(expected));
+    EXPECT_LE(largest_difference(merged, expected), 2 * error(*model) * largest(expected));
+    EXPECT_GT(largest_difference(merged, plain), 0.05 * largest(expected));
   }
 }
 

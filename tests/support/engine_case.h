@@ -15,7 +15,8 @@
 
 namespace fude {
 
-// A family's tiny golden with more positions, and windows longer than a block of keys.
+// A family's tiny golden with more positions, windows longer than a block of keys, and an MLP whose width fills no
+// panel.
 inline ModelConfig small_config(const std::string& family) {
   ModelConfig c = read_config(FUDE_SOURCE_DIR "/tests/goldens/" + family);
   c.vocabulary = 300, c.feed_forward = 72, c.context = 700;

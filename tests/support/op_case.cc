@@ -214,7 +214,7 @@ void check_op(const OpCase& op) {
 
   std::map<std::string, Outcome> first_of;  // by how the tier sums
   for (Tier tier : supported_tiers()) {
-    const Kernels& kernels = kernels_of(int(tier));
+    const Kernels& kernels = kernels_of(tier);
     const std::string name = op.name + " [" + std::string(name_of(tier)) + "]";
     const Outcome one = run_op(op, data, kernels, 1, 1), three = run_op(op, data, kernels, 3, 1);
     for (size_t o = 0; o < wanted.size(); ++o)
@@ -310,17 +310,17 @@ void time_op(const OpCase& op) {
     const std::string name = fmt::format("{} [{}]", op.name, name_of(tier));
     double output_floats = 0;
     std::vector<std::vector<float>> cotangents;
-    for (const Tensor& output : op.run(Pass{device, kernels_of(int(tier))}, inputs, parameters, rows)) {
+    for (const Tensor& output : op.run(Pass{device, kernels_of(tier)}, inputs, parameters, rows)) {
       output_floats += double(output.size());
       cotangents.push_back(random_floats(output.size(), 3));
     }
     time_call(name, output_floats, 4 * (input_floats + parameter_floats + output_floats), [&] {
-      op.run(Pass{device, kernels_of(int(tier))}, inputs, parameters, rows);
+      op.run(Pass{device, kernels_of(tier)}, inputs, parameters, rows);
     });
     // Back: reads what forward read and the outputs' gradients, writes the gradients of what forward read.
     GradientStore gradients(device);
     ClosureTape tape;
-    const Pass pass{device, kernels_of(int(tier)), &tape};
+    const Pass pass{device, kernels_of(tier), &tape};
     time_call(
         name + " back", output_floats, 4 * (2 * (input_floats + parameter_floats) + output_floats),
         [&] { tape.backward(gradients); },

@@ -84,6 +84,7 @@ Json write_gemma3(const ModelConfig& c) {
   json["hidden_activation"] = "gelu_pytorch_tanh";
   json["query_pre_attn_scalar"] = scalar_of(c.attention_scale);
   json["sliding_window"] = c.window;
+  json["layer_types"] = Json::array();  // empty: none is local
   for (const bool is_local : c.is_local_L) json["layer_types"].push_back(is_local ? kLocal : kGlobal);
   json["rope_local_base_freq"] = c.local_rope.base;
   json["rope_parameters"] = Json::object();
