@@ -19,10 +19,8 @@ Optimizer::Optimizer(Device& device, const Kernels& kernels, std::vector<Paramet
   std::set<std::string> names;
   moments_.reserve(parameters_.size());
   for (const Parameter* parameter : parameters_) {
-    require(parameter == nullptr || parameter->has_master(), "[optimizer] {}: expected f32 values to update",
-            parameter ? parameter->name() : "null");
-    require(parameter != nullptr && names.insert(parameter->name()).second, "[optimizer] the parameter {} comes twice",
-            parameter ? parameter->name() : "null");
+    require(parameter->has_master(), "[optimizer] {}: expected f32 values to update", parameter->name());
+    require(names.insert(parameter->name()).second, "[optimizer] the parameter {} comes twice", parameter->name());
     const auto zeros = [&] {
       return Tensor(device_, {parameter->stored()}, DType::f32, Purpose::optimizer, Contents::zero);
     };

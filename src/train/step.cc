@@ -31,7 +31,7 @@ std::vector<float> run_block(const Transformer& model, const Kernels& kernels, c
     const Parameter& classifier = options.classifier != nullptr ? *options.classifier : model.classifier();
     loss_N = classifier_loss(pass, hidden_NC, classifier, block.targets_N, loss);
   }
-  if (loss.gradients) tape.backward(*static_cast<GradientStore*>(loss.gradients));
+  if (loss.gradients) tape.backward(*loss.gradients);
   return loss_N;
 }
 
@@ -70,12 +70,14 @@ std::vector<float> target_logprobs(const Transformer& model, const Kernels& kern
 }
 
 GradientSum::GradientSum(const Transformer& model, const Kernels& kernels, StepOptions options)
-    : model_(model), kernels_(kernels), options_(std::move(options)) {
+    : model_(model),
+      kernels_(kernels),
+      options_(std::move(options)),
+      trained_(options_.trained.begin(), options_.trained.end()) {
   require(options_.slots >= 1 && std::has_single_bit(uint64_t(options_.slots)),
           "[train] expected a power of two of gradient slots, got {}", options_.slots);
-  if (options_.trained.empty())
-    for (const Parameter* parameter : model.parameters()) options_.trained.push_back(const_cast<Parameter*>(parameter));
-  const std::unordered_set<const Parameter*> trained(options_.trained.begin(), options_.trained.end());
+  if (trained_.empty()) trained_ = model.parameters();
+  const std::unordered_set<const Parameter*> trained(trained_.begin(), trained_.end());
   for (int64_t width = options_.slots; width > 0; width /= 2) levels_.emplace_back(model.device(), trained);
 }
 
@@ -119,7 +121,7 @@ double GradientSum::sum_slots(std::span<const TokenBlock> blocks, size_t first, 
 void GradientSum::add(const GradientStore& other) { add(0, other); }
 
 void GradientSum::add(size_t level, const GradientStore& other) {
-  for (const Parameter* parameter : options_.trained) {
+  for (const Parameter* parameter : trained_) {
     const Tensor gradient = other.of(*parameter);
     if (!gradient.is_empty()) kernels_.accumulate(model_.device().threads(), gradient, levels_[level].into(*parameter));
   }

@@ -64,6 +64,7 @@ class GradientSum {
   const Transformer& model_;
   const Kernels& kernels_;
   StepOptions options_;
+  std::vector<const Parameter*> trained_;
   std::deque<GradientStore> levels_;  // the sum, and the right-hand terms of the additions that are open
 };
 

@@ -59,6 +59,8 @@ Trainer::Trainer(Transformer& model, const Kernels& kernels, BatchSource& source
   options_.schedule.check();
   require(options_.rows_per_block >= 1, "[train] expected at least one row at a time");
   make_directories(options_.folder);
+  lock_.emplace(options_.folder);
+  require(lock_->is_held(), "[train] another process is training into {}", options_.folder);
 }
 
 std::string Trainer::checkpoint_folder(int64_t step) const {
@@ -182,14 +184,13 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     auto verdict = spikes_.observe(line.loss);
     if (!options_.watches_spikes && verdict == SpikeDetector::Verdict::spike) verdict = SpikeDetector::Verdict::usual;
     if (verdict == SpikeDetector::Verdict::spike) line.event = "loss spike";
-    if (verdict == SpikeDetector::Verdict::not_finite) line.event = "loss is not a number";
-    if (verdict != SpikeDetector::Verdict::not_finite) {
+    if (verdict != SpikeDetector::Verdict::not_finite)
       line.gradient_norm = optimizer_.step(gradients_.gradients(), float(line.learning_rate));
-      if (!std::isfinite(line.gradient_norm)) line.event = "gradient is not a number";
-    }
     source_.learned(line);
     line.seconds = now_seconds() - began;
     if (!std::isfinite(line.loss) || !std::isfinite(line.gradient_norm)) {
+      // In place of what the source has to say: it is why the run ends.
+      line.event = std::isfinite(line.loss) ? "gradient is not a number" : "loss is not a number";
       tell(line);  // for the report; it is dropped when the run goes on from a checkpoint
       fail("[train] step {}: the {}; go on from the last checkpoint with a lower learning rate or stronger clipping",
            line.step, line.event);

@@ -3,8 +3,8 @@
 //
 // A checkpoint is a folder (made beside its name, then renamed) with the model as a Hugging Face folder and state.fude:
 // weights and moments in the kernels' order, the position of the source, the spike window, and the run's identity
-// (hashes of text, tokenizer, configuration; CPU tier). A run refuses to go on from a state of another identity.
-// Checkpoints are written before any evaluation.
+// (hashes of text, tokenizer, configuration; "numerics": f32, bf16 or bf16-dot). A run refuses to go on from a state of
+// another identity. Checkpoints are written before any evaluation.
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "base/file.h"
 #include "train/batch_source.h"
 #include "train/checkpoint_file.h"
 #include "train/metrics.h"
@@ -46,7 +47,7 @@ struct TrainerOptions {
 
 class Trainer {
  public:
-  // Model, kernels and source must outlive the trainer.
+  // Model, kernels and source must outlive the trainer. Error if another one has the folder.
   Trainer(Transformer& model, const Kernels& kernels, BatchSource& source, std::vector<ValidationRows> validation,
           TrainerOptions options);
 
@@ -75,6 +76,7 @@ class Trainer {
   BatchSource& source_;
   std::vector<ValidationRows> validation_;
   TrainerOptions options_;
+  std::optional<FolderLock> lock_;
   Optimizer optimizer_;
   GradientSum gradients_;
   SpikeDetector spikes_;

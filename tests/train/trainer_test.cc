@@ -48,6 +48,22 @@ class InterruptedBatches : public BatchSource {
   BatchSource& inner_;
 };
 
+// With a remark on every step, where there is one to be made.
+class RemarkedBatches : public BatchSource {
+ public:
+  RemarkedBatches(BatchSource& inner, std::string remark) : inner_(inner), remark_(std::move(remark)) {}
+  Batch next() override { return inner_.next(); }
+  void learned(StepMetrics& line) override {
+    if (!remark_.empty()) line.event = remark_;
+  }
+  Json state() const override { return inner_.state(); }
+  void restore(const Json& state, std::string_view where) override { inner_.restore(state, where); }
+
+ private:
+  BatchSource& inner_;
+  std::string remark_;
+};
+
 class TrainerRun : public testing::Test {
  protected:
   void SetUp() override {
@@ -92,8 +108,8 @@ class TrainerRun : public testing::Test {
     };
     LoadedBatches batches(loader, 2, 2);
     InterruptedBatches none(batches);
-    Trainer trainer(model, default_kernels(), has_batches ? static_cast<BatchSource&>(batches) : none, validation,
-                    options);
+    RemarkedBatches all(batches, remark);
+    Trainer trainer(model, default_kernels(), has_batches ? static_cast<BatchSource&>(all) : none, validation, options);
     trainer.resume();
     is_done = trainer.run(&stop);
     std::vector<float> weights;
@@ -103,6 +119,7 @@ class TrainerRun : public testing::Test {
   }
 
   std::string root_;
+  std::string remark;
   std::vector<double> losses;
   bool gives_up = false, is_done = false, has_batches = true;
 };
@@ -162,8 +179,14 @@ TEST_F(TrainerRun, AMeasurementThatWasGivenUpIsMadeLater) {
   EXPECT_EQ(measured, (std::vector<int64_t>{5, 10, 12}));
 }
 
+// Whatever else there is to say of the step.
 TEST_F(TrainerRun, LossThatIsNotANumberEndsTheRunAndIsWrittenDown) {
-  EXPECT_THROW(run("wild", 1, 100, 0, DType::f32, 1e30), Error);
+  remark = "all answers are right";
+  std::string message;
+  try {
+    run("wild", 1, 100, 0, DType::f32, 1e30);
+  } catch (const Error& error) { message = error.what(); }
+  EXPECT_NE(message.find("is not a number"), std::string::npos) << message;
   const std::string path = root_ + "/wild/metrics.jsonl";
   const StepMetrics last = parse_metrics(read_file(path), path).back();
   EXPECT_NE(last.event.find("is not a number"), std::string::npos) << last.event;
@@ -182,6 +205,17 @@ TEST_F(TrainerRun, ResumedEqualsUninterruptedInBf16) {
 TEST_F(TrainerRun, RefusesTheStateOfAnotherRun) {
   run("run", 1, 3);
   EXPECT_THROW(run("run", 1, 100, /*identity=*/1), Error);
+}
+
+TEST_F(TrainerRun, RefusesAFolderThatAnotherTrainsInto) {
+  make_directories(root_ + "/run");
+  {
+    const FolderLock other(root_ + "/run");
+    EXPECT_THROW(run("run", 1, 3), Error);
+    EXPECT_FALSE(fs::exists(root_ + "/run/metrics.jsonl"));
+  }
+  run("run", 1, 3);
+  EXPECT_TRUE(fs::exists(root_ + "/run/checkpoint-00000003"));
 }
 
 TEST_F(TrainerRun, RefusesATruncatedCheckpoint) {
