@@ -60,7 +60,8 @@ void add_message(TrainingConversation& conversation, const Json& message, std::s
   const std::string role = json_string(message, "role", where);
   require(std::ranges::find(kRoles, role) != kRoles.end(),
           "[{}] expected a role of system, developer, user, assistant or tool, got '{}'", where, role);
-  std::string content = text_of(message.contains("content") ? message["content"] : Json(), where);
+  const auto has = [&](const char* key) { return message.contains(key) && !message[key].is_null(); };
+  std::string content = text_of(has("content") ? message["content"] : Json(), where);
   Json result = {{"role", role}};
   if (role == "assistant") {
     std::optional<std::string> thought = thought_of(message, where);
@@ -70,17 +71,13 @@ void add_message(TrainingConversation& conversation, const Json& message, std::s
       if (!parts.thought.empty()) thought = std::string(parts.thought), content = std::string(parts.answer);
     }
     if (thought && !thought->empty()) result["reasoning_content"] = *thought;
-    if (message.contains("tool_calls") && !message["tool_calls"].is_null())
-      result["tool_calls"] = tool_calls_of(message["tool_calls"], where);
+    if (has("tool_calls")) result["tool_calls"] = tool_calls_of(message["tool_calls"], where);
   }
   result["content"] = std::move(content);
   for (const char* key : {"tool_call_id", "name"})
-    if (message.contains(key)) result[key] = json_string(message, key, where);
-  double weight = 1;
-  if (message.contains("weight")) {
-    weight = json_number(message, "weight", where);
-    require(weight == 0 || weight == 1, "[{}] expected a message's weight to be 0 or 1, got {}", where, weight);
-  }
+    if (has(key)) result[key] = json_string(message, key, where);
+  const double weight = json_number(message, "weight", where, 1);
+  require(weight == 0 || weight == 1, "[{}] expected a message's weight to be 0 or 1, got {}", where, weight);
   conversation.messages.push_back(std::move(result));
   conversation.is_weighted.push_back(weight == 1);
 }

@@ -66,7 +66,9 @@ std::string Doctor::look(const RolloutSigns& signs) {
     words += (words.empty() ? "" : "; ") + what;
   };
   const auto percent = [](double share) { return fmt::format("{:.0f} %", 100 * share); };
-  const bool is_equal = now.equal_groups > 0.95, is_wrong = now.right<0.05, is_right = now.right> 0.95;
+  const bool is_equal = now.equal_groups > 0.95;
+  const bool is_wrong = now.right < 0.05;
+  const bool is_right = now.right > 0.95;
   complain("all wrong", is_equal && is_wrong,
            fmt::format("in {} of the groups every answer is wrong, so there is nothing to learn from: ask easier "
                        "questions (--difficulty), or teach the model by examples first (fude sft)",

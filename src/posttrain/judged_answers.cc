@@ -68,6 +68,8 @@ void save_judged(const std::vector<JudgedAnswer>& answers, const std::string& pa
 std::vector<JudgedAnswer> load_judged(const std::string& path) {
   std::vector<JudgedAnswer> answers;
   const std::string text = read_file(path);
+  require(text.empty() || text.ends_with('\n'), "[{}] the last line is cut off; remove the file and it is made again",
+          path);
   int64_t line = 0;
   for (size_t begin = 0, end; (end = text.find('\n', begin)) != text.npos; begin = end + 1) {
     const std::string where = fmt::format("{}:{}", path, ++line);

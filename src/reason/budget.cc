@@ -20,8 +20,8 @@ struct Marks {
 
 class BudgetMask : public TokenMask {
  public:
-  BudgetMask(std::shared_ptr<const Marks> marks, bool is_open, std::unique_ptr<TokenMask> inner)
-      : marks_(std::move(marks)), inner_(std::move(inner)), state_(is_open ? State::thinking : State::before) {
+  BudgetMask(std::shared_ptr<const Marks> marks, bool is_open)
+      : marks_(std::move(marks)), state_(is_open ? State::thinking : State::before) {
     if (state_ == State::before && marks_->budget.least > 0) force(marks_->open);
   }
 
@@ -32,22 +32,18 @@ class BudgetMask : public TokenMask {
       if (thought_ < marks_->budget.least) forbid(logits_V, marks_->close.front());
       for (int32_t stop : marks_->stops) forbid(logits_V, stop);
     }
-    if (state_ == State::answering && inner_) inner_->apply(logits_V);
   }
 
   void accept(int32_t token) override {
     if (!forced_.empty()) forced_.pop_front();
-    if (state_ == State::answering) {
-      if (inner_) inner_->accept(token);
-      return;
-    }
+    if (state_ == State::answering) return;
     // Thoughts are counted in tokens between the marks; an answer that begins without one has none.
     recent_.push_back(token);
     if (state_ == State::before) {
       if (ends_with(marks_->open))
         state_ = State::thinking, recent_.clear();
       else if (!begins(marks_->open))
-        begin_answer(token);
+        state_ = State::answering;
       return;
     }
     ++thought_;
@@ -61,15 +57,12 @@ class BudgetMask : public TokenMask {
     const ThinkingBudget& budget = marks_->budget;
     if (budget.most && thought_ >= *budget.most) return force(marks_->close);
     if (thought_ >= budget.least || marks_->go_on.empty()) return;
+    if (budget.most && thought_ + int64_t(marks_->go_on.size()) > *budget.most) return;  // no room for the words
     const auto likeliest = int32_t(std::max_element(logits_V.begin(), logits_V.end()) - logits_V.begin());
     if (likeliest == marks_->close.front() || std::ranges::find(marks_->stops, likeliest) != marks_->stops.end())
       force(marks_->go_on);
   }
   void force(const std::vector<int32_t>& tokens) { forced_.assign(tokens.begin(), tokens.end()); }
-  void begin_answer(int32_t token) {
-    state_ = State::answering;
-    if (inner_) inner_->accept(token);
-  }
   bool ends_with(const std::vector<int32_t>& mark) const {
     return recent_.size() >= mark.size() && std::equal(mark.rbegin(), mark.rend(), recent_.rbegin());
   }
@@ -84,7 +77,6 @@ class BudgetMask : public TokenMask {
   }
 
   std::shared_ptr<const Marks> marks_;
-  std::unique_ptr<TokenMask> inner_;
   State state_;
   int64_t thought_ = 0;
   std::deque<int32_t> forced_;
@@ -94,9 +86,8 @@ class BudgetMask : public TokenMask {
 }  // namespace
 
 std::function<std::unique_ptr<TokenMask>()> thinking_masks(const Chat& chat, const ThinkingBudget& budget,
-                                                           bool is_thought_open,
-                                                           std::function<std::unique_ptr<TokenMask>()> inner) {
-  if (!budget.is_given()) return inner;
+                                                           bool is_thought_open) {
+  if (!budget.is_given()) return {};
   require(chat.may_think(), "[thinking] the model was not trained to think ({} … {}), so it has no budget for it",
           kThinkOpen, kThinkClose);
   require(budget.least >= 0 && (!budget.most || *budget.most >= budget.least),
@@ -108,9 +99,7 @@ std::function<std::unique_ptr<TokenMask>()> thinking_masks(const Chat& chat, con
   };
   auto marks = std::make_shared<Marks>(
       Marks{encoded(kThinkOpen), encoded(kThinkClose), chat.stops(), encoded(budget.go_on), budget});
-  return [marks = std::move(marks), is_thought_open, inner = std::move(inner)] {
-    return std::make_unique<BudgetMask>(marks, is_thought_open, inner ? inner() : nullptr);
-  };
+  return [marks = std::move(marks), is_thought_open] { return std::make_unique<BudgetMask>(marks, is_thought_open); };
 }
 
 }  // namespace fude

@@ -23,16 +23,19 @@ class Sampling {
   std::vector<std::vector<SampledAnswer>> run() {
     size_t question = 0;
     int64_t first = 0;
-    while (true) {
-      while (question < prompts_.size() && submit(question, first)) {
-        first += kChoicesOfARequest;
-        if (first >= options_.answers) ++question, first = 0;
+    try {
+      while (true) {
+        while (question < prompts_.size() && submit(question, first)) {
+          first += kChoicesOfARequest;
+          if (first >= options_.answers) ++question, first = 0;
+        }
+        if (!engine_.step() && question == prompts_.size()) break;
+        for (RequestId id : std::exchange(unneeded_, {})) engine_.cancel(id);
+        if (failure_) break;
+        if (options_.cancel != nullptr && options_.cancel->load()) break;
       }
-      if (!engine_.step() && question == prompts_.size()) break;
-      for (RequestId id : std::exchange(unneeded_, {})) engine_.cancel(id);
-      if (failure_) break;
-      if (options_.cancel != nullptr && options_.cancel->load()) break;
-    }
+    } catch (...) { failure_ = std::current_exception(); }
+    // The engine calls this object for as long as a request is left.
     for (const auto& ids : requests_)
       for (RequestId id : ids) engine_.cancel(id);
     engine_.run();

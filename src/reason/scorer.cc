@@ -96,6 +96,10 @@ std::vector<double> verdicts(const ScorerModel& scorer, const Kernels& kernels,
     const auto loss_N = classifier_loss(pass, trunk.forward(pass, batch, kv), scorer.head_2C, targets_N);
     for (size_t s = 1; s < batch.sequence_starts.size(); ++s) {
       const double log_right = -double(loss_N[size_t(batch.sequence_starts[s]) - 1]);
+      require(std::isfinite(log_right),
+              "[scorer] expected a number from the scorer, got {}: its weights are no good; take an earlier checkpoint "
+              "of it, or train it again with a lower learning rate",
+              log_right);
       odds.push_back(std::min(kSurest, log_right - std::log(-std::expm1(log_right))));
     }
   }

@@ -53,16 +53,20 @@ const std::vector<Example>& GeneratedTask::held_out_list() const {
   std::call_once(once_, [this] {
     std::set<std::string> asked;
     std::vector<Example> found;
+    std::set<std::pair<Language, int>> exhausted;  // all draws have missed once: not asked again
     for (int64_t i = 0; i < wanted_; ++i) {
       Random random{seed_, kHeldOutQuestions, uint64_t(i) << 32};
       const Language language = i % 2 == 0 ? Language::english : Language::japanese;
       const int difficulty = range_.least + int(i / 2 % (range_.most - range_.least + 1));
-      for (int tries = 0; tries < kMostDraws; ++tries) {
+      if (exhausted.contains({language, difficulty})) continue;
+      int misses = 0;
+      for (; misses < kMostDraws; ++misses) {
         Draft drawn = finished_draft(random, language, difficulty);
         if (!is_held_out(drawn.problem) || !asked.insert(drawn.example.question.prompt).second) continue;
         found.push_back(std::move(drawn.example));
         break;
       }
+      if (misses == kMostDraws) exhausted.insert({language, difficulty});
     }
     held_out_ = std::move(found);
   });

@@ -86,7 +86,8 @@ std::optional<WordAndLetter> real_word(Random& random, Language language, int le
 
 WordAndLetter made_up_word(Random& random, Language language, int length, int count) {
   const bool is_kana = language == Language::japanese;
-  const auto all = alphabet(language).first(alphabet(language).size() - (is_kana ? 1 : 0));  // no word begins with ん
+  // Without ん, which no word begins with.
+  const auto all = alphabet(language).first(alphabet(language).size() - (is_kana ? 1 : 0));
   const std::string_view letter = random_letter(random, all);
   std::vector<std::string_view> letters;
   bool is_vowel = random.below(2) == 0;

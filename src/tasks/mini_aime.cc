@@ -124,30 +124,29 @@ Draft MiniAime::draft(Random& random, Language language, int difficulty) const {
 
 std::vector<CheckedLine> MiniAime::check_steps(const Question& question, std::string_view work) const {
   const auto values = problem_values(question.given);
-  size_t next = 1;  // of the values that lines without a name give
+  size_t next = 1;  // behind all that right lines have given: what a line without a name has to give
   const auto is_right = [&](std::string_view line) {
     if (!marked_parts(line).empty()) return verify(question, line);
     for (std::string_view word : {"wait, ", "wait: ", "待って、"})
       if (line.starts_with(word)) line.remove_prefix(word.size());
     while (line.ends_with('.')) line.remove_suffix(1);
-    std::optional<int64_t> value;
+    size_t given = next;
     bool is_named = false;
     if (line.size() > 4 && line.substr(1, 3) == " = ")
       for (size_t i = 0; i < values.size(); ++i)
-        if (definition_name(i) == line[0]) value = values[i], is_named = true;
+        if (definition_name(i) == line[0]) given = i, is_named = true;
     if (is_named)
       line.remove_prefix(4);
-    else if (next < values.size() && line.find('=') != line.npos)
-      value = values[next];
-    if (!value) return false;
+    else if (given >= values.size() || line.find('=') == line.npos)
+      return false;
     for (bool is_last = false; !is_last;) {
       const size_t equal = line.find('=');
       const auto side = parse_expression(line.substr(0, equal));
-      if (!side || !(side->value == Rational(*value))) return false;
+      if (!side || !(side->value == Rational(values[given]))) return false;
       is_last = equal == line.npos;
       if (!is_last) line.remove_prefix(equal + 1);
     }
-    if (!is_named) ++next;
+    next = std::max(next, given + 1);
     return true;
   };
 

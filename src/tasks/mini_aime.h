@@ -16,8 +16,9 @@ namespace fude {
 class MiniAime : public GeneratedTask {
  public:
   explicit MiniAime(uint64_t seed, const TaskOptions& options = {});
-  // "b = 7 * 3 = 21" is right if all its sides are equal and are what b is; a line without a name must give the next
-  // value that no right line has given yet. A line that states the answer is right if it does; any other line is wrong.
+  // "b = 7 * 3 = 21" is right if all its sides are equal and are what b is; a line without a name must give the
+  // value behind all that right lines have given. A line that states the answer is right if it does; any other line is
+  // wrong.
   std::vector<CheckedLine> check_steps(const Question& question, std::string_view work) const override;
 
  protected:

@@ -137,7 +137,7 @@ bool names(std::string_view text, std::string_view phrase) {
 
 bool is_right(const Question& question, std::string_view text, const std::string& answer) {
   const std::string right = normalize_answer(answer);
-  if (is_whole_number(right)) return verify_number(text, right);
+  if (is_whole_number(right)) return verify_number(text, next_number(right, 0)->value);
   if (question.wrong.empty()) return stands_alone(text, right);
   if (!names(text, right) || denies(text)) return false;
   return std::none_of(question.wrong.begin(), question.wrong.end(),

@@ -58,6 +58,16 @@ TEST(Conversation, PartsAndCalls) {
   EXPECT_EQ(c.tools.size(), 1u);
 }
 
+// Some libraries write every field of a message, whatever it has.
+TEST(Conversation, NullIsNothing) {
+  const auto c = parse_conversation(
+      R"({"messages": [{"role": "assistant", "content": "Yo", "name": null, "tool_call_id": null, "weight": null,
+          "tool_calls": null, "reasoning_content": null}], "tools": null})",
+      "a");
+  EXPECT_EQ(c.messages, parse_json(R"([{"role": "assistant", "content": "Yo"}])", ""));
+  EXPECT_EQ(c.is_weighted, std::vector<bool>({true}));
+}
+
 TEST(Conversation, BadLinesSayWhere) {
   for (const char* line :
        {"[]", "{}", R"({"messages": []})", R"({"messages": [1]})",

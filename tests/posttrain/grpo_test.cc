@@ -179,8 +179,6 @@ TEST_F(GrpoTest, DamagedStateIsAnError) {
   GrpoBatches batches({.model = model, .kernels = default_kernels(), .engine = engine, .chat = chat, .task = task},
                       options);
   batches.next();
-  StepMetrics line;
-  GradientSum gradients(model, default_kernels(), {});
   const std::string doctor = batches.state()["doctor"].dump();
   for (const char* text : {R"({"drawn": 1, "next_update": 0, "doctor": {}})", R"({"drawn": -1, "next_update": 0})",
                            R"({"drawn": 1, "next_update": 9})", R"({"drawn": 1, "next_update": 1})",

@@ -90,6 +90,11 @@ TEST(JudgedAnswers, AFileGivesThemBackAndDamageIsNamed) {
   EXPECT_EQ(loaded[0].verdicts, kAnswers[0].verdicts);
   EXPECT_EQ(loaded[0].logprob, -0.5);
   EXPECT_EQ(loaded[1].is_right(), true);
+  const std::string whole = read_file(path);
+  write_file(path, whole.substr(0, whole.size() - 1));
+  EXPECT_THROW(load_judged(path), Error);
+  write_file(path, "");
+  EXPECT_TRUE(load_judged(path).empty());
   for (const char* line : {"{}", "[1]", R"({"prompt":[],"answer":[1],"verdicts":[1],"logprob":-1})",
                            R"({"prompt":[1],"answer":[1,2],"verdicts":[1],"logprob":-1})",
                            R"({"prompt":[1],"answer":[1],"verdicts":[2],"logprob":-1})",

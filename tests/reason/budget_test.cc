@@ -20,7 +20,6 @@ class BudgetTest : public testing::Test {
     config.vocabulary = kChatVocabulary;
     model = std::make_unique<Transformer>(device, config);
     model->initialise(3);
-    open = *chat.tokenizer().find_special(kEnd);
   }
   // Marks are rare among random tokens, so the mask is asked directly what it would allow.
   static std::vector<float> logits() { return std::vector<float>(size_t(kChatVocabulary), 0.0f); }
@@ -34,7 +33,6 @@ class BudgetTest : public testing::Test {
 
   const Chat chat{byte_tokenizer()};
   const int32_t think = 261, close = 262;
-  int32_t open = 0;
   Device device{1};
   std::unique_ptr<Transformer> model;
 };
@@ -73,31 +71,30 @@ TEST_F(BudgetTest, GoesOnUntilTheLeast) {
   EXPECT_EQ(std::ranges::count(allowed(*mask, would_close), close), 1);
 }
 
+TEST_F(BudgetTest, GoesOnWithinTheMost) {
+  std::vector<float> would_close = logits();
+  would_close[size_t(close)] = 5;
+  const auto masks = thinking_masks(chat, {.most = 4, .least = 4, .go_on = "Ha"}, /*is_thought_open=*/true);
+  for (int first = 0; first < 4; ++first) {
+    const auto mask = masks();
+    for (int i = 0; i < first; ++i) mask->accept('x');
+    const std::vector<int32_t> now = allowed(*mask, would_close);
+    if (first <= 2) {
+      EXPECT_EQ(now, std::vector<int32_t>({'H'})) << first;
+      continue;
+    }
+    EXPECT_EQ(now.size(), size_t(kChatVocabulary) - 1 - chat.stops().size()) << "one token, and no room for two";
+    mask->accept('x');
+    EXPECT_EQ(allowed(*mask, would_close), std::vector<int32_t>({close}));
+  }
+}
+
 TEST_F(BudgetTest, AnAnswerWithoutAThoughtIsLeftAlone) {
   const auto mask = thinking_masks(chat, {.most = 2}, false)();
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(allowed(*mask).size(), size_t(kChatVocabulary));
     mask->accept('a');
   }
-}
-
-struct OnlyB : TokenMask {
-  void apply(std::span<float> logits_V) override {
-    for (size_t i = 0; i < logits_V.size(); ++i)
-      if (i != 'b') logits_V[i] = -INFINITY;
-  }
-  void accept(int32_t token) override { heard.push_back(token); }
-  std::vector<int32_t> heard;
-};
-
-TEST_F(BudgetTest, AGrammarHoldsBehindTheThought) {
-  const auto inner = [] { return std::make_unique<OnlyB>(); };
-  const auto mask = thinking_masks(chat, {.most = 1}, /*is_thought_open=*/true, inner)();
-  EXPECT_EQ(allowed(*mask).size(), size_t(kChatVocabulary) - chat.stops().size());
-  mask->accept('a');
-  EXPECT_EQ(allowed(*mask), std::vector<int32_t>({close}));
-  mask->accept(close);
-  EXPECT_EQ(allowed(*mask), std::vector<int32_t>({'b'}));
 }
 
 // In the engine: every answer that thinks, thinks within its budget, whatever the draws.

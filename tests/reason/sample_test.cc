@@ -79,6 +79,9 @@ TEST_F(SampleTest, Refuses) {
   EXPECT_THROW(sample_answers(engine, {random_tokens(60, 1)}, {}, {}), Error);
   EXPECT_THROW(sample_answers(engine, prompts, {}, {.answers = 0}), Error);
   EXPECT_FALSE(engine.step());
+  // The first question was taken before the second one was refused, and is not left behind.
+  EXPECT_THROW(sample_answers(engine, {random_tokens(5, 1), random_tokens(60, 2)}, {}, {}), Error);
+  EXPECT_FALSE(engine.step());
 }
 
 }  // namespace

@@ -81,6 +81,8 @@ TEST(CheckSteps, TakesTrueLinesInAnyHonestForm) {
   EXPECT_EQ(labels(sixteen(), "b = 7 * 3 - 2 = 21 - 2 = 19\nc = 19 mod 10 + 7 = 9 + 7 = 16\nThe answer is 16."), "yyy");
   EXPECT_EQ(labels(sixteen(), "  b = 19.  \n\nc=16"), "yn") << "a name is written with blanks, as in the question";
   EXPECT_EQ(labels(sixteen(), "7 * 3 - 2 = 19\n19 mod 10 + 7 = 16\n答えは16です。"), "yyy");
+  EXPECT_EQ(labels(sixteen(), "b = 7 * 3 - 2 = 19\n19 mod 10 + 7 = 16"), "yy") << "behind a named line goes the next";
+  EXPECT_EQ(labels(sixteen(), "7 * 3 - 2 = 19\nb = 19\n19 mod 10 + 7 = 16"), "yyy");
   EXPECT_EQ(labels(sixteen(), "ｂ = 7 * 3 - 2 = １９"), "y");
   EXPECT_EQ(labels(sixteen(), ""), "");
 }
@@ -95,6 +97,7 @@ TEST(CheckSteps, RefusesTrueEquationsThatAreNoSteps) {
   EXPECT_EQ(labels(sixteen(), "1 + 1 = 2\n2 = 2\nb = b\nq = 19\n19\nb\nb =\nb = 19 =\n= 19\nLet me think."),
             "nnnnnnnnnn");
   EXPECT_EQ(labels(sixteen(), "19 = 19\n19 = 19"), "yn") << "the same value again is not the next one";
+  EXPECT_EQ(labels(sixteen(), "b = 19\n7 * 3 - 2 = 19"), "yn") << "nor is one that a named line has given";
   EXPECT_EQ(labels(sixteen(), "b = 38 / 2 = 19\nb = 19 / 0\nb = (((19"), "ynn");
 }
 

@@ -34,6 +34,9 @@ TEST(VerifyNumber, TakesTheStatedAnswer) {
   }
   EXPECT_TRUE(verify(number("1234"), "The answer is 1,234."));
   EXPECT_TRUE(verify(number("-5"), "The answer is −5."));
+  for (const char* answer : {"7", "007", "The answer is 07."}) EXPECT_TRUE(verify(number("007"), answer)) << answer;
+  for (const char* answer : {"-7", "70", "0"}) EXPECT_FALSE(verify(number("007"), answer)) << answer;
+  EXPECT_TRUE(verify(number("000"), "The answer is 0.") && verify(number("-05"), "The answer is -5."));
 }
 
 // A list of wrong words beside a number changes nothing about how numbers are compared.
