@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "ops/classifier_loss.h"
 
 namespace fude {
@@ -52,8 +51,7 @@ void DraftModel::draft(const std::vector<Wish>& wishes) {
         left[i].most = 0;  // it has not read all yet
         continue;
       }
-      const LogitRow row{{logits_SV.data<float>() + int64_t(i) * logits_SV.cols(), size_t(logits_SV.cols())},
-                         sums_S[i]};
+      const LogitRow row = logit_row(logits_SV, sums_S, int64_t(i));
       s.drafts.push_back(
           sample_token(row, seen, s.generated + int64_t(s.drafts.size()), s.sampling, int64_t(seen.size())).token);
     }

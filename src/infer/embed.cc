@@ -1,7 +1,5 @@
 #include "infer/embed.h"
 
-#include "base/error.h"
-
 namespace fude {
 namespace {
 

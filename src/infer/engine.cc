@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "base/error.h"
@@ -15,10 +14,6 @@ namespace {
 
 // Rows of which logits exist at a time.
 constexpr int64_t kDrawnRows = 64;
-
-LogitRow logit_row(const Tensor& logits_NV, const std::vector<LogitSums>& sums_N, int64_t row) {
-  return {{logits_NV.data<float>() + row * logits_NV.cols(), size_t(logits_NV.cols())}, sums_N[size_t(row)]};
-}
 
 // Rows of a sequence behind those before: they run with its adapter, if it has one.
 void add_rows(std::vector<AdapterRows>& adapters, const Sequence& sequence, int64_t first, int64_t count) {
@@ -40,7 +35,8 @@ EngineOptions completed(EngineOptions o, const ModelConfig& config) {
           config.context, o.context);
   if (o.context == 0) o.context = config.context;
   o.cache_tokens = std::max(o.cache_tokens, o.context);
-  require(o.batch > 0 && o.chunk > 0 && o.drafts >= 0, "[engine] expected a batch and a chunk of at least 1");
+  require(o.batch > 0 && o.chunk > 0, "[engine] expected a batch and a chunk of at least 1");
+  require(o.drafts >= 0, "[engine] expected at least 0 tokens to guess ahead, got {}", o.drafts);
   return o;
 }
 
@@ -382,7 +378,7 @@ void Engine::refuse(LiveRequest& live, const std::exception_ptr& cause) {
 }
 
 void Engine::leave_queue(LiveRequest& live) {
-  if (std::exchange(live.is_queued, false)) intake_.leave(int64_t(live.request.prompt.size()));
+  if (std::exchange(live.is_queued, false)) intake_.leave(live.request);
 }
 
 void Engine::weights_changed() {

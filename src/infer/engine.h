@@ -1,6 +1,6 @@
 // Many requests on one model at a time: docs/engine.md is its contract.
 //
-// submit() and cancel() may be called by any thread, everything else by the one that owns the engine: a test that calls
+// What says "any thread" may be called by any; everything else by the one that owns the engine: a test that calls
 // step(), or an EngineThread. An answer is a function of its request and the model. What else runs, what is known from
 // before, how prompts are cut and whether an answer was interrupted changes when it comes and no bit of it.
 #pragma once
@@ -24,7 +24,7 @@ class Engine {
   // The model, the draft model if there is one, and the kernels must outlive the engine. Takes pages for
   // EngineOptions::cache_tokens.
   Engine(const Transformer& model, const Kernels& kernels, EngineOptions options = {});
-  // Ends what is left, reason cancelled.
+  // Ends what is left, reason cancelled, with its events on this thread.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -62,6 +62,7 @@ class Engine {
     int64_t drafted = 0, accepted = 0;  // tokens guessed, and right
   };
   Status status();
+  // Any thread.
   int64_t context() const { return options_.context; }
 
  private:

@@ -20,7 +20,7 @@ struct EngineOptions {
   double step_seconds = 0.05;       // prompt tokens wait where a step would take longer than this, or than twice what
                                     // its answers alone take; 0: never
   int64_t queued_requests = 1024;   // that wait for their first step
-  int64_t queued_tokens = 1 << 20;  // of their prompts
+  int64_t queued_tokens = 1 << 20;  // of their prompts, for each choice
   double ageing_seconds = 10;       // waited for, that count as much as one priority more
   int64_t drafts = 0;               // tokens guessed ahead in a step: by the draft model, or from what came before
   const Transformer* draft_model = nullptr;  // a smaller one with the same tokens, on the same device

@@ -22,7 +22,8 @@ class EngineThread {
     thread_.join();
   }
 
-  // As Engine has them, from any thread. Events come on the engine's thread.
+  // As Engine has them, from any thread. Events come on the engine's thread, those of the end on the thread that
+  // destroys it.
   Submission submit(Request request, RequestEvents events) {
     return engine_.submit(std::move(request), std::move(events));
   }

@@ -7,10 +7,10 @@ namespace fude {
 
 Submission Intake::add(Request request, RequestEvents events, StoredAdapter adapter) {
   const std::lock_guard lock(mutex_);
-  const auto tokens = int64_t(request.prompt.size());
+  const int64_t tokens = queued_tokens(request);
   if (requests_ > 0 && (requests_ >= most_requests_ || tokens_ + tokens > most_tokens_))
-    return {0, std::max(1.0, double(tokens_) * seconds_per_token_)};
-  ++requests_, tokens_ += tokens;
+    return {0, std::max(1.0, double(prompt_tokens_) * seconds_per_token_)};
+  ++requests_, tokens_ += tokens, prompt_tokens_ += int64_t(request.prompt.size());
   news_.arrivals.push_back({++last_id_, std::move(request), std::move(events), std::move(adapter)});
   changed_.notify_one();
   return {last_id_};
@@ -39,9 +39,9 @@ Intake::News Intake::take() {
   return std::exchange(news_, {});
 }
 
-void Intake::leave(int64_t tokens) {
+void Intake::leave(const Request& request) {
   const std::lock_guard lock(mutex_);
-  --requests_, tokens_ -= tokens;
+  --requests_, tokens_ -= queued_tokens(request), prompt_tokens_ -= int64_t(request.prompt.size());
 }
 
 void Intake::set_seconds_per_token(double seconds) {

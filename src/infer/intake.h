@@ -1,7 +1,8 @@
 // Where requests wait for the engine: the only part of it that threads share.
 //
-// The queue is bounded by requests and by prompt tokens. What does not fit is refused at once, so that a server can say
-// when to come back instead of letting everybody wait. A request leaves the queue when its prompt begins to run.
+// The queue is bounded by requests and by prompt tokens, those of each choice. What does not fit is refused at once, so
+// that a server can say when to come back instead of letting everybody wait. A request leaves the queue when its prompt
+// begins to run.
 #pragma once
 
 #include <condition_variable>
@@ -12,6 +13,9 @@
 #include "infer/request.h"
 
 namespace fude {
+
+// What a request waits with: each choice gets a copy of the prompt.
+inline int64_t queued_tokens(const Request& request) { return int64_t(request.prompt.size()) * request.choices; }
 
 class Intake {
  public:
@@ -38,8 +42,8 @@ class Intake {
     std::vector<RequestId> cancelled;
   };
   News take();
-  // A request with a prompt of so many tokens has left the queue.
-  void leave(int64_t tokens);
+  // It has left the queue.
+  void leave(const Request& request);
   // What a waiting token takes now, in seconds.
   void set_seconds_per_token(double seconds);
   int64_t waiting_requests();
@@ -51,6 +55,7 @@ class Intake {
   News news_;
   RequestId last_id_ = 0;
   int64_t requests_ = 0, tokens_ = 0;
+  int64_t prompt_tokens_ = 0;  // that have to run: the choices of a request compute their prompt once
   double seconds_per_token_ = 0;
   bool is_closed_ = false;
 };

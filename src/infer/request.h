@@ -57,8 +57,8 @@ struct Finish {
   std::optional<SampledToken> stop_token{};  // that ended it, drawn like the others
 };
 
-// Called on the engine's thread, in order; each may be left out. They return soon, throw nothing, and do not call the
-// engine.
+// Called on the engine's thread, those of the end on the thread that destroys it, in order; each may be left out. They
+// return soon, throw nothing, and do not call the engine.
 struct RequestEvents {
   std::function<bool(const AnswerToken&)> token;                       // false ends the choice, reason stop
   std::function<void(const std::vector<PromptToken>&)> prompt_tokens;  // once, all that were asked for

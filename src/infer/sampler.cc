@@ -142,7 +142,9 @@ std::optional<Drawn> draw_from_head(const LogitRow& row, const SamplingOptions& 
   std::vector<double> weights;
   for (const TokenLogprob& t : head) weights.push_back(std::exp((double(t.logprob) - double(top)) / o.temperature));
   const bool is_all = head.size() == count;
-  double total = row.sums.mass, doubt = total * (double(size) / 1024 + 80) * 0x1p-23;
+  // Log-probabilities are rounded, and the temperature divides what they have lost.
+  const double rounding = std::expm1(std::abs(double(least)) * 0x1p-23 / o.temperature);
+  double total = row.sums.mass, doubt = total * ((double(size) / 1024 + 80) * 0x1p-23 + rounding);
   if (is_all) total = std::accumulate(weights.begin(), weights.end(), 0.0), doubt = total * 1e-12;
   const auto is_doubtful = [&](double a, double b) { return std::abs(a - b) <= doubt; };
 

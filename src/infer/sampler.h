@@ -49,6 +49,9 @@ struct LogitRow {
   LogitSums sums;
   float logprob(size_t token) const { return logits_V[token] - sums.log_sum; }
 };
+inline LogitRow logit_row(const Tensor& logits_NV, const std::vector<LogitSums>& sums_N, int64_t row) {
+  return {{logits_NV.data<float>() + row * logits_NV.cols(), size_t(logits_NV.cols())}, sums_N[size_t(row)]};
+}
 
 // `seen`: prompt and answer so far; `generated` of them, at the end, are the answer. `position`: of the token to draw.
 // Ties go to the smaller id. Error if the logits are not numbers.

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "infer/generate.h"
+#include "infer/grammar/constraint.h"
+#include "infer/grammar/regex.h"
 #include "tests/support/engine_case.h"
 
 namespace fude {
@@ -86,6 +88,20 @@ TEST_F(EngineTest, SaysThatTheQueueIsFull) {
   engine.run();
   EXPECT_EQ(engine.status().queued, 0);
   EXPECT_EQ(heard.choices.at(0).finishes.size(), 5u);
+  // Each choice waits with a prompt of its own.
+  for (int round = 0; round < 2; ++round) {
+    HeardRequest choices;
+    const auto submit_choices = [&](int64_t count) {
+      return engine.submit({.prompt = random_tokens(10, 1), .max_tokens = 3, .choices = count}, choices.events());
+    };
+    EXPECT_TRUE(submit(10).is_accepted());
+    EXPECT_FALSE(submit_choices(10).is_accepted());
+    EXPECT_TRUE(submit_choices(9).is_accepted());
+    engine.run();
+    EXPECT_TRUE(submit_choices(11).is_accepted());  // an empty queue takes any
+    engine.run();
+    EXPECT_EQ(engine.status().queued, 0);
+  }
 }
 
 TEST_F(EngineTest, CancelsAtAnyTime) {
@@ -299,6 +315,22 @@ TEST_F(EngineTest, ARequestThatCannotBeginFails) {
   }
   EXPECT_EQ(heard[1].choices.at(0).reason(), FinishReason::length);
   EXPECT_EQ(engine.status().queued, 0);
+}
+
+// So may a mask that takes more than is allowed.
+TEST_F(EngineTest, AMaskAtItsLimitFailsItsRequest) {
+  std::vector<std::string> tokens(300);  // the first ends an answer
+  for (size_t i = 1; i < tokens.size(); ++i)
+    for (size_t rest = i; rest > 0; rest /= 3) tokens[i] += char('a' + rest % 3);
+  const Constraint constraint(grammar::regex_grammar("[ab]{40}", {.mask_steps = 10}),
+                              std::make_shared<grammar::GrammarVocabulary>(tokens, std::vector<TokenId>{0}));
+  Engine engine(model, default_kernels());
+  Request held{.prompt = {1, 2}, .max_tokens = 3, .stop_tokens = {0}};
+  held.mask = constraint.masks();
+  const auto heard = run_together(engine, {held, {.prompt = {3}, .max_tokens = 3}});
+  EXPECT_EQ(heard[0].choices.at(0).reason(), FinishReason::failed);
+  EXPECT_NE(heard[0].choices.at(0).finishes[0].error.find("10 steps for one mask"), std::string::npos);
+  EXPECT_EQ(heard[1].choices.at(0).reason(), FinishReason::length);
 }
 
 // Random arrivals, cancels, priorities and choices on far too few pages: everybody is answered, cancelled or refused,

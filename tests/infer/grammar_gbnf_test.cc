@@ -94,6 +94,20 @@ TEST(GrammarGbnf, NamesWhatIsWrong) {
   refused("root ::= root", "no text");
   refused("root ::= \"\\q\"", "escape");
   refused("root ::= * \"a\"", "unexpected '*'");
+  refused("root ::= é", "unexpected 'é'");
+}
+
+// Lexemes that turn out to be nothing have cost what they took to build.
+TEST(GrammarGbnf, WorkForNothingCounts) {
+  std::string rules, root = "root ::= \"x\"";
+  for (int i = 0; i < 1000; ++i) {
+    rules += fmt::format("r{} ::= \"a\"{{262144}}[]\n", i);
+    root += fmt::format(" | r{}", i);
+  }
+  try {
+    gbnf_grammar(root + "\n" + rules, {.lexer_work = 10'000'000});
+    ADD_FAILURE() << "it was not refused";
+  } catch (const Error& error) { EXPECT_NE(std::string(error.what()).find("more work"), std::string::npos); }
 }
 
 }  // namespace

@@ -197,6 +197,10 @@ TEST(GrammarMatcher, ForcedBytesAreTheOnlyWayOn) {
   ASSERT_TRUE(matcher.accept(5));
   EXPECT_EQ(matcher.forced_bytes(), "");
   EXPECT_FALSE(matcher.accept(kEndToken));
+  // A limit that is passed on the way leaves the matcher where it was.
+  Matcher limited(std::make_shared<TokenGrammar>(regex_grammar("abcdef", {.lexer_states = 3}), vocabulary));
+  EXPECT_THROW(limited.forced_bytes(), Error);
+  EXPECT_TRUE(limited.accept(2));
 }
 
 // What is forced is what the tokenizer cuts, whatever comes behind it.
@@ -248,6 +252,15 @@ TEST(GrammarMatcher, NestingAndAmbiguityStayWithinLimits) {
     ambiguous.allowed(mask);
     ASSERT_TRUE(ambiguous.accept(2));
   }
+}
+
+// Inside a lexeme, too, where tokens are tried on the lexer alone.
+TEST(GrammarMatcher, EveryByteTriedForAMaskCounts) {
+  const auto vocabulary = small_vocabulary("abc", 8);
+  Matcher limited(std::make_shared<TokenGrammar>(regex_grammar("[ab]{40}", {.mask_steps = 10}), vocabulary));
+  TokenSet mask;
+  EXPECT_THROW(limited.allowed(mask), Error);
+  EXPECT_TRUE(limited.accept(2));
 }
 
 TEST(GrammarMatcher, GrammarsWithoutTextsAreRefused) {

@@ -76,6 +76,8 @@ const SchemaCase kSchemaCases[] = {
      {"\"a\"", "1", "null", "{\"b\":[true]}", "{\"b\": [true]}", "2.5"},
      {"\"b\"", "2", "true", "{\"b\":[]}"}},
     {R"({"enum": ["a", "abc", 5, 50], "minLength": 2, "maximum": 9})", {"\"abc\"", "5"}, {"\"a\"", "50"}},
+    {R"({"enum": [1, 2, "a"], "type": "integer", "format": "int32", "pattern": "("})", {"1", "2"}, {"3", "\"a\""}},
+    {R"({"enum": ["a", 1], "type": "string", "minimum": "b", "multipleOf": 0.3})", {"\"a\""}, {"1"}},
     {R"({"const": "x\ny"})", {R"("x\ny")"}, {R"("x")"}},
     {R"({"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 3})",
      {"[1]", "[1,2]", "[1, 2, 3]"},
@@ -118,6 +120,7 @@ const SchemaCase kSchemaCases[] = {
          {"$ref": "#/$defs/list"}}, "required": ["next"], "additionalProperties": false}]}}})",
      {"null", R"({"next":{"next":null}})"},
      {R"({"next":1})", R"({"next":{}})"}},
+    {R"({"$ref": "#/$defs/a%7E1b", "$defs": {"a/b": {"type": "null"}}})", {"null"}, {"1"}},
     {R"({"title": "t", "description": "d", "default": 1, "examples": [1], "deprecated": true, "type": "boolean"})",
      {"true", "false"},
      {"null"}},
@@ -151,6 +154,8 @@ TEST(GrammarSchema, RefusesWhatItCannotHold) {
   refused(R"({"type": "string", "minLength": -1})", "#/minLength");
   refused(R"({"$ref": "http://example.org/x"})", "#/$ref");
   refused(R"({"$ref": "#/$defs/x"})", "there is no '#/$defs/x'");
+  for (const char* reference : {"%zz", "%-1", "%4", "x%"})
+    refused(fmt::format(R"({{"$ref": "#/$defs/{}"}})", reference).c_str(), "hexadecimal");
   refused(R"({"oneOf": [{"type": "integer"}, {"minimum": 3}]})", "'oneOf' at '#/oneOf'");
   refused(R"({"type": "number", "multipleOf": 0.3})", "multipleOf");
   refused(R"({"type": "object", "minProperties": 1})", "minProperties");
@@ -222,6 +227,67 @@ TEST(GrammarSchema, WhatIsKeptTogetherHasALimit) {
   EXPECT_THROW(json_schema_grammar(far), Error);
 }
 
+void expect_refused_schema(const Json& schema, const std::string& word) {
+  try {
+    json_schema_grammar(schema, {}, {.lexer_work = 10'000'000});
+    ADD_FAILURE() << "it was not refused: " << word;
+  } catch (const Error& error) { EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what(); }
+}
+
+// Choices that lie in the comparison of others lie as deep as all of them together.
+TEST(GrammarSchema, ComparedChoicesAreNestedWithinALimit) {
+  Json schema = {{"$ref", "#/$defs/d0"}};
+  for (int i = 0; i < 1000; ++i) {
+    Json nested = {{"$ref", fmt::format("#/$defs/d{}", i + 1)}};
+    for (int depth = 0; depth < 28; ++depth) {
+      Json list = Json::array();
+      list.push_back(std::move(nested));
+      nested = Json::object();
+      nested["oneOf"] = std::move(list);
+    }
+    schema["$defs"][fmt::format("d{}", i)] = std::move(nested);
+  }
+  schema["$defs"]["d1000"] = true;
+  expect_refused_schema(schema, "nested deeper than 200");
+}
+
+// All that compiling a schema takes comes from one budget: many products that are empty, and many comparisons of
+// values.
+TEST(GrammarSchema, WorkOfCompilingHasALimit) {
+  Json patterns, products = {{"type", "array"}}, values;
+  for (int i = 0; i < 21'000; ++i) patterns["patternProperties"][fmt::format("^{}$", i)] = true;
+  expect_refused_schema(patterns, "at most 100 patterns at '#/patternProperties'");
+  for (int i = 0; i < 1000; ++i) {
+    Json both = {{"type", "string"}};
+    for (const char* pattern : {"^a{10000}b$", "^a{10000}c$"}) both["allOf"].push_back({{"pattern", pattern}});
+    products["prefixItems"].push_back(both);
+  }
+  expect_refused_schema(products, "more work");
+  for (const char* name : {"a", "b"}) {
+    Json objects = Json::array();
+    for (int i = 0; i < 15'000; ++i) objects.push_back({{name, i}});
+    values["oneOf"].push_back({{"enum", std::move(objects)}});
+  }
+  expect_refused_schema(values, "more work");
+}
+
+TEST(GrammarSchema, ManyNamesAreRefusedByNumber) {
+  const auto with_names = [](int count) {
+    Json schema = {{"type", "object"}, {"additionalProperties", false}};
+    for (int i = 0; i < count; ++i) {
+      schema["properties"][fmt::format("n{}", i)] = {{"type", "null"}};
+      schema["required"].push_back(fmt::format("n{}", i));
+    }
+    return schema;
+  };
+  GrammarLexers lexers(json_schema_grammar(with_names(480)));
+  Parser parser(lexers);
+  std::string text = "{";
+  for (int i = 0; i < 480; ++i) text += fmt::format("{}\"n{}\":null", i > 0 ? "," : "", i);
+  EXPECT_TRUE(parser.push(text + "}") && parser.can_end());
+  expect_refused_schema(with_names(481), "at most 480 names");
+}
+
 TEST(GrammarSchema, NumbersInARangeAreExact) {
   std::mt19937 source(1);
   const auto random_decimal = [&] {
@@ -245,7 +311,7 @@ TEST(GrammarSchema, NumbersInARangeAreExact) {
       const double x = std::stod(text), from = std::stod(low), to = std::stod(high);  // short: compared exactly
       const bool is_inside = (!range.low || (low_strict ? x > from : x >= from)) &&
                              (!range.high || (high_strict ? x < to : x <= to)) &&
-                             (!integers_only || text.find('.') == std::string::npos) && text != "-0";
+                             (!integers_only || text.find('.') == std::string::npos);
       if (x == 0 && text[0] == '-') continue;  // offered where nothing bounds it only
       EXPECT_EQ(lexer.matches(text), is_inside) << text << " in " << low << " … " << high;
     }

@@ -60,6 +60,11 @@ TEST(Sampler, PenaltiesLowerWhatWasSeen) {
   const std::vector<int32_t> seen = {0, 0, 0};
   EXPECT_EQ(sample_token(p, seen, 3, SamplingOptions{.temperature = 0, .frequency_penalty = 0.5}, 3).token, 1);
   EXPECT_EQ(sample_token(p, seen, 0, SamplingOptions{.temperature = 0, .frequency_penalty = 0.5}, 3).token, 0);
+  EXPECT_EQ(sample_token(p, seen, 3, SamplingOptions{.temperature = 0, .presence_penalty = 0.5}, 3).token, 1);
+  EXPECT_EQ(sample_token(p, seen, 0, SamplingOptions{.temperature = 0, .presence_penalty = 0.5}, 3).token, 0);
+  // Once, however often it came: log 0.6 - 0.3 is above log 0.4, log 0.6 - 3 · 0.3 is not.
+  EXPECT_EQ(sample_token(p, seen, 3, SamplingOptions{.temperature = 0, .presence_penalty = 0.3}, 3).token, 0);
+  EXPECT_EQ(sample_token(p, seen, 3, SamplingOptions{.temperature = 0, .frequency_penalty = 0.3}, 3).token, 1);
   EXPECT_EQ(sample_token(p, seen, 0, SamplingOptions{.temperature = 0, .repetition_penalty = 3.0}, 3).token, 1);
   EXPECT_FLOAT_EQ(sample_token(p, seen, 3, SamplingOptions{.temperature = 0, .frequency_penalty = 0.5}, 3).logprob,
                   std::log(0.4f));
@@ -69,6 +74,13 @@ TEST(Sampler, RefusesOptionsOutOfRange) {
   EXPECT_THROW(check({.temperature = -1}), Error);
   EXPECT_THROW(check({.top_p = 2}), Error);
   EXPECT_THROW(check({.top_k = -1}), Error);
+  EXPECT_THROW(check({.min_p = 1.5}), Error);
+  for (const double penalty : {0.0, 101.0}) EXPECT_THROW(check({.repetition_penalty = penalty}), Error);
+  for (const double penalty : {-101.0, 101.0}) {
+    EXPECT_THROW(check({.presence_penalty = penalty}), Error);
+    EXPECT_THROW(check({.frequency_penalty = penalty}), Error);
+  }
+  EXPECT_THROW(check({.logit_bias = {{0, 1.0}, {1, 1001.0}}}), Error);
   EXPECT_THROW(check({.temperature = std::nan("")}), Error);
 }
 
@@ -126,6 +138,14 @@ TEST(Sampler, TheHeadIsEnough) {
           ASSERT_NEAR(got.sampled_logprob, wanted.sampled_logprob, 1e-5 + 1e-6 * std::abs(wanted.sampled_logprob));
         }
     }
+  // A low temperature divides what log-probabilities lost when they were rounded.
+  std::vector<float> close(3000, -0.001f), logprobs;
+  close[0] = 0, close[1] = -4e-7f;
+  const SamplingOptions cold = {.temperature = 1e-6};
+  const LogitRow row = row_of(close, cold, 0);
+  for (size_t token = 0; token < close.size(); ++token) logprobs.push_back(row.logprob(token));
+  for (int draw = 0; draw < 400; ++draw)
+    ASSERT_EQ(sample_token(row, {}, 0, cold, draw).token, sample_token(logprobs, {}, 0, cold, draw).token) << draw;
 }
 
 TEST(Sampler, TopLogprobsAreInOrder) {

@@ -7,18 +7,10 @@
 #include "backend/cpu/tier.h"
 #include "base/random.h"
 #include "infer/paged_kv.h"
-#include "model/load.h"
+#include "tests/support/engine_case.h"
 
 namespace fude {
 namespace {
-
-// The family's tiny golden, with more positions and an MLP whose width fills no panel.
-ModelConfig small(const std::string& family) {
-  ModelConfig c = read_config(FUDE_SOURCE_DIR "/tests/goldens/" + family);
-  c.vocabulary = 300, c.feed_forward = 72, c.context = 700;
-  if (c.window > 0) c.window = 270;  // more than a block of keys
-  return c;
-}
 
 TokenBatch sequences(const std::vector<int>& lengths) {
   TokenBatch b;
@@ -41,7 +33,7 @@ std::vector<float> run(const Transformer& model, const Kernels& kernels, const T
 class Forward : public testing::TestWithParam<std::tuple<const Architecture*, DType>> {
  protected:
   ModelConfig config() const {
-    ModelConfig c = small(std::get<0>(GetParam())->family);
+    ModelConfig c = small_config(std::get<0>(GetParam())->family);
     if (compute() == DType::u8 && c.width % 32 != 0) c.width = 64;
     return c;
   }
@@ -75,7 +67,7 @@ TEST_P(Forward, SameBitsForThreadsAndTiers) {
   std::map<std::string, std::vector<float>> first_of;  // by how the tier sums
   for (int threads : {1, 2, 5})
     for (Tier tier : supported_tiers()) {
-      const Kernels& kernels = kernels_of(int(tier));
+      const Kernels& kernels = kernels_of(tier);
       Device device(threads);
       const auto made = make(device, 1);
       const Transformer& model = *made;
@@ -103,7 +95,7 @@ TEST_P(Forward, HowWeightsAreKeptChangesNothing) {
   for (Tier tier : supported_tiers())
     for (const TokenBatch& b : {sequences({1}), sequences({5, 40})}) {
       BatchKv kv;
-      EXPECT_EQ(run(*runs, kernels_of(int(tier)), b, kv), run(trains, kernels_of(int(tier)), b, kv)) << name_of(tier);
+      EXPECT_EQ(run(*runs, kernels_of(tier), b, kv), run(trains, kernels_of(tier), b, kv)) << name_of(tier);
     }
 }
 

@@ -52,7 +52,7 @@ std::shared_ptr<const Automaton> trimmed(const Automaton& given) {
 
 class AutomatonBuilder {
  public:
-  explicit AutomatonBuilder(const GrammarLimits& limits) : limits_(limits) {}
+  explicit AutomatonBuilder(const CountedLimits& limits) : limits_(limits) {}
 
   Automaton run(const Expression& expression) {
     const Fragment whole = build(expression);
@@ -70,6 +70,7 @@ class AutomatonBuilder {
     require(automaton_.states.size() < size_t(limits_.automaton_states),
             "[grammar] expected a pattern of at most {} states; repetitions with large bounds make many",
             limits_.automaton_states);
+    limits_.spend(1);
     automaton_.states.push_back(state);
     return int32_t(automaton_.states.size()) - 1;
   }
@@ -169,16 +170,17 @@ class AutomatonBuilder {
     return {begin, moved(other.accept)};
   }
 
-  const GrammarLimits& limits_;
+  const CountedLimits& limits_;
   Automaton automaton_;
 };
 
 // An automaton without anchors for the same language. A state is doubled twice: whether something was read already,
 // which closes the edges of `^`, and whether a `$` was passed, after which nothing may be read.
-Automaton without_anchors(const Automaton& given, const GrammarLimits& limits) {
+Automaton without_anchors(const Automaton& given, const CountedLimits& limits) {
   const size_t count = given.states.size();
   require(count * 4 + 1 <= size_t(limits.automaton_states), "[grammar] expected a pattern of at most {} states",
           limits.automaton_states);
+  limits.spend(count * 4);
   Automaton out;
   out.states.resize(count * 4 + 1);
   out.accept = int32_t(count * 4);
@@ -206,9 +208,18 @@ Automaton without_anchors(const Automaton& given, const GrammarLimits& limits) {
 
 // The reachable pairs of states of two lexers, as an automaton.
 std::shared_ptr<const Automaton> product_of(const Automaton& a, const Automaton& b, bool wants_second,
-                                            const GrammarLimits& limits) {
+                                            const CountedLimits& limits) {
   if (is_empty(a) || (wants_second && is_empty(b))) return std::make_shared<Automaton>();
   Lexer first(std::make_shared<Automaton>(a), limits), second(std::make_shared<Automaton>(b), limits);
+  std::vector<int> begins = {0};  // where runs of bytes begin that neither tells apart
+  for (int byte = 1; byte < 256; ++byte) {
+    const auto is_apart = [&](const Lexer& lexer) {
+      return lexer.class_of(uint8_t(byte)) != lexer.class_of(uint8_t(byte - 1));
+    };
+    if (is_apart(first) || is_apart(second)) begins.push_back(byte);
+  }
+  const size_t classes = begins.size();
+  begins.push_back(256);
   Automaton out;
   const auto add_state = [&] {
     require(out.states.size() < size_t(limits.automaton_states), "[grammar] expected a pattern of at most {} states",
@@ -231,6 +242,7 @@ std::shared_ptr<const Automaton> product_of(const Automaton& a, const Automaton&
   };
   out.start = number_of(first.start(), second.start());
   for (size_t i = 0; i < pairs.size(); ++i) {
+    limits.spend(classes);
     const int32_t left = pairs[i].first, right = pairs[i].second;
     int32_t from = number_of(left, right);
     const auto fork = [&] {  // a state has one edge that reads; more hang on a chain
@@ -238,24 +250,24 @@ std::shared_ptr<const Automaton> product_of(const Automaton& a, const Automaton&
       out.states[size_t(from)].free[0] = more;
       return more;
     };
-    for (int byte = 0; byte < 256;) {
-      const auto step = [&](int value) {
-        const int32_t l = first.next(left, uint8_t(value));
-        const int32_t r = right == kDead ? kDead : second.next(right, uint8_t(value));
+    for (size_t at = 0; at < classes;) {
+      const auto step = [&](size_t index) {
+        const int32_t l = first.next(left, uint8_t(begins[index]));
+        const int32_t r = right == kDead ? kDead : second.next(right, uint8_t(begins[index]));
         return std::pair{l, l == kDead ? kDead : r};
       };
-      const auto target = step(byte);
-      int end = byte + 1;
-      while (end < 256 && step(end) == target) ++end;
+      const auto target = step(at);
+      size_t end = at + 1;
+      while (end < classes && step(end) == target) ++end;
       if (target.first != kDead && !(wants_second && target.second == kDead)) {
         const int32_t to = number_of(target.first, target.second);
         NfaState& state = out.states[size_t(from)];
         state.next = to;
-        state.low = uint8_t(byte);
-        state.high = uint8_t(end - 1);
+        state.low = uint8_t(begins[at]);
+        state.high = uint8_t(begins[end] - 1);
         from = fork();
       }
-      byte = end;
+      at = end;
     }
     const bool in_second = right != kDead && second.accepts(right);
     if (first.accepts(left) && in_second == wants_second) out.states[size_t(from)].free[1] = out.accept;
@@ -265,19 +277,19 @@ std::shared_ptr<const Automaton> product_of(const Automaton& a, const Automaton&
 
 }  // namespace
 
-std::shared_ptr<const Automaton> build_automaton(const Expression& expression, const GrammarLimits& limits) {
+std::shared_ptr<const Automaton> build_automaton(const Expression& expression, const CountedLimits& limits) {
   if (expression.kind == Expression::Kind::automaton) return expression.automaton;
   const Automaton built = AutomatonBuilder(limits).run(expression);
   return trimmed(expression.has_anchor ? without_anchors(built, limits) : built);
 }
 
-std::shared_ptr<const Automaton> intersection(const Automaton& a, const Automaton& b, const GrammarLimits& limits) {
+std::shared_ptr<const Automaton> intersection(const Automaton& a, const Automaton& b, const CountedLimits& limits) {
   return product_of(a, b, true, limits);
 }
 
 std::shared_ptr<const Automaton> compacted(const Automaton& a) { return product_of(a, a, true, {}); }
 
-std::shared_ptr<const Automaton> difference(const Automaton& a, const Automaton& b, const GrammarLimits& limits) {
+std::shared_ptr<const Automaton> difference(const Automaton& a, const Automaton& b, const CountedLimits& limits) {
   if (is_empty(b)) return std::make_shared<Automaton>(a);
   return product_of(a, b, false, limits);
 }

@@ -32,23 +32,19 @@ struct Automaton {
 };
 
 // Error where a limit is passed or the expression has a rule in it.
-std::shared_ptr<const Automaton> build_automaton(const Expression& expression, const GrammarLimits& limits);
+std::shared_ptr<const Automaton> build_automaton(const Expression& expression, const CountedLimits& limits);
 
 // The texts that are in both, or in `a` and not in `b`.
-std::shared_ptr<const Automaton> intersection(const Automaton& a, const Automaton& b, const GrammarLimits& limits);
-std::shared_ptr<const Automaton> difference(const Automaton& a, const Automaton& b, const GrammarLimits& limits);
+std::shared_ptr<const Automaton> intersection(const Automaton& a, const Automaton& b, const CountedLimits& limits);
+std::shared_ptr<const Automaton> difference(const Automaton& a, const Automaton& b, const CountedLimits& limits);
 // The same language in fewer states, for what is repeated many times.
 std::shared_ptr<const Automaton> compacted(const Automaton& a);
 inline bool is_empty(const Automaton& a) { return a.start == kDead; }
 
-// What lexers may still spend, shared by those of one grammar.
-using LexerBudget = std::shared_ptr<uint64_t>;
-
 // The deterministic form. States are numbers from 0, the start (where there is one).
 class Lexer {
  public:
-  // `budget`: shared with other lexers; null: limits.lexer_work for this one.
-  Lexer(std::shared_ptr<const Automaton> automaton, const GrammarLimits& limits, LexerBudget budget = nullptr);
+  Lexer(std::shared_ptr<const Automaton> automaton, const CountedLimits& limits);
 
   int32_t start() const { return start_; }
   // The state that `byte` leads to, or kDead. Error where a limit is passed.
@@ -71,11 +67,9 @@ class Lexer {
   int32_t make(int32_t state, uint8_t byte_class);
   void visit(int32_t state, std::vector<int32_t>& set);
   int32_t state_of(std::vector<int32_t> set);
-  void spend(uint64_t work);
 
   std::shared_ptr<const Automaton> automaton_;
-  int32_t most_states_;
-  LexerBudget budget_;
+  CountedLimits limits_;
   std::array<uint8_t, 256> classes_{};
   std::array<uint8_t, 256> class_bytes_{};  // one byte of each class
   int32_t class_count_ = 0;

@@ -1,7 +1,8 @@
 // What an answer may say, for a request to the engine: a JSON Schema, a regular expression or a grammar.
 //
 // A constraint is compiled once and serves any number of answers. An answer under it ends where the text is complete:
-// the request's stop tokens have to be among the vocabulary's end tokens.
+// the request's stop tokens have to be exactly the vocabulary's end tokens: one that is missing fails the answer behind
+// it, one too many may cut the text short.
 #pragma once
 
 #include <functional>

@@ -115,7 +115,7 @@ class GbnfParser final : Scanner {
       --nesting_;
       return inside;
     }
-    if (!is_rule_name(text_[at_])) fail_here("unexpected '{}'", std::string(1, text_[at_]));
+    if (!is_rule_name(text_[at_])) fail_here("unexpected '{}'", text_.substr(at_, decode_character(text_, at_).length));
     return rule_reference(rule_named(take_name()).number);
   }
 

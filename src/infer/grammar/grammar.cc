@@ -55,8 +55,11 @@ Grammar GrammarBuilder::compile(int32_t start) {
   alternatives_.resize(bodies_.size());
   drop_unproductive();
   require(!alternatives_[size_t(start)].empty(), "[grammar] no text matches this grammar");
-  require(calls_[size_t(start)] <= limits_.depth, "[grammar] every text of this grammar is nested deeper than {}",
-          limits_.depth);
+  require(
+      calls_[size_t(start)] <= limits_.depth,
+      "[grammar] every text of this grammar has more than {} rules open inside each other; each name of an object is "
+      "one",
+      limits_.depth);
   find_nullable();
   flatten();
   return std::move(grammar_);

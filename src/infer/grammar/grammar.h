@@ -43,7 +43,7 @@ struct Grammar {
 // Takes the rules of one grammar, then compiles them.
 class GrammarBuilder {
  public:
-  explicit GrammarBuilder(const GrammarLimits& limits) : limits_(limits) {}
+  explicit GrammarBuilder(const CountedLimits& limits) : limits_(limits) {}
 
   // A rule that is to be defined; its number goes into rule_reference.
   int32_t add_rule();
@@ -68,7 +68,7 @@ class GrammarBuilder {
   void use_rule(int32_t rule);
   void append(std::vector<int32_t>& out, int32_t symbol);
 
-  GrammarLimits limits_;
+  CountedLimits limits_;
   Grammar grammar_;
   std::vector<ExpressionPtr> bodies_;                            // by rule
   std::vector<std::vector<std::vector<int32_t>>> alternatives_;  // by rule

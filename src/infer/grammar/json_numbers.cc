@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
-
 namespace fude::grammar {
 namespace {
 
@@ -120,7 +118,7 @@ ExpressionPtr any_number() {
   return sequence({any_integer(), optional(sequence({literal("."), digits(1, kUnbounded)})), optional(exponent)});
 }
 
-std::shared_ptr<const Automaton> numbers_in(const NumberRange& range, bool integers_only, const GrammarLimits& limits) {
+std::shared_ptr<const Automaton> numbers_in(const NumberRange& range, bool integers_only, const CountedLimits& limits) {
   const MagnitudeRange magnitudes(integers_only);
   const auto between = [&](const NumberBound& low, const std::optional<NumberBound>& high) {
     auto result = build_automaton(*magnitudes.at_least(low.value, low.is_strict), limits);
@@ -147,7 +145,7 @@ std::shared_ptr<const Automaton> numbers_in(const NumberRange& range, bool integ
   return build_automaton(*choice(std::move(parts)), limits);
 }
 
-std::shared_ptr<const Automaton> multiples_of(int64_t divisor, const GrammarLimits& limits) {
+std::shared_ptr<const Automaton> multiples_of(int64_t divisor, const CountedLimits& limits) {
   // A state is what remains of the digits so far; its ten edges hang on a chain of states.
   Automaton automaton;
   const auto chain = [&](int64_t remainder, int digit) { return int32_t(remainder * 10 + digit); };
@@ -167,7 +165,7 @@ std::shared_ptr<const Automaton> multiples_of(int64_t divisor, const GrammarLimi
   return intersection(*build_automaton(*any_integer(), limits), *multiples, limits);
 }
 
-std::shared_ptr<const Automaton> numbers_with_places(int32_t places, const GrammarLimits& limits) {
+std::shared_ptr<const Automaton> numbers_with_places(int32_t places, const CountedLimits& limits) {
   const ExpressionPtr fraction =
       sequence({literal("."), digits(places > 0, places), repeat(literal("0"), places == 0, kUnbounded)});
   return build_automaton(*sequence({any_integer(), optional(fraction)}), limits);

@@ -36,11 +36,11 @@ struct NumberRange {
 ExpressionPtr any_number();
 ExpressionPtr any_integer();
 // Those inside the range.
-std::shared_ptr<const Automaton> numbers_in(const NumberRange& range, bool integers_only, const GrammarLimits& limits);
+std::shared_ptr<const Automaton> numbers_in(const NumberRange& range, bool integers_only, const CountedLimits& limits);
 // Integers that `divisor` divides; 1 to kLargestDivisor.
 constexpr int64_t kLargestDivisor = 2000;
-std::shared_ptr<const Automaton> multiples_of(int64_t divisor, const GrammarLimits& limits);
+std::shared_ptr<const Automaton> multiples_of(int64_t divisor, const CountedLimits& limits);
 // Numbers with at most so many digits behind the point, zeros behind them not counted.
-std::shared_ptr<const Automaton> numbers_with_places(int32_t places, const GrammarLimits& limits);
+std::shared_ptr<const Automaton> numbers_with_places(int32_t places, const CountedLimits& limits);
 
 }  // namespace fude::grammar

@@ -13,7 +13,9 @@ namespace {
 
 constexpr int kApartDepth = 3;          // how deep two objects are compared for oneOf
 constexpr int kMostComparisons = 2000;  // of two shapes, for all oneOf of a schema
-constexpr size_t kMostNames = 4096;     // of members, declared or required in one object
+constexpr size_t kMostNames = 480;      // of members, declared or required in one object; each is a call of those that
+                                        // may be open at once
+constexpr size_t kMostPatterns = 100;   // of patternProperties: each is compared with each
 
 // Behind the last declared member, or item: what may follow, with its comma.
 ExpressionPtr behind_comma(ExpressionPtr part) { return sequence({literal(","), std::move(part)}); }
@@ -24,8 +26,8 @@ class SchemaCompiler {
       : root_(root),
         limits_(limits),
         parts_(options),
-        builder_(limits),
-        reader_(root, limits, [this](const Shape& a, const Shape& b) { return are_apart(a, b, kApartDepth); }) {}
+        builder_(limits_),
+        reader_(root, limits_, [this](const Shape& a, const Shape& b) { return are_apart(a, b, kApartDepth); }) {}
 
   Grammar run() {
     const int32_t start = builder_.add_rule();
@@ -187,9 +189,12 @@ class SchemaCompiler {
     for (size_t owner = 0; owner < shape.schemas.size(); ++owner) {
       if (!shape.schemas[owner].schema->contains("patternProperties")) continue;
       const PlacedSchema patterns = shape.schemas[owner].at("patternProperties");
-      for (const auto& [pattern, schema] : object_at(patterns).items())
+      for (const auto& [pattern, schema] : object_at(patterns).items()) {
+        require(result.size() < kMostPatterns, "[json_schema] expected at most {} patterns at '{}'", kMostPatterns,
+                patterns.place);
         result.push_back(
             {owner, compile_regex(pattern, RegexMatch::search, Encoding::json_string, limits_), patterns.at(pattern)});
+      }
     }
     for (size_t i = 0; i < result.size(); ++i)
       for (size_t j = 0; j < i; ++j)
@@ -309,7 +314,7 @@ class SchemaCompiler {
     const auto first = shape_constants(a, limits_), second = shape_constants(b, limits_);
     if (first && second)
       return std::none_of(first->begin(), first->end(), [&](const Json* x) {
-        return std::any_of(second->begin(), second->end(), [&](const Json* y) { return same_value(*x, *y); });
+        return std::any_of(second->begin(), second->end(), [&](const Json* y) { return same_value(*x, *y, limits_); });
       });
     if (first || second) {  // does one of these values have a type that the other shape knows?
       const uint32_t types = first ? b.types : a.types;
@@ -358,7 +363,7 @@ class SchemaCompiler {
   }
 
   const Json& root_;
-  const GrammarLimits limits_;
+  const CountedLimits limits_;
   JsonParts parts_;
   GrammarBuilder builder_;
   SchemaReader reader_;

@@ -2,7 +2,8 @@
 //
 // What the grammar offers is one way to write each value: members in the order of the schema, declared ones first;
 // strings under a pattern or format with the shortest escapes; bounded numbers without an exponent. docs/grammar.md
-// lists what is supported and the policies. Everything else is refused with the place it stands at, never ignored.
+// lists what is supported and the policies. Keywords about a type that the value cannot have say nothing and are not
+// read. Everything else is refused with the place it stands at, never ignored.
 #pragma once
 
 #include "base/json_fwd.h"

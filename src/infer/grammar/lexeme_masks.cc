@@ -19,6 +19,7 @@ struct MaskWalk {
   LexemeMask& result;
   std::vector<std::pair<std::string, TokenId>>& rests;
   PlainSteps& plain_steps;
+  MaskSteps& steps;
 
   // `chain`: tokens of the kinds that it takes or refuses are known already.
   void run(const TokenTrie& trie, const PlainSteps::Chain& chain = {}) {
@@ -29,6 +30,7 @@ struct MaskWalk {
     states[0] = state, is_taken[0] = true;
     std::vector<int32_t> ends;  // nodes with children at which the lexeme can end
     for (int32_t i = 0; size_t(i) < nodes.size();) {
+      steps.take();
       const TokenTrie::Node& node = nodes[size_t(i)];
       const int32_t next = states[node.depth] = lexer.next(states[size_t(node.depth) - 1], node.byte);
       if (next == kDead) {
@@ -89,23 +91,23 @@ void LexemeMask::add_inside(TokenSet& mask) const {
   for (const TokenId token : few) mask.set(token);
 }
 
-const LexemeMask& LexemeMasks::find(int32_t lexeme, int32_t state, Lexer& lexer) {
+const LexemeMask& LexemeMasks::find(int32_t lexeme, int32_t state, Lexer& lexer, MaskSteps& steps) {
   const uint64_t key = uint64_t(uint32_t(lexeme)) << 32 | uint32_t(state);
   const auto found = masks_.find(key);
   if (found != masks_.end()) return found->second;
-  LexemeMask made = make(key, lexer);
+  LexemeMask made = make(key, lexer, steps);
   if (bytes_ + made.bytes() > most_bytes_) masks_.clear(), plain_steps_.clear(), bytes_ = 0;
   bytes_ += made.bytes() + sizeof(LexemeMask);
   return masks_.emplace(key, std::move(made)).first->second;
 }
 
-LexemeMask LexemeMasks::make(uint64_t key, Lexer& lexer) {
+LexemeMask LexemeMasks::make(uint64_t key, Lexer& lexer, MaskSteps& steps) {
   LexemeMask result;
   TokenSet inside(vocabulary_size_);
   std::vector<std::pair<std::string, TokenId>> rests;
   PlainSteps& plain_steps = plain_steps_.try_emplace(int32_t(key >> 32), tries_.wide_characters).first->second;
   const size_t bytes_before = plain_steps.bytes();
-  MaskWalk walk{lexer, int32_t(key), inside, result, rests, plain_steps};
+  MaskWalk walk{lexer, int32_t(key), inside, result, rests, plain_steps, steps};
   const auto chain = plain_steps.chain(int32_t(key), VocabularyTries::kLongestPlain, lexer);
   if (chain && chain->taken == kAllKinds) {
     inside = tries_.plain_up_to[size_t(chain->count)];

@@ -36,17 +36,26 @@ struct LexemeMask {
   }
 };
 
+// What one mask may still take.
+struct MaskSteps {
+  uint64_t most, left = most;
+  void take() {
+    require(left > 0, "[grammar] the grammar takes more than {} steps for one mask", most);
+    --left;
+  }
+};
+
 // Masks by lexeme and state, up to some bytes: then all are dropped and made anew as they are needed.
 class LexemeMasks {
  public:
   // `tries` must outlive it.
   LexemeMasks(const VocabularyTries& tries, int64_t vocabulary_size, uint64_t most_bytes)
       : tries_(tries), vocabulary_size_(vocabulary_size), most_bytes_(most_bytes) {}
-  // Valid until the next call.
-  const LexemeMask& find(int32_t lexeme, int32_t state, Lexer& lexer);
+  // Valid until the next call. Error if a limit is passed.
+  const LexemeMask& find(int32_t lexeme, int32_t state, Lexer& lexer, MaskSteps& steps);
 
  private:
-  LexemeMask make(uint64_t key, Lexer& lexer);
+  LexemeMask make(uint64_t key, Lexer& lexer, MaskSteps& steps);
 
   const VocabularyTries& tries_;
   int64_t vocabulary_size_;

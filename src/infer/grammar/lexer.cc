@@ -18,11 +18,10 @@ uint64_t hash_of_set(const std::vector<int32_t>& set) {
 
 }  // namespace
 
-Lexer::Lexer(std::shared_ptr<const Automaton> automaton, const GrammarLimits& limits, LexerBudget budget)
-    : automaton_(std::move(automaton)),
-      most_states_(limits.lexer_states),
-      budget_(budget ? std::move(budget) : std::make_shared<uint64_t>(limits.lexer_work)),
-      marks_(automaton_->states.size()) {
+Lexer::Lexer(std::shared_ptr<const Automaton> automaton, const CountedLimits& limits)
+    : automaton_(std::move(automaton)), limits_(limits) {
+  limits_.spend(automaton_->states.size());
+  marks_.resize(automaton_->states.size());
   std::array<bool, 257> begins{};
   for (const Automaton::State& state : automaton_->states)
     if (state.next != kDead) begins[state.low] = begins[size_t(state.high) + 1] = true;
@@ -39,11 +38,6 @@ Lexer::Lexer(std::shared_ptr<const Automaton> automaton, const GrammarLimits& li
   start_ = state_of(std::move(set));
 }
 
-void Lexer::spend(uint64_t work) {
-  require(*budget_ >= work, "[grammar] the patterns take more work to follow than is allowed");
-  *budget_ -= work;
-}
-
 // Adds what is reached from `state` without reading.
 void Lexer::visit(int32_t state, std::vector<int32_t>& set) {
   pending_.assign(1, state);
@@ -52,7 +46,7 @@ void Lexer::visit(int32_t state, std::vector<int32_t>& set) {
     pending_.pop_back();
     if (at == kDead || marks_[size_t(at)] == round_) continue;
     marks_[size_t(at)] = round_;
-    spend(1);
+    limits_.spend(1);
     const Automaton::State& found = automaton_->states[size_t(at)];
     if (found.next != kDead || at == automaton_->accept) set.push_back(at);
     pending_.push_back(found.free[0]);
@@ -68,8 +62,8 @@ int32_t Lexer::state_of(std::vector<int32_t> set) {
   for (auto found = begin; found != end; ++found)
     if (sets_[size_t(found->second)] == set) return found->second;
   const auto number = int32_t(sets_.size());
-  require(number < most_states_, "[grammar] the pattern needs more than {} states", most_states_);
-  spend(set.size() + size_t(class_count_));
+  require(number < limits_.lexer_states, "[grammar] the pattern needs more than {} states", limits_.lexer_states);
+  limits_.spend(set.size() + size_t(class_count_));
   by_hash_.emplace(hash, number);
   accepts_.push_back(std::binary_search(set.begin(), set.end(), automaton_->accept));
   goes_on_.push_back(set.size() > size_t(accepts_.back()));
@@ -96,7 +90,7 @@ int32_t Lexer::make(int32_t state, uint8_t byte_class) {
       visit(edge.next, reached);
     }
   }
-  spend(sets_[size_t(state)].size());
+  limits_.spend(sets_[size_t(state)].size());
   const int32_t target = state_of(std::move(reached));
   const auto row = table_.begin() + ptrdiff_t(state) * class_count_;
   std::fill(row + classes_[size_t(first)], row + classes_[size_t(last)] + 1, target);

@@ -4,6 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+
+#include "base/error.h"
 
 namespace fude::grammar {
 
@@ -15,12 +18,24 @@ struct GrammarLimits {
   int32_t product_states = 20'000;            // of an intersection or a difference of two languages
   int32_t symbols = 1 << 18;                  // of all rules together
   uint64_t total_states = 1 << 21;            // of all lexemes' automata together
-  uint64_t lexer_work = 50'000'000;           // spent on making lexemes deterministic: steps, and numbers kept
+  uint64_t lexer_work = 50'000'000;           // of a compilation, then of its lexers: steps, states, numbers kept
   int32_t depth = 500;                        // calls open at once while matching
   int32_t items = 5000;                       // ways to read the text that are followed at once
   int32_t stack_nodes = 1 << 21;              // of all open calls of a matcher, over its whole text
-  uint64_t mask_steps = 4'000'000;            // bytes tried for one mask
+  uint64_t mask_steps = 64'000'000;           // bytes tried for one mask
   uint64_t mask_bytes = uint64_t(128) << 20;  // of masks kept for later
+};
+
+// The limits with what is left of their work. Copies share it: there is one for each compilation, and one for the
+// lexers of each grammar.
+struct CountedLimits : GrammarLimits {
+  CountedLimits(const GrammarLimits& limits = {})
+      : GrammarLimits(limits), work_left(std::make_shared<uint64_t>(limits.lexer_work)) {}
+  void spend(uint64_t work) const {
+    require(*work_left >= work, "[grammar] the patterns take more work to follow than is allowed");
+    *work_left -= work;
+  }
+  std::shared_ptr<uint64_t> work_left;
 };
 
 }  // namespace fude::grammar

@@ -55,12 +55,12 @@ void Matcher::allowed(TokenSet& mask) {
   };
   const auto kind_of = [&](const Parser::Item& item) { return std::pair{lexeme_of(item), item.state}; };
   std::sort(items.begin(), items.end(), [&](auto& a, auto& b) { return kind_of(a) < kind_of(b); });
-  uint64_t steps = grammar_->lexers_.grammar.limits.mask_steps;
+  MaskSteps steps{grammar_->lexers_.grammar.limits.mask_steps};
   for (size_t begin = 0, end = 0; begin < items.size(); begin = end) {
     while (end < items.size() && kind_of(items[end]) == kind_of(items[begin])) ++end;
     const int32_t lexeme = lexeme_of(items[begin]);
     const LexemeMask& known =
-        grammar_->masks_.find(lexeme, items[begin].state, grammar_->lexers_.lexers[size_t(lexeme)]);
+        grammar_->masks_.find(lexeme, items[begin].state, grammar_->lexers_.lexers[size_t(lexeme)], steps);
     known.add_inside(mask);
     if (!known.has_rests()) continue;
     if (!parser_.push_end_of(std::span(items).subspan(begin, end - begin))) continue;
@@ -75,13 +75,13 @@ void Matcher::allowed(TokenSet& mask) {
   }
 }
 
-void Matcher::walk_rests(const LexemeMask& known, TokenSet& mask, uint64_t& steps) {
+void Matcher::walk_rests(const LexemeMask& known, TokenSet& mask, MaskSteps& steps) {
   walk(known.rests, 0, int32_t(known.rests.nodes().size()), mask, steps);
   for (const auto [trie, node] : known.places) walk(*trie, node + 1, trie->nodes()[size_t(node)].end, mask, steps);
 }
 
 // Sets the tokens of a part of a tree whose bytes can come: of siblings from `begin` to before `end` and what is below.
-void Matcher::walk(const TokenTrie& trie, int32_t begin, int32_t end, TokenSet& mask, uint64_t& steps) {
+void Matcher::walk(const TokenTrie& trie, int32_t begin, int32_t end, TokenSet& mask, MaskSteps& steps) {
   if (begin >= end) return;
   const size_t base = parser_.size();
   const std::span<const TokenTrie::Node> nodes = trie.nodes();
@@ -89,8 +89,7 @@ void Matcher::walk(const TokenTrie& trie, int32_t begin, int32_t end, TokenSet& 
   for (int32_t i = begin; i < end;) {
     const TokenTrie::Node& node = nodes[size_t(i)];
     parser_.pop(parser_.size() - base - (size_t(node.depth) - first_depth));
-    require(steps-- > 0, "[grammar] the grammar takes more than {} steps for one mask",
-            grammar_->lexers_.grammar.limits.mask_steps);
+    steps.take();
     if (!parser_.push(node.byte)) {
       i = node.end;
       continue;
@@ -131,9 +130,14 @@ std::string Matcher::forced_bytes() {
   std::string bytes;
   if (is_done_) return bytes;
   const size_t before = parser_.size();
-  for (int32_t byte; bytes.size() < kMostForced && (byte = parser_.only_byte()) >= 0;) {
-    if (!parser_.push(uint8_t(byte))) break;
-    bytes += char(byte);
+  try {
+    for (int32_t byte; bytes.size() < kMostForced && (byte = parser_.only_byte()) >= 0;) {
+      if (!parser_.push(uint8_t(byte))) break;
+      bytes += char(byte);
+    }
+  } catch (...) {
+    parser_.pop(parser_.size() - before);
+    throw;
   }
   parser_.pop(parser_.size() - before);
   return bytes;

@@ -69,7 +69,8 @@ class Matcher {
   void allowed(TokenSet& mask);
   // Takes a token. False, and nothing happens, if it may not come.
   bool accept(TokenId token);
-  // As if the last `count` tokens had never been accepted. Error if there are fewer.
+  // As if the last `count` tokens had never been accepted. Error if there are fewer. The engine draws each token behind
+  // the one before and does not need it, nor what is forced.
   void rollback(size_t count);
   // Whether an end token was accepted.
   bool is_done() const { return is_done_; }
@@ -85,8 +86,8 @@ class Matcher {
   std::vector<TokenId> forced();
 
  private:
-  void walk_rests(const LexemeMask& known, TokenSet& mask, uint64_t& steps);
-  void walk(const TokenTrie& trie, int32_t begin, int32_t end, TokenSet& mask, uint64_t& steps);
+  void walk_rests(const LexemeMask& known, TokenSet& mask, MaskSteps& steps);
+  void walk(const TokenTrie& trie, int32_t begin, int32_t end, TokenSet& mask, MaskSteps& steps);
 
   std::shared_ptr<TokenGrammar> grammar_;
   Parser parser_;

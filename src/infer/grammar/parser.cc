@@ -15,9 +15,9 @@ constexpr int kComparedEdges = 16;
 }  // namespace
 
 GrammarLexers::GrammarLexers(Grammar given) : grammar(std::move(given)) {
-  const auto budget = std::make_shared<uint64_t>(grammar.limits.lexer_work);
+  const CountedLimits limits(grammar.limits);
   lexers.reserve(grammar.lexemes.size());
-  for (const Grammar::Lexeme& lexeme : grammar.lexemes) lexers.emplace_back(lexeme.automaton, grammar.limits, budget);
+  for (const Grammar::Lexeme& lexeme : grammar.lexemes) lexers.emplace_back(lexeme.automaton, limits);
 }
 
 bool Parser::PairSet::add(int32_t a, int32_t b) {

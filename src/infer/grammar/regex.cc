@@ -92,10 +92,7 @@ class RegexParser final : Scanner {
     if (take("$")) return anchor(Expression::Kind::end);
     if (take("(")) return quantified(group());
     if (take("[")) return quantified(encoded(character_class()));
-    if (take(".")) {
-      CharacterSet line_ends = kLineEnds;
-      return quantified(encoded(line_ends.inverse()));
-    }
+    if (take(".")) return quantified(encoded(kLineEnds.inverse()));
     for (const bool is_inverse : {false, true})
       if (take(is_inverse ? "\\P" : "\\p")) return quantified(property(is_inverse).encoded[size_t(encoding_)]);
     if (take("\\")) return quantified(encoded(escape(false)));
@@ -159,7 +156,6 @@ class RegexParser final : Scanner {
   CharacterSet character_class() {
     const bool is_inverse = take("^");
     std::vector<CodePoints> ranges;
-    CharacterSet sets;
     while (!take("]")) {
       if (is_at_end()) fail_here("expected ']'");
       if (ranges.size() > kMostRanges) fail_here("a class of more than {} ranges", kMostRanges);
@@ -180,8 +176,8 @@ class RegexParser final : Scanner {
         ranges.insert(ranges.end(), first.ranges().begin(), first.ranges().end());
       }
     }
-    sets = CharacterSet(std::move(ranges));
-    return is_inverse ? sets.inverse() : sets;
+    const CharacterSet set(std::move(ranges));
+    return is_inverse ? set.inverse() : set;
   }
   static bool is_single(const CharacterSet& set) {
     return set.ranges().size() == 1 && set.ranges()[0].low == set.ranges()[0].high;
@@ -293,7 +289,7 @@ class RegexParser final : Scanner {
 }  // namespace
 
 std::shared_ptr<const Automaton> compile_regex(std::string_view pattern, RegexMatch match, Encoding encoding,
-                                               const GrammarLimits& limits) {
+                                               const CountedLimits& limits) {
   ExpressionPtr whole = RegexParser(pattern, encoding, limits).run();
   if (match == RegexMatch::search) {
     const ExpressionPtr anything = repeat(one_of(kAnyCharacter, encoding), 0, kUnbounded);
@@ -303,9 +299,10 @@ std::shared_ptr<const Automaton> compile_regex(std::string_view pattern, RegexMa
 }
 
 Grammar regex_grammar(std::string_view pattern, const GrammarLimits& limits) {
-  GrammarBuilder builder(limits);
+  const CountedLimits counted(limits);
+  GrammarBuilder builder(counted);
   const int32_t start = builder.add_rule();
-  builder.define(start, from_automaton(compile_regex(pattern, RegexMatch::whole, Encoding::plain, limits)));
+  builder.define(start, from_automaton(compile_regex(pattern, RegexMatch::whole, Encoding::plain, counted)));
   return builder.compile(start);
 }
 

@@ -21,7 +21,7 @@ enum class RegexMatch {
 
 // The texts that match, in the given encoding. Error naming what is wrong or not supported, and where.
 std::shared_ptr<const Automaton> compile_regex(std::string_view pattern, RegexMatch match, Encoding encoding,
-                                               const GrammarLimits& limits);
+                                               const CountedLimits& limits);
 
 // The grammar of the texts that match as a whole.
 Grammar regex_grammar(std::string_view pattern, const GrammarLimits& limits = {});

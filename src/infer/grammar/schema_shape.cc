@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string_view>
 
 #include "base/error.h"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr size_t kMostReadings = 20'000;  // of all choices of a schema, multiplied out
 constexpr size_t kMostCopied = 500'000;   // schemas that hold in them, together
+constexpr uint64_t kWorkOfPart = 64;      // to copy and compare a part of a value
 
 // Keywords that say something about a value and are handled, and those that say nothing (annotations).
 const std::set<std::string_view> kHandled = {"type",
@@ -47,6 +49,29 @@ const std::map<std::string_view, uint32_t> kTypeNames = {
     {"null", kNullType},     {"boolean", kBooleanType}, {"integer", kIntegerType}, {"number", kNumberTypes},
     {"string", kStringType}, {"array", kArrayType},     {"object", kObjectType}};
 
+uint64_t parts_of(const Json& value) {
+  uint64_t count = value.is_string() ? 1 + value.get_ref<const std::string&>().size() / 64 : 1;
+  if (value.is_structured())
+    for (const Json& part : value) count += parts_of(part);
+  return count;
+}
+
+// The text with its %-escapes decoded; nothing if one of them is none.
+std::optional<std::string> percent_decoded(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    const std::string_view digits = text.substr(i + 1, 2);
+    if (digits.size() < 2 || digits.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) return {};
+    out += char(std::stoi(std::string(digits), nullptr, 16));
+    i += 2;
+  }
+  return out;
+}
+
 std::string escaped_for_pointer(const std::string& key) {
   std::string out;
   for (const char c : key)
@@ -76,8 +101,12 @@ uint32_t type_of(const Json& value) {
   return value.is_array() ? kArrayType : kObjectType;
 }
 
-bool same_value(const Json& a, const Json& b) {
-  return a.is_structured() && b.is_structured() ? nlohmann::json(a) == nlohmann::json(b) : a == b;
+bool same_value(const Json& a, const Json& b, const CountedLimits& limits) {
+  limits.spend(1);
+  if (!a.is_structured() || !b.is_structured()) return a == b;
+  if (a.type() != b.type() || a.size() != b.size()) return false;
+  limits.spend(kWorkOfPart * (parts_of(a) + parts_of(b)));
+  return nlohmann::json(a) == nlohmann::json(b);
 }
 
 std::vector<PlacedSchema> Shape::all(const char* keyword) const {
@@ -101,12 +130,18 @@ std::vector<Shape> SchemaReader::shapes(const Conjunction& conjunction) {
   std::vector<Shape> out;
   Reading all;
   for (const PlacedSchema& part : conjunction) all.to_do.push_back({part, nullptr});
-  read(std::move(all), out, 0);
+  read(std::move(all), out);
   return out;
 }
 
-void SchemaReader::read(Reading reading, std::vector<Shape>& out, int level) {
-  require(level <= limits_.nesting, "[json_schema] choices are nested deeper than {}", limits_.nesting);
+void SchemaReader::read(Reading reading, std::vector<Shape>& out) {
+  struct Raised {
+    int& level;
+    explicit Raised(int& given) : level(given) { ++level; }
+    ~Raised() { --level; }
+  };
+  const Raised raised(level_);
+  require(level_ <= limits_.nesting, "[json_schema] choices are nested deeper than {}", limits_.nesting);
   require(++readings_ <= kMostReadings, "[json_schema] expected choices with at most {} combinations", kMostReadings);
   for (size_t i = 0; i < reading.to_do.size(); ++i) {
     const Due next = reading.to_do[i];  // the list grows
@@ -122,7 +157,7 @@ void SchemaReader::read(Reading reading, std::vector<Shape>& out, int level) {
     require(copied_ <= kMostCopied, "[json_schema] expected choices beside fewer schemas");
     Reading with = reading;
     with.to_do = {alternative};
-    read(std::move(with), out, level + 1);
+    read(std::move(with), out);
   }
 }
 
@@ -184,19 +219,20 @@ PlacedSchema SchemaReader::resolve(const PlacedSchema& reference) const {
   require(target == "#" || target.starts_with("#/"),
           "[json_schema] '$ref' at '{}': expected a reference into this schema (#/…), got '{}'", reference.place,
           target);
+  const std::optional<std::string> pointer =
+      percent_decoded(target);  // a URI's escapes lie around those of the pointer
+  require(pointer.has_value(), "[json_schema] '$ref' at '{}': expected two hexadecimal digits behind each %, got '{}'",
+          reference.place, target);
   PlacedSchema at = {&root_, "#"};
-  for (size_t begin = 2; begin <= target.size();) {
-    const size_t end = std::min(target.find('/', begin), target.size());
+  for (size_t begin = 2; begin <= pointer->size();) {
+    const size_t end = std::min(pointer->find('/', begin), pointer->size());
     std::string key;
     for (size_t i = begin; i < end; ++i) {
-      if (target[i] == '~' && i + 1 < end && (target[i + 1] == '0' || target[i + 1] == '1')) {
-        key += target[++i] == '0' ? '~' : '/';
-      } else if (target[i] == '%' && i + 2 < end) {
-        key += char(std::strtol(target.substr(i + 1, 2).c_str(), nullptr, 16));
-        i += 2;
-      } else {
-        key += target[i];
-      }
+      const char c = (*pointer)[i], next = i + 1 < end ? (*pointer)[i + 1] : '\0';
+      if (c == '~' && (next == '0' || next == '1'))
+        key += next == '0' ? '~' : '/', ++i;
+      else
+        key += c;
     }
     const bool is_index = !key.empty() && key.size() < 6 && key.find_first_not_of("0123456789") == std::string::npos;
     if (at.schema->is_object() && at.schema->contains(key))

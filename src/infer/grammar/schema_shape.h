@@ -39,8 +39,8 @@ enum TypeBit : uint32_t {
 };
 constexpr uint32_t kNumberTypes = kIntegerType | kFractionType;
 uint32_t type_of(const Json& value);
-// Whether they are the same JSON: the order of members says nothing.
-bool same_value(const Json& a, const Json& b);
+// Whether they are the same JSON: the order of members says nothing. What that takes is spent.
+bool same_value(const Json& a, const Json& b, const CountedLimits& limits);
 
 struct Shape {
   uint32_t types = kAllTypes;
@@ -75,7 +75,7 @@ class SchemaReader {
     std::vector<std::vector<Due>> choices;  // of each, one alternative must hold
     std::set<const Json*> seen;
   };
-  void read(Reading reading, std::vector<Shape>& out, int level);
+  void read(Reading reading, std::vector<Shape>& out);
   // False if nothing satisfies it.
   bool read_schema(const Due& due, Reading& reading);
   void check_keywords(const PlacedSchema& schema) const;
@@ -89,6 +89,7 @@ class SchemaReader {
   std::function<bool(const Shape&, const Shape&)> are_apart_;
   std::set<const Json*> checked_;  // oneOf lists
   size_t readings_ = 0, copied_ = 0;
+  int level_ = 0;  // of read(), which comes back to itself through choices and through comparisons of them
 };
 
 }  // namespace fude::grammar

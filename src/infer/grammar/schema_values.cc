@@ -18,7 +18,7 @@ constexpr size_t kMostCompared = 2000;  // values of an enum beside another one
 
 using AutomatonPtr = std::shared_ptr<const Automaton>;
 
-AutomatonPtr narrowed(const AutomatonPtr& a, const AutomatonPtr& b, const GrammarLimits& limits) {
+AutomatonPtr narrowed(const AutomatonPtr& a, const AutomatonPtr& b, const CountedLimits& limits) {
   return a == nullptr ? b : intersection(*a, *b, limits);
 }
 
@@ -35,7 +35,7 @@ const std::string& string_at(const PlacedSchema& at) {
 }
 
 // The numbers that `value` divides; null: all integers.
-AutomatonPtr multiples_at(const PlacedSchema& at, bool integers_only, const GrammarLimits& limits) {
+AutomatonPtr multiples_at(const PlacedSchema& at, bool integers_only, const CountedLimits& limits) {
   require(at.schema->is_number() && at.schema->get<double>() > 0,
           "[json_schema] expected a number above 0 at '{}', got {}", at.place, at.schema->dump());
   const Decimal value = decimal_of(*at.schema);
@@ -59,13 +59,13 @@ bool has_parts_keyword(const Shape& shape, const Json& value) {
 
 // Whether the value is in all lists but the first, which it may come from, and equal to all constants.
 bool is_listed(const std::vector<PlacedSchema>& lists, size_t from, const std::vector<PlacedSchema>& single,
-               const Json& value) {
+               const Json& value, const CountedLimits& limits) {
   for (size_t i = from; i < lists.size(); ++i)
     if (std::none_of(lists[i].schema->begin(), lists[i].schema->end(),
-                     [&](const Json& other) { return same_value(other, value); }))
+                     [&](const Json& other) { return same_value(other, value, limits); }))
       return false;
   return std::all_of(single.begin(), single.end(),
-                     [&](const PlacedSchema& only) { return same_value(*only.schema, value); });
+                     [&](const PlacedSchema& only) { return same_value(*only.schema, value, limits); });
 }
 
 size_t code_points(const std::string& text) {
@@ -93,7 +93,7 @@ int32_t shape_maximum(const Shape& shape, const char* keyword) {
   return result;
 }
 
-AutomatonPtr shape_numbers(const Shape& shape, const GrammarLimits& limits) {
+AutomatonPtr shape_numbers(const Shape& shape, const CountedLimits& limits) {
   const bool integers_only = (shape.types & kFractionType) == 0;
   AutomatonPtr result;
   for (const char* keyword : {"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"})
@@ -112,7 +112,7 @@ AutomatonPtr shape_numbers(const Shape& shape, const GrammarLimits& limits) {
   return result;
 }
 
-StringShape shape_strings(const Shape& shape, const GrammarLimits& limits) {
+StringShape shape_strings(const Shape& shape, const CountedLimits& limits) {
   StringShape result = {shape_minimum(shape, "minLength"), shape_maximum(shape, "maxLength"), nullptr};
   for (const PlacedSchema& at : shape.all("pattern")) {
     try {
@@ -138,7 +138,7 @@ StringShape shape_strings(const Shape& shape, const GrammarLimits& limits) {
   return result;
 }
 
-std::optional<std::vector<const Json*>> shape_constants(const Shape& shape, const GrammarLimits& limits) {
+std::optional<std::vector<const Json*>> shape_constants(const Shape& shape, const CountedLimits& limits) {
   std::vector<const Json*> candidates;
   const std::vector<PlacedSchema> lists = shape.all("enum"), single = shape.all("const");
   if (lists.empty() && single.empty()) return std::nullopt;
@@ -151,11 +151,14 @@ std::optional<std::vector<const Json*>> shape_constants(const Shape& shape, cons
   else
     for (const Json& value : *lists[0].schema) candidates.push_back(&value);
   std::optional<Lexer> numbers, strings;
-  if (const auto automaton = shape_numbers(shape, limits)) numbers.emplace(automaton, limits);
-  const StringShape string_shape = shape_strings(shape, limits);
+  StringShape string_shape;
+  if (shape.types & kNumberTypes)
+    if (const auto automaton = shape_numbers(shape, limits)) numbers.emplace(automaton, limits);
+  if (shape.types & kStringType) string_shape = shape_strings(shape, limits);
   if (string_shape.content) strings.emplace(string_shape.content, limits);
+  limits.spend(candidates.size() * (1 + shape.schemas.size()));
   std::erase_if(candidates, [&](const Json* value) {
-    if ((type_of(*value) & shape.types) == 0 || !is_listed(lists, single.empty(), single, *value)) return true;
+    if ((type_of(*value) & shape.types) == 0 || !is_listed(lists, single.empty(), single, *value, limits)) return true;
     if (value->is_structured())
       require(
           !has_parts_keyword(shape, *value),

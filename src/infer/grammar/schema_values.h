@@ -11,17 +11,17 @@
 namespace fude::grammar {
 
 // The numbers of the shape, written as json_numbers.h says; null where all are (or, without fractions, all integers).
-std::shared_ptr<const Automaton> shape_numbers(const Shape& shape, const GrammarLimits& limits);
+std::shared_ptr<const Automaton> shape_numbers(const Shape& shape, const CountedLimits& limits);
 
 struct StringShape {
   int32_t minimum = 0, maximum = -1;         // code points; -1: no bound
   std::shared_ptr<const Automaton> content;  // by pattern, format and length; null where only the length is bounded
 };
-StringShape shape_strings(const Shape& shape, const GrammarLimits& limits);
+StringShape shape_strings(const Shape& shape, const CountedLimits& limits);
 
 // The values of the shape's enum and const that satisfy all of it; nothing if it has neither. Error if that cannot be
 // told: values with parts beside keywords about parts.
-std::optional<std::vector<const Json*>> shape_constants(const Shape& shape, const GrammarLimits& limits);
+std::optional<std::vector<const Json*>> shape_constants(const Shape& shape, const CountedLimits& limits);
 
 // A keyword's number that is at least 0, as lengths and counts are.
 int32_t shape_minimum(const Shape& shape, const char* keyword);  // the largest of several
