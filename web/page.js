@@ -201,10 +201,12 @@ function addBlocks(parent, lines, depth) {
     i = next;
   }
 }
-// Called again with a longer text, it makes only the last block anew: nothing that comes can change those before.
+// Called again with a longer text, it makes only the last two blocks anew. What comes may still join the last to the one
+// before it, as an item's mark to its list when a space follows; it never reaches further back.
 function setMarkdown(parent, text) {
-  parent.lastChild?.remove();
-  let at = parent.lastBlock ?? 0;
+  const starts = (parent.starts ??= []), again = starts.splice(-2);
+  for (let n = again.length; n > 0; --n) parent.lastChild.remove();
+  let at = again[0] ?? 0;
   const lines = text.slice(at).split("\n");
   for (let i = 0; i < lines.length;) {
     let next = i + 1;
@@ -212,7 +214,7 @@ function setMarkdown(parent, text) {
       let node;
       [node, next] = blockAt(lines, i, 0);
       parent.append(node);
-      parent.lastBlock = at;
+      starts.push(at);
     }
     while (i < next && i < lines.length) at += lines[i++].length + 1;
   }

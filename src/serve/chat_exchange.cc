@@ -18,7 +18,9 @@ std::unique_ptr<ApiError> error_of(const Finish& finish) {
     std::rethrow_exception(finish.cause);
   } catch (const OutOfMemory&) {
   } catch (const std::bad_alloc&) {
-  } catch (const std::exception&) { return std::make_unique<ApiError>(422, finish.error, "", "generation_failed"); }
+  } catch (const std::exception& error) {
+    return std::make_unique<ApiError>(422, error.what(), "", "generation_failed");
+  }
   auto error = std::make_unique<ApiError>(503, "[serve] not enough memory now", "", "server_is_overloaded");
   error->retry_after = 5;
   return error;
@@ -123,8 +125,10 @@ void ChatExchange::take_events(std::string& bytes) {
 void ChatExchange::use(const Event& event, std::string& bytes) {
   if (const auto* token = std::get_if<AnswerToken>(&event)) {
     Choice& choice = choices_[size_t(token->choice)];
+    // The judge reads up to the token in which a stop string ends: how many come behind it depends on when the engine
+    // hears of it.
+    if (judge_ != nullptr && !choice.text.is_stopped()) choice.keep(token->sampled);
     choice.text.add(*token, choice.delta);
-    if (judge_ != nullptr) choice.keep(token->sampled);
     return;
   }
   const auto& finish = std::get<Finish>(event);
@@ -146,7 +150,7 @@ void ChatExchange::finish(Choice& choice, const Finish& finish, std::string& byt
   write(finish.choice, bytes);
   const bool is_cut = finish.reason != FinishReason::stop && !choice.text.is_stopped();
   choice.message.finish_reason = is_cut ? "length" : choice.message.calls.empty() ? "stop" : "tool_calls";
-  if (finish.stop_token && judge_ != nullptr) choice.keep(*finish.stop_token);
+  if (finish.stop_token && judge_ != nullptr && !choice.text.is_stopped()) choice.keep(*finish.stop_token);
   if (is_vote_) count_vote(finish.choice);
   if (is_stream_ && !error_) writer_.add_finish(bytes, finish.choice, choice.message.finish_reason);
 }

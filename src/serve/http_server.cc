@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -205,13 +206,14 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   HttpSource* pushed_ = nullptr;  // while its coroutine waits for news
   bool has_chunks_ = false, is_taken_ = false;
   std::string body_, out_;
-  double pushed_at_ = 0;
+  double spoke_at_ = 0;  // when something was last said
 };
 
 void HttpServer::Impl::Connection::frame(const std::string& text) {
   if (has_chunks_) fmt::format_to(std::back_inserter(out_), "{:x}\r\n", text.size());
   out_ += text;
   if (has_chunks_) out_ += "\r\n";
+  spoke_at_ = now_seconds();
 }
 
 // A token's way out, without a coroutine: what is new goes into the socket's buffer. False if there is more to do: the
@@ -221,7 +223,6 @@ bool HttpServer::Impl::Connection::push() {
     body_.clear();
     is_taken_ = pushed_->take(body_);
     if (!body_.empty()) frame(body_);
-    pushed_at_ = now_seconds();
     error_code error;
     const size_t written = out_.empty() ? 0 : socket_.write_some(asio::buffer(out_), error);
     if (!error) out_.erase(0, written);
@@ -332,7 +333,7 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest
   const Detached at_the_end{source};
   source.start([&server = server_, weak = weak_from_this()] { server.note_news(weak); });
   asio::co_spawn(socket_.get_executor(), watch(exchange_), asio::detached);
-  has_chunks_ = has_chunks, is_taken_ = false;
+  has_chunks_ = has_chunks, is_taken_ = false, spoke_at_ = now_seconds();
   out_.clear();
   if (is_stream) {
     server_.handler_.replied(request, reply.status);
@@ -366,10 +367,11 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest
     if (is_done) co_return keeps_alive;
     if (has_news_) continue;
     if (is_stream) pushed_ = &source;
-    news_.expires_after(seconds(server_.options_.ping_seconds));
+    const double silent = is_stream ? now_seconds() - spoke_at_ : 0;
+    news_.expires_after(seconds(std::max(0.0, server_.options_.ping_seconds - silent)));
     const auto [was_woken] = co_await news_.async_wait(kAwait);
     pushed_ = nullptr;
-    if (!was_woken && is_stream && now_seconds() - pushed_at_ >= server_.options_.ping_seconds) frame(": ping\n\n");
+    if (!was_woken && is_stream && now_seconds() - spoke_at_ >= server_.options_.ping_seconds) frame(": ping\n\n");
   }
 }
 

@@ -2,10 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "serve/choice_text.h"
-#include "text/tokenizer_file.h"
-#include "text/unicode.h"
-
 namespace fude {
 namespace {
 
@@ -88,50 +84,6 @@ TEST(AnswerReader, ForcedCall) {
   forced.begins_in_call = true, forced.may_think = false;
   EXPECT_EQ(read(forced, "{\"name\": \"f\", \"arguments\": {\"x\": 1}}"),
             (Parts{{Kind::call, "f"}, {Kind::arguments, "{\"x\": 1}"}}));
-}
-
-Tokenizer bytes() {
-  TokenizerData data;
-  for (int byte = 0; byte < 256; ++byte) data.vocabulary.tokens.push_back(std::string(1, char(byte)));
-  return Tokenizer(data);
-}
-
-// Whatever comes: each delta is whole characters, and no part of a stop string shows, in text or log-probabilities.
-TEST(ChoiceText, WholeCharactersAndNoStopString) {
-  const Tokenizer tokenizer = bytes();
-  ChoiceText choice(tokenizer, {"止STOP"}, {}, true);
-  std::string text, tokens;
-  const auto use = [&](const ChoiceText::Delta& delta) {
-    for (const AnswerPart& part : delta.parts) {
-      EXPECT_TRUE(is_valid_utf8(part.text)) << part.text;
-      text += part.text;
-    }
-    for (const AnswerToken& token : delta.tokens) tokens += char(token.sampled.token);
-  };
-  for (const char c : std::string("日本止STO、止まれ止STOP more")) {
-    ChoiceText::Delta delta;
-    choice.add({0, {int32_t(static_cast<unsigned char>(c)), 0, 0}, {}}, delta);
-    use(delta);
-  }
-  ChoiceText::Delta delta;
-  choice.finish(delta);
-  use(delta);
-  EXPECT_TRUE(choice.is_stopped());
-  EXPECT_EQ(text, "日本止STO、止まれ");
-  EXPECT_EQ(tokens, text);
-  EXPECT_EQ(choice.tokens(), int64_t(text.size() + std::string("止STOP").size()));
-}
-
-TEST(ChoiceText, GivesOutWhatWasHeldBackAtTheEnd) {
-  const Tokenizer tokenizer = bytes();
-  ChoiceText choice(tokenizer, {"STOP"}, {}, true);
-  ChoiceText::Delta delta;
-  for (const char c : std::string("a ST")) choice.add({0, {int32_t(c), 0, 0}, {}}, delta);
-  EXPECT_EQ(delta.parts, (Parts{{Kind::content, "a "}}));
-  EXPECT_EQ(delta.tokens.size(), 2u);
-  choice.finish(delta);
-  EXPECT_EQ(delta.parts, (Parts{{Kind::content, "a ST"}}));
-  EXPECT_EQ(delta.tokens.size(), 4u);
 }
 
 }  // namespace

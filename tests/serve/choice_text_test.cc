@@ -44,5 +44,43 @@ TEST(ChoiceText, AnAnswerMayEndInsideACharacter) {
   EXPECT_EQ(delta.parts.back().text, "a\uFFFD");
 }
 
+// Whatever comes: each delta is whole characters, and no part of a stop string shows, in text or log-probabilities.
+TEST(ChoiceText, WholeCharactersAndNoStopString) {
+  const Tokenizer tokenizer = chat_tokenizer();
+  ChoiceText choice(tokenizer, {"止STOP"}, {}, true);
+  std::string text, tokens;
+  const auto use = [&](const ChoiceText::Delta& delta) {
+    for (const AnswerPart& part : delta.parts) {
+      EXPECT_TRUE(is_valid_utf8(part.text)) << part.text;
+      text += part.text;
+    }
+    for (const AnswerToken& token : delta.tokens) tokens += char(token.sampled.token);
+  };
+  for (const char c : std::string("日本止STO、止まれ止STOP more")) {
+    ChoiceText::Delta delta;
+    choice.add({0, {int32_t(static_cast<unsigned char>(c)), 0, 0}, {}}, delta);
+    use(delta);
+  }
+  ChoiceText::Delta delta;
+  choice.finish(delta);
+  use(delta);
+  EXPECT_TRUE(choice.is_stopped());
+  EXPECT_EQ(text, "日本止STO、止まれ");
+  EXPECT_EQ(tokens, text);
+  EXPECT_EQ(choice.tokens(), int64_t(text.size() + std::string("止STOP").size()));
+}
+
+TEST(ChoiceText, GivesOutWhatWasHeldBackAtTheEnd) {
+  const Tokenizer tokenizer = chat_tokenizer();
+  ChoiceText choice(tokenizer, {"STOP"}, {}, true);
+  ChoiceText::Delta delta;
+  for (const char c : std::string("a ST")) choice.add({0, {int32_t(c), 0, 0}, {}}, delta);
+  EXPECT_EQ(delta.parts, (std::vector<AnswerPart>{{AnswerPart::Kind::content, "a "}}));
+  EXPECT_EQ(delta.tokens.size(), 2u);
+  choice.finish(delta);
+  EXPECT_EQ(delta.parts, (std::vector<AnswerPart>{{AnswerPart::Kind::content, "a ST"}}));
+  EXPECT_EQ(delta.tokens.size(), 4u);
+}
+
 }  // namespace
 }  // namespace fude

@@ -5,6 +5,9 @@
 namespace fude {
 namespace {
 
+// An answer of 4,000 tokens that nobody ends runs all of them but its last.
+constexpr int64_t kEndlessTokens = 3999;
+
 TEST(Connections, Refusals) {
   LiveServer live;
   const auto expect = [&](const HttpAnswer& answer, int status, const char* code) {
@@ -149,18 +152,19 @@ TEST(Connections, TooManyConnections) {
 }
 
 TEST(Connections, ClientsThatGoFreeTheirSlot) {
-  LiveServer live;
-  const std::string endless = R"("max_tokens": 4000, "logit_bias": {"257": -100}, "n": 2)";
+  LiveServer live({}, {}, {.cache_tokens = 32 * 4096});  // room for all: none has to wait
+  const std::string endless = R"("max_tokens": 4000, "logit_bias": {"257": -100}, "n": 16)";
   {
     TestClient stream(live.server.port()), whole(live.server.port());
     stream.ask("POST", "/v1/chat/completions", LiveServer::chat(endless + R"(, "stream": true)"));
     whole.ask("POST", "/v1/chat/completions", LiveServer::chat(endless));
     ASSERT_TRUE(stream.read_to("content\":\"\"}"));
-    for (int i = 0; i < 500 && live.engine.status().running < 4; ++i)
+    for (int i = 0; i < 500 && live.engine.status().running < 32; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    EXPECT_EQ(live.engine.status().running, 4);
+    EXPECT_EQ(live.engine.status().running, 32);
   }
   EXPECT_TRUE(live.becomes_idle());
+  EXPECT_LT(live.engine.status().tokens, 16 * kEndlessTokens);  // neither request went on
 }
 
 // Behind what has not been read yet, the end of a connection shows as well.
@@ -175,7 +179,8 @@ TEST(Connections, ClientsThatAskAheadAndGoFreeTheirSlot) {
     EXPECT_GT(live.engine.status().running, 0);
     client.ask("GET", "/health");
   }
-  EXPECT_TRUE(live.becomes_idle());  // long before it is done
+  EXPECT_TRUE(live.becomes_idle());
+  EXPECT_LT(live.engine.status().tokens, 128 * kEndlessTokens);  // it was not done
 }
 
 TEST(Connections, AFullQueueSaysWhenToComeBack) {
@@ -216,6 +221,21 @@ TEST(Connections, StreamsAreToldInTurns) {
   EXPECT_LE(double(events), seconds / kNewsSeconds + 4);  // and the first, the last, and what stands around them
 }
 
+// What may become a stop string is held back: to the client these tokens are silence.
+TEST(Connections, SilenceIsBrokenWhileTokensAreHeldBack) {
+  LiveServer live({}, {.news_seconds = 0.004, .ping_seconds = 0.02});
+  const std::string stop(1024, 'a');
+  const HttpAnswer answer = live.post(
+      LiveServer::chat(R"("max_tokens": 1000, "logit_bias": {"97": 100}, "stream": true, "stop": ")" + stop + "\""));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_NE(answer.body.find(": ping\n\n"), std::string::npos);
+  std::string text;
+  for (const Json& event : events_of(answer.body))
+    if (const Json& delta = event["choices"][0]["delta"]; delta.contains("content"))
+      text += delta["content"].get<std::string>();
+  EXPECT_EQ(text, stop.substr(0, 1000));
+}
+
 TEST(Connections, SlowReadersAreDropped) {
   LiveServer live({}, {.write_seconds = 0.5});
   TestClient client(live.server.port());
@@ -226,7 +246,10 @@ TEST(Connections, SlowReadersAreDropped) {
   ASSERT_TRUE(client.read_to("\r\n\r\n"));
   for (int i = 0; i < 500 && live.engine.status().running < 1; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  EXPECT_TRUE(live.becomes_idle());  // long before it is done: nothing was read
+  EXPECT_GT(live.engine.status().running, 0);
+  EXPECT_TRUE(client.so_far().starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(live.becomes_idle());
+  EXPECT_LT(live.engine.status().tokens, 64 * kEndlessTokens);  // it was not done: nothing was read
 }
 
 // A reply may take as long as it likes while its reader goes on.
