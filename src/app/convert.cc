@@ -11,7 +11,6 @@
 #include "app/signals.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "model/export_folder.h"
@@ -54,39 +53,19 @@ void write_with_progress(const char* label, const CommonOptions& common,
   progress.finish(state);
 }
 
-std::string name_of_path(const std::string& path) {
-  const fs::path whole = fs::absolute(path).lexically_normal();
-  return (whole.has_filename() ? whole : whole.parent_path()).stem().string();
-}
-
 // Everything a GGUF file of this model holds.
 GgufContents gguf_contents_of(ModelFiles files, const std::string& path) {
   if (files.gguf) return contents_of(files.gguf);
   GgufContents contents =
-      contents_of(std::shared_ptr<const WeightSource>(std::move(files.weights)), name_of_path(path));
+      contents_of(std::shared_ptr<const WeightSource>(std::move(files.weights)), name_of_model(path));
   put_tokenizer(gguf_tokenizer_of(files.tokenizer.data(), contents.config.vocabulary, path), contents.metadata);
   return contents;
-}
-
-// What config.json and generation_config.json say of where texts begin and end.
-Json begin_and_ends(const TokenizerData& data) {
-  Json json = Json::object();
-  if (data.begin_token != kNoToken) json["bos_token_id"] = data.begin_token;
-  if (data.end_tokens.size() == 1) json["eos_token_id"] = data.end_tokens[0];
-  if (data.end_tokens.size() > 1) json["eos_token_id"] = data.end_tokens;
-  return json;
-}
-
-// What a folder has beside the weights.
-void write_text_side(const TokenizerData& data, const std::string& folder) {
-  save_tokenizer(folder, data, "");
-  write_file(folder + "/generation_config.json", begin_and_ends(data).dump(2) + "\n");
 }
 
 void write_folder(const ModelFiles& files, const std::string& folder, std::optional<WeightType> type,
                   const WriteOptions& options) {
   export_folder(*files.weights, folder, type, begin_and_ends(files.tokenizer.data()), options);
-  write_text_side(files.tokenizer.data(), folder);
+  save_tokenizer(folder, files.tokenizer.data(), "");
 }
 
 void write_merged(const ConvertOptions& o, const CommonOptions& common) {
@@ -97,7 +76,7 @@ void write_merged(const ConvertOptions& o, const CommonOptions& common) {
   const auto model = load_model(device, std::move(files.weights), {DType::f32});
   merge_adapter(*model, *load_adapter(*model, o.adapter));
   save_model(*model, o.out);
-  write_text_side(files.tokenizer.data(), o.out);
+  save_tokenizer(o.out, files.tokenizer.data(), "");
 }
 
 void check_paths(const ConvertOptions& o) {

@@ -1,7 +1,10 @@
 // fude eval: a model asked the held-out questions of a task, with as many answers and as much thought as it is given:
 // how many are right at one try, by a vote, and at best.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 #include "app/command_line.h"
 #include "app/commands.h"
@@ -77,6 +80,14 @@ void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool 
   less("best", best, "vote", vote);
 }
 
+// Answers may take hours: a place where they could not be saved is refused before.
+void require_place_for(const std::string& path) {
+  const std::string folder = std::filesystem::absolute(path).parent_path().string();
+  make_directories(folder);
+  require(::access(folder.c_str(), W_OK) == 0, "[eval] nothing can be written into {}", folder);
+  require(!std::filesystem::is_directory(path), "[eval] expected a file to save answers in, {} is a folder", path);
+}
+
 // Every answer, a line of JSON each.
 void save(const std::vector<GradedQuestion>& questions, const std::string& path) {
   write_atomically(path, [&](const auto& put) {
@@ -95,10 +106,13 @@ void save(const std::vector<GradedQuestion>& questions, const std::string& path)
 }
 
 void run_eval(EvalSettings s, const CommonOptions& common) {
+  if (!s.save_to.empty()) require_place_for(s.save_to);
   Device device(common.threads);
   const LoadedModel loaded = load_for_use(device, s.model, s.precision);
   const Chat chat(loaded.tokenizer);
   const auto task = s.task.make(common.seed, s.ask.questions);
+  std::optional<ScorerModel> scorer;
+  if (!s.scorer.empty()) scorer = load_scorer(device, s.scorer);
   Engine engine(*loaded.model, default_kernels(), sampling_engine(loaded.model->config(), s.batch, s.ask.max_tokens));
   if (!s.adapter.empty()) engine.adapters().load(s.ask.adapter = "given", s.adapter);
   s.ask.seed = common.seed, s.ask.cancel = &interrupted;
@@ -107,11 +121,11 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
   const double began = now_seconds();
   std::vector<GradedQuestion> questions = evaluate_task(engine, chat, *task, s.ask);
   if (interrupted) return;
-  if (!s.scorer.empty()) score_answers(load_scorer(device, s.scorer), default_kernels(), questions);
+  if (scorer) score_answers(*scorer, default_kernels(), questions);
   const TaskScore score = score_of(questions);
   const int64_t n = s.ask.answers;
   show("right", score.accuracy, common.json, {{"tokens", score.tokens}, {"truncated", score.truncated}});
-  if (n > 1) show_choices(questions, n, !s.scorer.empty(), common.seed, common.json);
+  if (n > 1) show_choices(questions, n, scorer.has_value(), common.seed, common.json);
   if (!common.json)
     std::printf("%zu questions, %lld answers to each of %.0f tokens, %.1f %% cut off, %.0f s\n", questions.size(),
                 (long long)n, score.tokens, 100 * score.truncated, now_seconds() - began);

@@ -16,6 +16,7 @@
 #include "model/gguf_model.h"
 #include "model/load.h"
 #include "model/peft_folder.h"
+#include "reason/scorer.h"
 #include "tensor/gguf.h"
 #include "tensor/safetensors.h"
 #include "text/chat_format.h"
@@ -209,9 +210,15 @@ void add_run(Json& facts, const std::string& folder) {
     facts["validation"] = {{"step", validated->step}};
     for (const ValidationMetrics& set : validated->validation) facts["validation"][set.name] = json_of(set);
   }
-  const bool finished = file_exists(folder + "/model/model.safetensors");
-  facts["finished"] = finished;
-  if (finished) facts["model"] = folder + "/model";
+  facts["finished"] = false;
+  // Of each result the file that is written last. A model may be what a run with another result began from.
+  for (const auto& [name, last] :
+       {std::pair("adapter", "adapter_config.json"), {"scorer", kScorerFile}, {"model", "config.json"}}) {
+    const std::string result = folder + "/" + name;
+    if (!file_exists(result + "/" + last)) continue;
+    facts["finished"] = true, facts[name] = result;
+    break;
+  }
   if (file_exists(folder + "/report.html")) facts["report"] = folder + "/report.html";
   facts["checkpoints"] = Json::array();
   for (const auto& entry : fs::directory_iterator(folder))

@@ -33,12 +33,17 @@ void add_lora(CLI::App& command, LoraChoice& choice) {
       ->excludes(lora);
 }
 
-Json json_of(const LoraOptions& o) {
-  return {{"rank", o.rank},
-          {"alpha", o.alpha},
-          {"targets", o.targets},
-          {"rank_stabilised", o.is_rank_stabilised},
-          {"adapter", o.from}};
+Precision precision_of_run(const std::optional<LoraOptions>& lora, Precision frozen, DType compute) {
+  require(!lora || compute == DType::f32,
+          "[lora] beside an adapter the model is kept as --lora-compute says; leave out --compute");
+  return lora ? frozen : Precision{compute};
+}
+
+Json json_of(const std::optional<LoraOptions>& lora, Precision frozen) {
+  if (!lora) return {};
+  return {{"rank", lora->rank},       {"alpha", lora->alpha},
+          {"targets", lora->targets}, {"rank_stabilised", lora->is_rank_stabilised},
+          {"adapter", lora->from},    {"compute", frozen.keeps_formats ? "file" : name_of(frozen.compute)}};
 }
 
 }  // namespace fude

@@ -25,7 +25,10 @@ struct LoraChoice {
 // --lora and what belongs to it.
 void add_lora(CLI::App& command, LoraChoice& choice);
 
+// What the model of a run is kept in: `frozen` beside an adapter, else `compute`. Error if both are given.
+Precision precision_of_run(const std::optional<LoraOptions>& lora, Precision frozen, DType compute);
+
 // For the identity of a run.
-Json json_of(const LoraOptions& options);
+Json json_of(const std::optional<LoraOptions>& lora, Precision frozen);
 
 }  // namespace fude

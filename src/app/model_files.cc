@@ -40,6 +40,12 @@ ModelFiles open_model(const std::string& model) {
   return {std::move(parts.gguf), std::move(parts.weights), parts.tokenizer()};
 }
 
+std::string name_of_model(const std::string& model) {
+  fs::path path = fs::absolute(model).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  return (path.extension() == ".gguf" ? path.stem() : path.filename()).string();
+}
+
 std::string fingerprint_of(const std::string& model) {
   if (model.empty()) return {};
   constexpr uint64_t kPieces = 64, kPieceBytes = 4096;

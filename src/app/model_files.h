@@ -24,6 +24,9 @@ inline constexpr const char* kModelHelp = "model folder (Hugging Face layout), G
 // Error if `model` is none of these, before anything is said of tokenizers.
 ModelFiles open_model(const std::string& model);
 
+// What it is called after its place: "models/tiny.gguf" is "tiny", "models/tiny-0.6b/" is "tiny-0.6b".
+std::string name_of_model(const std::string& model);
+
 // Tells apart models that were one after the other under the same name: of its files the sizes, and bytes from all over
 // them. Empty for no model.
 std::string fingerprint_of(const std::string& model);

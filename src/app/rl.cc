@@ -41,7 +41,7 @@ Json deciding_settings(const RlSettings& s, uint64_t seed) {
       {"thinking", g.enable_thinking ? Json(*g.enable_thinking) : Json()},
       {"policy", {int(g.policy.normaliser), int(g.policy.scale), g.policy.clip_low, g.policy.clip_high, g.policy.kl}},
       {"block_tokens", g.block_tokens},
-      {"lora", s.lora ? json_of(*s.lora) : Json()},
+      {"lora", json_of(s.lora, s.frozen)},
       {"steps", s.schedule.steps},
       {"schedule", name_of(s.schedule.kind)},
       {"learning_rate", s.schedule.learning_rate},
@@ -56,12 +56,13 @@ Json deciding_settings(const RlSettings& s, uint64_t seed) {
 bool train_by_answers(RlSettings s, const CommonOptions& common) {
   const Kernels& kernels = default_kernels();
   require_elsewhere(s.model, s.lora, s.out);
+  const Precision precision = precision_of_run(s.lora, s.frozen, s.compute);
   ModelFiles base = open_model(s.model);
   const Chat chat(base.tokenizer);
   require(chat.can_chat(), "[rl] the model has no chat template: teach it to chat first (fude sft)");
   const std::unique_ptr<Task> task = s.task.make(common.seed, s.held_out);
   Device device(common.threads);
-  const auto model = load_model(device, std::move(base.weights), s.lora ? s.frozen : Precision{s.compute});
+  const auto model = load_model(device, std::move(base.weights), precision);
   const TrainedWeights trained(*model, base.tokenizer, s.model, s.lora);
   const std::shared_ptr<Adapter>& adapter = trained.adapter();
   std::unique_ptr<Transformer> reference;
@@ -93,7 +94,7 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
   options.identity = {{"model", fingerprint_of(s.model)},
                       {"tokenizer", base.tokenizer.hash()},
                       {"settings", hash_hex(settings.dump())},
-                      {"numerics", s.compute == DType::bf16 || s.frozen.compute == DType::bf16 ? kernels.bf16 : "f32"}};
+                      {"numerics", precision.compute == DType::bf16 ? kernels.bf16 : "f32"}};
   trained.put_into(options);
   if (s.held_out > 0 && task->held_out_count() > 0)
     options.evaluate = [&](StepMetrics& line) {

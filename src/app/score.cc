@@ -43,10 +43,20 @@ void print_json(const Json& json) {
 
 // A line of --lines: {"text"}, {"prompt", "text"}, of which the tokens behind those of the prompt alone are scored, or
 // {"tokens", "from"}.
-ScoredPassage passage_of(const Tokenizer& tokenizer, const std::string& line) {
+ScoredPassage passage_of(const Tokenizer& tokenizer, const ModelConfig& config, const std::string& line) {
   const Json json = parse_json(line, "line");
   require(json.is_object(), "expected a JSON object");
-  if (const auto tokens = json.find("tokens"); tokens != json.end()) return {*tokens, json.value("from", int64_t(1))};
+  if (const auto tokens = json.find("tokens"); tokens != json.end()) {
+    require(tokens->is_array(), "expected a list of tokens");
+    ScoredPassage passage{{}, json.value("from", int64_t(1))};
+    for (const Json& token : *tokens) {
+      const int64_t id = token.is_number_integer() ? token.get<int64_t>() : -1;
+      require(id >= 0 && id < config.vocabulary, "expected tokens from 0 to {}, got {}", config.vocabulary - 1,
+              token.dump());
+      passage.tokens.push_back(int32_t(id));
+    }
+    return passage;
+  }
   const std::string prompt = json.value("prompt", ""), text = json.at("text");
   return {sequence_of(tokenizer, prompt + text), std::max<int64_t>(1, int64_t(sequence_of(tokenizer, prompt).size()))};
 }
@@ -75,12 +85,17 @@ void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
   for (std::string line; std::getline(lines, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
-      passages.push_back(passage_of(tokenizer, line));
+      passages.push_back(passage_of(tokenizer, model->config(), line));
       passages.back().top = o.top;
     } catch (const std::exception& error) {
       fail("[score] line {}: expected {{\"text\"}}, {{\"prompt\", \"text\"}} or {{\"tokens\", \"from\"}}: {}", number,
            error.what());
     }
+    const int64_t n = int64_t(passages.back().tokens.size()), from = passages.back().from;
+    require(n >= 2 && n <= model->config().context, "[score] line {}: expected 2 to {} tokens, got {}", number,
+            model->config().context, n);
+    require(from >= 1 && from < n, "[score] line {}: expected to score from a token of 1 to {} on, got {}", number,
+            n - 1, from);
   }
   std::vector<std::optional<Json>> found(passages.size());
   Progress progress = progress_on_stderr();

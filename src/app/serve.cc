@@ -1,7 +1,6 @@
 // fude serve: a model behind OpenAI's API, and a page to talk with it.
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 #include "app/command_line.h"
@@ -26,13 +25,6 @@ struct ServeOptions {
   EngineOptions engine{.cache_tokens = 0};
   Precision precision;
 };
-
-// "models/tiny.gguf" is served as "tiny".
-std::string name_of_model(const std::string& model) {
-  std::filesystem::path path(model);
-  if (!path.has_filename()) path = path.parent_path();
-  return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
-}
 
 void run_serve(ServeOptions o, const CommonOptions& common) {
   if (o.key.empty())
@@ -60,6 +52,10 @@ void run_serve(ServeOptions o, const CommonOptions& common) {
     const int64_t vocabulary = loaded.model->config().vocabulary;
     require(scorer->trunk->config().vocabulary == vocabulary, "[serve] expected a scorer with {} tokens, got {}",
             vocabulary, scorer->trunk->config().vocabulary);
+    const int64_t context = scorer->trunk->config().context;
+    require(context >= engine.context(),
+            "[serve] expected a scorer that can read the {} tokens of a conversation, it reads {}: give --context {}",
+            engine.context(), context, context);
     api_options.judge = &judge.emplace(*scorer, default_kernels());
   }
   Api api(engine, loaded.tokenizer, api_options);

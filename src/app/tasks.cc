@@ -1,5 +1,7 @@
 // fude tasks: which tasks there are, and examples of one: what it asks, how its solution goes, what counts as right.
 #include <cstdio>
+#include <string>
+#include <unordered_set>
 
 #include "app/command_line.h"
 #include "app/commands.h"
@@ -56,26 +58,46 @@ void show(const Example& example, const TasksOptions& o, bool as_json) {
               question.difficulty);
 }
 
+// Shows examples until there are enough. Lines of a file of questions have each prompt once, as that file must.
+class Showing {
+ public:
+  Showing(const TasksOptions& o, bool as_json) : o_(o), as_json_(as_json), shows_once_(as_json && !o.as_chat) {}
+
+  // False also where a task seems to have no other prompts.
+  bool goes_on() const { return shown_ < o_.count && repeats_ < kMostRepeats; }
+  int64_t shown() const { return shown_; }
+  void add(const Example& example) {
+    ++repeats_;
+    if (shows_once_ && !prompts_.insert(example.question.prompt).second) return;
+    show(example, o_, as_json_);
+    ++shown_, repeats_ = 0;
+  }
+
+ private:
+  static constexpr int64_t kMostRepeats = 1000;  // one after the other
+
+  const TasksOptions& o_;
+  const bool as_json_, shows_once_;
+  std::unordered_set<std::string> prompts_;
+  int64_t shown_ = 0, repeats_ = 0;
+};
+
 // Each practice example the next of a stream, in the language if there is one.
 void show_practice(const Task& task, const TasksOptions& o, const CommonOptions& common) {
-  if (o.language.empty()) {
-    for (int64_t i = 0; i < o.count; ++i) show(practice_at(task, common.seed, 0, uint64_t(i)), o, common.json);
-    return;
-  }
   Random random{common.seed};
-  for (int64_t i = 0; i < o.count; ++i)
-    show(task.practice(random, o.language == "ja" ? Language::japanese : Language::english), o, common.json);
+  const Language language = o.language == "ja" ? Language::japanese : Language::english;
+  Showing showing(o, common.json);
+  for (int64_t i = 0; showing.goes_on(); ++i)
+    showing.add(o.language.empty() ? practice_at(task, common.seed, 0, uint64_t(i)) : task.practice(random, language));
 }
 
 void show_held_out(const Task& task, const TasksOptions& o, const CommonOptions& common) {
-  int64_t shown = 0;
-  for (int64_t i = 0; i < task.held_out_count() && shown < o.count; ++i) {
+  Showing showing(o, common.json);
+  for (int64_t i = 0; i < task.held_out_count() && showing.goes_on(); ++i) {
     const Example example = task.held_out(i);
-    if (!o.language.empty() && example.question.language != o.language) continue;
-    show(example, o, common.json);
-    ++shown;
+    if (o.language.empty() || example.question.language == o.language) showing.add(example);
   }
-  require(shown > 0, "[tasks] expected held-out questions{}, {} has none",
+  require(showing.shown() > 0, "[tasks] expected held-out questions{}, {} has none",
           o.language.empty() ? "" : " in this language", task.name());
 }
 
@@ -97,7 +119,8 @@ void add_tasks(CLI::App& app, const CommonOptions& common) {
       app.add_subcommand("tasks",
                          "tasks with exact answers: a list of them, or examples of one\n\n"
                          "Without a name, lists the tasks with the range of their difficulty. With --json, examples "
-                         "are lines of a .jsonl file that is a task itself.");
+                         "are lines of a .jsonl file that is a task itself: no prompt comes twice, so there are fewer "
+                         "where a task has not so many.");
   command->add_option("name", options->task.name, kTaskHelp);
   command->add_option("--count", options->count, "examples to show")
       ->check(CLI::Range(1, 1000000))

@@ -132,7 +132,7 @@ Json deciding_settings(const TrainSettings& s, const ModelConfig& shape) {
           {"final_fraction", s.schedule.final_fraction},
           {"decay_fraction", s.schedule.decay_fraction},
           {"muon", s.muon},
-          {"lora", s.lora ? json_of(*s.lora) : Json()},
+          {"lora", json_of(s.lora, s.frozen)},
           {"weight_decay", s.optimizer.weight_decay},
           {"clip", s.optimizer.max_norm},
           {"betas", {s.optimizer.beta1, s.optimizer.beta2}},
@@ -143,7 +143,11 @@ TrainerOptions trainer_options(const TrainSettings& s) {
   TrainerOptions options;
   options.folder = s.out;
   options.schedule = s.schedule, options.optimizer = s.optimizer, options.step = s.step;
-  if (s.muon) options.optimizer.uses_muon = is_block_matrix;
+  if (s.muon) {
+    options.optimizer.uses_muon = is_block_matrix;
+    // The same decay per step as AdamW's, at Muon's own rate.
+    options.optimizer.muon_weight_decay = s.optimizer.weight_decay / options.optimizer.muon_rate_factor;
+  }
   options.rows_per_block = s.rows;
   options.validate_every = s.validate_every, options.save_every = s.save_every, options.keep_checkpoints = s.keep;
   return options;
@@ -203,6 +207,7 @@ void init_model(const std::string& tokenizer_path, ModelConfig shape, const std:
 
 bool train_model(TrainSettings s, const CommonOptions& common) {
   require_elsewhere(s.model, s.lora, s.out);
+  const Precision precision = precision_of_run(s.lora, s.frozen, s.compute);
   require(!s.tokenizer.empty() || !s.model.empty(),
           "[train] expected --tokenizer, the one that the shards were made with");
   std::optional<ModelFiles> base;
@@ -218,19 +223,16 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   LoadedBatches batches(loader, s.blocks, s.rows);
 
   TrainerOptions options = trainer_options(s);
-  options.identity = {{"text", text.hash()},
-                      {"model", fingerprint_of(s.model)},
-                      {"tokenizer", tokenizer.hash()},
-                      {"settings", hash_hex(deciding_settings(s, shape).dump())},
-                      {"seed", common.seed},
-                      {"numerics", s.compute == DType::bf16 || s.frozen.compute == DType::bf16 ? kernels.bf16 : "f32"}};
+  options.identity = {
+      {"text", text.hash()},           {"model", fingerprint_of(s.model)},
+      {"tokenizer", tokenizer.hash()}, {"settings", hash_hex(deciding_settings(s, shape).dump())},
+      {"seed", common.seed},           {"numerics", precision.compute == DType::bf16 ? kernels.bf16 : "f32"}};
   require(!s.lora || base, "[train] expected a model for the adapter to stand beside");
-  const Precision precision = s.lora ? s.frozen : Precision{s.compute};
   const MemoryPlan plan = memory_plan(s, options, shape, base ? base->weights.get() : nullptr, precision, common);
   print_plan(plan, loader.waiting_rows());
 
   std::optional<MachineLimit> limit;
-  if (s.export_to.empty()) limit = limit_of_machine(common, kernels, s.compute);
+  if (s.export_to.empty()) limit = limit_of_machine(common, kernels, precision.compute);
   Device device(common.threads);
   device.require_room(plan.total(), "training");
   const auto model = base ? load_model(device, std::move(base->weights), precision)

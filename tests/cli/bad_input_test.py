@@ -76,7 +76,7 @@ class Saved(Case):
         return target
 
     def damage(self, path, use, *words):
-        """The file cut at several places, and with one byte changed: `use()` has to refuse each."""
+        """The file cut at several places, and all zeros: `use()` has to refuse each."""
         whole = path.read_bytes()
         for cut in (0, 1, len(whole) // 2, len(whole) - 2):  # the last byte of JSON is a newline
             path.write_bytes(whole[:cut])

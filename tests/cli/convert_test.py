@@ -3,11 +3,13 @@
 import json
 import unittest
 
-from harness import FAILED, USAGE, Case, fude, world
+from harness import DONE, FAILED, USAGE, Case, fude, world
 
 
 def scores(model, *more):
-    return list(fude("score", model, "--text", "Alice lives in 東京, number 42.", "--logprobs", *more).lines())
+    result = fude("score", model, "--text", "Alice lives in 東京, number 42.", "--logprobs", *more)
+    assert result.code == DONE and result.out, result
+    return result.lines()
 
 
 class Convert(Case):
@@ -23,6 +25,11 @@ class Convert(Case):
             self.assertTrue((back / name).exists(), name)
         facts = self.succeeds(fude("info", file, "--json")).lines()[0]
         self.assertEqual((facts["metadata"]["general.name"], facts["metadata"]["general.file_type"]), ("model", 0))
+        dotted = self.folder / "tiny-0.6b"
+        back.rename(dotted)
+        self.succeeds(fude("convert", dotted, file))
+        self.assertEqual(fude("info", file, "--json").lines()[0]["metadata"]["general.name"], "tiny-0.6b")
+        dotted.rename(back)
         self.assertEqual(json.loads((back / "tokenizer_config.json").read_text()).get("chat_template"),
                          json.loads((world().model / "tokenizer_config.json").read_text()).get("chat_template"))
 

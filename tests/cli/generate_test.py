@@ -108,23 +108,21 @@ class Chat(Case):
             os.close(there)
             screen = b""
 
-            def wait_for(text, count, seconds=60):
+            def wait_until(is_there, seconds=60):
                 nonlocal screen
                 until = time.monotonic() + seconds
-                while screen.count(text) < count:
+                while not is_there():
                     self.assertLess(time.monotonic(), until, screen[-500:])
                     if select.select([terminal], [], [], 0.1)[0]:
                         screen += os.read(terminal, 1 << 16)
 
-            wait_for(b"> ", 1)
+            wait_until(lambda: b"> " in screen)
             for turn in (1, 2):
                 before = len(screen)
                 os.write(terminal, b"Where does Alice live?\n")
-                while len(screen) < before + 60:  # more than the echo of the question
-                    wait_for(b"", 0)
-                    screen += os.read(terminal, 1 << 16)
+                wait_until(lambda: len(screen) >= before + 60)  # more than the echo of the question
                 os.write(terminal, b"\x03")
-                wait_for(b"\r\n> ", turn + 1)  # the first came with the greeting
+                wait_until(lambda: screen.count(b"\r\n> ") >= turn + 1)  # the first came with the greeting
                 self.assertIsNone(child.poll())
             os.write(terminal, end)
             self.assertEqual(child.wait(timeout=30), code, screen[-500:])
@@ -152,6 +150,10 @@ class Score(Case):
         self.assertTrue(all(likely[0][1] >= likely[1][1] for row in top for likely in row["top"]))
         for bad in ["[1]", "{", '{"prompt": "x"}', '{"tokens": [1, "a"]}', '{"tokens": [1]}', '{"tokens": [-1, 5]}']:
             self.fails(fude("score", world().model, "--lines", stdin=bad.encode()), FAILED, "expected")
+        long = {"tokens": [5] * 65}  # than the context
+        for bad in [{"tokens": [4294967297, 5]}, {"tokens": [400, 5]}, {"tokens": [1.5, 5]}, {"tokens": [5]}, long, {"text": ""},
+                    {"tokens": [5, 6], "from": 2}, {"tokens": [5, 6], "from": 0}]:
+            self.fails(fude("score", world().model, "--lines", stdin=b'{"tokens": [5, 6]}\n\n' + json.dumps(bad).encode()), FAILED, "line 3: expected")
 
     def test_what_was_generated_is_scored_alike(self):
         text = "Alice lives in the old mill, number 17."

@@ -1,7 +1,7 @@
 """Runs the program as a user would, on a tiny world of its own: a text, a tokenizer, shards and a model, made once.
 
-`fude(...)` runs it to the end and returns a Result; Result.fails(code, *words) is what every mistake must look like:
-that exit code, one line on standard error that names these words, and nothing of a crash.
+`fude(...)` runs it to the end and returns a Result; Case.fails(result, code, *words) is what every mistake must look
+like: that exit code, and one message, the last line on standard error, that names these words.
 """
 
 import atexit

@@ -53,6 +53,12 @@ class Info(Case):
         run = self.facts(self.folder)
         self.assertEqual((run["step"], run["loss"], run["finished"], run["checkpoints"]), (2, None, False, []))
         self.assertEqual(run["validation"], {"step": 1, "ja": {"loss": 2.0, "bits_per_byte": 1.5}})
+        for name, last in (("model", "config.json"), ("scorer", "scorer.safetensors"), ("adapter", "adapter_config.json")):
+            (self.folder / name).mkdir()
+            self.assertNotIn(name, self.facts(self.folder))
+            (self.folder / name / last).write_text("{}")
+            run = self.facts(self.folder)
+            self.assertEqual((run["finished"], run[name]), (True, str(self.folder / name)))
         metrics.write_text("{}\n")
         self.fails(fude("info", self.folder), FAILED, "metrics.jsonl:1", "step")
 

@@ -34,12 +34,19 @@ class Sft(Case):
         self.assertTrue(said.startswith("<think>"), said)
 
     def test_an_adapter_leaves_the_model_alone(self):
+        read = lambda: {path.relative_to(world().model): path.read_bytes() for path in world().model.rglob("*") if path.is_file()}
+        before = read()
         self.succeeds(self.sft("--lora", 4, "--epochs", 6))
+        self.assertEqual(read(), before)
         config = json.loads((self.folder / "sft/adapter/adapter_config.json").read_text())
         self.assertEqual((config["r"], config["lora_alpha"], config["peft_type"]), (4, 8, "LORA"))
         ask = ["perplexity", world().model, "--in", world().text / "0.txt", "--context", 32]
         plain, adapted = self.succeeds(fude(*ask)).out, self.succeeds(fude(*ask, "--adapter", self.folder / "sft/adapter")).out
         self.assertNotEqual(plain, adapted)
+        self.assertEqual(fude("info", self.folder / "sft", "--json").lines()[0]["adapter"], str(self.folder / "sft/adapter"))
+        self.fails(self.sft("--lora", 4, "--epochs", 6, "--lora-compute", "bf16"), FAILED, "another run", "settings")
+        self.fails(self.sft("--lora", 4, "--epochs", 6, "--lora-compute", "f32"), FAILED, "another run", "settings")
+        self.fails(self.sft("--lora", 4, "--epochs", 6, "--compute", "bf16"), FAILED, "leave out --compute")
 
     def test_what_it_begins_from_stays(self):
         """A result is not written over its own beginning, and a run does not go on beside another model of the same name."""
@@ -95,6 +102,8 @@ class Rl(Case):
         self.assertGreater(abs(alone / beside - 1), 1e-3)
         self.fails(self.rl("--adapter", taught / "adapter", "--lora", 4, out="both"), USAGE, "--lora", "--adapter")
         self.fails(self.rl("--lora-compute", "bf16", out="none"), FAILED, "--lora-compute")
+        self.fails(self.rl("--adapter", taught / "adapter", "--compute", "bf16", out="none"), FAILED, "leave out --compute")
+        self.fails(self.rl("--adapter", taught / "adapter", "--lora-compute", "f32"), FAILED, "another run", "settings")
         self.fails(fude("convert", model, self.folder / "merged.gguf", "--adapter", taught / "adapter"), FAILED, "folder")
 
     def test_a_scorer_and_a_vote(self):
@@ -110,6 +119,15 @@ class Rl(Case):
         for line in found.values():
             self.assertEqual(line["questions"], 6)
         self.assertEqual(len((self.folder / "answers.jsonl").read_text().splitlines()), 48)
+        few = ("eval", model, "--task", EVEN, "--questions", 2, "--max-tokens", 4, "--save")
+        self.succeeds(fude(*few, self.folder / "new/answers.jsonl"))
+        self.assertEqual(self.fails(fude(*few, self.folder), FAILED, "folder").out, "")
+        self.assertEqual(fude("info", judge, "--json").lines()[0]["scorer"], str(judge / "scorer"))
+        short = self.folder / "short"
+        shutil.copytree(judge / "scorer", short)
+        config = json.loads((short / "config.json").read_text())
+        (short / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 32}))
+        self.fails(fude("serve", model, "--scorer", short, "--port", 0), FAILED, "give --context 32")
         for by in ("vote", "best", "weighted"):
             asked = self.succeeds(fude("ask", model, "Even 1?", "--answers", 8, "--max-tokens", 12, "--by", by, "--scorer", judge / "scorer", "--json")).lines()[0]
             self.assertEqual(asked["ended"] + asked["truncated"] + asked["cancelled"], 8)

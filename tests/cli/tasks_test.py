@@ -58,6 +58,13 @@ class Tasks(Case):
         self.assertEqual([example["answer"] for example in self.examples(path, "--held-out", "--language", "en")][-1], "no")
         path = self.write("written.jsonl", self.succeeds(fude("tasks", "letters", "--count", 100, "--json")).out)
         self.assertEqual(len(self.examples(path, "--count", 20)), 20)
+        # Facts come again soon; no line of a file may.
+        path = self.write("facts.jsonl", self.succeeds(fude("tasks", "facts", "--count", 500, "--json")).out)
+        self.assertEqual(len(path.read_text().splitlines()), 500)
+        self.assertEqual(len(self.examples(path, "--count", 20)), 20)
+        path = self.write("few.jsonl", "".join(f'{{"prompt": "{n} + 1?", "answer": {n + 1}, "held_out": false}}\n' for n in range(3)))
+        self.assertEqual(len(self.examples(path, "--count", 20)), 3)
+        self.assertEqual(self.succeeds(fude("tasks", path, "--count", 20)).out.count("difficulty 1"), 20)
         self.fails(fude("tasks", self.write("bad.jsonl", '{"prompt": "a", "anwser": 1}\n')), FAILED, "bad.jsonl:1", "answer")
 
     def test_own_program(self):
