@@ -5,6 +5,8 @@
 #include "model/folder.h"
 #include "model/load.h"
 
+#include <optional>
+
 #include "base/error.h"
 #include "base/json.h"
 #include "folder.h"
@@ -28,12 +30,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool has_index = end != bytes.npos;
   write_file(folder / "config.json", bytes.substr(0, end));
   write_file(folder / "model.safetensors.index.json", has_index ? bytes.substr(end + 1) : index);
+  std::optional<ModelConfig> config;
   try {
-    const ModelConfig config = read_config(folder.path());
-    write_file(folder / "config.json", architecture_of(config.family).write(config).dump());
-    if (read_config(folder.path()) != config) __builtin_trap();
+    config = read_config(folder.path());
+  } catch (const Error&) { return 0; }
+  // An Error of what was written is a finding.
+  write_file(folder / "config.json", architecture_of(config->family).write(*config).dump());
+  if (read_config(folder.path()) != *config) __builtin_trap();
+  try {
     const auto model = load_model(device, folder.path());
-    if (model->config() != config) __builtin_trap();
-  } catch (const Error&) {}
+    if (model->config() != *config) __builtin_trap();
+  } catch (const Error&) {}  // the tensors are others than it says
   return 0;
 }

@@ -1,10 +1,12 @@
 // layer: text
 // Any bytes are either refused with an Error or a tokenizer that can be used, written as tokenizer.json and read again.
 #include <cstdlib>
+#include <optional>
 
 #include "base/error.h"
 #include "text/sentencepiece.h"
 #include "text/tokenizer.h"
+#include "tokenizer_names.h"
 
 using namespace fude;
 
@@ -14,16 +16,23 @@ static void check(bool condition) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const std::string sample = "<s>the  mill \xE3\x81\x82\xFF\n aaab </s> x";
+  std::optional<Tokenizer> tokenizer, again;
   try {
-    const Tokenizer tokenizer(parse_sentencepiece({reinterpret_cast<const char*>(bytes), size}, "fuzz"));
-    for (const auto special : {SpecialTokens::as_text, SpecialTokens::recognised}) {
-      const auto ids = tokenizer.encode(sample, special);
-      tokenizer.decode(ids);
-      for (const TokenId id : ids) check(id < tokenizer.vocabulary_size());
-    }
-    const Tokenizer again(parse_tokenizer_json(tokenizer_json(tokenizer.data()), "again"));
-    check(again.vocabulary_size() == tokenizer.vocabulary_size());
-    again.encode(sample);
-  } catch (const Error&) {}
+    tokenizer.emplace(parse_sentencepiece({reinterpret_cast<const char*>(bytes), size}, "fuzz"));
+  } catch (const Error&) { return 0; }
+  // From here on an Error is a finding.
+  if (has_own_names(tokenizer->data())) {
+    again.emplace(parse_tokenizer_json(tokenizer_json(tokenizer->data()), "again"));
+    check(again->vocabulary_size() == tokenizer->vocabulary_size());
+  }
+  for (const auto special : {SpecialTokens::as_text, SpecialTokens::recognised}) {
+    std::vector<TokenId> ids;
+    try {
+      ids = tokenizer->encode(sample, special);
+    } catch (const Error&) { return 0; }  // its table of characters points out of itself, or makes too much of it
+    tokenizer->decode(ids);
+    for (const TokenId id : ids) check(id < tokenizer->vocabulary_size());
+  }
+  if (again) again->encode(sample);
   return 0;
 }

@@ -1,10 +1,12 @@
 // layer: text
 // Any file is either refused with an Error or a tokenizer that can be written, read again, and used.
 #include <cstdlib>
+#include <optional>
 
 #include "base/error.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_file.h"
+#include "tokenizer_names.h"
 
 using namespace fude;
 
@@ -14,23 +16,34 @@ static void check(bool condition) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
+  const bool is_ranks = size > 0 && text[0] != '{';
+  std::optional<Tokenizer> tokenizer, again;
   try {
-    if (size > 0 && text[0] != '{') {
-      TokenizerData data;
+    TokenizerData data;
+    if (is_ranks)
       data.vocabulary = vocabulary_from_ranks(parse_ranks(text, "fuzz"));
-      check(parse_ranks(ranks_text(data.vocabulary.tokens), "again") == data.vocabulary.tokens);
-      Tokenizer(data).encode("some text\xFF");
-      return 0;
-    }
-    const Tokenizer tokenizer(parse_tokenizer_json(text, "fuzz"));
-    const std::string sample = "ab abab <s> 12 \xE3\x81\x82\xFF\n  x";
-    for (const auto special : {SpecialTokens::as_text, SpecialTokens::recognised}) {
-      const auto ids = tokenizer.encode(sample, special);
-      tokenizer.decode(ids);
-      for (const TokenId id : ids) check(id < tokenizer.vocabulary_size());
-    }
-    const Tokenizer again(parse_tokenizer_json(tokenizer_json(tokenizer.data()), "again"));
-    check(again.encode(sample) == tokenizer.encode(sample));
-  } catch (const Error&) {}
+    else
+      data = parse_tokenizer_json(text, "fuzz");
+    tokenizer.emplace(std::move(data));
+  } catch (const Error&) { return 0; }
+  // From here on an Error is a finding.
+  const TokenizerData& data = tokenizer->data();
+  if (is_ranks) {
+    check(parse_ranks(ranks_text(data.vocabulary.tokens), "again") == data.vocabulary.tokens);
+    tokenizer->encode("some text\xFF");
+    return 0;
+  }
+  if (has_own_names(data)) again.emplace(parse_tokenizer_json(tokenizer_json(data), "again"));
+  const std::string sample = "ab abab <s> 12 \xE3\x81\x82\xFF\n  x";
+  std::vector<TokenId> plain, recognised;
+  try {
+    plain = tokenizer->encode(sample);
+    recognised = tokenizer->encode(sample, SpecialTokens::recognised);
+  } catch (const Error&) { return 0; }  // its pattern takes too many steps, or its normaliser makes too much of it
+  for (const auto* ids : {&plain, &recognised}) {
+    tokenizer->decode(*ids);
+    for (const TokenId id : *ids) check(id < tokenizer->vocabulary_size());
+  }
+  if (again) check(again->encode(sample) == plain);
   return 0;
 }
