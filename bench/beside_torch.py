@@ -118,7 +118,7 @@ class Comparison:
 {machine()}, {self.o.threads} threads; Fude {commit}. `python3 bench/beside_torch.py`, {self.o.steps} steps of {self.o.rows} rows of 256 tokens,
 {ours[-1]['tokens']:,} tokens in all. Weights, batches and rates are those that `fude train --export` wrote; PyTorch trains with `torch_replica.py`.
 
-![loss of both](train_10m.svg)
+![loss of both]({self.o.out.with_suffix('.svg').name})
 
 ## Validation, bits per byte
 

@@ -12,7 +12,7 @@ logprobs  the log-probability of each token of the prompts, in their chat templa
 types     FILE in every weight type (fude quantize): perplexity of Fude and of transformers on that file, dequantised, and
           the mean divergence KL(transformers || Fude) of the next token's distribution, over the thousand likeliest tokens
           and the sum of the others.
-choices   ARC-Easy and PIQA as lm-eval scores them (log-likelihood of the answer, and per byte) on the dequantised weights.
+choices   ARC-Easy and PIQA as lm-eval scores them (log-likelihood of the answer, and per character) on the dequantised weights.
 
 Runs in a Python with torch, transformers and gguf. --threads 2 is the default of both sides.
 """

@@ -185,7 +185,10 @@ def main():
         print("\n".join(table(rows)))
     if options.out:
         commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True)
-        home = [(str(ROOT) + "/", ""), (str(pathlib.Path(options.python).parent.parent), "VENV")]
+        python = pathlib.Path(options.python)
+        home = [(str(ROOT) + "/", "")]
+        if python.is_absolute() and (python.parent.parent / "pyvenv.cfg").exists():
+            home.append((str(python.parent.parent), "VENV"))
         for old, new in home:
             lines = [line.replace(old, new) for line in lines]
         text = [f"# {options.benchmark}", "", f"Machine: {machine()}.",
