@@ -13,14 +13,16 @@ class Oddity {
   explicit Oddity(const std::string& folder)
       : tokenizer_(fude::Tokenizer::load(folder)), model_(fude::load_model(device_, folder)) {}
 
-  // Bits per byte of a line: how much the model is surprised by it. 0 for lines of one token, which have no past.
+  // Bits per byte of a line: how much the model is surprised by what stands behind its first token and still fits into
+  // the context. 0 for lines of one token, which have no past.
   double of(const std::string& line) const {
     std::vector<fude::TokenId> tokens = tokenizer_.encode(line);
     tokens.resize(std::min(tokens.size(), size_t(model_->config().context)));
     if (tokens.size() < 2) return 0;
-    double nats = 0;
+    double nats = 0, bytes = 0;
     for (const float logprob : fude::score(*model_, fude::default_kernels(), tokens)) nats -= logprob;
-    return nats / std::log(2.0) / double(line.size());
+    for (size_t i = 1; i < tokens.size(); ++i) bytes += double(tokenizer_.bytes_of(tokens[i]).size());
+    return nats / std::log(2.0) / bytes;
   }
 
  private:

@@ -1,6 +1,6 @@
 // From a text to a model: train TEXT OUT. A tokenizer, token shards and a small Transformer, each kept in the
 // folder OUT; started again after an interruption, it goes on. OUT/model then opens in the other examples, in
-// `fude chat` and in transformers.
+// `fude generate` and in transformers.
 #include <fude/data.h>
 #include <fude/model.h>
 #include <fude/text.h>
