@@ -101,7 +101,7 @@ constexpr const char* kHelp =
 Limits are probed right before each sample: the arithmetic peak with a loop that touches registers only,
 the read bandwidth with a buffer that no cache holds, both on all threads. Rows of the tier that FUDE_TIER
 or the processor chooses are called "f32 ..." and "bf16 ..."; gemm measures AVX2 too where that is not it
-("f32-avx2 ..."). bf16 on a processor without its dot product is multiplied as f32.)";
+("f32-avx2 ..."). bf16 in a tier without its dot product is multiplied as f32.)";
 
 constexpr const char* kGemmHelp =
     R"(the linear op and its gradients, weights packed before, activations packed each time.

@@ -29,8 +29,11 @@ Kernels make(Tier wanted) {
 }  // namespace
 
 const Kernels& kernels_of(Tier tier) {
-  static const std::array<Kernels, 5> tables = {make(Tier::portable), make(Tier::avx2), make(Tier::avx512),
-                                                make(Tier::avx512_vnni), make(Tier::avx512_bf16)};
+  static const auto tables = [] {
+    std::array<Kernels, std::size(kTiers)> all;
+    for (Tier each : kTiers) all[size_t(each)] = make(each);
+    return all;
+  }();
   const Kernels& kernels = tables[size_t(tier)];
   require(*kernels.name != 0, "[kernels] this build has no tier {}", name_of(tier));
   return kernels;
