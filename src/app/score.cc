@@ -91,11 +91,7 @@ void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
       fail("[score] line {}: expected {{\"text\"}}, {{\"prompt\", \"text\"}} or {{\"tokens\", \"from\"}}: {}", number,
            error.what());
     }
-    const int64_t n = int64_t(passages.back().tokens.size()), from = passages.back().from;
-    require(n >= 2 && n <= model->config().context, "[score] line {}: expected 2 to {} tokens, got {}", number,
-            model->config().context, n);
-    require(from >= 1 && from < n, "[score] line {}: expected to score from a token of 1 to {} on, got {}", number,
-            n - 1, from);
+    check(passages.back(), model->config().context, fmt::format("[score] line {}:", number));
   }
   std::vector<std::optional<Json>> found(passages.size());
   Progress progress = progress_on_stderr();

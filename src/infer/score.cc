@@ -20,11 +20,8 @@ void score_within(int64_t room, const Transformer& model, const Kernels& kernels
                   const std::shared_ptr<const Adapter>& adapter) {
   int64_t longest = 0, total = 0;
   for (const ScoredPassage& passage : passages) {
+    check(passage, model.config().context, "[score]");
     const auto n = int64_t(passage.tokens.size());
-    require(n >= 2 && n <= model.config().context, "[score] expected 2 to {} tokens, got {}", model.config().context,
-            n);
-    require(passage.from >= 1 && passage.from < n, "[score] expected to score from a token of 1 to {} on, got {}",
-            n - 1, passage.from);
     longest = std::max(longest, n), total += n;
   }
   if (passages.empty()) return;
@@ -56,6 +53,13 @@ void score_within(int64_t room, const Transformer& model, const Kernels& kernels
 }
 
 }  // namespace
+
+void check(const ScoredPassage& passage, int64_t context, std::string_view where) {
+  const auto n = int64_t(passage.tokens.size());
+  require(n >= 2 && n <= context, "{} expected 2 to {} tokens, got {}", where, context, n);
+  require(passage.from >= 1 && passage.from < n, "{} expected to score from a token of 1 to {} on, got {}", where,
+          n - 1, passage.from);
+}
 
 std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens,
                          const std::shared_ptr<const Adapter>& adapter) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "infer/request.h"
@@ -23,6 +24,8 @@ struct ScoredPassage {
   int64_t from = 1;
   int64_t top = 0;  // so many of the most likely tokens beside each
 };
+// Error that begins with `where` if it cannot be scored within so many tokens.
+void check(const ScoredPassage& passage, int64_t context, std::string_view where);
 // Many at a time; what begins alike (a question with several answers) is mostly computed once. `on_scored` is called
 // in any order, with a passage's index and what is known of its tokens from `from` on; false ends it.
 void score(const Transformer& model, const Kernels& kernels, const std::vector<ScoredPassage>& passages,
