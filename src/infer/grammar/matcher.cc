@@ -10,6 +10,15 @@ namespace {
 
 constexpr size_t kContextTokens = 8;  // that are cut again with the forced bytes
 
+// Takes the parser back to so many bytes at the end, however that comes: a limit may throw at any of them.
+struct LookAhead {
+  Parser& parser;
+  size_t before;
+  LookAhead(Parser& parser, size_t before) : parser(parser), before(before) {}
+  LookAhead(const LookAhead&) = delete;
+  ~LookAhead() { parser.pop(parser.size() - before); }
+};
+
 }  // namespace
 
 GrammarVocabulary::GrammarVocabulary(Tokenizer tokenizer, std::vector<TokenId> end_tokens)
@@ -64,14 +73,8 @@ void Matcher::allowed(TokenSet& mask) {
     known.add_inside(mask);
     if (!known.has_rests()) continue;
     if (!parser_.push_end_of(std::span(items).subspan(begin, end - begin))) continue;
-    const size_t base = parser_.size();
-    try {
-      walk_rests(known, mask, steps);
-    } catch (...) {
-      parser_.pop(parser_.size() - base + 1);
-      throw;
-    }
-    parser_.pop(parser_.size() - base + 1);
+    const LookAhead ahead(parser_, parser_.size() - 1);
+    walk_rests(known, mask, steps);
   }
 }
 
@@ -129,17 +132,11 @@ std::string Matcher::forced_bytes() {
   const std::lock_guard lock(grammar_->mutex_);
   std::string bytes;
   if (is_done_) return bytes;
-  const size_t before = parser_.size();
-  try {
-    for (int32_t byte; bytes.size() < kMostForced && (byte = parser_.only_byte()) >= 0;) {
-      if (!parser_.push(uint8_t(byte))) break;
-      bytes += char(byte);
-    }
-  } catch (...) {
-    parser_.pop(parser_.size() - before);
-    throw;
+  const LookAhead ahead(parser_, parser_.size());
+  for (int32_t byte; bytes.size() < kMostForced && (byte = parser_.only_byte()) >= 0;) {
+    if (!parser_.push(uint8_t(byte))) break;
+    bytes += char(byte);
   }
-  parser_.pop(parser_.size() - before);
   return bytes;
 }
 

@@ -219,8 +219,8 @@ PlacedSchema SchemaReader::resolve(const PlacedSchema& reference) const {
   require(target == "#" || target.starts_with("#/"),
           "[json_schema] '$ref' at '{}': expected a reference into this schema (#/…), got '{}'", reference.place,
           target);
-  const std::optional<std::string> pointer =
-      percent_decoded(target);  // a URI's escapes lie around those of the pointer
+  // A URI's escapes lie around those of the pointer.
+  const std::optional<std::string> pointer = percent_decoded(target);
   require(pointer.has_value(), "[json_schema] '$ref' at '{}': expected two hexadecimal digits behind each %, got '{}'",
           reference.place, target);
   PlacedSchema at = {&root_, "#"};
