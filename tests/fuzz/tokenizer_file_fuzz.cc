@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_file.h"
-#include "tokenizer_names.h"
 
 using namespace fude;
 
@@ -33,7 +32,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     tokenizer->encode("some text\xFF");
     return 0;
   }
-  if (has_own_names(data)) again.emplace(parse_tokenizer_json(tokenizer_json(data), "again"));
+  std::string file;
+  try {
+    file = tokenizer_json(data);
+  } catch (const Error&) {  // two entries have one name
+  }
+  if (!file.empty()) again.emplace(parse_tokenizer_json(file, "again"));
   const std::string sample = "ab abab <s> 12 \xE3\x81\x82\xFF\n  x";
   std::vector<TokenId> plain, recognised;
   try {
