@@ -12,8 +12,8 @@ namespace fude {
 // Hugging Face's own limit.
 inline constexpr int64_t kShardBytes = 5'000'000'000;
 
-// Writes tensors in order, a shard's fitting into `shard_bytes` (a larger tensor has one of its own). What an earlier
-// model left under other names is removed, at the end; after an error, what was written of this one.
+// Writes tensors in order, a shard's fitting into `shard_bytes` (a larger tensor has one of its own). An earlier model
+// in the folder stays whole until all are written, and after an error; then what it has under other names is removed.
 void write_safetensors_folder(const std::string& folder, const std::vector<SafetensorsOutput>& tensors,
                               const WriteOptions& options = {}, int64_t shard_bytes = kShardBytes);
 

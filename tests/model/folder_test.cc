@@ -118,6 +118,15 @@ TEST_F(FolderTest, ShardsAreOneModel) {
   EXPECT_GE(files(), 3);
   expect_same();
   EXPECT_EQ(error(), "");
+  // Nor does it touch one in as many shards.
+  const int64_t shards = files();
+  for (SafetensorsOutput& output : broken) {
+    if (&output == &broken.back()) break;
+    output.fill = [size = values.at(output.name).size()](const auto& put) { put(std::vector<float>(size, 7.0f)); };
+  }
+  EXPECT_THROW(write_safetensors_folder(folder_, broken, {}, 3000), Error);
+  EXPECT_EQ(files(), shards);
+  expect_same();
   write_file(folder_ + "/model-00001-of-00001.safetensors", "another model, whose only shard this is");
   write_safetensors_folder(folder_, outputs);
   EXPECT_FALSE(std::filesystem::exists(index));
