@@ -21,7 +21,6 @@ void DraftModel::draft(const std::vector<Wish>& wishes) {
     if (!is_wanted) release(it->second);
     it = is_wanted ? std::next(it) : known_.erase(it);
   }
-  for (const Wish& wish : wishes) wish.sequence->drafts.clear();
   const Pass pass{model_.device(), kernels_};
   for (std::vector<Wish> open = wishes;;) {
     // One pass: what each sequence has that the small model has not read.

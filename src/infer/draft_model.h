@@ -22,12 +22,12 @@ class DraftModel {
   // The model and the kernels must outlive it. `cache_tokens`: positions in pages, of all sequences.
   DraftModel(const Transformer& model, const Kernels& kernels, int64_t cache_tokens, DType kv = DType::f32);
 
-  // At most `most` tokens that may follow.
+  // At most `most` tokens that may follow, behind the drafts that it has already.
   struct Wish {
     Sequence* sequence;
     int64_t most;
   };
-  // Sets the drafts of these sequences, and forgets all others.
+  // Adds to the drafts of these sequences, and forgets all others.
   void draft(const std::vector<Wish>& wishes);
   // Forgets everything, as after a change of the model's parameters.
   void forget();

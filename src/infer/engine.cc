@@ -14,6 +14,8 @@ namespace {
 
 // Rows of which logits exist at a time.
 constexpr int64_t kDrawnRows = 64;
+// Tokens that a mask foresees, tried in a step at most: so many rows take little longer than one.
+constexpr int64_t kForeseen = 16;
 
 // Rows of a sequence behind those before: they run with its adapter, if it has one.
 void add_rows(std::vector<AdapterRows>& adapters, const Sequence& sequence, int64_t first, int64_t count) {
@@ -183,14 +185,16 @@ bool Engine::step() {
 }
 
 void Engine::draft_ahead() {
-  if (options_.drafts == 0) return;
   std::vector<DraftModel::Wish> wishes;
   for (const auto& s : scheduler_.sequences()) {
     if (!s->is_decoding() || !s->request().may_speculate) continue;
-    const int64_t most = std::min({options_.drafts, context() - s->size(), s->request().max_tokens - s->generated - 1});
+    const int64_t room = std::min(context() - s->size(), s->request().max_tokens - s->generated - 1);
+    s->drafts.clear();
+    if (s->mask && room > 0) s->drafts = s->mask->foreseen(std::min(kForeseen, room));
+    const int64_t most = std::min(options_.drafts, room);
     if (draft_model_)
       wishes.push_back({s.get(), most});
-    else
+    else if (s->drafts.empty() && most > 0)
       s->drafts = look_up(s->tokens, most);
   }
   if (!draft_model_) return;

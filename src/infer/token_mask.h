@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace fude {
 
@@ -13,6 +14,11 @@ class TokenMask {
   virtual void apply(std::span<float> logits_V) = 0;
   // The answer has gone on by this token.
   virtual void accept(int32_t token) = 0;
+  // At most `most` tokens that probably come next, where there is all but one way on. They are tried as guesses.
+  virtual std::vector<int32_t> foreseen(int64_t most) {
+    static_cast<void>(most);
+    return {};
+  }
 };
 
 }  // namespace fude

@@ -50,6 +50,10 @@ class BudgetMask : public TokenMask {
     if (ends_with(marks_->close)) state_ = State::answering;
   }
 
+  std::vector<int32_t> foreseen(int64_t most) override {
+    return {forced_.begin(), forced_.begin() + std::min(most, int64_t(forced_.size()))};
+  }
+
  private:
   enum class State { before, thinking, answering };
 

@@ -81,7 +81,8 @@ inline std::vector<HeardRequest> run_together(Engine& engine, const std::vector<
 inline std::vector<HeardRequest> run_alone(const Transformer& model, const std::vector<Request>& requests,
                                            DType kv = DType::f32) {
   std::vector<HeardRequest> heard;
-  for (const Request& request : requests) {
+  for (Request request : requests) {
+    request.may_speculate = false;
     Engine engine(model, default_kernels(), {.kv = kv, .shares_prefixes = false});
     heard.push_back(run_together(engine, {request}).front());
   }

@@ -23,6 +23,13 @@ class GrammarMask : public TokenMask {
   void accept(int32_t token) override {
     require(matcher_.accept(token), "[grammar] token {} may not come here", token);
   }
+  std::vector<int32_t> foreseen(int64_t most) override {
+    try {
+      std::vector<TokenId> tokens = matcher_.foreseen();
+      tokens.resize(std::min(tokens.size(), size_t(most)));
+      return tokens;
+    } catch (const Error&) { return {}; }  // a limit: the mask behind these tokens will say so
+  }
 
  private:
   int64_t size_;

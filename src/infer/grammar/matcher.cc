@@ -8,7 +8,7 @@
 namespace fude::grammar {
 namespace {
 
-constexpr size_t kContextTokens = 8;  // that are cut again with the forced bytes
+constexpr size_t kContextTokens = 8;  // behind which forced bytes are cut
 
 // Takes the parser back to so many bytes at the end, however that comes: a limit may throw at any of them.
 struct LookAhead {
@@ -140,29 +140,20 @@ std::string Matcher::forced_bytes() {
   return bytes;
 }
 
-std::vector<TokenId> Matcher::forced() {
-  const GrammarVocabulary& vocabulary = grammar_->vocabulary();
-  if (!vocabulary.tokenizer()) return {};
+std::vector<TokenId> Matcher::foreseen() {
+  const std::optional<Tokenizer>& tokenizer = grammar_->vocabulary().tokenizer();
+  if (!tokenizer) return {};
   const std::string bytes = forced_bytes();
   if (bytes.empty()) return {};
-  // A token that covers bytes yet to come begins at a place from which all forced bytes are the beginning of a token.
-  size_t certain = 0;
-  while (certain < bytes.size() && !vocabulary.tries().can_continue(std::string_view(bytes).substr(certain))) ++certain;
-  const std::span<const TokenId> context = std::span(tokens_).last(std::min(kContextTokens, tokens_.size()));
   std::string text;
-  for (const TokenId token : context) text += vocabulary.bytes_of(token);
-  const size_t begin = text.size();
-  std::vector<TokenId> cut = vocabulary.tokenizer()->encode(text + bytes);
-  if (!std::equal(context.begin(), context.end(), cut.begin(),
-                  cut.begin() + ptrdiff_t(std::min(cut.size(), context.size()))))
-    return {};  // what was drawn is not how the tokenizer cuts: there is no canonical way on
-  cut.erase(cut.begin(), cut.begin() + ptrdiff_t(context.size()));
-  size_t end = begin;
-  size_t kept = 0;
-  while (kept < cut.size() && end + vocabulary.bytes_of(cut[kept]).size() <= begin + certain)
-    end += vocabulary.bytes_of(cut[kept++]).size();
-  cut.resize(kept);
-  return cut;
+  for (const TokenId token : std::span(tokens_).last(std::min(kContextTokens, tokens_.size())))
+    text += grammar_->vocabulary().bytes_of(token);
+  const std::vector<TokenId> before = tokenizer->encode(text);
+  std::vector<TokenId> tokens = tokenizer->encode(text + bytes);
+  // Where the forced bytes would have changed the cut before them, the tokenizer's way on is not the answer's.
+  if (tokens.size() < before.size() || !std::equal(before.begin(), before.end(), tokens.begin())) return {};
+  tokens.erase(tokens.begin(), tokens.begin() + ptrdiff_t(before.size()));
+  return tokens;
 }
 
 }  // namespace fude::grammar

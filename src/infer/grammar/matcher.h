@@ -29,7 +29,7 @@ class GrammarVocabulary {
  public:
   // `end_tokens`: what the tokenizer's files say, if empty.
   explicit GrammarVocabulary(Tokenizer tokenizer, std::vector<TokenId> end_tokens = {});
-  // Without a tokenizer: bytes by id, empty for what matches nothing. `forced` then gives no tokens.
+  // Without a tokenizer: bytes by id, empty for what matches nothing. Nothing is `foreseen` then.
   GrammarVocabulary(std::vector<std::string> tokens, std::vector<TokenId> end_tokens);
 
   int64_t size() const { return int64_t(tokens_.size()); }
@@ -70,7 +70,7 @@ class Matcher {
   // Takes a token. False, and nothing happens, if it may not come.
   bool accept(TokenId token);
   // As if the last `count` tokens had never been accepted. Error if there are fewer. The engine draws each token behind
-  // the one before and does not need it, nor what is forced.
+  // the one before and does not need it.
   void rollback(size_t count);
   // Whether an end token was accepted.
   bool is_done() const { return is_done_; }
@@ -81,9 +81,9 @@ class Matcher {
   // The bytes that must come next whatever is drawn, at most kMostForced of them.
   static constexpr size_t kMostForced = 1024;
   std::string forced_bytes();
-  // The tokens that the tokenizer would cut these bytes into behind the last tokens, as far as what follows cannot
-  // change the cut. They need no forward pass of their own; the caller accepts them.
-  std::vector<TokenId> forced();
+  // The tokens that the tokenizer cuts these bytes into behind the last ones: how a model most likely goes on. The last
+  // may come out longer, by what follows.
+  std::vector<TokenId> foreseen();
 
  private:
   void walk_rests(const LexemeMask& known, TokenSet& mask, MaskSteps& steps);

@@ -60,17 +60,6 @@ void TokenTrie::describe() {
   }
 }
 
-bool TokenTrie::can_continue(std::string_view bytes) const {
-  int32_t at = 0, end = int32_t(nodes_.size());
-  for (const char byte : bytes) {
-    while (at < end && nodes_[size_t(at)].byte != uint8_t(byte)) at = nodes_[size_t(at)].end;
-    if (at >= end) return false;
-    end = nodes_[size_t(at)].end;
-    ++at;
-  }
-  return at < end;
-}
-
 VocabularyTries::VocabularyTries(const std::vector<std::string>& tokens) {
   // Code points of a plain token, 0 for another.
   const auto plain_points = [](const std::string& bytes) -> size_t {

@@ -66,8 +66,6 @@ class TokenTrie {
          i != same_.end() && i->first == number; ++i)
       use(i->second);
   }
-  // Whether a longer token begins with all of `bytes`.
-  bool can_continue(std::string_view bytes) const;
   size_t bytes() const { return nodes_.size() * sizeof(Node) + same_.size() * sizeof(same_[0]); }
 
  private:
@@ -95,7 +93,6 @@ struct VocabularyTries {
 
   // By id; empty: matches nothing.
   explicit VocabularyTries(const std::vector<std::string>& tokens);
-  bool can_continue(std::string_view bytes) const { return plain.can_continue(bytes) || others.can_continue(bytes); }
 };
 
 }  // namespace fude::grammar
