@@ -52,7 +52,8 @@ void DraftModel::draft(const std::vector<Wish>& wishes) {
       }
       const LogitRow row = logit_row(logits_SV, sums_S, int64_t(i));
       s.drafts.push_back(
-          sample_token(row, seen, s.generated + int64_t(s.drafts.size()), s.sampling, int64_t(seen.size())).token);
+          sample_token(kernels_, row, seen, s.generated + int64_t(s.drafts.size()), s.sampling, int64_t(seen.size()))
+              .token);
     }
     open = std::move(left);
   }

@@ -336,7 +336,7 @@ void Engine::draw_tokens(Draw& draw, const Tensor& logits_NV, const std::vector<
   const Request& request = s.request();
   for (size_t i = 0;; ++i, ++row) {
     const LogitRow logits = logit_row(logits_NV, sums_N, row);
-    const SampledToken next = sample_token(logits, s.tokens, s.generated, s.sampling, s.size(), s.mask.get());
+    const SampledToken next = sample_token(kernels_, logits, s.tokens, s.generated, s.sampling, s.size(), s.mask.get());
     draw.tokens.push_back({s.choice, next, top_logprobs(logits, request.top_logprobs)});
     if (std::ranges::find(request.stop_tokens, next.token) != request.stop_tokens.end()) return;
     s.tokens.push_back(next.token);

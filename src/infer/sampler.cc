@@ -14,28 +14,63 @@ namespace {
 
 constexpr uint64_t kSamplingStream = 0x73616D706C65;  // one stream for draws, apart from weights and data
 
+constexpr float kNever = -std::numeric_limits<float>::infinity();
+
 bool changes_scores(const SamplingOptions& o) {
   return o.repetition_penalty != 1.0 || o.presence_penalty != 0.0 || o.frequency_penalty != 0.0 ||
          !o.logit_bias.empty();
 }
 
-// Scores after penalties and bias.
-void penalise(std::vector<double>& scores, std::span<const int32_t> seen, int64_t generated, const SamplingOptions& o) {
-  if (o.repetition_penalty != 1.0) {
-    std::vector<int32_t> distinct(seen.begin(), seen.end());
-    std::sort(distinct.begin(), distinct.end());
-    distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-    // Log-probabilities are never positive, so a penalty multiplies them.
-    for (int32_t token : distinct) scores[size_t(token)] *= o.repetition_penalty;
+// A token and its score: its log-probability, or what penalties and bias made of it.
+struct Scored {
+  int32_t token;
+  double score;
+};
+bool is_more_likely(const Scored& a, const Scored& b) {
+  return a.score != b.score ? a.score > b.score : a.token < b.token;
+}
+
+// What a token is drawn from: the log-probabilities of a row, in which the tokens with another score are -∞.
+struct Scores {
+  LogitRow row;
+  std::vector<Scored> changed{};
+  double row_top() const { return double(row.sums.top - row.sums.log_sum); }
+  double top() const {
+    double most = row_top();
+    for (const Scored& c : changed) most = std::max(most, c.score);
+    return most;
   }
-  for (const auto& [token, bias] : o.logit_bias) scores[size_t(token)] += bias;
-  if (o.presence_penalty == 0.0 && o.frequency_penalty == 0.0) return;
-  std::vector<int32_t> answer(seen.end() - generated, seen.end());
-  std::sort(answer.begin(), answer.end());
-  for (size_t i = 0; i < answer.size(); ++i) {
-    scores[size_t(answer[i])] -= o.frequency_penalty;
-    if (i == 0 || answer[i] != answer[i - 1]) scores[size_t(answer[i])] -= o.presence_penalty;
-  }
+};
+
+// Takes the tokens out of the row whose scores penalties and bias change; a token that is -∞ already stays.
+std::vector<Scored> take_changed(std::span<float> logits_V, float log_sum, std::span<const int32_t> seen,
+                                 int64_t generated, const SamplingOptions& o) {
+  std::vector<Scored> changed;
+  const auto take = [&](int32_t token, double factor) {
+    float& logit = logits_V[size_t(token)];
+    if (logit == kNever) return;
+    changed.push_back({token, factor * double(logit - log_sum)});
+    logit = kNever;
+  };
+  // Log-probabilities are never positive, so a penalty multiplies them.
+  if (o.repetition_penalty != 1.0)
+    for (int32_t token : seen) take(token, o.repetition_penalty);
+  const bool counts = o.presence_penalty != 0.0 || o.frequency_penalty != 0.0;
+  const std::span<const int32_t> answer = seen.last(counts ? size_t(generated) : 0);
+  for (int32_t token : answer) take(token, 1.0);
+  for (const auto& [token, bias] : o.logit_bias) take(token, 1.0);
+  std::ranges::sort(changed, {}, &Scored::token);
+  const auto place = [&](int32_t token) {
+    const auto found = std::ranges::lower_bound(changed, token, {}, &Scored::token);
+    return found != changed.end() && found->token == token ? size_t(found - changed.begin()) : changed.size();
+  };
+  for (const auto& [token, bias] : o.logit_bias)
+    if (const size_t i = place(token); i < changed.size()) changed[i].score += bias;
+  std::vector<int64_t> times(changed.size() + 1);
+  for (int32_t token : answer) ++times[place(token)];
+  for (size_t i = 0; i < changed.size(); ++i)
+    if (times[i] > 0) changed[i].score -= double(times[i]) * o.frequency_penalty + o.presence_penalty;
+  return changed;
 }
 
 // The first token of at least this log-probability, which there is. Looks at many before it decides: one by one would
@@ -120,31 +155,59 @@ Drawn draw_from(const std::vector<double>& scores, const SamplingOptions& o, int
   return {ranking[chosen], chosen_weight / mass};
 }
 
+Drawn draw_from(const Scores& s, const SamplingOptions& o, int64_t position) {
+  std::vector<double> scores(s.row.logits_V.size());
+  for (size_t token = 0; token < scores.size(); ++token) scores[token] = double(s.row.logprob(token));
+  for (const Scored& c : s.changed) scores[size_t(c.token)] = c.score;
+  return draw_from(scores, o, position);
+}
+
+Drawn most_likely(const Scores& s) {
+  // Logits that differ may round to the same log-probability: a tie.
+  const float best = s.row.sums.top - s.row.sums.log_sum;
+  Scored first{best > kNever ? first_of_at_least(s.row, best) : 0, double(best)};
+  for (const Scored& c : s.changed)
+    if (is_more_likely(c, first)) first = c;
+  return {first.token, 1.0};
+}
+
 // The same from the tokens of at least e^-depth of the most likely one's weight; nothing if these do not settle it.
-std::optional<Drawn> draw_from_head(const LogitRow& row, const SamplingOptions& o, int64_t position, double depth) {
+std::optional<Drawn> draw_from_head(const Scores& s, const SamplingOptions& o, int64_t position, double depth) {
   constexpr size_t kMostSorted = 4096;
+  const LogitRow& row = s.row;
   const size_t size = row.logits_V.size();
-  const float top = row.sums.top - row.sums.log_sum, least = float(double(top) - depth * o.temperature);
+  const double top = s.top(), row_top = s.row_top();
+  const float least = float(top - depth * o.temperature);
   const bool is_cut_by_rank = o.top_k > 0 && size_t(o.top_k) < size;
   const size_t count = is_cut_by_rank ? size_t(o.top_k) : size;  // of the tokens that may be drawn, the head's first
-  std::vector<TokenLogprob> head;
+  std::vector<Scored> head;
   if (is_cut_by_rank) {
-    head = top_logprobs(row, o.top_k);
+    for (const TokenLogprob& t : top_logprobs(row, o.top_k))
+      if (t.logprob > kNever) head.push_back({t.token, double(t.logprob)});
+    head.insert(head.end(), s.changed.begin(), s.changed.end());
   } else {
     for (size_t token = 0; token < size; ++token)
       if (row.logprob(token) >= least) {
         if (head.size() == kMostSorted) return {};
-        head.push_back({int32_t(token), row.logprob(token)});
+        head.push_back({int32_t(token), double(row.logprob(token))});
       }
-    // The order of ids is there already.
-    std::stable_sort(head.begin(), head.end(), [](const auto& a, const auto& b) { return a.logprob > b.logprob; });
+    for (const Scored& c : s.changed)
+      if (c.score >= double(least)) head.push_back(c);
   }
+  std::ranges::sort(head, is_more_likely);
+  head.resize(std::min(head.size(), count));
   std::vector<double> weights;
-  for (const TokenLogprob& t : head) weights.push_back(std::exp((double(t.logprob) - double(top)) / o.temperature));
-  const bool is_all = head.size() == count;
+  for (const Scored& t : head) weights.push_back(std::exp((t.score - top) / o.temperature));
+  const bool is_all = is_cut_by_rank || head.size() == size;
   // Log-probabilities are rounded, and the temperature divides what they have lost.
-  const double rounding = std::expm1(std::abs(double(least)) * 0x1p-23 / o.temperature);
-  double total = row.sums.mass, doubt = total * ((double(size) / 1024 + 80) * 0x1p-23 + rounding);
+  double farthest = std::abs(double(least)), total = 0;
+  if (row_top > double(kNever)) {
+    total = double(row.sums.mass) * std::exp((row_top - top) / o.temperature);
+    farthest = std::max(farthest, std::abs(row_top));
+  }
+  for (const Scored& c : s.changed) total += std::exp((c.score - top) / o.temperature);
+  const double rounding = std::expm1(farthest * 0x1p-23 / o.temperature);
+  double doubt = total * ((double(size) / 1024 + 80) * 0x1p-23 + rounding);
   if (is_all) total = std::accumulate(weights.begin(), weights.end(), 0.0), doubt = total * 1e-12;
   const auto is_doubtful = [&](double a, double b) { return std::abs(a - b) <= doubt; };
 
@@ -203,38 +266,29 @@ void check(const SamplingOptions& o) {
   require(o.top_k >= 0, "[sampling] top_k must be at least 0, got {}", o.top_k);
 }
 
-SampledToken sample_token(const LogitRow& row, std::span<const int32_t> seen, int64_t generated,
+SampledToken sample_token(const Kernels& kernels, const LogitRow& row, std::span<const int32_t> seen, int64_t generated,
                           const SamplingOptions& o, int64_t position, TokenMask* mask) {
   const size_t size = row.logits_V.size();
   require(size > 0, "[sampling] expected logits");
   require(std::isfinite(row.sums.log_sum), "{}", kNotNumbers);
   check_seen(seen, generated, size, o);
+  Scores scores{row};
+  std::vector<float> left_V;  // the logits of which `scores` knows
+  if (mask != nullptr || changes_scores(o)) {
+    left_V.assign(row.logits_V.begin(), row.logits_V.end());
+    if (mask != nullptr) mask->apply(left_V);
+    scores.changed = take_changed(left_V, row.sums.log_sum, seen, generated, o);
+    const LogitSums left = kernels.row_sums(left_V.data(), int64_t(size), inverse_temperature(o));
+    scores.row = {left_V, {left.top, row.sums.log_sum, left.mass}};
+    require(scores.top() > double(kNever), "[sampling] the mask left no token to go on with");
+  }
   const auto result = [&](const Drawn& drawn) {
     return SampledToken{drawn.token, row.logprob(size_t(drawn.token)), float(std::log(drawn.share))};
   };
-  if (mask == nullptr && !changes_scores(o)) {
-    if (o.temperature == 0.0) {
-      // Logits that differ may round to the same log-probability: a tie.
-      const float best = row.sums.top - row.sums.log_sum;
-      return result({first_of_at_least(row, best), 1.0});
-    }
-    for (const double depth : {6.0, 16.0})
-      if (const auto drawn = draw_from_head(row, o, position, depth)) return result(*drawn);
-  }
-  std::vector<float> masked;
-  std::span<const float> logits_V = row.logits_V;
-  if (mask != nullptr) {
-    masked.assign(logits_V.begin(), logits_V.end());
-    mask->apply(masked);
-    logits_V = masked;
-  }
-  std::vector<double> scores(size);
-  for (size_t token = 0; token < size; ++token) scores[token] = double(logits_V[token] - row.sums.log_sum);
-  penalise(scores, seen, generated, o);
-  const SampledToken sampled = result(draw_from(scores, o, position));
-  require(scores[size_t(sampled.token)] > -std::numeric_limits<double>::infinity(),
-          "[sampling] the mask left no token to go on with");
-  return sampled;
+  if (o.temperature == 0.0) return result(most_likely(scores));
+  for (const double depth : {6.0, 16.0})
+    if (const auto drawn = draw_from_head(scores, o, position, depth)) return result(*drawn);
+  return result(draw_from(scores, o, position));
 }
 
 SampledToken sample_token(std::span<const float> logprobs_V, std::span<const int32_t> seen, int64_t generated,
@@ -242,9 +296,9 @@ SampledToken sample_token(std::span<const float> logprobs_V, std::span<const int
   require(!logprobs_V.empty(), "[sampling] expected log-probabilities");
   require(std::none_of(logprobs_V.begin(), logprobs_V.end(), [](float x) { return std::isnan(x); }), "{}", kNotNumbers);
   check_seen(seen, generated, logprobs_V.size(), o);
-  std::vector<double> scores(logprobs_V.begin(), logprobs_V.end());
-  penalise(scores, seen, generated, o);
-  const Drawn drawn = draw_from(scores, o, position);
+  std::vector<float> left_V(logprobs_V.begin(), logprobs_V.end());
+  const std::vector<Scored> changed = take_changed(left_V, 0.0f, seen, generated, o);
+  const Drawn drawn = draw_from(Scores{{left_V, {}}, changed}, o, position);
   return {drawn.token, logprobs_V[size_t(drawn.token)], float(std::log(drawn.share))};
 }
 

@@ -5,8 +5,9 @@
 // from (after penalties, temperature and truncation).
 //
 // Most draws end among the few most likely tokens. The sampler sorts only those, and takes the mass of the rest from
-// the sweep that gives the log-softmax anyway; a draw so close to the edge between two tokens that the rounding of this
-// mass might matter is done again by the definition, in f64 over the whole vocabulary.
+// the sweep that gives the log-softmax anyway, or under a mask or penalties from another like it; a draw so close to
+// the edge between two tokens that the rounding of this mass might matter is done again by the definition, in f64 over
+// the whole vocabulary.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +56,7 @@ inline LogitRow logit_row(const Tensor& logits_NV, const std::vector<LogitSums>&
 
 // `seen`: prompt and answer so far; `generated` of them, at the end, are the answer. `position`: of the token to draw.
 // Ties go to the smaller id. Error if the logits are not numbers.
-SampledToken sample_token(const LogitRow& row, std::span<const int32_t> seen, int64_t generated,
+SampledToken sample_token(const Kernels& kernels, const LogitRow& row, std::span<const int32_t> seen, int64_t generated,
                           const SamplingOptions& options, int64_t position, TokenMask* mask = nullptr);
 // The definition: the same from a whole log-softmax.
 SampledToken sample_token(std::span<const float> logprobs_V, std::span<const int32_t> seen, int64_t generated,

@@ -99,6 +99,24 @@ inline void softmax_loss(Threads& threads, Tensor& logits_NV, int64_t classes, c
   });
 }
 
+FUDE_INLINE float mass_of_block(const float* x, int64_t first, int64_t last, float top, float inverse) {
+  Lanes total{};
+  for_lanes(first, last, [&](int64_t j, auto n) FUDE_INLINE_BODY {
+    total = total + keep_first(exp((load_first(x + j, n) - top) * inverse), n, 0.0f);
+  });
+  return sum(total);
+}
+
+inline LogitSums row_sums(const float* x, int64_t size, float inverse) {
+  const LogSumExp all = log_sum_exp(x, size);
+  LogitSums sums{all.maximum, all.maximum + log_of(all.sum), all.sum};
+  if (inverse == 1.0f || all.maximum == kMinusInfinity) return sums;
+  sums.mass = 0.0f;
+  for (int64_t first = 0; first < size; first += kLogitBlock)
+    sums.mass += mass_of_block(x, first, std::min(size, first + kLogitBlock), all.maximum, inverse);
+  return sums;
+}
+
 // Blocks are shared among threads, also those of a single row, and joined in order.
 inline void logit_sums(Threads& threads, const Tensor& logits_NV, const float* inverse_temperatures_N,
                        LogitSums* sums_N) {
@@ -126,13 +144,8 @@ inline void logit_sums(Threads& threads, const Tensor& logits_NV, const float* i
   }
   if (!is_tempered) return;
   for_blocks([&](int64_t i, int64_t row, const float* x, int64_t first, int64_t last) {
-    const float inverse = inverse_temperatures_N[row], top = sums_N[row].top;
-    if (inverse == 1.0f) return;
-    Lanes total{};
-    for_lanes(first, last, [&](int64_t j, auto n) FUDE_INLINE_BODY {
-      total = total + keep_first(exp((load_first(x + j, n) - top) * inverse), n, 0.0f);
-    });
-    parts[size_t(i)].sum = sum(total);
+    const float inverse = inverse_temperatures_N[row];
+    if (inverse != 1.0f) parts[size_t(i)].sum = mass_of_block(x, first, last, sums_N[row].top, inverse);
   });
   for (int64_t row = 0; row < rows; ++row) {
     if (inverse_temperatures_N[row] == 1.0f) continue;
@@ -144,4 +157,5 @@ inline void logit_sums(Threads& threads, const Tensor& logits_NV, const float* i
 void fill_classifier_loss(Kernels& kernels) {
   kernels.softmax_loss = softmax_loss;
   kernels.logit_sums = logit_sums;
+  kernels.row_sums = row_sums;
 }

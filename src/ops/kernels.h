@@ -146,6 +146,8 @@ struct Kernels {
   void (*softmax_loss)(Threads&, Tensor& logits_NV, int64_t classes, const SoftmaxLoss&, float* loss_N) = nothing;
   void (*logit_sums)(Threads&, const Tensor& logits_NV, const float* inverse_temperatures_N,
                      LogitSums* sums_N) = nothing;
+  // Of one row, some of which may be -∞, on the calling thread.
+  LogitSums (*row_sums)(const float* logits_V, int64_t size, float inverse_temperature) = nothing;
   // adamw.h
   double (*sum_of_squares)(Threads&, const Tensor& x) = nothing;
   void (*adamw)(Threads&, const Tensor& gradient, const AdamWStep&, Tensor& values, Tensor& mean, Tensor& variance,

@@ -103,8 +103,22 @@ LogitRow row_of(const std::vector<float>& logits, const SamplingOptions& o, doub
   return {logits, {top, float(double(top) + std::log(sum)), float(mass * (1 + error))}};
 }
 
-// The short way draws what the definition draws, whatever the options, the shape of the distribution, and the rounding
-// of its mass.
+// Lets pass one token of `step`, from token 0 on; all with 1.
+class EveryFew : public TokenMask {
+ public:
+  explicit EveryFew(size_t step) : step_(step) {}
+  void apply(std::span<float> logits_V) override {
+    for (size_t token = 0; token < logits_V.size(); ++token)
+      if (token % step_ != 0) logits_V[token] = -INFINITY;
+  }
+  void accept(int32_t) override {}
+
+ private:
+  size_t step_;
+};
+
+// The short way draws what the definition draws, whatever the options, the mask, the shape of the distribution, and the
+// rounding of its mass.
 TEST(Sampler, TheHeadIsEnough) {
   Random random{21};
   const std::vector<SamplingOptions> kinds = {
@@ -117,22 +131,31 @@ TEST(Sampler, TheHeadIsEnough) {
       {.temperature = 1, .top_p = 0},
       {.temperature = 1e-9},
       {.temperature = 0.8, .repetition_penalty = 1.3, .frequency_penalty = 0.2},
+      {.temperature = 0, .repetition_penalty = 1.3, .presence_penalty = 1},
+      {.temperature = 1.2, .top_k = 3, .top_p = 0.9, .presence_penalty = -2, .frequency_penalty = -0.5},
       {.temperature = 0.8, .logit_bias = {{3, 5.0}, {7, -100.0}}},
+      {.temperature = 1, .min_p = 0.01, .repetition_penalty = 0.7, .logit_bias = {{0, 1.5}, {6, 300.0}}},
   };
   for (const double spread : {0.0, 1.0, 3.0, 10.0})
     for (const size_t size : {1, 5, 3000}) {
       std::vector<float> logits(size);
       for (float& x : logits) x = float(spread * random.normal());
       if (size > 10) logits[9] = logits[8] = logits[3];  // ties
+      std::vector<int32_t> seen = {0, 0, 0};
+      for (int32_t i = 0; size > 10 && i < 50; ++i) seen.push_back(i * i);
       for (SamplingOptions o : kinds)
-        for (int draw = 0; draw < 40; ++draw) {
+        for (int draw = 0; draw < 60; ++draw) {
           if (size < 8) o.logit_bias.clear();
           const LogitRow row = row_of(logits, o, draw % 2 == 0 ? 9e-6 : -9e-6);
+          const size_t step = draw % 3 == 0 ? 1 : draw % 3 == 1 ? 3 : 2000;
+          EveryFew mask(step);
           std::vector<float> logprobs;
-          for (size_t token = 0; token < size; ++token) logprobs.push_back(row.logprob(token));
-          const std::vector<int32_t> seen = {0, 0, 0};
-          const SampledToken got = sample_token(row, seen, 2, o, draw),
-                             wanted = sample_token(logprobs, seen, 2, o, draw);
+          for (size_t token = 0; token < size; ++token)
+            logprobs.push_back(token % step == 0 ? row.logprob(token) : -INFINITY);
+          const int64_t generated = int64_t(seen.size()) - 1;
+          const SampledToken got = sample_token(default_kernels(), row, seen, generated, o, draw,
+                                                step == 1 && draw % 2 == 0 ? nullptr : &mask),
+                             wanted = sample_token(logprobs, seen, generated, o, draw);
           ASSERT_EQ(got.token, wanted.token) << spread << " " << size << " " << draw;
           ASSERT_EQ(got.logprob, wanted.logprob);
           ASSERT_NEAR(got.sampled_logprob, wanted.sampled_logprob, 1e-5 + 1e-6 * std::abs(wanted.sampled_logprob));
@@ -145,7 +168,9 @@ TEST(Sampler, TheHeadIsEnough) {
   const LogitRow row = row_of(close, cold, 0);
   for (size_t token = 0; token < close.size(); ++token) logprobs.push_back(row.logprob(token));
   for (int draw = 0; draw < 400; ++draw)
-    ASSERT_EQ(sample_token(row, {}, 0, cold, draw).token, sample_token(logprobs, {}, 0, cold, draw).token) << draw;
+    ASSERT_EQ(sample_token(default_kernels(), row, {}, 0, cold, draw).token,
+              sample_token(logprobs, {}, 0, cold, draw).token)
+        << draw;
 }
 
 TEST(Sampler, TopLogprobsAreInOrder) {

@@ -237,6 +237,32 @@ TEST(LogitSums, MassIsThatOfTheTemperature) {
   }
 }
 
+// A row by itself has the sums that it has among others; what is masked adds nothing to them.
+TEST(LogitSums, ARowAloneIsARowAmongOthers) {
+  const int64_t rows = 4, classes = 3001;
+  std::vector<float> logits = random_floats(rows * classes, 3);
+  for (int64_t v = 0; v < classes; ++v) {
+    if (v / 700 % 2 == 0) logits[size_t(classes + v)] = -INFINITY;
+    if (v != 1500) logits[size_t(2 * classes + v)] = -INFINITY;
+    logits[size_t(3 * classes + v)] = -INFINITY;
+  }
+  for (Tier tier : supported_tiers())
+    for (const float inverse : {1.0f, 1.25f}) {
+      GuardedDevice device(2);
+      const Pass pass{device, kernels_of(tier)};
+      const auto sums =
+          logit_sums(pass, tensor_of(device, {rows, classes}, logits), std::vector<float>(size_t(rows), inverse));
+      for (int64_t n = 0; n < rows; ++n) {
+        const LogitSums alone = kernels_of(tier).row_sums(logits.data() + n * classes, classes, inverse);
+        ASSERT_EQ(alone.top, sums[size_t(n)].top) << name_of(tier);
+        if (n == 3) continue;  // nothing is left to be summed
+        ASSERT_EQ(alone.log_sum, sums[size_t(n)].log_sum) << name_of(tier);
+        ASSERT_EQ(alone.mass, sums[size_t(n)].mass) << name_of(tier);
+      }
+      ASSERT_EQ(kernels_of(tier).row_sums(logits.data() + 2 * classes, classes, inverse).mass, 1.0f);
+    }
+}
+
 TEST(ClassifierLoss, Speed) {
   if (!is_timing()) return;
   const int64_t rows = 64, classes = 50257;
