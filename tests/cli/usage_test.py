@@ -49,7 +49,8 @@ class CommandLine(Case):
         self.fails(fude("generate", "x", "--max-tokens", 0), USAGE, "--max-tokens", "a whole number from 1 on, got 0")
         self.fails(fude("train", "--data", "x", "--out", self.folder, "--rows", 0), USAGE, "--rows")
         self.fails(fude("train", "--data", "x", "--out", self.folder), FAILED, "--tokenizer")
-        self.fails(fude("chat", self.folder / "nowhere"), FAILED, "no config.json")
+        self.fails(fude("chat", self.folder / "nowhere"), FAILED, "no file or folder", "nowhere", "smollm2")
+        self.fails(fude("chat", self.folder), FAILED, "no config.json")
 
     def test_what_cannot_be_is_said_before_the_work(self):
         out = self.folder / "life"

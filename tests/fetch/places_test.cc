@@ -171,12 +171,15 @@ TEST(Cache, HoldsWhatWasPulled) {
   ::setenv("XDG_CACHE_HOME", cache.c_str(), 1);
   const CatalogueEntry& entry = *find_in_catalogue(kDefaultModel);
   EXPECT_FALSE(is_cached(entry));
-  try {
-    find_model(kDefaultModel);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("fude pull smollm2"), std::string::npos) << error.what();
-  }
+  const auto expect_error = [](const std::string& model, const std::string& what) {
+    try {
+      find_model(model);
+      ADD_FAILURE() << model;
+    } catch (const Error& error) { EXPECT_NE(std::string(error.what()).find(what), std::string::npos) << error.what(); }
+  };
+  expect_error(kDefaultModel, "fude pull smollm2");
+  expect_error("smolm2", "did you mean 'smollm2'?");
+  expect_error("/nowhere/at/all.gguf", "there is no file or folder /nowhere/at/all.gguf");
   make_directories(std::filesystem::path(cached_path(entry)).parent_path());
   write_file(cached_path(entry), "too small");
   EXPECT_FALSE(is_cached(entry));
@@ -185,13 +188,13 @@ TEST(Cache, HoldsWhatWasPulled) {
   EXPECT_EQ(find_model(kDefaultModel), cache + "/fude/models/smollm2/" + entry.file);
   EXPECT_EQ(pull(entry, {}), cached_path(entry));  // asks nobody
   EXPECT_EQ(find_model(cache), cache);
-  EXPECT_EQ(find_model("org/name"), "org/name");
+  expect_error("org/name", "fude pull org/name");
   const std::string hub = cache + "/fude/models/hub/org/name";
   make_directories(hub);
   write_file(hub + "/a.gguf", "");
   EXPECT_EQ(find_model("org/name"), hub + "/a.gguf");
   write_file(hub + "/b.gguf", "");
-  EXPECT_EQ(find_model("org/name"), "org/name");
+  expect_error("org/name", "such as org/name:a.gguf");
   EXPECT_EQ(find_model("org/name:b.gguf"), hub + "/b.gguf");
   write_file(hub + "/config.json", "");
   EXPECT_EQ(find_model("org/name"), hub);
