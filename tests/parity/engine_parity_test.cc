@@ -169,31 +169,6 @@ TEST_F(EngineQwen3, AMaskHoldsForDraftsAsWell) {
   EXPECT_GT(engine.status().drafted, 0);
 }
 
-// Leaves a choice at every fifth token. It foresees those up to there, and the next as if it were always the same.
-class Dictation : public TokenMask {
- public:
-  void apply(std::span<float> logits_V) override {
-    if (is_free(step_)) return;
-    for (size_t token = 0; token < logits_V.size(); ++token)
-      if (int32_t(token) != at(step_)) logits_V[token] = -INFINITY;
-  }
-  void accept(int32_t) override { ++step_; }
-  std::vector<int32_t> foreseen(int64_t most) override {
-    EXPECT_GT(most, 0);
-    std::vector<int32_t> tokens;
-    for (int64_t step = step_; int64_t(tokens.size()) < most; ++step) {
-      tokens.push_back(at(step));
-      if (is_free(step)) break;
-    }
-    return tokens;
-  }
-
- private:
-  static bool is_free(int64_t step) { return step % 5 == 0; }
-  static int32_t at(int64_t step) { return is_free(step) ? 1 : int32_t(step % 90); }
-  int64_t step_ = 0;
-};
-
 TEST_F(EngineQwen3, WhatAMaskForeseesIsTriedAtOnce) {
   std::vector<Request> requests;
   for (double temperature : {0.0, 1.0})
