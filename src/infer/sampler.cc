@@ -13,7 +13,6 @@ namespace fude {
 namespace {
 
 constexpr uint64_t kSamplingStream = 0x73616D706C65;  // one stream for draws, apart from weights and data
-
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 
 bool changes_scores(const SamplingOptions& o) {
@@ -73,17 +72,20 @@ std::vector<Scored> take_changed(std::span<float> logits_V, float log_sum, std::
   return changed;
 }
 
-// The first token of at least this log-probability, which there is. Looks at many before it decides: one by one would
-// take as long as a layer.
-int32_t first_of_at_least(const LogitRow& row, float least) {
+// Calls use(token) for the tokens of at least this log-probability, in order, until it says false. Looks at many before
+// it decides: one by one would take as long as a layer.
+template <class Use>
+void for_at_least(const LogitRow& row, float least, const Use& use) {
   constexpr size_t kBlock = 256;
-  size_t token = 0;
-  for (bool is_here = false; token + kBlock <= row.logits_V.size(); token += kBlock) {
-    for (size_t i = token; i < token + kBlock; ++i) is_here |= row.logprob(i) >= least;
-    if (is_here) break;
+  const size_t size = row.logits_V.size();
+  for (size_t first = 0; first < size; first += kBlock) {
+    const size_t last = std::min(size, first + kBlock);
+    uint32_t here = 0;  // as wide as a float, for a vector of them
+    for (size_t token = first; token < last; ++token) here |= uint32_t(row.logprob(token) >= least);
+    if (here == 0) continue;
+    for (size_t token = first; token < last; ++token)
+      if (row.logprob(token) >= least && !use(int32_t(token))) return;
   }
-  while (row.logprob(token) < least) ++token;
-  return int32_t(token);
 }
 
 double uniform_draw(const SamplingOptions& o, int64_t position) {
@@ -104,7 +106,7 @@ class Ranking {
  private:
   void sort_on() {
     const auto more_likely = [&](int32_t a, int32_t b) {
-      return scores_[size_t(a)] != scores_[size_t(b)] ? scores_[size_t(a)] > scores_[size_t(b)] : a < b;
+      return is_more_likely({a, scores_[size_t(a)]}, {b, scores_[size_t(b)]});
     };
     const size_t end = std::min(order_.size(), std::max<size_t>(64, 8 * sorted_));
     const auto from = order_.begin() + int64_t(sorted_), to = order_.begin() + int64_t(end);
@@ -164,8 +166,9 @@ Drawn draw_from(const Scores& s, const SamplingOptions& o, int64_t position) {
 
 Drawn most_likely(const Scores& s) {
   // Logits that differ may round to the same log-probability: a tie.
-  const float best = s.row.sums.top - s.row.sums.log_sum;
-  Scored first{best > kNever ? first_of_at_least(s.row, best) : 0, double(best)};
+  Scored first{0, s.row_top()};
+  if (first.score > double(kNever))
+    for_at_least(s.row, float(first.score), [&](int32_t token) { return first.token = token, false; });
   for (const Scored& c : s.changed)
     if (is_more_likely(c, first)) first = c;
   return {first.token, 1.0};
@@ -186,11 +189,11 @@ std::optional<Drawn> draw_from_head(const Scores& s, const SamplingOptions& o, i
       if (t.logprob > kNever) head.push_back({t.token, double(t.logprob)});
     head.insert(head.end(), s.changed.begin(), s.changed.end());
   } else {
-    for (size_t token = 0; token < size; ++token)
-      if (row.logprob(token) >= least) {
-        if (head.size() == kMostSorted) return {};
-        head.push_back({int32_t(token), double(row.logprob(token))});
-      }
+    for_at_least(row, least, [&](int32_t token) {
+      head.push_back({token, double(row.logprob(size_t(token)))});
+      return head.size() <= kMostSorted;
+    });
+    if (head.size() > kMostSorted) return {};
     for (const Scored& c : s.changed)
       if (c.score >= double(least)) head.push_back(c);
   }
