@@ -72,16 +72,17 @@ std::vector<Scored> take_changed(std::span<float> logits_V, float log_sum, std::
   return changed;
 }
 
-// Calls use(token) for the tokens of at least this log-probability, in order, until it says false. Looks at many before
-// it decides: one by one would take as long as a layer.
+// Calls use(token) for the tokens of at least this log-probability, which `use` may raise, in order, until it says
+// false. Looks at many before it decides: one by one would take as long as a layer.
 template <class Use>
-void for_at_least(const LogitRow& row, float least, const Use& use) {
+void for_at_least(const LogitRow& row, const float& least, const Use& use) {
   constexpr size_t kBlock = 256;
   const size_t size = row.logits_V.size();
   for (size_t first = 0; first < size; first += kBlock) {
     const size_t last = std::min(size, first + kBlock);
     uint32_t here = 0;  // as wide as a float, for a vector of them
-    for (size_t token = first; token < last; ++token) here |= uint32_t(row.logprob(token) >= least);
+    const float now = least;
+    for (size_t token = first; token < last; ++token) here |= uint32_t(row.logprob(token) >= now);
     if (here == 0) continue;
     for (size_t token = first; token < last; ++token)
       if (row.logprob(token) >= least && !use(int32_t(token))) return;
@@ -311,18 +312,20 @@ std::vector<TokenLogprob> top_logprobs(const LogitRow& row, int64_t count) {
   };
   if (count <= 0) return {};
   std::vector<TokenLogprob> best;  // a heap, the least of them first
-  const size_t size = row.logits_V.size(), wanted = std::min(size_t(count), size);
-  for (size_t token = 0; token < wanted; ++token) best.push_back({int32_t(token), row.logprob(token)});
-  std::make_heap(best.begin(), best.end(), is_before);
-  float least = best.front().logprob;
-  for (size_t token = wanted; token < size; ++token) {
-    const float logprob = row.logprob(token);
-    if (!(logprob > least)) continue;
-    std::pop_heap(best.begin(), best.end(), is_before);
-    best.back() = {int32_t(token), logprob};
+  const size_t wanted = std::min(size_t(count), row.logits_V.size());
+  float least = kNever;
+  for_at_least(row, least, [&](int32_t token) {
+    const TokenLogprob next{token, row.logprob(size_t(token))};
+    if (best.size() == wanted) {
+      if (next.logprob == least) return true;  // of equals the first
+      std::pop_heap(best.begin(), best.end(), is_before);
+      best.pop_back();
+    }
+    best.push_back(next);
     std::push_heap(best.begin(), best.end(), is_before);
-    least = best.front().logprob;
-  }
+    if (best.size() == wanted) least = best.front().logprob;
+    return true;
+  });
   std::sort_heap(best.begin(), best.end(), is_before);
   return best;
 }
