@@ -22,8 +22,7 @@ double reward(const std::string& text) {
 int main(int argc, char** argv) try {
   require(argc == 3, "usage: own_reward MODEL PROMPT");
   Device device;
-  const Tokenizer tokenizer = Tokenizer::load(argv[1]);
-  const auto model = load_model(device, argv[1]);
+  const auto [tokenizer, model] = load_for_use(device, argv[1]);
   Engine engine(*model, default_kernels());
   Request request{.prompt = tokenizer.encode(argv[2]), .sampling = {.temperature = 1.0}, .max_tokens = 24};
   if (const auto end = tokenizer.find_special("<|endoftext|>")) request.stop_tokens.push_back(*end);

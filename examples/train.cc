@@ -1,6 +1,6 @@
 // From a text to a model: train TEXT OUT. A tokenizer, token shards and a small Transformer, each kept in the
-// folder OUT; started again after an interruption, it goes on. OUT/model then opens in the other examples, in
-// `fude generate` and in transformers.
+// folder OUT; started again after an interruption, training goes on from its last checkpoint. OUT/model then opens in
+// the other examples, in `fude generate` and in transformers.
 #include <fude/data.h>
 #include <fude/model.h>
 #include <fude/text.h>
@@ -42,6 +42,7 @@ int main(int argc, char** argv) try {
 
   TrainerOptions options;
   options.folder = out + "/run";
+  options.save_every = 10;
   options.schedule = {.learning_rate = 3e-3, .steps = 40, .warmup_steps = 4};
   options.on_step = [](const StepMetrics& m) { std::printf("step %lld  loss %.3f\n", (long long)m.step, m.loss); };
   LoadedBatches batches(loader, /*blocks=*/1, options.rows_per_block);

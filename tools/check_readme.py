@@ -27,7 +27,9 @@ def commands(page):
 
 
 def subcommands(page):
-    return re.findall(r"^\| `fude (\w+)", page, re.MULTILINE)
+    """Those of the first cells: a row may name several."""
+    rows = re.findall(r"^\| (`fude .*?) \|", page, re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`fude (\w+)", row)]
 
 
 def main():

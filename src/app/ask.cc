@@ -8,6 +8,8 @@
 #include "app/task_options.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "fetch/pull.h"
+#include "infer/model_files.h"
 #include "reason/choose.h"
 
 namespace fude {
@@ -23,7 +25,7 @@ struct AskSettings {
 
 void run_ask(AskSettings s, const CommonOptions& common) {
   Device device(common.threads);
-  const LoadedModel loaded = load_for_use(device, s.model, s.precision);
+  const LoadedModel loaded = load_for_use(device, find_model(s.model), s.precision);
   const Chat chat(loaded.tokenizer);
   const std::vector<TokenId> prompt = chat.question(s.question, s.enable_thinking);
   EngineOptions running{.batch = s.batch, .step_seconds = 0};

@@ -184,7 +184,8 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   auto t = std::make_shared<TokenizerBenchOptions>();
   CLI::App* tokenizer = command->add_subcommand("tokenizer", kTokenizerHelp);
   tokenizer->add_option("--in", t->inputs, "files or folders of text; without: a generated one");
-  tokenizer->add_option("--tokenizer", t->tokenizer, "folder, tokenizer.json or .tiktoken; without: trained");
+  tokenizer->add_option("--tokenizer", t->tokenizer,
+                        "folder, tokenizer.json, tokenizer.model or .tiktoken; without: trained");
   tokenizer->add_option("--pattern", t->pattern, "how text is split first: o200k, cl100k, llama3, qwen2, gpt2")
       ->capture_default_str();
   tokenizer->add_option("--vocabulary", t->vocabulary, "entries to train")->capture_default_str();
@@ -195,7 +196,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
 
   auto masks = std::make_shared<std::string>();
   CLI::App* grammar = command->add_subcommand("grammar", kGrammarHelp);
-  grammar->add_option("--tokenizer", *masks, "folder, tokenizer.json or .tiktoken")->required();
+  grammar->add_option("--tokenizer", *masks, "folder, tokenizer.json, tokenizer.model or .tiktoken")->required();
   grammar->callback([=, &common] {
     Bench bench(*options, common);
     bench_grammar(bench, *masks);

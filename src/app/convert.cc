@@ -5,7 +5,6 @@
 
 #include "app/command_line.h"
 #include "app/commands.h"
-#include "app/gguf_tokenizer_keys.h"
 #include "app/model_files.h"
 #include "app/pipeline.h"
 #include "app/signals.h"
@@ -13,6 +12,9 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/progress.h"
+#include "fetch/pull.h"
+#include "infer/gguf_tokenizer_keys.h"
+#include "infer/model_files.h"
 #include "model/export_folder.h"
 #include "model/folder.h"
 #include "model/lora_training.h"
@@ -71,7 +73,7 @@ void write_folder(const ModelFiles& files, const std::string& folder, std::optio
 void write_merged(const ConvertOptions& o, const CommonOptions& common) {
   require(!o.out.ends_with(".gguf") && o.type.empty(),
           "[convert] a model is merged with its adapter into a folder, in f32: convert or quantize that to {}", o.out);
-  ModelFiles files = open_model(o.in);
+  ModelFiles files = open_model(find_model(o.in));
   Device device(common.threads);
   const auto model = load_model(device, std::move(files.weights), {DType::f32});
   merge_adapter(*model, *load_adapter(*model, o.adapter));
@@ -90,7 +92,7 @@ void run_convert(const ConvertOptions& o, const CommonOptions& common) {
   if (!o.adapter.empty()) return write_merged(o, common);
   std::optional<WeightType> type;
   if (!o.type.empty()) type = quantize_mixture(o.type).type;
-  ModelFiles files = open_model(o.in);
+  ModelFiles files = open_model(find_model(o.in));
   write_with_progress("convert", common, [&](const WriteOptions& options) {
     if (!o.out.ends_with(".gguf")) return write_folder(files, o.out, type, options);
     const GgufContents contents = gguf_contents_of(std::move(files), o.in);
@@ -122,7 +124,7 @@ void run_quantize(const ConvertOptions& o, const CommonOptions& common) {
   check_paths(o);
   const QuantizeMixture& mixture = quantize_mixture(o.type);
   require(o.out.ends_with(".gguf"), "[quantize] expected the name of a .gguf file to write, got {}", o.out);
-  const GgufContents contents = gguf_contents_of(open_model(o.in), o.in);
+  const GgufContents contents = gguf_contents_of(open_model(find_model(o.in)), o.in);
   const std::vector<WeightType> types = quantized_types(contents, mixture);
   if (!o.requantize) require_exact_source(contents, types);
   write_with_progress("quantize", common, [&](const WriteOptions& options) {

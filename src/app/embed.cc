@@ -10,7 +10,9 @@
 #include "app/signals.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "fetch/pull.h"
 #include "infer/embed.h"
+#include "infer/model_files.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
@@ -28,7 +30,7 @@ struct EmbedOptions {
 
 void run_embed(const EmbedOptions& o, const CommonOptions& common) {
   Device device(common.threads);
-  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
+  const auto [tokenizer, model] = load_for_use(device, find_model(o.model), o.precision);
   Engine engine(*model, default_kernels());
   const std::string adapter = o.adapter.empty() ? "" : "given";
   if (!adapter.empty()) engine.adapters().load(adapter, o.adapter);

@@ -16,6 +16,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "eval/task_eval.h"
+#include "fetch/pull.h"
+#include "infer/model_files.h"
 #include "tasks/task_json.h"
 
 namespace fude {
@@ -108,7 +110,7 @@ void save(const std::vector<GradedQuestion>& questions, const std::string& path)
 void run_eval(EvalSettings s, const CommonOptions& common) {
   if (!s.save_to.empty()) require_place_for(s.save_to);
   Device device(common.threads);
-  const LoadedModel loaded = load_for_use(device, s.model, s.precision);
+  const LoadedModel loaded = load_for_use(device, find_model(s.model), s.precision);
   const Chat chat(loaded.tokenizer);
   const auto task = s.task.make(common.seed, s.ask.questions);
   std::optional<ScorerModel> scorer;

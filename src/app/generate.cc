@@ -18,6 +18,7 @@
 #include "infer/grammar/gbnf.h"
 #include "infer/grammar/json_schema.h"
 #include "infer/grammar/regex.h"
+#include "infer/model_files.h"
 #include "text/chat.h"
 #include "text/tokenizer_file.h"
 
@@ -76,7 +77,7 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
 class Speaker {
  public:
   Speaker(Device& device, GenerateOptions& o)
-      : loaded_(load_for_use(device, o.model, o.precision)),
+      : loaded_(load_for_use(device, find_model(o.model), o.precision)),
         draft_model_(o.draft_model.empty() ? nullptr : load_model(device, find_model(o.draft_model), o.precision)),
         engine_(*loaded_.model, default_kernels(),
                 {.context = o.context, .kv = o.kv, .drafts = o.drafts, .draft_model = draft_model_.get()}) {

@@ -315,7 +315,9 @@ std::string text_of(const std::string& key, const Json& value) {
 void print(const Json& facts, const std::string& indent) {
   for (const auto& [key, value] : facts.items()) {
     std::string label = key.ends_with("_bytes") ? key.substr(0, key.size() - 6) : key;
-    if (label.find('.') == std::string::npos) std::replace(label.begin(), label.end(), '_', ' ');
+    const bool is_name =
+        label.find('.') != std::string::npos || label.starts_with('Q');  // of a key in a file, a format
+    if (!is_name) std::replace(label.begin(), label.end(), '_', ' ');
     if (value.is_object()) {
       std::printf("%s%s\n", indent.c_str(), label.c_str());
       print(value, indent + "  ");

@@ -290,7 +290,10 @@ void add_life(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<LifeOptions>();
   CLI::App* command = app.add_subcommand(
       "life", "the whole line in miniature: corpus, tokenizer, training, examples, tries, questions, chat");
-  command->add_option("text", options->text, "your own text (files or folder) instead of the small world");
+  command->add_option(
+      "text", options->text,
+      "your own text (files or folder) instead of the small world: a tokenizer and a model that reads it, "
+      "without the later stages");
   command->add_option("--out", options->out, "folder of this life; the same command goes on where it was stopped")
       ->capture_default_str();
   command->add_option("--documents", options->documents, "documents of the small world")

@@ -105,7 +105,9 @@ void add_pull(CLI::App& app, const CommonOptions& common) {
       "get a model, or list those that are known\n\n"
       "Without a name: the models that Fude knows, and which of them are here. With one: it is fetched from where it\n"
       "is published, checked, and kept in ~/.cache/fude/models; from then on it needs no network. Commands take the\n"
-      "name in place of a path: fude chat smollm2. A download that was stopped goes on when it is started again.");
+      "name in place of a path: fude chat smollm2. A download that was stopped goes on when it is started again.\n\n"
+      "HF_TOKEN is sent for models that are not public, HF_ENDPOINT names another hub, XDG_CACHE_HOME another place\n"
+      "for the cache (then fude/models in it); packages come from where pip is set to look.");
   command->add_option("model", options->model,
                       "a name of the list, or a repository at Hugging Face: org/name, or org/name:file");
   command->add_flag("--accept-terms", options->accepts_terms, "consent to the terms under which the model comes");

@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "fetch/pull.h"
+#include "infer/model_files.h"
 #include "model/load.h"
 
 namespace fude {
@@ -57,7 +59,7 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
   const Kernels& kernels = default_kernels();
   require_elsewhere(s.model, s.lora, s.out);
   const Precision precision = precision_of_run(s.lora, s.frozen, s.compute);
-  ModelFiles base = open_model(s.model);
+  ModelFiles base = open_model(find_model(s.model));
   const Chat chat(base.tokenizer);
   require(chat.can_chat(), "[rl] the model has no chat template: teach it to chat first (fude sft)");
   const std::unique_ptr<Task> task = s.task.make(common.seed, s.held_out);
@@ -67,7 +69,7 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
   const std::shared_ptr<Adapter>& adapter = trained.adapter();
   std::unique_ptr<Transformer> reference;
   if (s.grpo.policy.kl != 0 && !adapter)
-    reference = load_model(device, open_model(s.model).weights, {s.compute, false});
+    reference = load_model(device, open_model(find_model(s.model)).weights, {s.compute, false});
 
   const int64_t context = model->config().context;
   require(s.grpo.max_tokens < context, "[rl] expected answers shorter than the model's context of {}, got {}", context,

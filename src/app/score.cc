@@ -17,6 +17,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
+#include "fetch/pull.h"
+#include "infer/model_files.h"
 #include "infer/score.h"
 #include "text/tokenizer_file.h"
 
@@ -78,7 +80,7 @@ Json facts_of(const std::vector<PromptToken>& scored, const ScoreOptions& o) {
 
 void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
-  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
+  const auto [tokenizer, model] = load_for_use(device, find_model(o.model), o.precision);
   std::vector<ScoredPassage> passages;
   std::istringstream lines(text_to_score(o));
   int64_t number = 1;
@@ -115,7 +117,7 @@ void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
 void run_score(const ScoreOptions& o, const CommonOptions& common) {
   if (o.lines) return run_score_lines(o, common);
   Device device(common.threads);
-  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
+  const auto [tokenizer, model] = load_for_use(device, find_model(o.model), o.precision);
   const std::string text = text_to_score(o);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text);
   const std::vector<float> scores = score(*model, default_kernels(), tokens, load_adapter_if_given(*model, o.adapter));
@@ -141,7 +143,7 @@ void run_score(const ScoreOptions& o, const CommonOptions& common) {
 
 void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
-  const auto [tokenizer, model] = load_for_use(device, o.model, o.precision);
+  const auto [tokenizer, model] = load_for_use(device, find_model(o.model), o.precision);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text_to_score(o));
   Progress progress = progress_on_stderr();
   ProgressState state{.label = "perplexity", .total = int64_t(tokens.size()) / o.context, .unit = "windows"};

@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "fetch/pull.h"
+#include "infer/model_files.h"
 #include "posttrain/judged_answers.h"
 #include "posttrain/score_mix.h"
 #include "reason/scorer.h"
@@ -78,7 +80,7 @@ ScoreMix mix_of(const ScorerModel& scorer, const Kernels& kernels, const std::ve
 bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   const Kernels& kernels = default_kernels();
   make_directories(s.out);
-  ModelFiles base = open_model(s.model);
+  ModelFiles base = open_model(find_model(s.model));
   const Chat chat(base.tokenizer);
   const auto task = s.task.make(common.seed, s.held_out);
   const Json settings = {{"from", s.model},

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "fetch/pull.h"
+#include "infer/model_files.h"
 #include "reason/scorer.h"
 #include "serve/api.h"
 #include "serve/http_server.h"
@@ -33,7 +34,7 @@ void run_serve(ServeOptions o, const CommonOptions& common) {
   if (!is_local && o.key.empty() && !o.is_insecure)
     throw UsageError(fmt::format("serve: {} can be reached by others: give an --api-key, or --insecure", o.http.host));
   Device device(common.threads);
-  const LoadedModel loaded = load_for_use(device, o.model, o.precision);
+  const LoadedModel loaded = load_for_use(device, find_model(o.model), o.precision);
   const auto draft_model = o.draft_model.empty() ? nullptr : load_model(device, find_model(o.draft_model), o.precision);
   require(o.draft_model.empty() || o.engine.drafts > 0,
           "[serve] a draft model needs --drafts, how many tokens to guess");

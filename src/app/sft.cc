@@ -9,6 +9,8 @@
 #include "app/model_files.h"
 #include "app/training.h"
 #include "base/error.h"
+#include "fetch/pull.h"
+#include "infer/model_files.h"
 
 namespace fude {
 namespace {
@@ -24,7 +26,7 @@ struct SftSettings {
 
 void run_sft(SftSettings s, const CommonOptions& common) {
   TrainSettings& train = s.train;
-  const Chat chat(open_model(train.model).tokenizer);
+  const Chat chat(open_model(find_model(train.model)).tokenizer);
   s.chats.row_tokens = train.row_tokens, s.chats.out = train.out + "/chats";
   s.chats.example.learned_roles = {s.roles.begin(), s.roles.end()};
   const ChatShards made = make_chat_shards(chat, s.chats);

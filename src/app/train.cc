@@ -42,7 +42,7 @@ void add_init(CLI::App& app, const CommonOptions& common) {
   };
   auto s = std::make_shared<InitSettings>();
   CLI::App* command = app.add_subcommand("init", "write a model with random weights, to be taught by other commands");
-  command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json")->required();
+  command->add_option("--tokenizer", s->tokenizer, "folder, tokenizer.json, tokenizer.model or .tiktoken")->required();
   command->add_option("--out", s->out, "folder for the model")->required();
   command->option_defaults()->group("Model");
   add_shape(*command, s->shape);
@@ -70,7 +70,7 @@ void add_shards(CLI::App& app, const CommonOptions& common) {
   auto s = std::make_shared<ShardSettings>();
   CLI::App* command = app.add_subcommand("shards", "encode text into token shards; goes on where it was stopped");
   command->add_option("inputs", s->inputs, "files or folders: .txt .md .jsonl, also .gz .zst .xz")->required();
-  command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json")->required();
+  command->add_option("--tokenizer", s->tokenizer, "folder, tokenizer.json, tokenizer.model or .tiktoken")->required();
   command->add_option("--out", s->out, "folder for the shards")->required();
   command->add_option("--shard-tokens", s->shard_tokens, "a shard ends with the document that reaches this many")
       ->check(at_least(1))
@@ -92,7 +92,8 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--data", s->data, "shard folders")->required();
   command->add_option("--weights", s->weights, "shares of the data folders; without: by size");
   command->add_option("--validation", s->validation, "shard folders for validation, each as FOLDER or NAME=FOLDER");
-  command->add_option("--tokenizer", s->tokenizer, "folder or tokenizer.json; without: the model's");
+  command->add_option("--tokenizer", s->tokenizer,
+                      "folder, tokenizer.json, tokenizer.model or .tiktoken; without: the model's");
   command->option_defaults()->group("Model");
   command->add_option(
       "--model", s->model,

@@ -12,7 +12,9 @@
 #include "backend/memory.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "fetch/pull.h"
 #include "infer/answer.h"
+#include "infer/model_files.h"
 #include "model/folder.h"
 #include "model/load.h"
 #include "text/chat_format.h"
@@ -211,7 +213,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   require(!s.tokenizer.empty() || !s.model.empty(),
           "[train] expected --tokenizer, the one that the shards were made with");
   std::optional<ModelFiles> base;
-  if (!s.model.empty()) base = open_model(s.model);
+  if (!s.model.empty()) base = open_model(find_model(s.model));
   const Tokenizer tokenizer = s.tokenizer.empty() ? base->tokenizer : Tokenizer::load(s.tokenizer);
   const Kernels& kernels = default_kernels();
   const ModelConfig shape = shape_of(s, tokenizer, base ? &base->weights->config() : nullptr);

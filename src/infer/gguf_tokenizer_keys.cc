@@ -1,4 +1,4 @@
-#include "app/gguf_tokenizer_keys.h"
+#include "infer/gguf_tokenizer_keys.h"
 
 namespace fude {
 namespace {
