@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "infer/grammar/json_schema.h"
 #include "infer/grammar/regex.h"
 #include "text/unicode.h"
@@ -241,6 +242,25 @@ TEST(GrammarMatcher, ForeseenTokensAreTheTokenizers) {
     }
     EXPECT_GT(foreseen, 40u) << name;
   }
+}
+
+// What one text took is not missing to the next.
+TEST(GrammarMatcher, EveryTextHasItsOwnWork) {
+  const auto vocabulary = small_vocabulary("abc", 8);
+  const auto grammar = std::make_shared<TokenGrammar>(regex_grammar("[ab]*a[ab]{9}", {.lexer_work = 3000}), vocabulary);
+  EXPECT_FALSE(grammar->is_worn());
+  bool has_failed = false;
+  for (int64_t text = 0; text < 40; ++text) {
+    Matcher matcher(grammar);
+    try {
+      for (int64_t i = 0; i < 8; ++i) ASSERT_TRUE(matcher.accept(TokenId(2 + (text >> i) % 2)));
+    } catch (const Error&) { has_failed = true; }
+  }
+  EXPECT_FALSE(has_failed);
+  EXPECT_TRUE(grammar->is_worn());
+  Matcher matcher(grammar);
+  Random random{7, 0, 0};
+  EXPECT_THROW(for (int64_t i = 0; i < 1000; ++i) matcher.accept(TokenId(2 + random.below(2))), Error);
 }
 
 TEST(GrammarMatcher, NestingAndAmbiguityStayWithinLimits) {

@@ -19,6 +19,8 @@ class Constraint {
   explicit Constraint(grammar::Grammar grammar, std::shared_ptr<const grammar::GrammarVocabulary> vocabulary);
   // For Request::mask.
   std::function<std::unique_ptr<TokenMask>(int64_t choice)> masks() const;
+  // Whether it had better be compiled anew for further answers: see TokenGrammar::is_worn.
+  bool is_worn() const { return grammar_->is_worn(); }
 
  private:
   std::shared_ptr<grammar::TokenGrammar> grammar_;

@@ -12,22 +12,22 @@ namespace fude::grammar {
 
 struct GrammarLimits {
   uint64_t source_bytes = 1 << 20;
-  int nesting = 200;                          // of groups, schemas and rules in the source
-  int32_t automaton_states = 1 << 20;         // of one lexeme, before it is made deterministic
-  int32_t lexer_states = 1 << 16;             // of one lexeme's deterministic automaton
-  int32_t product_states = 20'000;            // of an intersection or a difference of two languages
-  int32_t symbols = 1 << 18;                  // of all rules together
-  uint64_t total_states = 1 << 21;            // of all lexemes' automata together
-  uint64_t lexer_work = 50'000'000;           // of a compilation, then of its lexers: steps, states, numbers kept
-  int32_t depth = 500;                        // calls open at once while matching
-  int32_t items = 5000;                       // ways to read the text that are followed at once
-  int32_t stack_nodes = 1 << 21;              // of all open calls of a matcher, over its whole text
-  uint64_t mask_steps = 64'000'000;           // bytes tried for one mask
+  int nesting = 200;                   // of groups, schemas and rules in the source
+  int32_t automaton_states = 1 << 20;  // of one lexeme, before it is made deterministic
+  int32_t lexer_states = 1 << 16;      // of one lexeme's deterministic automaton
+  int32_t product_states = 20'000;     // of an intersection or a difference of two languages
+  int32_t symbols = 1 << 18;           // of all rules together
+  uint64_t total_states = 1 << 21;     // of all lexemes' automata together
+  uint64_t lexer_work = 50'000'000;    // of a compilation, then of each text: lexers' steps, states, numbers kept
+  int32_t depth = 500;                 // calls open at once while matching
+  int32_t items = 5000;                // ways to read the text that are followed at once
+  int32_t stack_nodes = 1 << 21;       // of all open calls of a matcher, over its whole text
+  uint64_t mask_steps = 64'000'000;    // bytes tried for one mask
   uint64_t mask_bytes = uint64_t(128) << 20;  // of masks kept for later
 };
 
 // The limits with what is left of their work. Copies share it: there is one for each compilation, and one for the
-// lexers of each grammar.
+// lexers of each grammar, in which each matcher has its own turn.
 struct CountedLimits : GrammarLimits {
   CountedLimits(const GrammarLimits& limits = {})
       : GrammarLimits(limits), work_left(std::make_shared<uint64_t>(limits.lexer_work)) {}

@@ -48,10 +48,35 @@ TokenGrammar::TokenGrammar(Grammar grammar, std::shared_ptr<const GrammarVocabul
       lexers_(std::move(grammar)),
       masks_(vocabulary_->tries(), vocabulary_->size(), lexers_.grammar.limits.mask_bytes) {}
 
-Matcher::Matcher(std::shared_ptr<TokenGrammar> grammar) : grammar_(std::move(grammar)), parser_(grammar_->lexers_) {}
+// A matcher's time with the grammar, in which the lexers work on its account.
+class TokenGrammar::Turn {
+ public:
+  Turn(TokenGrammar& grammar, uint64_t& left) : lock_(grammar.mutex_), grammar_(grammar), left_(left) {
+    *grammar_.lexers_.limits.work_left = left_;
+  }
+  Turn(const Turn&) = delete;
+  ~Turn() {
+    const uint64_t now = *grammar_.lexers_.limits.work_left;
+    grammar_.spent_ += left_ - now;
+    left_ = now;
+  }
+
+ private:
+  const std::lock_guard<std::mutex> lock_;
+  TokenGrammar& grammar_;
+  uint64_t& left_;
+};
+
+bool TokenGrammar::is_worn() const {
+  const std::lock_guard lock(mutex_);
+  return spent_ > lexers_.limits.lexer_work / 8;
+}
+
+Matcher::Matcher(std::shared_ptr<TokenGrammar> grammar)
+    : grammar_(std::move(grammar)), parser_(grammar_->lexers_), work_left_(grammar_->lexers_.limits.lexer_work) {}
 
 void Matcher::allowed(TokenSet& mask) {
-  const std::lock_guard lock(grammar_->mutex_);
+  const TokenGrammar::Turn turn(*grammar_, work_left_);
   if (int64_t(mask.words().size()) * 64 < grammar_->vocabulary().size()) mask = TokenSet(grammar_->vocabulary().size());
   mask.clear();
   if (is_done_) return;
@@ -104,7 +129,7 @@ void Matcher::walk(const TokenTrie& trie, int32_t begin, int32_t end, TokenSet& 
 }
 
 bool Matcher::accept(TokenId token) {
-  const std::lock_guard lock(grammar_->mutex_);
+  const TokenGrammar::Turn turn(*grammar_, work_left_);
   const GrammarVocabulary& vocabulary = grammar_->vocabulary();
   if (is_done_ || token < 0 || token >= vocabulary.size()) return false;
   const std::string_view bytes = vocabulary.bytes_of(token);
@@ -119,7 +144,7 @@ bool Matcher::accept(TokenId token) {
 }
 
 void Matcher::rollback(size_t count) {
-  const std::lock_guard lock(grammar_->mutex_);
+  const TokenGrammar::Turn turn(*grammar_, work_left_);
   require(count <= tokens_.size(), "[grammar] expected to go back by at most {} tokens, got {}", tokens_.size(), count);
   for (; count > 0; --count) {
     if (!is_done_) parser_.pop(grammar_->vocabulary().bytes_of(tokens_.back()).size());
@@ -129,7 +154,7 @@ void Matcher::rollback(size_t count) {
 }
 
 std::string Matcher::forced_bytes() {
-  const std::lock_guard lock(grammar_->mutex_);
+  const TokenGrammar::Turn turn(*grammar_, work_left_);
   std::string bytes;
   if (is_done_) return bytes;
   const LookAhead ahead(parser_, parser_.size());

@@ -52,13 +52,18 @@ class TokenGrammar {
  public:
   TokenGrammar(Grammar grammar, std::shared_ptr<const GrammarVocabulary> vocabulary);
   const GrammarVocabulary& vocabulary() const { return *vocabulary_; }
+  // Whether what was learnt takes a good part of what one text may take: then further texts had better begin with a
+  // grammar of their own.
+  bool is_worn() const;
 
  private:
   friend class Matcher;
+  class Turn;
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   GrammarLexers lexers_;
   LexemeMasks masks_;
+  uint64_t spent_ = 0;  // of all matchers, on the lexers
 };
 
 class Matcher {
@@ -92,6 +97,7 @@ class Matcher {
   std::shared_ptr<TokenGrammar> grammar_;
   Parser parser_;
   std::vector<TokenId> tokens_;
+  uint64_t work_left_;  // on the lexers; what is known already costs nothing
   bool is_done_ = false;
 };
 

@@ -14,8 +14,7 @@ constexpr int kComparedEdges = 16;
 
 }  // namespace
 
-GrammarLexers::GrammarLexers(Grammar given) : grammar(std::move(given)) {
-  const CountedLimits limits(grammar.limits);
+GrammarLexers::GrammarLexers(Grammar given) : grammar(std::move(given)), limits(grammar.limits) {
   lexers.reserve(grammar.lexemes.size());
   for (const Grammar::Lexeme& lexeme : grammar.lexemes) lexers.emplace_back(lexeme.automaton, limits);
 }

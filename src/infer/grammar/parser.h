@@ -21,6 +21,7 @@ namespace fude::grammar {
 struct GrammarLexers {
   explicit GrammarLexers(Grammar given);
   Grammar grammar;
+  CountedLimits limits;
   std::vector<Lexer> lexers;  // by lexeme
 };
 
