@@ -364,7 +364,10 @@ async function errorOf(response) {
 
 async function answer() {
   const chat = current, turn = { role: "assistant", content: "", reasoning: "" };
-  const messages = chat.turns.map(({ role, content }) => ({ role, content }));
+  // A question that got no answer is shown, but not said again: what was wrong with it would be wrong each time.
+  const messages = chat.turns
+    .filter(({ role, content }, i) => content && (role !== "user" || (chat.turns[i + 1]?.content ?? true)))
+    .map(({ role, content }) => ({ role, content }));
   if (settings.system.trim()) messages.unshift({ role: "system", content: settings.system });
   chat.turns.push(turn);
   const mine = running = { controller: new AbortController(), chat, turn };

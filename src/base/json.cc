@@ -104,6 +104,8 @@ bool boolean(const Json& value, const char* key, std::string_view where) {
 
 Json parse_json(std::string_view text, std::string_view where, JsonLimits limits) {
   require(text.size() <= limits.bytes, "[{}] JSON has {} bytes, the limit is {}", where, text.size(), limits.bytes);
+  // The library takes one for the end, whatever comes behind it.
+  require(text.find('\0') == std::string_view::npos, "[{}] not valid JSON: there is a NUL byte in it", where);
   Builder builder(where, limits.depth);
   Json::sax_parse(text, &builder);
   return builder.take();

@@ -115,13 +115,13 @@ void AnswerReader::give(AnswerPart::Kind kind, std::string text, std::vector<Ans
 std::vector<AnswerPart> AnswerReader::add(std::string_view text) {
   held_ += text;
   std::vector<AnswerPart> parts;
-  while (!held_.empty() && step(parts, false)) {}
+  while (!held_.empty() && !is_done() && step(parts, false)) {}
   return parts;
 }
 
 std::vector<AnswerPart> AnswerReader::finish() {
   std::vector<AnswerPart> parts;
-  while (!held_.empty() && step(parts, true)) {}
+  while (!held_.empty() && !is_done() && step(parts, true)) {}
   return parts;
 }
 
@@ -193,8 +193,12 @@ bool AnswerReader::step_call(std::vector<AnswerPart>& parts, bool is_end) {
   const size_t close = is_tagged ? held_.find(kCallClose) : std::string::npos;
   const CallHead head = HeadReader(held_).read();
   if (head.match == CallHead::Match::yes && is_tool(head.name)) {
-    skips_space_ = false;
-    give(AnswerPart::Kind::call, head.name, parts);
+    if (form_.awaits_calls) {
+      call_ = held_.substr(0, head.end), name_ = head.name, arguments_at_ = head.end;
+    } else {
+      skips_space_ = false;
+      give(AnswerPart::Kind::call, head.name, parts);
+    }
     held_.erase(0, head.end);
     state_ = State::arguments, depth_ = 0, is_in_string_ = is_escaped_ = false;
     return true;
@@ -209,7 +213,7 @@ bool AnswerReader::step_call(std::vector<AnswerPart>& parts, bool is_end) {
     skips_space_ = false;
     give(AnswerPart::Kind::call, name, parts);
     give(AnswerPart::Kind::arguments, arguments, parts);
-    skips_space_ = true;
+    skips_space_ = has_call_ = true;
   } else {
     give(AnswerPart::Kind::content,
          (is_tagged ? kCallOpen : "") + text + (close != std::string::npos ? kCallClose : ""), parts);
@@ -237,8 +241,29 @@ void AnswerReader::step_arguments(std::vector<AnswerPart>& parts) {
       break;
     }
   }
-  give(AnswerPart::Kind::arguments, held_.substr(0, end), parts);
+  const std::string more = held_.substr(0, end);
   held_.erase(0, end);
+  const bool is_whole = state_ == State::behind_call;
+  if (!form_.awaits_calls) {
+    give(AnswerPart::Kind::arguments, more, parts);
+    has_call_ |= is_whole;
+    return;
+  }
+  call_ += more;
+  if (is_whole) give_awaited(parts);
+}
+
+void AnswerReader::give_awaited(std::vector<AnswerPart>& parts) {
+  std::string arguments = call_.substr(arguments_at_);
+  // Syntax alone: with a brace at its beginning it is an object, however deep, and members may come twice.
+  if (Json::accept(arguments)) {
+    skips_space_ = false, has_call_ = true;
+    give(AnswerPart::Kind::call, name_, parts);
+    give(AnswerPart::Kind::arguments, std::move(arguments), parts);
+  } else {
+    state_ = State::content;
+    give(AnswerPart::Kind::content, (form_.calls == AnswerForm::Calls::tagged ? kCallOpen : "") + call_, parts);
+  }
 }
 
 }  // namespace fude

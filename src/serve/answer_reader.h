@@ -2,8 +2,9 @@
 //
 // Models write all three as one text with markers: <think>…</think> at the beginning, and calls as JSON, between
 // <tool_call> and </tool_call> or, in Llama's way, bare as the whole answer. A call's arguments are given out while
-// they are written: as soon as its beginning reads {"name": "…", "arguments": { of a tool that there is. What looks
-// like a call and turns out to be none is text. No part of a marker is ever given out.
+// they are written: as soon as its beginning reads {"name": "…", "arguments": { of a tool that there is; or, where
+// nobody reads along, when they are whole and turn out to be JSON. What looks like a call and turns out to be none is
+// text. No part of a marker is ever given out.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,8 @@ struct AnswerForm {
   bool begins_in_thought = false;  // the prompt ends with it
   Calls calls = Calls::none;
   bool begins_in_call = false;     // likewise, or the grammar lets nothing else come
+  bool awaits_calls = false;       // a call is given out when it is whole, and only then
+  bool has_one_call = false;       // what stands behind the first counts no more
   std::vector<std::string> tools;  // their names
 };
 
@@ -41,6 +44,10 @@ class AnswerReader {
   // At the end of the text: the rest.
   std::vector<AnswerPart> finish();
   bool is_in_thought() const { return state_ == State::thought; }
+  // At the end of the text: it broke off inside a call.
+  bool is_in_arguments() const { return state_ == State::arguments; }
+  // The only call that may be made has been.
+  bool is_done() const { return form_.has_one_call && has_call_; }
 
  private:
   enum class State { start, thought, content, call, arguments, behind_call };
@@ -49,6 +56,7 @@ class AnswerReader {
   bool step_start(bool is_end);
   bool step_call(std::vector<AnswerPart>& parts, bool is_end);
   void step_arguments(std::vector<AnswerPart>& parts);
+  void give_awaited(std::vector<AnswerPart>& parts);
   // Text up to the marker goes to `kind`; true if the marker was there, and is behind us.
   bool pass_marker(std::string_view marker, AnswerPart::Kind kind, std::vector<AnswerPart>& parts, bool is_end);
   void give(AnswerPart::Kind kind, std::string text, std::vector<AnswerPart>& parts);
@@ -57,6 +65,9 @@ class AnswerReader {
   AnswerForm form_;
   State state_ = State::start;
   std::string held_;
+  std::string call_, name_;   // of a call that is awaited: its text so far, and whom it calls
+  size_t arguments_at_ = 0;   // in `call_`
+  bool has_call_ = false;     // a whole one
   bool skips_space_ = false;  // white space behind a marker is no text
   int depth_ = 0;             // of the arguments' JSON
   bool is_in_string_ = false, is_escaped_ = false;

@@ -1,6 +1,7 @@
 #include "serve/api.h"
 
 #include <algorithm>
+#include <cctype>
 #include <ctime>
 #include <random>
 
@@ -9,6 +10,12 @@
 
 namespace fude {
 namespace {
+
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+  return lower;
+}
 
 struct Route {
   const char* path;
@@ -93,8 +100,7 @@ void Api::check_head(const HttpRequest& head) const {
   if (head.method != route->method && !(head.method == "HEAD" && route->method == std::string_view("GET")))
     throw ApiError(405, fmt::format("[serve] {} is for {}", route->path, route->method), "", "method_not_allowed");
   if (head.method != "POST") return;
-  std::string type(head.header("content-type").substr(0, head.header("content-type").find(';')));
-  std::ranges::transform(type, type.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::string type = in_lower_case(head.header("content-type").substr(0, head.header("content-type").find(';')));
   while (type.ends_with(' ')) type.pop_back();
   if (type != "application/json")
     throw ApiError(415, "[serve] expected a body of content-type application/json", "", "unsupported_media_type");
@@ -113,9 +119,11 @@ void Api::check_place(const HttpRequest& head) const {
 
 void Api::check_key(const HttpRequest& head) const {
   if (options_.key.empty()) return;
-  constexpr std::string_view kBearer = "Bearer ";
+  constexpr std::string_view kBearer = "bearer ";
   const std::string_view given = head.header("authorization");
-  if (given.starts_with(kBearer) && is_equal_in_constant_time(given.substr(kBearer.size()), options_.key)) return;
+  if (in_lower_case(given.substr(0, kBearer.size())) == kBearer &&
+      is_equal_in_constant_time(given.substr(kBearer.size()), options_.key))
+    return;
   throw ApiError(401, given.empty() ? "[serve] expected a key: Authorization: Bearer KEY" : "[serve] the key is wrong",
                  "", "invalid_api_key");
 }
@@ -178,6 +186,8 @@ Request Api::engine_request(const ChatRequest& chat, AnswerForm& form) {
   const Json schema = schema_of_answer(chat, prompts_.arguments_key());
   ChatPrompts::Prompt prompt = prompts_.prompt(chat, !schema.is_null());
   form = std::move(prompt.form);
+  form.awaits_calls = !chat.is_stream;
+  form.has_one_call = !chat.has_parallel_calls && !chat.must_call();  // a call that is forced is the only one
   Request request{.prompt = std::move(prompt.tokens), .sampling = chat.sampling, .stop_tokens = prompts_.stops()};
   const auto size = int64_t(request.prompt.size());
   if (size >= engine_.context())
@@ -224,7 +234,13 @@ HttpReply Api::chat(const HttpRequest& http) {
   Request request = engine_request(chat, form);
   const auto exchange = std::make_shared<ChatExchange>(engine_, tokenizer_, metrics_, chat, options_.model, form,
                                                        options_.judge, http.began);
-  exchange->submit(std::move(request));
+  try {
+    exchange->submit(std::move(request));
+  } catch (const ApiError&) { throw; } catch (const Error& error) {
+    // Only the engine knows how many tokens the model has; all else that it checks has been checked.
+    if (chat.sampling.logit_bias.empty()) throw;
+    throw ApiError(400, error.what(), "logit_bias", "invalid_value");
+  }
   HttpReply reply{.source = exchange};
   if (chat.is_stream) {
     reply.content_type = "text/event-stream; charset=utf-8";

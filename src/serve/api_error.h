@@ -13,9 +13,9 @@ namespace fude {
 
 class ApiError : public Error {
  public:
-  // `param`: the field that is wrong; `code`: a name for programs. Empty ones are null in the body.
-  ApiError(int status, const std::string& message, std::string param = {}, std::string code = {})
-      : Error(message), status(status), param(std::move(param)), code(std::move(code)) {}
+  // `param`: the field that is wrong; `code`: a name for programs. Empty ones are null in the body. A message of more
+  // than 500 characters is cut, as it may quote all that a stranger sent.
+  ApiError(int status, const std::string& message, std::string param = {}, std::string code = {});
 
   const int status;
   const std::string param, code;

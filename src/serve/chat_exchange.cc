@@ -35,7 +35,7 @@ ChatExchange::ChatExchange(EngineThread& engine, const Tokenizer& tokenizer, Ser
       metrics_(metrics),
       is_stream_(request.is_stream),
       // A whole answer is looked at when there is much of it, or when it may have to be stopped.
-      wake_at_(request.is_stream || !request.stops.empty() ? 1 : kMostEvents / 64),
+      wake_at_(request.is_stream || !request.stops.empty() || form.has_one_call ? 1 : kMostEvents / 64),
       began_(began),
       writer_(tokenizer, model, request),
       judge_(request.vote > 0 && request.choose != ChooseBy::vote ? judge : nullptr),
@@ -149,7 +149,8 @@ void ChatExchange::finish(Choice& choice, const Finish& finish, std::string& byt
   choice.text.finish(choice.delta);
   write(finish.choice, bytes);
   const bool is_cut = finish.reason != FinishReason::stop && !choice.text.is_stopped();
-  choice.message.finish_reason = is_cut ? "length" : choice.message.calls.empty() ? "stop" : "tool_calls";
+  const bool has_calls = !choice.message.calls.empty() && !choice.text.is_in_call();
+  choice.message.finish_reason = is_cut ? "length" : has_calls ? "tool_calls" : "stop";
   if (finish.stop_token && judge_ != nullptr && !choice.text.is_stopped()) choice.keep(*finish.stop_token);
   if (is_vote_) count_vote(finish.choice);
   if (is_stream_ && !error_) writer_.add_finish(bytes, finish.choice, choice.message.finish_reason);
@@ -217,13 +218,21 @@ void ChatExchange::write(int64_t index, std::string& bytes) {
   message.logprobs += (message.logprobs.empty() ? "" : ",") + writer_.logprobs(delta.tokens);
 }
 
-void ChatExchange::end(std::string& bytes) {
+// What was made was made, whether it was taken or not.
+void ChatExchange::count() {
+  for (const Choice& choice : choices_)
+    if (!choice.is_finished) usage_.completion += choice.text.tokens();
+  const std::lock_guard lock(mutex_);
+  for (const Event& event : events_)
+    if (const auto* token = std::get_if<AnswerToken>(&event))
+      usage_.completion += choices_[size_t(token->choice)].text.is_stopped() ? 0 : 1;
   metrics_.count_tokens(usage_);
-  {
-    const std::lock_guard lock(mutex_);
-    if (first_token_ > 0) metrics_.observe_first_token(first_token_ - began_);
-  }
+  if (first_token_ > 0) metrics_.observe_first_token(first_token_ - began_);
+}
+
+void ChatExchange::end(std::string& bytes) {
   if (error_) engine_.cancel(id_);
+  count();
   if (!is_stream_) return;
   if (error_) {
     bytes += ChatWriter::error_event(*error_);
@@ -247,9 +256,7 @@ HttpReply ChatExchange::whole() {
 
 void ChatExchange::cancel() {
   engine_.cancel(id_);
-  for (const Choice& choice : choices_)
-    if (!choice.is_finished) usage_.completion += choice.text.tokens();
-  metrics_.count_tokens(usage_);
+  count();
 }
 
 std::string ChatExchange::cancel_with(const ApiError& error) {

@@ -59,6 +59,7 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
   Selection selection() const;
   void write(int64_t index, std::string& bytes);
   void end(std::string& bytes);
+  void count();
 
   EngineThread& engine_;
   ServerMetrics& metrics_;

@@ -22,7 +22,7 @@ std::string text_of_parts(const JsonFields& message, const Json& parts, const Ch
     if (type != "text" && type != "refusal")
       part.fail("type", "\"text\", as this model reads nothing else,", parts[i].at("type"));
     const Json& words = part.need(type.c_str());
-    if (!words.is_string()) part.fail(type.c_str(), "a string", words);
+    if (!words.is_string()) part.fail_type(type.c_str(), "a string", words);
     if (i > 0) text += "\n";
     text += words.get_ref<const std::string&>();
   }
@@ -53,14 +53,15 @@ ChatMessage message_of(const Json& json, const std::string& place, const ChatLim
   if (message.role != "assistant" && !message.calls.empty())
     fields.fail("tool_calls", fmt::format("only an assistant makes calls, '{}' is of role {}", place, message.role));
   if (message.role == "tool") message.call_id = (fields.need("tool_call_id"), fields.string("tool_call_id"));
-  const Json* content = message.calls.empty() ? &fields.need("content") : fields.find("content");
-  if (content == nullptr) return message;
-  if (content->is_array())
+  const bool is_refusal = message.role == "assistant" && fields.find("refusal") != nullptr;
+  const Json* content = message.calls.empty() && !is_refusal ? &fields.need("content") : fields.find("content");
+  if (content != nullptr && content->is_array())
     message.content = text_of_parts(fields, *content, limits);
-  else if (content->is_string())
+  else if (content != nullptr && content->is_string())
     message.content = content->get<std::string>();
-  else
-    fields.fail("content", "a string or a list of parts", *content);
+  else if (content != nullptr)
+    fields.fail_type("content", "a string or a list of parts", *content);
+  if (is_refusal) message.content += (message.content.empty() ? "" : "\n") + fields.string("refusal");
   return message;
 }
 
@@ -76,21 +77,21 @@ void read_sampling(const JsonFields& body, ChatRequest& request, const ChatLimit
   // The least probability that a draw may be cut to is that of the first token; 0 means the same.
   if (s.top_p == 0) s.top_p = 1e-6;
   if (const Json* seed = body.find("seed")) {
-    if (!seed->is_number_integer()) body.fail("seed", "a whole number", *seed);
+    if (!seed->is_number_integer()) body.fail_type("seed", "a whole number", *seed);
     s.seed = seed->get<uint64_t>();
     request.has_seed = true;
   }
   const Json* bias = body.find("logit_bias");
   if (bias == nullptr) return;
-  if (!bias->is_object()) body.fail("logit_bias", "an object", *bias);
+  if (!bias->is_object()) body.fail_type("logit_bias", "an object", *bias);
   if (bias->size() > limits.biases)
     body.fail("logit_bias", fmt::format("'logit_bias' has {} entries, the limit is {}", bias->size(), limits.biases));
   for (const auto& [token, value] : bias->items()) {
     const bool is_id = !token.empty() && token.size() < 10 &&
                        std::ranges::all_of(token, [](unsigned char c) { return std::isdigit(c); });
     if (!is_id) body.fail("logit_bias", "token ids as the names of members", Json(token));
-    if (!value.is_number() || !(std::abs(value.get<double>()) <= 100))
-      body.fail("logit_bias", "numbers from -100 to 100", value);
+    if (!value.is_number()) body.fail_type("logit_bias", "numbers from -100 to 100", value);
+    if (!(std::abs(value.get<double>()) <= 100)) body.fail("logit_bias", "numbers from -100 to 100", value);
     s.logit_bias.emplace_back(std::stoi(token), value.get<double>());
   }
 }
@@ -101,7 +102,7 @@ void read_lengths(const JsonFields& body, ChatRequest& request, const ChatLimits
     if (body.find(key) != nullptr) request.max_tokens = body.integer(key, 1, kMost, 1);
   request.choices = body.integer("n", 1, limits.choices, 1);
   const auto add_stop = [&](const Json& stop) {
-    if (!stop.is_string()) body.fail("stop", "a string or a list of strings", stop);
+    if (!stop.is_string()) body.fail_type("stop", "a string or a list of strings", stop);
     const auto& text = stop.get_ref<const std::string&>();
     if (text.empty() || text.size() > limits.stop_bytes)
       body.fail("stop",
@@ -125,7 +126,7 @@ void read_lengths(const JsonFields& body, ChatRequest& request, const ChatLimits
 Json schema_in(const JsonFields& fields, const char* key, const ChatLimits& limits) {
   const Json* schema = fields.find(key);
   if (schema == nullptr) return nullptr;
-  if (!schema->is_object()) fields.fail(key, "a JSON Schema", *schema);
+  if (!schema->is_object()) fields.fail_type(key, "a JSON Schema", *schema);
   const size_t bytes = schema->dump().size();
   if (bytes > limits.schema_bytes)
     fields.fail(key, fmt::format("the schema at '{}' has {} bytes, the limit is {}", fields.place_of(key), bytes,
@@ -174,6 +175,7 @@ void read_tools(const JsonFields& body, ChatRequest& request, const ChatLimits& 
     }
   using Choice = ChatRequest::Choice;
   request.tool_choice = request.tools.empty() ? Choice::none : Choice::automatic;
+  request.has_parallel_calls = body.boolean("parallel_tool_calls", true);
   const Json* choice = body.find("tool_choice");
   if (choice == nullptr) return;
   if (request.tools.empty() && *choice != "none" && *choice != "auto")
@@ -213,11 +215,15 @@ void read_thinking(const JsonFields& body, ChatRequest& request) {
 }
 
 void read_vote(const JsonFields& body, ChatRequest& request, const ChatLimits& limits) {
-  if (body.find("vote") == nullptr) return;
-  request.vote = body.integer("vote", 2, limits.choices, 2);
+  const std::string choose = body.string("choose", "vote");
   try {
-    request.choose = choose_by_of(body.string("choose", "vote"));
-  } catch (const Error&) { body.fail("choose", "vote, best or weighted", *body.find("choose")); }
+    request.choose = choose_by_of(choose);
+  } catch (const Error&) { body.fail("choose", "vote, best or weighted", Json(choose)); }
+  if (body.find("vote") == nullptr) {
+    if (body.find("choose") != nullptr) body.fail("choose", "'choose' needs 'vote'");
+    return;
+  }
+  request.vote = body.integer("vote", 2, limits.choices, 2);
   if (request.choices != 1) body.fail("vote", "a vote has one result: leave out 'n'");
   if (request.is_stream) body.fail("vote", "the result of a vote is known at its end: it cannot be streamed");
   if (request.tool_choice != ChatRequest::Choice::none)
@@ -246,8 +252,12 @@ ChatRequest parse_chat_request(std::string_view text, const ChatLimits& limits) 
   read_tools(body, request, limits);
   read_thinking(body, request);
   read_vote(body, request, limits);
-  if (request.must_call() && request.format != ChatRequest::Format::text)
-    body.fail("response_format", "an answer that has to call a tool has no other format");
+  // A grammar holds the whole answer: there could be no call in it.
+  if (request.tool_choice != ChatRequest::Choice::none && request.format != ChatRequest::Format::text)
+    body.fail("response_format",
+              "an answer that is held to a format cannot call tools: leave out 'response_format', or say "
+              "\"tool_choice\": \"none\"",
+              "unsupported_value");
   return request;
 }
 

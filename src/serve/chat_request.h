@@ -68,7 +68,8 @@ struct ChatRequest {
   Json schema;  // of Format::json_schema
   std::vector<ChatTool> tools;
   Choice tool_choice = Choice::none;
-  std::string tool;            // of Choice::named
+  std::string tool;  // of Choice::named
+  bool has_parallel_calls = true;
   std::optional<bool> thinks;  // for templates that let thinking be turned on and off
   ThinkingBudget budget;
   int64_t vote = 0;  // answers of which one is given; 0: each is

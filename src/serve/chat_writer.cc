@@ -63,7 +63,8 @@ ChatWriter::ChatWriter(const Tokenizer& tokenizer, std::string model, const Chat
       id_("chatcmpl-" + new_id()),
       created_(int64_t(std::time(nullptr))),
       has_logprobs_(request.has_logprobs),
-      has_usage_(request.includes_usage) {
+      has_usage_(request.includes_usage),
+      must_call_(request.must_call()) {
   head_ = fmt::format(R"(data: {{"id":"{}","object":"chat.completion.chunk","created":{},"model":{},"choices":[)", id_,
                       created_, as_json(model_));
 }
@@ -95,7 +96,8 @@ void ChatWriter::end_event(std::string& out, const std::vector<AnswerToken>& tok
 
 void ChatWriter::add_role(std::string& out, int64_t choice) const {
   begin_event(out, choice);
-  out += R"("role":"assistant","content":"")";
+  // Where there will be no text, as in a whole reply.
+  out += must_call_ ? R"("role":"assistant","content":null)" : R"("role":"assistant","content":"")";
   end_event(out, {}, nullptr);
 }
 

@@ -54,7 +54,7 @@ class ChatWriter {
   const Tokenizer& tokenizer_;
   std::string model_, id_, head_;  // head_: how every chunk begins
   int64_t created_;
-  bool has_logprobs_, has_usage_;
+  bool has_logprobs_, has_usage_, must_call_;
   uint64_t calls_ = 0;
 };
 

@@ -30,8 +30,10 @@ class ChoiceText {
   };
   void add(const AnswerToken& token, Delta& delta);
   void finish(Delta& delta);
-  // A stop string has come: what follows counts no more.
-  bool is_stopped() const { return stop_.matched(); }
+  // A stop string has come, or the only call that may: what follows counts no more.
+  bool is_stopped() const { return stop_.matched() || reader_.is_done(); }
+  // At the end: it broke off inside a call.
+  bool is_in_call() const { return reader_.is_in_arguments(); }
   int64_t tokens() const { return tokens_; }
   int64_t reasoning_tokens() const { return reasoning_tokens_; }
 

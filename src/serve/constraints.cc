@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "infer/grammar/json_schema.h"
+#include "serve/api_error.h"
 
 namespace fude {
 namespace {
@@ -16,7 +17,12 @@ constexpr grammar::GrammarLimits kGrammarLimits = {.source_bytes = 1 << 18,
                                                    .stack_nodes = 1 << 19,
                                                    .mask_bytes = uint64_t(32) << 20};
 
-// A schema that becomes part of another: its references go to where it stands now. Values are not schemas.
+bool has_schemas_by_name(const std::string& key) {
+  return key == "properties" || key == "patternProperties" || key == "$defs" || key == "definitions";
+}
+
+// A schema that becomes part of another: its references go to where it stands now. Values are not schemas, and names
+// that a client chose are not keywords.
 Json moved_to(const Json& schema, const std::string& place) {
   if (schema.is_array()) {
     Json list = Json::array();
@@ -26,14 +32,34 @@ Json moved_to(const Json& schema, const std::string& place) {
   if (!schema.is_object()) return schema;
   Json object = Json::object();
   for (const auto& [key, value] : schema.items()) {
-    if (key == "$ref" && value.is_string() && value.get_ref<const std::string&>().starts_with('#'))
+    if (key == "$ref" && value.is_string() && value.get_ref<const std::string&>().starts_with('#')) {
       object[key] = "#" + place + value.get<std::string>().substr(1);
-    else if (key == "const" || key == "enum" || key == "default" || key == "examples")
+    } else if (key == "const" || key == "enum" || key == "default" || key == "examples") {
       object[key] = value;
-    else if (key != "$schema" && key != "$id")  // these stand at a root only
+    } else if (has_schemas_by_name(key) && value.is_object()) {
+      Json& named = object[key] = Json::object();
+      for (const auto& [name, part] : value.items()) named[name] = moved_to(part, place);
+    } else {
       object[key] = moved_to(value, place);
+    }
   }
   return object;
+}
+
+// A tool's parameters as the schema at `place`. Its calls have an object there, whatever else the schema allows.
+Json arguments_schema(const ChatTool& tool, const std::string& place) {
+  Json schema = moved_to(tool.parameters, place);
+  for (const char* key : {"$id", "id"}) schema.erase(key);  // these stand at a root only
+  const Json object = "object";
+  if (!schema.contains("type")) schema["type"] = object;
+  Json& type = schema["type"];
+  if (type != object && !(type.is_array() && std::find(type.begin(), type.end(), object) != type.end()))
+    throw ApiError(400,
+                   fmt::format("[request] parameters of a function have to be an object, those of '{}' are of type {}",
+                               tool.name, type.dump(-1, ' ', true, Json::error_handler_t::replace)),
+                   "tools", "invalid_schema");
+  type = object;
+  return schema;
 }
 
 }  // namespace
@@ -46,10 +72,8 @@ Json schema_of_answer(const ChatRequest& request, const std::string& arguments_k
   for (const ChatTool& tool : request.tools) {
     if (!request.tool.empty() && tool.name != request.tool) continue;
     const std::string place = fmt::format("/anyOf/{}/properties/{}", calls.size(), arguments_key);
-    Json parameters = moved_to(tool.parameters, place);
-    if (!parameters.contains("type")) parameters["type"] = "object";
     calls.push_back({{"type", "object"},
-                     {"properties", {{"name", {{"const", tool.name}}}, {arguments_key, std::move(parameters)}}},
+                     {"properties", {{"name", {{"const", tool.name}}}, {arguments_key, arguments_schema(tool, place)}}},
                      {"required", {"name", arguments_key}},
                      {"additionalProperties", false}});
   }
@@ -62,7 +86,8 @@ Constraint Constraints::find(const Json& schema) {
   const auto known = std::ranges::find(kept_, key, &std::pair<std::string, Constraint>::first);
   if (known != kept_.end()) {
     kept_.splice(kept_.begin(), kept_, known);
-    return kept_.front().second;
+    if (!known->second.is_worn()) return known->second;
+    kept_.pop_front();
   }
   grammar::Grammar compiled = grammar::json_schema_grammar(schema, {}, kGrammarLimits);
   if (!vocabulary_) vocabulary_ = std::make_shared<const grammar::GrammarVocabulary>(tokenizer_, end_tokens_);

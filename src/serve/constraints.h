@@ -13,7 +13,7 @@
 namespace fude {
 
 // The schema that the answer's text has to fit; null if it is free. A call is {"name": …, "arguments": …}, with the
-// second member as `arguments_key` says.
+// second member as `arguments_key` says. ApiError for a tool that has to be called and takes no object.
 Json schema_of_answer(const ChatRequest& request, const std::string& arguments_key);
 
 class Constraints {

@@ -1,8 +1,11 @@
 // Longer than most files: a connection, what it reads, what it writes and how it ends are one state machine.
 #include "serve/http_server.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
@@ -19,6 +22,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <deque>
 #include <iterator>
 #include <limits>
 #include <mutex>
@@ -42,6 +46,8 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr int kSendBuffer = 256 << 10;  // the system's own would hold megabytes for one who does not read
 constexpr size_t kDrained = 4 << 20;    // of a body that is refused, so that its sender gets to read why
+constexpr size_t kReserved = 64;        // descriptors that are no connection's
+constexpr size_t kSurplus = 32;         // of those, for connections that are being turned away
 
 std::chrono::steady_clock::duration seconds(double s) {
   return std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(s));
@@ -52,6 +58,26 @@ struct Detached {
   HttpSource& source;
   ~Detached() { source.start({}); }
 };
+
+// So many connections as were asked for, or as there are descriptors for, once their limit has been raised.
+size_t affordable(size_t connections) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return connections;
+  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, rlim_t(connections) + kReserved);
+  if (limit.rlim_cur < wanted) {
+    const rlimit raised{.rlim_cur = wanted, .rlim_max = limit.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return std::min<rlim_t>(connections, limit.rlim_cur > kReserved ? limit.rlim_cur - kReserved : 1);
+}
+
+ApiError shutting_down() { return {503, "[serve] the server is shutting down", "", "server_shutdown"}; }
+
+HttpReply overloaded(const char* what) {
+  ApiError error(503, fmt::format("[serve] too many {}", what), "", "server_is_overloaded");
+  error.retry_after = 1;
+  return reply_of(error);
+}
 
 std::string new_request_id() {
   static thread_local std::mt19937_64 random{std::random_device{}()};
@@ -75,12 +101,22 @@ std::string head_of(const HttpRequest& request, const HttpReply& reply, bool is_
 HttpRequest request_of(const Parser& parser, double began) {
   const auto& message = parser.get();
   HttpRequest request{.method = std::string(message.method_string()), .id = new_request_id(), .began = began};
-  const std::string target(message.target());
+  std::string target(message.target()), host;
+  // "http://host/path", as for a proxy: this host counts, whatever the header says (RFC 9112, 3.2.2).
+  for (const std::string scheme : {"http://", "https://"}) {
+    if (!boost::beast::iequals(target.substr(0, scheme.size()), scheme)) continue;
+    const size_t end = std::min(target.find_first_of("/?", scheme.size()), target.size());
+    host = target.substr(scheme.size(), end - scheme.size());
+    target.erase(0, end);
+    if (!target.starts_with('/')) target.insert(0, "/");
+    break;
+  }
   request.path = target.substr(0, target.find('?'));
+  if (!host.empty()) request.headers.emplace_back("host", host);
   for (const auto& field : message) {
     std::string name(field.name_string());
     for (char& c : name) c = char(std::tolower(static_cast<unsigned char>(c)));
-    request.headers.emplace_back(std::move(name), std::string(field.value()));
+    if (name != "host" || host.empty()) request.headers.emplace_back(std::move(name), std::string(field.value()));
   }
   return request;
 }
@@ -94,14 +130,15 @@ std::string ambiguity_of(const Parser& parser) {
        !boost::beast::iequals(coding.first->value(), "chunked") || message.count(http::field::content_length) > 0))
     return "expected no transfer-encoding but 'chunked' alone";
   if (message.count(http::field::content_length) > 1) return "expected one content-length";
-  if (message.count(http::field::host) > 1) return "expected one host";
+  if (message.count(http::field::host) > 1 || (message.count(http::field::host) == 0 && message.version() >= 11))
+    return "expected one host";
   return {};
 }
 
 }  // namespace
 
 bool is_loopback(const std::string& host) {
-  if (host == "localhost") return true;
+  if (boost::beast::iequals(host, "localhost") || boost::beast::iequals(host, "localhost.")) return true;
   error_code error;
   const auto address = asio::ip::make_address(host, error);
   return !error && address.is_loopback();
@@ -116,6 +153,7 @@ class HttpServer::Impl {
 
  private:
   class Connection;
+  class Place;
   asio::awaitable<void> accept();
   void admit(tcp::socket socket);
   asio::awaitable<void> watch_clock();
@@ -126,7 +164,10 @@ class HttpServer::Impl {
 
   HttpHandler& handler_;
   const HttpOptions options_;
-  std::set<Connection*> connections_;  // before io_context: its end takes those that are left
+  const size_t most_;                  // connections
+  std::set<Connection*> connections_;  // before io_context, as the next two: its end takes those that are left
+  size_t surplus_ = 0;                 // of them, only to be turned away
+  std::deque<Connection*> line_;       // for the worker; the first has it
   std::mutex mutex_;
   std::vector<std::weak_ptr<Connection>> with_news_;  // guarded by mutex_
   bool is_pacing_ = false;                            // guarded by mutex_: wake_all() will come by itself
@@ -144,15 +185,24 @@ class HttpServer::Impl {
 // One client. Everything of it happens on the server's thread.
 class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Impl& server, tcp::socket socket)
-      : server_(server), socket_(std::move(socket)), news_(socket_.get_executor()) {
+  Connection(Impl& server, tcp::socket socket, bool is_surplus)
+      : server_(server), socket_(std::move(socket)), news_(socket_.get_executor()), is_surplus_(is_surplus) {
     server_.connections_.insert(this);
+    server_.surplus_ += is_surplus_;
   }
-  ~Connection() { server_.connections_.erase(this); }
+  ~Connection() {
+    server_.surplus_ -= is_surplus_;
+    server_.connections_.erase(this);
+  }
 
   asio::awaitable<void> run();
   void check(double now) {
-    if (now > deadline_) close();
+    // A socket can be written to again only when a third of its buffer is free; that its client reads shows before.
+    if (const int left = is_writing_ ? untaken() : left_; left < left_) {
+      left_ = left;
+      set_deadline(server_.options_.write_seconds);
+    }
+    if (now > deadline_) is_reading_ ? give_up_reading() : close();
     if (is_replying_ && !is_gone_ && has_hung_up()) leave();
   }
   // The server stops: an idle connection ends now, a reply under way says so.
@@ -174,7 +224,18 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     is_gone_ = true;
     wake();
   }
-  // Whether the client has ended its side, whatever of it is still unread.
+  void give_up_reading() {
+    is_late_ = true;
+    error_code ignored;
+    socket_.cancel(ignored);
+  }
+  // Bytes written that the client's machine has not taken yet.
+  int untaken() {
+    int bytes = 0;
+    return ::ioctl(socket_.native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : std::numeric_limits<int>::max();
+  }
+  // Whether the client has ended its side, whatever of it is still unread. One that only half closes looks the same as
+  // one that goes: it counts as gone, since nothing else would show that nobody waits for a reply.
   bool has_hung_up() {
     pollfd state{.fd = socket_.native_handle(), .events = POLLRDHUP, .revents = 0};
     return ::poll(&state, 1, 0) > 0;
@@ -182,6 +243,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   void set_deadline(double in_seconds) { deadline_ = in_seconds == kNever ? kNever : now_seconds() + in_seconds; }
   asio::awaitable<void> serve_all();
   asio::awaitable<bool> read(Parser& parser, HttpRequest& request);
+  asio::awaitable<bool> begin(const HttpRequest& request, HttpReply& reply);
   void frame(const std::string& text);
   bool can_push() const {
     return pushed_ != nullptr && !is_taken_ && !is_gone_ && !server_.is_stopping_ && socket_.is_open();
@@ -191,7 +253,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   asio::awaitable<bool> reply_whole(const HttpRequest& request, const HttpReply& reply, bool keeps_alive);
   asio::awaitable<bool> reply_from(const HttpRequest& request, const HttpReply& reply, bool keeps_alive,
                                    bool has_chunks);
-  asio::awaitable<void> refuse(const HttpRequest& request, const HttpReply& reply);
+  asio::awaitable<void> refuse(const HttpRequest& request, HttpReply reply);
   asio::awaitable<void> watch(uint64_t exchange);
 
   Impl& server_;
@@ -200,13 +262,35 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   boost::beast::flat_buffer buffer_{64 << 10};
   double deadline_ = kNever;
   uint64_t exchange_ = 0;  // counts requests
+  const bool is_surplus_;
   bool is_replying_ = false, is_gone_ = false, has_news_ = false;
+  bool is_reading_ = false, is_late_ = false;  // inside a request; it has not come in time
+  bool is_writing_ = false;
+  int left_ = 0;  // the least that was untaken since this write began
 
   // Of a stream.
   HttpSource* pushed_ = nullptr;  // while its coroutine waits for news
   bool has_chunks_ = false, is_taken_ = false;
   std::string body_, out_;
   double spoke_at_ = 0;  // when something was last said
+};
+
+// One request's place in the line for the worker.
+class HttpServer::Impl::Place {
+ public:
+  Place(std::deque<Connection*>& line, Connection* mine) : line_(line), mine_(mine) { line_.push_back(mine); }
+  ~Place() {
+    const bool was_first = is_first();
+    line_.erase(std::find(line_.begin(), line_.end(), mine_));
+    if (was_first && !line_.empty()) line_.front()->wake();
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  bool is_first() const { return line_.front() == mine_; }
+
+ private:
+  std::deque<Connection*>& line_;
+  Connection* mine_;
 };
 
 void HttpServer::Impl::Connection::frame(const std::string& text) {
@@ -233,8 +317,10 @@ bool HttpServer::Impl::Connection::push() {
 asio::awaitable<bool> HttpServer::Impl::Connection::write(std::string bytes) {
   for (size_t at = 0; at < bytes.size();) {
     set_deadline(server_.options_.write_seconds);
+    left_ = untaken(), is_writing_ = true;
     const auto [error, written] =
         co_await socket_.async_write_some(asio::buffer(bytes.data() + at, bytes.size() - at), kAwait);
+    is_writing_ = false;
     if (error) co_return false;
     at += written;
   }
@@ -251,7 +337,8 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_whole(const HttpReques
 }
 
 // Says why, and reads on for a while: a socket that is closed with unread bytes takes back what it has written.
-asio::awaitable<void> HttpServer::Impl::Connection::refuse(const HttpRequest& request, const HttpReply& reply) {
+asio::awaitable<void> HttpServer::Impl::Connection::refuse(const HttpRequest& request, HttpReply reply) {
+  reply.headers.emplace_back("connection", "close");
   if (!co_await reply_whole(request, reply, true)) co_return;
   error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
@@ -275,7 +362,9 @@ asio::awaitable<bool> HttpServer::Impl::Connection::read(Parser& parser, HttpReq
   }
   const double began = now_seconds();
   set_deadline(o.header_seconds);
+  is_reading_ = true, is_late_ = false;
   auto [error, size] = co_await http::async_read_header(socket_, buffer_, parser, kAwait);
+  is_reading_ = false;
   request = request_of(parser, began);
   if (!error && request.headers.size() > o.header_count) error = http::error::header_limit;
   if (!error) {
@@ -283,35 +372,58 @@ asio::awaitable<bool> HttpServer::Impl::Connection::read(Parser& parser, HttpReq
     const std::string ambiguity = ambiguity_of(parser);
     if (!ambiguity.empty()) reply = reply_of(ApiError(400, "[http] " + ambiguity, "", "bad_http"));
     if (!ambiguity.empty() || server_.handler_.refuses(request, reply)) {
-      reply.headers.emplace_back("connection", "close");
-      co_await refuse(request, reply);
+      co_await refuse(request, std::move(reply));
       co_return false;
     }
-    if (boost::beast::iequals(request.header("expect"), "100-continue") &&
+    if (parser.get().version() >= 11 && boost::beast::iequals(request.header("expect"), "100-continue") &&
         !co_await write("HTTP/1.1 100 Continue\r\n\r\n"))
       co_return false;
     set_deadline(o.body_seconds);
+    is_reading_ = true, is_late_ = false;
     std::tie(error, size) = co_await http::async_read(socket_, buffer_, parser, kAwait);
+    is_reading_ = false;
   }
   set_deadline(kNever);
   if (!error) {
     request.body = std::move(parser.get().body());
     co_return true;
   }
-  if (error == http::error::end_of_stream ||
-      error.category() != http::make_error_code(http::error::bad_method).category())
+  const bool is_late = is_late_ && error == asio::error::operation_aborted;
+  if (!is_late && (error == http::error::end_of_stream ||
+                   error.category() != http::make_error_code(http::error::bad_method).category()))
     co_return false;
   const ApiError what =
-      error == http::error::body_limit
+      is_late ? ApiError(408, "[http] the request did not come in time", "", "request_timeout")
+      : error == http::error::body_limit
           ? ApiError(413, fmt::format("[http] the body is longer than {} bytes", o.body_bytes), "", "request_too_large")
       : error == http::error::header_limit || error == http::error::buffer_overflow
           ? ApiError(431, fmt::format("[http] the headers are longer than {} bytes, or more than {}", o.header_bytes,
                                       o.header_count))
           : ApiError(400, "[http] this is no HTTP: " + error.message(), "", "bad_http");
-  HttpReply reply = reply_of(what);
-  reply.headers.emplace_back("connection", "close");
-  co_await refuse(request, reply);
+  co_await refuse(request, reply_of(what));
   co_return false;
+}
+
+// How a request is to be replied to, from the worker thread when its turn comes; false if its client has gone by then.
+asio::awaitable<bool> HttpServer::Impl::Connection::begin(const HttpRequest& request, HttpReply& reply) {
+  if (server_.line_.size() > server_.options_.waiting) {
+    reply = overloaded("requests wait to begin");
+    co_return true;
+  }
+  asio::co_spawn(socket_.get_executor(), watch(exchange_), asio::detached);
+  const Place place(server_.line_, this);
+  while (!place.is_first() && !is_gone_ && socket_.is_open() && !server_.is_stopping_) {
+    news_.expires_at(asio::steady_timer::time_point::max());
+    co_await news_.async_wait(kAwait);
+  }
+  if (is_gone_ || !socket_.is_open() || has_hung_up()) co_return false;
+  if (server_.is_stopping_)
+    reply = reply_of(shutting_down());
+  else
+    reply = co_await asio::co_spawn(
+        server_.workers_, [&]() -> asio::awaitable<HttpReply> { co_return server_.handler_.serve(request); },
+        asio::use_awaitable);
+  co_return true;
 }
 
 // While a reply is made: notices at once that the client has gone. check() does, a little later, where its next request
@@ -332,7 +444,6 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest
   const bool is_stream = source.is_stream();
   const Detached at_the_end{source};
   source.start([&server = server_, weak = weak_from_this()] { server.note_news(weak); });
-  asio::co_spawn(socket_.get_executor(), watch(exchange_), asio::detached);
   has_chunks_ = has_chunks, is_taken_ = false, spoke_at_ = now_seconds();
   out_.clear();
   if (is_stream) {
@@ -347,7 +458,7 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest
       co_return false;
     }
     if (server_.is_stopping_ && !is_taken_) {
-      const ApiError shutdown(503, "[serve] the server is shutting down", "", "server_shutdown");
+      const ApiError shutdown = shutting_down();
       const std::string last = source.cancel_with(shutdown);
       if (!is_stream) co_return co_await reply_whole(request, reply_of(shutdown), false);
       frame(last);
@@ -378,7 +489,11 @@ asio::awaitable<bool> HttpServer::Impl::Connection::reply_from(const HttpRequest
 asio::awaitable<void> HttpServer::Impl::Connection::run() {
   const auto self = shared_from_this();
   try {
-    co_await serve_all();
+    const HttpRequest unread{.id = new_request_id(), .began = now_seconds()};
+    if (is_surplus_)
+      co_await refuse(unread, overloaded("connections"));
+    else
+      co_await serve_all();
   } catch (const std::exception&) {}  // no memory, say: this connection ends, the server does not
   is_replying_ = false;
   close();
@@ -396,12 +511,12 @@ asio::awaitable<void> HttpServer::Impl::Connection::serve_all() {
     const bool has_chunks = parser.get().version() >= 11, keeps_alive = has_chunks && parser.get().keep_alive();
     is_replying_ = true;
     HttpReply reply;
-    if (request.method == "POST")
-      reply = co_await asio::co_spawn(
-          server_.workers_, [&]() -> asio::awaitable<HttpReply> { co_return server_.handler_.serve(request); },
-          asio::use_awaitable);
-    else
+    if (request.method != "POST") {
       reply = server_.handler_.serve(request);
+    } else if (!co_await begin(request, reply)) {
+      server_.handler_.replied(request, 499);
+      break;
+    }
     request.body = {};
     goes_on = reply.source ? co_await reply_from(request, reply, keeps_alive, has_chunks)
                            : co_await reply_whole(request, reply, keeps_alive && !server_.is_stopping_);
@@ -412,7 +527,8 @@ asio::awaitable<void> HttpServer::Impl::Connection::serve_all() {
   socket_.shutdown(tcp::socket::shutdown_both, ignored);
 }
 
-HttpServer::Impl::Impl(HttpHandler& handler, HttpOptions options) : handler_(handler), options_(std::move(options)) {
+HttpServer::Impl::Impl(HttpHandler& handler, HttpOptions options)
+    : handler_(handler), options_(std::move(options)), most_(affordable(options_.connections)) {
   try {
     const std::string host = options_.host == "localhost" ? "127.0.0.1" : options_.host;
     const tcp::endpoint wanted = *tcp::resolver(io_).resolve(host, std::to_string(options_.port)).begin();
@@ -434,15 +550,14 @@ HttpServer::Impl::Impl(HttpHandler& handler, HttpOptions options) : handler_(han
 }
 
 void HttpServer::Impl::admit(tcp::socket socket) {
-  if (connections_.size() < options_.connections) {
-    const auto connection = std::make_shared<Connection>(*this, std::move(socket));
+  const bool is_surplus = connections_.size() - surplus_ >= most_;
+  if (!is_surplus || surplus_ < kSurplus) {
+    const auto connection = std::make_shared<Connection>(*this, std::move(socket), is_surplus);
     asio::co_spawn(
         io_, [connection] { return connection->run(); }, asio::detached);
     return;
   }
-  ApiError full(503, "[serve] too many connections", "", "server_is_overloaded");
-  full.retry_after = 1;
-  HttpReply reply = reply_of(full);
+  const HttpReply reply = overloaded("connections");
   const std::string text =
       head_of({.id = new_request_id(), .began = now_seconds()}, reply, false, false, false) + reply.body;
   error_code ignored;

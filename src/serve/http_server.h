@@ -3,9 +3,10 @@
 // The thread of the connections never waits: a client that reads slowly holds up only itself. Each wait has an end (for
 // a request to begin, to be read whole, for a reply to be taken), and a connection that passes it is closed. While a
 // reply is being made the connection is watched: when its client goes, the source is cancelled. POSTs begin on a worker
-// thread, since a long prompt or a new schema takes a tenth of a second in which streams would stand still. Streams are
-// told 50 times a second what is new: faster than anyone reads, and half of what a send for each token would take away
-// from the model.
+// thread, since a long prompt or a new schema takes a tenth of a second in which streams would stand still; they stand
+// in line for it, and one whose client goes, or whom the server's end finds there, is not begun. Streams are told 50
+// times a second what is new: faster than anyone reads, and half of what a send for each token would take away from the
+// model.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ struct HttpOptions {
   uint16_t port = 0;  // 0: any that is free
   uint64_t body_bytes = 1 << 20;
   size_t header_bytes = 16 << 10, header_count = 100;
-  size_t connections = 1024;
+  size_t connections = 1024;                      // or fewer, if there are not as many descriptors
+  size_t waiting = 256;                           // POSTs in line for the worker
   double header_seconds = 10, body_seconds = 30;  // from the first byte; from the end of the headers
   double idle_seconds = 60;                       // between requests
   double write_seconds = 30;                      // for a write without progress
@@ -32,7 +34,8 @@ struct HttpOptions {
 
 class HttpServer {
  public:
-  // Listens at once; Error if it cannot. The handler must outlive the server.
+  // Listens at once; Error if it cannot. Raises the process's limit of descriptors, if it is too low for the
+  // connections. The handler must outlive the server.
   HttpServer(HttpHandler& handler, HttpOptions options);
   // stop().
   ~HttpServer();
@@ -42,7 +45,8 @@ class HttpServer {
   // "127.0.0.1:8080".
   std::string address() const;
   uint16_t port() const;
-  // Accepts nobody more, ends replies under way with an error server_shutdown, and waits for that.
+  // Accepts nobody more, ends replies under way and those not yet begun with an error server_shutdown, and waits for
+  // that.
   void stop();
 
  private:

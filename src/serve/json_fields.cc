@@ -23,9 +23,9 @@ JsonFields::JsonFields(const Json& object, std::string place) : object_(object),
                    place_, "invalid_type");
 }
 
-void JsonFields::fail(const char* key, const std::string& expected, const Json& got) const {
+void JsonFields::fail(const char* key, const std::string& expected, const Json& got, const char* code) const {
   throw ApiError(400, fmt::format("[request] expected {} at '{}', got {}", expected, place_of(key), shown(got)),
-                 place_of(key), "invalid_value");
+                 place_of(key), code);
 }
 
 void JsonFields::fail(const char* key, const std::string& message, const char* code) const {
@@ -39,24 +39,27 @@ const Json* JsonFields::find(const char* key) const {
 
 const Json& JsonFields::need(const char* key) const {
   if (const Json* value = find(key)) return *value;
-  std::string meant;
+  std::string found = "missing";
   for (const auto& [name, value] : object_.items())
-    if (nearest_name(name, {key}) == key && name.size() < 60) meant = "; '" + name + "' is not known";
-  throw ApiError(400, fmt::format("[request] expected '{}', it is missing{}", place_of(key), meant), place_of(key),
+    if (name == key)
+      found = "null";
+    else if (name.size() < 60 && nearest_name(name, {key}) == key && !object_.contains(key))
+      found = "missing; '" + name + "' is not known";
+  throw ApiError(400, fmt::format("[request] expected '{}', it is {}", place_of(key), found), place_of(key),
                  "missing_required_parameter");
 }
 
 std::string JsonFields::string(const char* key, std::string otherwise) const {
   const Json* value = find(key);
   if (value == nullptr) return otherwise;
-  if (!value->is_string()) fail(key, "a string", *value);
+  if (!value->is_string()) fail_type(key, "a string", *value);
   return value->get<std::string>();
 }
 
 bool JsonFields::boolean(const char* key, bool otherwise) const {
   const Json* value = find(key);
   if (value == nullptr) return otherwise;
-  if (!value->is_boolean()) fail(key, "true or false", *value);
+  if (!value->is_boolean()) fail_type(key, "true or false", *value);
   return value->get<bool>();
 }
 
@@ -64,7 +67,7 @@ double JsonFields::number(const char* key, double least, double most, double oth
   const Json* value = find(key);
   if (value == nullptr) return otherwise;
   const std::string expected = fmt::format("a number from {} to {}", least, most);
-  if (!value->is_number()) fail(key, expected, *value);
+  if (!value->is_number()) fail_type(key, expected, *value);
   const auto number = value->get<double>();
   if (!(number >= least && number <= most)) fail(key, expected, *value);
   return number;
@@ -74,7 +77,7 @@ int64_t JsonFields::integer(const char* key, int64_t least, int64_t most, int64_
   const Json* value = find(key);
   if (value == nullptr) return otherwise;
   const std::string expected = fmt::format("a whole number from {} to {}", least, most);
-  if (!value->is_number_integer()) fail(key, expected, *value);
+  if (!value->is_number_integer()) fail_type(key, expected, *value);
   if (value->is_number_unsigned() && value->get<uint64_t>() > uint64_t(INT64_MAX)) fail(key, expected, *value);
   const auto number = value->get<int64_t>();
   if (number < least || number > most) fail(key, expected, *value);
@@ -84,7 +87,7 @@ int64_t JsonFields::integer(const char* key, int64_t least, int64_t most, int64_
 const Json* JsonFields::list(const char* key, size_t most) const {
   const Json* value = find(key);
   if (value == nullptr) return nullptr;
-  if (!value->is_array()) fail(key, "a list", *value);
+  if (!value->is_array()) fail_type(key, "a list", *value);
   if (value->size() > most)
     fail(key, fmt::format("'{}' has {} items, the limit is {}", place_of(key), value->size(), most));
   return value;

@@ -16,7 +16,11 @@ class JsonFields {
   JsonFields(const Json& object, std::string place);
 
   std::string place_of(const char* key) const { return place_.empty() ? key : place_ + "." + key; }
-  [[noreturn]] void fail(const char* key, const std::string& expected, const Json& got) const;
+  [[noreturn]] void fail(const char* key, const std::string& expected, const Json& got,
+                         const char* code = "invalid_value") const;
+  [[noreturn]] void fail_type(const char* key, const std::string& expected, const Json& got) const {
+    fail(key, expected, got, "invalid_type");
+  }
   [[noreturn]] void fail(const char* key, const std::string& message, const char* code = "invalid_value") const;
   // Null if it is not there, or null.
   const Json* find(const char* key) const;

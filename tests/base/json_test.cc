@@ -22,6 +22,7 @@ TEST(Json, RefusesDeepAndBrokenText) {
   EXPECT_THROW(parse_json(std::string(1000, '['), "deep"), Error);
   EXPECT_THROW(parse_json("{\"a\": ", "cut"), Error);
   EXPECT_THROW(parse_json("", "empty"), Error);
+  for (const std::string behind : {"", ",,,{]", " "}) EXPECT_THROW(parse_json("{}" + ('\0' + behind), "nul"), Error);
   EXPECT_NO_THROW(parse_json("\"[[[[\"", "string", {.bytes = 100, .depth = 2}));
 }
 

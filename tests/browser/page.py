@@ -136,6 +136,21 @@ def check_stop_ends_the_stream(world):
     assert page.problems == [], page.problems
 
 
+def check_what_failed_is_not_said_again(world):
+    page = world.page()
+    go_on.set()
+    page.route("**/v1/chat/completions", times=1, handler=lambda route: route.fulfill(
+        status=400, content_type="application/json", body=json.dumps({"error": {"message": "[serve] it is too long"}})))
+    ask(page, "a long text")
+    expect(page.locator(".assistant .error")).to_have_text("it is too long")
+    for text in ("hello", "and"):
+        ask(page, text)
+        expect(page.locator(".assistant .body").last).to_have_text("first second")
+        expect(page.locator("#stop")).to_be_hidden()
+    expect(page.locator(".user")).to_have_count(3)
+    assert [m["content"] for m in world.stand_in.asked[-1]["messages"]] == ["hello", "first second", "and"]
+
+
 def check_what_was_asked_outlives_a_reload(world):
     page = world.page()
     ask(page, "endless")

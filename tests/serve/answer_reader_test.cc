@@ -79,6 +79,33 @@ TEST(AnswerReader, BareCalls) {
             (Parts{{Kind::content, "So {\"name\": \"g\", \"parameters\": {}}"}}));
 }
 
+// Where nobody reads along, what is no JSON is no call, and one that breaks off is none either.
+TEST(AnswerReader, AwaitedCalls) {
+  AnswerForm tagged = kTagged, bare = kBare;
+  tagged.awaits_calls = bare.awaits_calls = true;
+  const Parts call = {{Kind::call, "f"}, {Kind::arguments, "{\"x\":  [1, \"}\"]}"}};
+  EXPECT_EQ(read(tagged, "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\":  [1, \"}\"]}}\n</tool_call>"), call);
+  EXPECT_EQ(read(bare, "{\"name\": \"f\", \"parameters\": {\"x\":  [1, \"}\"]}}"), call);
+  for (const char* text : {"<tool_call>\n{\"name\": \"f\", \"arguments\": {city: Madrid}}\n</tool_call>",
+                           "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1]}</tool_call> so"})
+    EXPECT_EQ(read(tagged, text), (Parts{{Kind::content, text}}));
+  const std::string words = "{\"name\": \"f\", \"parameters\": {city: Madrid}}";
+  EXPECT_EQ(read(bare, words), (Parts{{Kind::content, words}}));
+  EXPECT_EQ(read(tagged, "so <tool_call>{\"name\": \"f\", \"arguments\": {\"a\": "), (Parts{{Kind::content, "so "}}));
+}
+
+TEST(AnswerReader, OneCall) {
+  for (const bool awaits : {false, true}) {
+    AnswerForm one = kTagged;
+    one.has_one_call = true, one.awaits_calls = awaits;
+    const std::string call = "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
+    EXPECT_EQ(read(one, "a" + call + call + "b"),
+              (Parts{{Kind::content, "a"}, {Kind::call, "f"}, {Kind::arguments, "{}"}}));
+    EXPECT_EQ(read(one, "<tool_call>{\"arguments\": {}, \"name\": \"g\"}</tool_call>" + call),
+              (Parts{{Kind::call, "g"}, {Kind::arguments, "{}"}}));
+  }
+}
+
 TEST(AnswerReader, ForcedCall) {
   AnswerForm forced = kTagged;
   forced.begins_in_call = true, forced.may_think = false;

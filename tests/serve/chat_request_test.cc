@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "serve/api_error.h"
+
 namespace fude {
 namespace {
 
@@ -60,6 +62,17 @@ TEST(ChatRequest, PartsAndCallsOfMessages) {
   EXPECT_EQ(request.messages[2].call_id, "c1");
 }
 
+TEST(ChatRequest, ARefusalIsWhatWasSaid) {
+  const ChatRequest request = parse_chat_request(R"({"messages": [
+    {"role": "assistant", "content": null, "refusal": "no"}, {"role": "assistant", "content": "a", "refusal": "b"},
+    {"role": "assistant", "content": "a", "refusal": null}]})");
+  EXPECT_EQ(request.messages[0].content, "no");
+  EXPECT_EQ(request.messages[1].content, "a\nb");
+  EXPECT_EQ(request.messages[2].content, "a");
+  EXPECT_EQ(refused(R"({"messages": [{"role": "assistant", "content": null, "refusal": 3}]})"),
+            "messages[0].refusal invalid_type");
+}
+
 TEST(ChatRequest, Tools) {
   const std::string tools =
       R"("tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}])";
@@ -73,6 +86,25 @@ TEST(ChatRequest, Tools) {
   EXPECT_EQ(refused_with(R"("tools": [{"type": "function", "function": {"name": "a b"}}])"),
             "tools[0].function.name invalid_value");
   EXPECT_EQ(refused_with(R"("tools": [{"type": "retrieval"}])"), "tools[0].type invalid_value");
+  EXPECT_TRUE(parse(tools).has_parallel_calls);
+  EXPECT_FALSE(parse(tools + R"(, "parallel_tool_calls": false)").has_parallel_calls);
+}
+
+// The format would hold the whole answer, and no call could be made.
+TEST(ChatRequest, NoToolsBesideAFormat) {
+  const std::string both =
+      R"("tools": [{"type": "function", "function": {"name": "f"}}], "response_format": {"type": "json_object"})";
+  EXPECT_EQ(refused_with(both), "response_format unsupported_value");
+  EXPECT_EQ(refused_with(both + R"(, "tool_choice": "required")"), "response_format unsupported_value");
+  EXPECT_EQ(parse(both + R"(, "tool_choice": "none")").format, ChatRequest::Format::json_object);
+}
+
+TEST(ChatRequest, ChoosingNeedsAVote) {
+  EXPECT_EQ(parse(R"("vote": 3, "choose": "weighted")").choose, ChooseBy::weighted);
+  EXPECT_EQ(refused_with(R"("choose": "best")"), "choose invalid_value");
+  EXPECT_EQ(refused_with(R"("choose": "bogus")"), "choose invalid_value");
+  EXPECT_EQ(refused_with(R"("vote": 3, "choose": "bogus")"), "choose invalid_value");
+  EXPECT_EQ(refused_with(R"("vote": 3, "choose": 1)"), "choose invalid_type");
 }
 
 TEST(ChatRequest, MistakesNameTheirField) {
@@ -95,12 +127,34 @@ TEST(ChatRequest, MistakesNameTheirField) {
     EXPECT_NE(refused_with(field), "accepted") << field;
 }
 
+TEST(ChatRequest, TypesAndValues) {
+  EXPECT_EQ(refused_with(R"("temperature": "1")"), "temperature invalid_type");
+  EXPECT_EQ(refused_with(R"("temperature": 3)"), "temperature invalid_value");
+  EXPECT_EQ(refused_with(R"("stream": "true")"), "stream invalid_type");
+  EXPECT_EQ(refused_with(R"("n": 1.5)"), "n invalid_type");
+  EXPECT_EQ(refused_with(R"("n": 0)"), "n invalid_value");
+  EXPECT_EQ(refused_with(R"("stop": 3)"), "stop invalid_type");
+  EXPECT_EQ(refused_with(R"("seed": 0.5)"), "seed invalid_type");
+  EXPECT_EQ(refused_with(R"("logit_bias": {"1": "1"})"), "logit_bias invalid_type");
+  EXPECT_EQ(refused_with(R"("tools": {})"), "tools invalid_type");
+}
+
 TEST(ChatRequest, NamesTheFieldThatWasMeant) {
   try {
     parse_chat_request(R"({"mesages": []})");
     FAIL();
   } catch (const ApiError& error) {
     EXPECT_NE(std::string(error.what()).find("'mesages'"), std::string::npos) << error.what();
+  }
+}
+
+TEST(ChatRequest, AMemberThatIsNullIsNotMisspelt) {
+  try {
+    parse_chat_request(R"({"messages": null, "message": 1})");
+    FAIL();
+  } catch (const ApiError& error) {
+    EXPECT_STREQ(error.what(), "[request] expected 'messages', it is null");
+    EXPECT_EQ(error.code, "missing_required_parameter");
   }
 }
 
@@ -120,6 +174,24 @@ TEST(ApiError, Body) {
       ApiError(404, "[x] no", "model", "model_not_found").body(),
       R"({"error":{"message":"[x] no","type":"invalid_request_error","param":"model","code":"model_not_found"}})");
   EXPECT_EQ(ApiError(503, "a").body(), R"({"error":{"message":"a","type":"server_error","param":null,"code":null}})");
+}
+
+TEST(ApiError, LongMessagesAreCutBetweenCharacters) {
+  const auto message = [](const std::string& text) { return std::string(ApiError(400, text).what()); };
+  std::string letters, half;
+  for (int i = 0; i < 500; ++i) letters += "京";
+  for (int i = 0; i < 499; ++i) half += "京";
+  EXPECT_EQ(message(std::string(500, 'a')), std::string(500, 'a'));
+  EXPECT_EQ(message(std::string(501, 'a')), std::string(499, 'a') + "…");
+  EXPECT_EQ(message(half), half);
+  EXPECT_EQ(message(letters + letters), half + "…");
+  // Bytes that are no characters count as such.
+  EXPECT_EQ(message(std::string(100000, '\xff')), std::string(499, '\xff') + "…");
+  const std::string name(400000, 'k');
+  try {
+    parse_chat_request("{\"" + name + "\": 1, \"" + name + "\": 2}");
+    FAIL();
+  } catch (const ApiError& error) { EXPECT_LE(error.body().size(), 1000u); }
 }
 
 }  // namespace

@@ -70,6 +70,20 @@ TEST(ChoiceText, WholeCharactersAndNoStopString) {
   EXPECT_EQ(choice.tokens(), int64_t(text.size() + std::string("止STOP").size()));
 }
 
+// Behind the only call that may be made nothing is read, nor counted.
+TEST(ChoiceText, EndsBehindItsOnlyCall) {
+  const Tokenizer tokenizer = chat_tokenizer();
+  const std::string call = "<tool_call>{\"name\": \"f\", \"arguments\": {}";
+  ChoiceText choice(tokenizer, {}, {.calls = AnswerForm::Calls::tagged, .has_one_call = true, .tools = {"f"}}, false);
+  ChoiceText::Delta delta;
+  for (const char c : call + "}</tool_call>more") choice.add({0, {int32_t(c), 0, 0}, {}}, delta);
+  EXPECT_TRUE(choice.is_stopped());
+  choice.finish(delta);
+  EXPECT_FALSE(choice.is_in_call());
+  EXPECT_EQ(choice.tokens(), int64_t(call.size()));
+  EXPECT_EQ(delta.parts, (std::vector<AnswerPart>{{AnswerPart::Kind::call, "f"}, {AnswerPart::Kind::arguments, "{}"}}));
+}
+
 TEST(ChoiceText, GivesOutWhatWasHeldBackAtTheEnd) {
   const Tokenizer tokenizer = chat_tokenizer();
   ChoiceText choice(tokenizer, {"STOP"}, {}, true);

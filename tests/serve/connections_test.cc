@@ -1,4 +1,10 @@
 // What a server refuses, and what becomes of connections: many requests, slow ones, clients that go.
+#include <sys/resource.h>
+
+#include <array>
+#include <atomic>
+#include <map>
+
 #include "base/clock.h"
 #include "tests/support/serve_case.h"
 
@@ -7,6 +13,39 @@ namespace {
 
 // An answer of 4,000 tokens that nobody ends runs all of them but its last.
 constexpr int64_t kEndlessTokens = 3999;
+
+// Takes as long to serve a POST as it is held.
+class HeldHandler : public HttpHandler {
+ public:
+  void start(std::function<void()>) override {}
+  bool refuses(const HttpRequest&, HttpReply&) override { return false; }
+  HttpReply serve(const HttpRequest& request) override {
+    if (request.method == "POST") ++begun;
+    while (request.method == "POST" && is_held) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return {.body = "{}"};
+  }
+  void replied(const HttpRequest&, int status) override { ++replies[size_t(status)]; }
+
+  std::atomic<bool> is_held = true;
+  std::atomic<int> begun = 0;
+  std::array<std::atomic<int>, 600> replies{};  // by status
+};
+
+// Whether it comes to that in 10 s.
+bool becomes(const std::atomic<int>& count, int wanted) {
+  for (int i = 0; i < 1000 && count != wanted; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  return count == wanted;
+}
+
+// Clients that have asked for what takes long to begin.
+std::vector<std::unique_ptr<TestClient>> askers(const HttpServer& server, int count) {
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < count; ++i) {
+    clients.push_back(std::make_unique<TestClient>(server.port()));
+    clients.back()->ask("POST", "/slow", "{}");
+  }
+  return clients;
+}
 
 TEST(Connections, Refusals) {
   LiveServer live;
@@ -41,10 +80,19 @@ TEST(Connections, Refusals) {
   TestClient likewise(live.server.port());
   likewise.send("GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1.elsewhere.example\r\n\r\n");
   expect(likewise.answer(), 403, "forbidden_host");
-  for (const char* host : {"127.0.0.1", "[::1]:8080", "localhost:1", "127.0.0.2"}) {
+  for (const char* host : {"127.0.0.1", "[::1]:8080", "localhost:1", "127.0.0.2", "LocalHost:18099", "localhost."}) {
     TestClient here(live.server.port());
     here.send(std::string("GET /v1/models HTTP/1.1\r\nhost: ") + host + "\r\n\r\n");
     EXPECT_EQ(here.answer().status, 200) << host;
+  }
+  // A whole address instead of a path has the host in it.
+  for (const auto& [target, status] : std::map<std::string, int>{{"http://localhost:1/health", 200},
+                                                                 {"HTTP://127.0.0.1", 200},
+                                                                 {"http://localhost?x", 200},
+                                                                 {"http://elsewhere.example/health", 403}}) {
+    TestClient absolute(live.server.port());
+    absolute.send("GET " + target + " HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    EXPECT_EQ(absolute.answer().status, status) << target;
   }
   EXPECT_EQ(live.ask("GET", "/health", "", "x: " + std::string(20000, 'a') + "\r\n").status, 431);
   std::string many;
@@ -59,8 +107,11 @@ TEST(Connections, Key) {
     EXPECT_EQ(live.ask("GET", path, "", "authorization: Bearer secreT\r\n").status, 401) << path;
     EXPECT_EQ(live.ask("GET", path, "", "authorization: Bearer \r\n").status, 401) << path;
     EXPECT_NE(live.ask("GET", path, "", "authorization: Bearer secret\r\n").status, 401) << path;
+    EXPECT_NE(live.ask("GET", path, "", "authorization: bearer secret\r\n").status, 401) << path;
   }
-  EXPECT_EQ(live.post(LiveServer::chat()).json()["error"]["code"], "invalid_api_key");
+  const HttpAnswer keyless = live.post(LiveServer::chat());
+  EXPECT_EQ(keyless.json()["error"]["code"], "invalid_api_key");
+  EXPECT_NE(keyless.head.find("www-authenticate: Bearer\r\n"), std::string::npos);
   EXPECT_EQ(live.ask("GET", "/health").status, 200);
   EXPECT_EQ(live.ask("GET", "/").status, 200);
 }
@@ -107,12 +158,38 @@ TEST(Connections, RequestsHaveOneEnd) {
     EXPECT_NE(answer.head.find("connection: close"), std::string::npos) << head;
     EXPECT_FALSE(client.read_to("HTTP/")) << head;
   }
+  LiveServer with_key({.key = "secret", .is_local = false});
+  for (const LiveServer* server : {&live, &with_key}) {
+    TestClient hostless(server->server.port());
+    hostless.send("GET /health HTTP/1.1\r\n\r\n");
+    const HttpAnswer answer = hostless.answer();
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_EQ(answer.json()["error"]["code"], "bad_http");
+  }
+  TestClient before_hosts(with_key.server.port());
+  before_hosts.send("GET /health HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(before_hosts.answer().status, 200);
   TestClient old(live.server.port());
   old.send(
       "GET /health HTTP/1.0\r\nhost: localhost\r\nconnection: "
       "keep-alive\r\n\r\n");
   EXPECT_NE(old.answer().head.find("connection: close"), std::string::npos);
   EXPECT_FALSE(old.read_to("HTTP/"));
+}
+
+TEST(Connections, OnlyNewClientsAreToldToContinue) {
+  LiveServer live;
+  for (const char* version : {"1.0", "1.1"}) {
+    TestClient client(live.server.port());
+    client.send(std::string("POST /v1/chat/completions HTTP/") + version +
+                "\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1\r\nexpect: "
+                "100-continue\r\n\r\n");
+    const bool is_new = version == std::string("1.1");
+    EXPECT_TRUE(!is_new || client.read_to("100 Continue\r\n\r\n"));
+    client.send("{");
+    EXPECT_TRUE(client.read_to("HTTP/1.1 400 ")) << version;
+    EXPECT_EQ(client.so_far().starts_with("HTTP/1.1 100 "), is_new);
+  }
 }
 
 TEST(Connections, CharactersAreWholeInStreams) {
@@ -149,6 +226,91 @@ TEST(Connections, TooManyConnections) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   EXPECT_EQ(status, 200);
+}
+
+// They get to read why, though nothing of what they send is wanted.
+TEST(Connections, SurplusClientsMaySendAll) {
+  HeldHandler handler;
+  HttpServer server(handler, {.connections = 1});
+  TestClient first(server.port());
+  first.ask("GET", "/");
+  EXPECT_EQ(first.answer().status, 200);
+  TestClient second(server.port());
+  second.ask("POST", "/slow", std::string(2 << 20, ' '));
+  const HttpAnswer answer = second.answer();
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.json()["error"]["code"], "server_is_overloaded");
+}
+
+TEST(Connections, DescriptorsAreRaised) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  if (before.rlim_max < 2048) GTEST_SKIP() << "no more than " << before.rlim_max << " descriptors";
+  const rlimit low{.rlim_cur = 512, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  HeldHandler handler;
+  const HttpServer server(handler, {.connections = 1024});
+  rlimit now{};
+  EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &now), 0);
+  EXPECT_GT(now.rlim_cur, 1024u);
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+TEST(Connections, ThoseThatGoAreNotBegun) {
+  HeldHandler handler;
+  HttpServer server(handler, {});
+  const auto first = askers(server, 1);
+  EXPECT_TRUE(becomes(handler.begun, 1));
+  askers(server, 20);  // gone at once
+  EXPECT_TRUE(becomes(handler.replies[499], 20));
+  const auto last = askers(server, 1);
+  handler.is_held = false;
+  EXPECT_EQ(first[0]->answer().status, 200);
+  EXPECT_EQ(last[0]->answer().status, 200);
+  EXPECT_EQ(handler.begun, 2);
+}
+
+TEST(Connections, ALongLineIsRefused) {
+  HeldHandler handler;
+  HttpServer server(handler, {.waiting = 2});
+  const auto first = askers(server, 1);
+  EXPECT_TRUE(becomes(handler.begun, 1));
+  const auto others = askers(server, 5);
+  EXPECT_TRUE(becomes(handler.replies[503], 3));
+  handler.is_held = false;
+  EXPECT_EQ(first[0]->answer().status, 200);
+  int answered = 0;
+  for (const auto& client : others) {
+    const HttpAnswer answer = client->answer();
+    if (answer.status == 200) ++answered;
+    if (answer.status == 200) continue;
+    EXPECT_EQ(answer.json()["error"]["code"], "server_is_overloaded");
+    EXPECT_NE(answer.head.find("retry-after: 1"), std::string::npos);
+  }
+  EXPECT_EQ(answered, 2);
+}
+
+// At once, while what is under way still is.
+TEST(Connections, ShutdownEndsTheLine) {
+  HeldHandler handler;
+  HttpServer server(handler, {.waiting = 3});
+  const auto first = askers(server, 1);
+  EXPECT_TRUE(becomes(handler.begun, 1));
+  const auto others = askers(server, 4);
+  EXPECT_TRUE(becomes(handler.replies[503], 1));  // the fourth of them: the others stand in line
+  std::thread stop([&] { server.stop(); });
+  int full = 0, ended = 0;
+  for (const auto& client : others) {
+    const std::string body = client->answer().body;
+    full += body.find("server_is_overloaded") != std::string::npos;
+    ended += body.find("server_shutdown") != std::string::npos;
+  }
+  EXPECT_EQ(full, 1);
+  EXPECT_EQ(ended, 3);
+  handler.is_held = false;
+  EXPECT_EQ(first[0]->answer().status, 200);
+  stop.join();
+  EXPECT_EQ(handler.begun, 1);
 }
 
 TEST(Connections, ClientsThatGoFreeTheirSlot) {
@@ -271,6 +433,26 @@ TEST(Connections, SteadyReadersGetAll) {
   EXPECT_EQ(size, whole);
 }
 
+// The socket is not writable in all that time: what its reader takes is too little for that.
+TEST(Connections, SlowReadersThatGoOnGetAll) {
+  LiveServer live({}, {.write_seconds = 1.5});
+  TestClient client(live.server.port(), 4 << 10);
+  client.ask("POST", "/v1/chat/completions",
+             LiveServer::chat(
+                 R"("max_tokens": 120, "logit_bias": {"257": -100}, "n": 12, "logprobs": true, "top_logprobs": 20)"));
+  ASSERT_TRUE(client.read_to("\r\n\r\n"));
+  const std::string& begun = client.so_far();
+  const size_t whole = std::stoul(begun.substr(begun.find("content-length: ") + 16)) + begun.find("\r\n\r\n") + 4;
+  size_t size = begun.size();
+  ASSERT_GT(whole, size_t(1 << 20));
+  const double began = now_seconds();
+  for (ssize_t n = 1; n > 0 && size < whole; size += size_t(std::max<ssize_t>(0, n))) {
+    if (now_seconds() - began < 4) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    n = client.skip(6 << 10);
+  }
+  EXPECT_EQ(size, whole);
+}
+
 TEST(Connections, SlowSendersAreDropped) {
   LiveServer live({}, {.header_seconds = 0.2, .body_seconds = 0.2, .idle_seconds = 0.2});
   TestClient silent(live.server.port()), headers(live.server.port()), body(live.server.port());
@@ -279,8 +461,12 @@ TEST(Connections, SlowSendersAreDropped) {
       "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: "
       "9\r\n\r\n{");
   EXPECT_FALSE(silent.read_to("\r\n\r\n"));
-  EXPECT_FALSE(headers.read_to("\r\n\r\n"));
-  EXPECT_FALSE(body.read_to("\r\n\r\n"));
+  for (TestClient* client : {&headers, &body}) {
+    const HttpAnswer answer = client->answer();
+    EXPECT_EQ(answer.status, 408);
+    EXPECT_EQ(answer.json()["error"]["code"], "request_timeout");
+    EXPECT_FALSE(client->read_to("HTTP/"));
+  }
 }
 
 TEST(Connections, ShutdownEndsStreamsWithAnError) {

@@ -303,7 +303,9 @@ TEST(Server, ForcedCalls) {
   EXPECT_TRUE(arguments["days"].get<int>() >= 1 && arguments["days"].get<int>() <= 9);
 
   std::string name, streamed, id, reason;
-  for (const Json& event : events_of(live.post(LiveServer::chat(named + R"(, "stream": true)")).body)) {
+  const std::vector<Json> events = events_of(live.post(LiveServer::chat(named + R"(, "stream": true)")).body);
+  EXPECT_TRUE(events[0]["choices"][0]["delta"]["content"].is_null());
+  for (const Json& event : events) {
     const Json& part = event["choices"][0];
     if (!part["finish_reason"].is_null()) reason = part["finish_reason"];
     if (!part["delta"].contains("tool_calls")) continue;
@@ -319,6 +321,77 @@ TEST(Server, ForcedCalls) {
   const Json any =
       live.post(LiveServer::chat(std::string(kTools) + R"(, "seed": 2, "tool_choice": "required")")).json();
   EXPECT_EQ(any["choices"][0]["message"]["tool_calls"].size(), 1u);
+}
+
+// A tool that may be called only with an object; a schema in the way of a member's name.
+TEST(Server, ForcedCallsWithOddParameters) {
+  LiveServer live;
+  const auto forced = [&](const std::string& parameters) {
+    return live.post(LiveServer::chat(
+        R"("seed": 1, "tool_choice": "required", "tools": [{"type": "function", "function": {"name": "f", "parameters": )" +
+        parameters + "}}]"));
+  };
+  for (const char* parameters :
+       {R"({"type": "string"})", R"({"type": "array", "items": {"type": "null"}})", R"({"type": ["null", "string"]})",
+        R"({"$ref": "#/$defs/s", "$defs": {"s": {"type": "string"}}})"}) {
+    const HttpAnswer answer = forced(parameters);
+    EXPECT_EQ(answer.status, 400) << parameters << answer.body;
+    EXPECT_EQ(answer.json()["error"]["code"], "invalid_schema") << answer.body;
+    EXPECT_EQ(answer.json()["error"]["param"], "tools") << answer.body;
+  }
+  const Json json = forced(R"({"type": ["object", "null"], "properties": {"default": {"$ref": "#/$defs/enum"}},
+    "required": ["default"], "additionalProperties": false, "$defs": {"enum": {"enum": ["x", "y"]}}})")
+                        .json();
+  const Json& call = json["choices"][0]["message"]["tool_calls"][0];
+  const Json arguments = parse_json(call["function"]["arguments"].get<std::string>(), "arguments");
+  EXPECT_TRUE(arguments["default"] == "x" || arguments["default"] == "y") << json;
+}
+
+// An answer that breaks off inside a call has made none: by a stop string, or at its longest.
+TEST(Server, CallsThatBreakOff) {
+  LiveServer live;
+  const std::string forced =
+      R"("seed": 1, "tool_choice": "required", "tools": [{"type": "function", "function": {"name": "f", "parameters":
+    {"type": "object", "properties": {"a": {"const": ")" +
+      std::string(2000, 'b') + R"("}}, "required": ["a"], "additionalProperties": false}}}])";
+  const std::string stopped = R"(, "stop": ["bbbb"])", cut = R"(, "max_tokens": 1200)";
+  for (const std::string& end : {stopped, cut}) {
+    const char* reason = end == cut ? "length" : "stop";
+    const Json whole = live.post(LiveServer::chat(forced + end)).json();
+    EXPECT_EQ(whole["choices"][0]["finish_reason"], reason) << whole;
+    EXPECT_FALSE(whole["choices"][0]["message"].contains("tool_calls")) << whole;
+    const std::vector<Json> events = events_of(live.post(LiveServer::chat(forced + end + R"(, "stream": true)")).body);
+    EXPECT_EQ(events.back()["choices"][0]["finish_reason"], reason);
+  }
+}
+
+// What was made for a client that left counts, taken or not.
+TEST(Server, MetricsOfCancelledAnswers) {
+  LiveServer live;
+  for (const char* more : {"", R"(, "stream": true)"}) {
+    const int64_t before = live.engine.status().steps;
+    TestClient client(live.server.port());
+    client.ask("POST", "/v1/chat/completions",
+               LiveServer::chat(std::string(R"("logit_bias": {"97": 100}, "max_tokens": 4000, "n": 4)") + more));
+    while (live.engine.status().steps < before + 4) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    client.close();
+    EXPECT_TRUE(live.becomes_idle());
+    const std::string told = std::string("fude_time_to_first_token_seconds_count ") + (*more == 0 ? "1\n" : "2\n");
+    std::string metrics;
+    for (int i = 0; i < 1000 && metrics.find(told) == std::string::npos; ++i) {
+      metrics = live.ask("GET", "/metrics").body;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_NE(metrics.find(told), std::string::npos) << metrics;
+    EXPECT_EQ(metrics.find("fude_completion_tokens_total 0\n"), std::string::npos) << metrics;
+  }
+}
+
+TEST(Server, ABiasOfATokenThatThereIsNot) {
+  LiveServer live;
+  const Json error = live.post(LiveServer::chat(R"("logit_bias": {"100000": 1})")).json()["error"];
+  EXPECT_EQ(error["param"], "logit_bias");
+  EXPECT_EQ(error["code"], "invalid_value");
 }
 
 }  // namespace

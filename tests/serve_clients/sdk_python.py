@@ -45,11 +45,12 @@ def tools():
     assert choice.finish_reason == "tool_calls" and call.function.name == "weather"
     assert json.loads(call.function.arguments)["city"] in ("Oslo", "東京")
     with client.chat.completions.stream(**forced) as stream:
+        assert "content.delta" not in {event.type for event in stream}
         last = stream.get_final_completion().choices[0].message.tool_calls[0]
     assert last.function.arguments == call.function.arguments
     # The result goes back.
     messages = [*hello["messages"], choice.message.model_dump(exclude_none=True), {"role": "tool", "tool_call_id": call.id, "content": "rain"}]
-    client.chat.completions.create(**{**hello, "messages": messages, "tools": TOOLS})
+    client.chat.completions.create(**{**hello, "messages": messages, "tools": TOOLS}, parallel_tool_calls=False)
     client.chat.completions.create(**hello, tools=TOOLS, tool_choice="none")
 
 
