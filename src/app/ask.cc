@@ -39,7 +39,16 @@ void run_ask(AskSettings s, const CommonOptions& common) {
   s.choose.sampling.seed = common.seed, s.choose.cancel = &interrupted;
   watch_interrupts();
   const ChosenAnswer chosen = choose_answer(engine, default_kernels(), chat, prompt, s.choose);
-  if (interrupted) return;
+  const size_t ended = chosen.texts.size();
+  const bool is_stopped = interrupted && chosen.cancelled > 0;
+  if (is_stopped && ended > 0)
+    std::fprintf(stderr, "fude: stopped; chosen among the %zu of %lld answers that came to their end\n", ended,
+                 (long long)s.choose.answers);
+  else if (is_stopped)
+    std::fprintf(stderr, "fude: stopped before any answer came to its end\n");
+  else if (ended == 0)
+    std::fprintf(stderr, "fude: no answer came to its end within %lld tokens; try --max-tokens\n",
+                 (long long)s.choose.max_tokens);
   if (common.json) {
     Json ranking = Json::array();
     for (const Vote::Answer& answer : chosen.ranking)
@@ -50,14 +59,11 @@ void run_ask(AskSettings s, const CommonOptions& common) {
     std::printf("%s\n", line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
     return;
   }
-  std::printf("%s\n", chosen.text.c_str());
-  if (chosen.text.empty())
-    std::fprintf(stderr, "no answer came to its end within %lld tokens; try --max-tokens\n",
-                 (long long)s.choose.max_tokens);
+  if (ended > 0) std::printf("%s\n", chosen.text.c_str());
   for (size_t i = 0; i < std::min<size_t>(5, chosen.ranking.size()); ++i)
-    std::fprintf(stderr, "%5lld of %zu answer %s (weight %.2f)\n", (long long)chosen.ranking[i].count,
-                 chosen.texts.size(), chosen.ranking[i].key.c_str(), chosen.ranking[i].weight);
-  if (chosen.cancelled > 0)
+    std::fprintf(stderr, "%5lld of %zu answer %s (weight %.2f)\n", (long long)chosen.ranking[i].count, ended,
+                 chosen.ranking[i].key.c_str(), chosen.ranking[i].weight);
+  if (chosen.cancelled > 0 && !is_stopped)
     std::fprintf(stderr, "%lld more were not needed: the vote was decided\n", (long long)chosen.cancelled);
 }
 
@@ -75,8 +81,8 @@ void add_ask(CLI::App& app, const CommonOptions& common) {
   command->add_option("--by", s->by, "vote, best (by the scorer) or weighted (a vote that it weighs)")
       ->check(CLI::IsMember({"vote", "best", "weighted"}))
       ->capture_default_str();
-  command->add_option("--scorer", s->scorer, "folder of `fude scorer`");
-  command->add_option("--adapter", s->adapter, kAdapterHelp);
+  command->add_option("--scorer", s->scorer, "folder of `fude scorer`")->check(some_text());
+  add_adapter_option(*command, s->adapter);
   command->add_option("--max-tokens", s->choose.max_tokens, "longest answer, thoughts included")
       ->check(at_least(1))
       ->capture_default_str();

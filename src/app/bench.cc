@@ -1,11 +1,15 @@
 // fude bench: how fast this machine runs the kernels and the program, beside what it could do at most.
 #include "app/bench.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstdio>
 
+#include "app/command_line.h"
 #include "app/model_files.h"
 #include "base/clock.h"
+#include "base/error.h"
 
 namespace fude {
 
@@ -33,9 +37,18 @@ bool contains(const std::string& name, const std::string& part) {
 
 }  // namespace
 
-bool Bench::wants(const std::string& name) const {
-  return options_.filters.empty() || std::any_of(options_.filters.begin(), options_.filters.end(),
-                                                 [&](const auto& part) { return contains(name, part); });
+bool Bench::wants(const std::string& name) {
+  const bool is_wanted =
+      options_.filters.empty() || std::any_of(options_.filters.begin(), options_.filters.end(),
+                                              [&](const auto& part) { return contains(name, part); });
+  has_wanted_ |= is_wanted;
+  return is_wanted;
+}
+
+void Bench::require_wanted(const std::string& command) const {
+  require(has_wanted_,
+          "[bench] there is no row whose name contains '{}'; `fude bench {} --help` says what they are called",
+          fmt::join(options_.filters, "' or '"), command);
 }
 
 double Bench::peak(const Kernels& kernels, DType type) { return measure_peak({device_, kernels}, type); }
@@ -169,6 +182,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   gemm->callback([=, &common] {
     Bench bench(*options, common);
     bench_gemm(bench);
+    bench.require_wanted("gemm");
   });
 
   auto s = std::make_shared<StepBenchOptions>();
@@ -179,6 +193,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   step->callback([=, &common] {
     Bench bench(*options, common);
     bench_step(bench, *s);
+    bench.require_wanted("step");
   });
 
   auto t = std::make_shared<TokenizerBenchOptions>();
@@ -192,6 +207,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   tokenizer->callback([=, &common] {
     Bench bench(*options, common);
     bench_tokenizer(bench, *t);
+    bench.require_wanted("tokenizer");
   });
 
   auto masks = std::make_shared<std::string>();
@@ -200,6 +216,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   grammar->callback([=, &common] {
     Bench bench(*options, common);
     bench_grammar(bench, *masks);
+    bench.require_wanted("grammar");
   });
 
   auto g = std::make_shared<GenerateBenchOptions>();
@@ -207,7 +224,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   generate->add_option("model", g->model,
                        "model folder, GGUF file or name; without: the default one, or where that was not pulled GPT-2 "
                        "124M with random weights");
-  generate->add_option("--adapter", g->adapter, kAdapterHelp);
+  add_adapter_option(*generate, g->adapter);
   generate
       ->add_option("--prompt-tokens", g->prompt_tokens, "of each sequence, in the rows of decoding; not of depth 4096")
       ->check(at_least(1))
@@ -219,6 +236,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   generate->callback([=, &common] {
     Bench bench(*options, common);
     bench_generate(bench, *g);
+    bench.require_wanted("generate");
   });
 }
 

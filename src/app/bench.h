@@ -36,7 +36,10 @@ class Bench {
   const BenchOptions& options() const { return options_; }
   // The chosen tier first, then AVX2 where that is not it.
   std::vector<BenchTier> tiers() const;
-  bool wants(const std::string& name) const;
+  // Whether --filter leaves a row of this name.
+  bool wants(const std::string& name);
+  // Error if of all rows that were asked about none was wanted.
+  void require_wanted(const std::string& command) const;
 
   // FLOP/s and bytes/s now, with all threads.
   double peak(const Kernels& kernels, DType type);
@@ -56,7 +59,7 @@ class Bench {
   bool json_;
   Device device_;
   std::optional<ReadProbe> reader_;
-  bool has_head_ = false;
+  bool has_head_ = false, has_wanted_ = false;
 };
 
 void bench_gemm(Bench& bench);

@@ -12,35 +12,43 @@
 namespace fude {
 namespace {
 
-// Remembers where the last document came from, for errors.
+// Remembers where the last document came from, for errors; says when there is no other.
 class Placed final : public DocumentSource {
  public:
   explicit Placed(DocumentSource& documents) : documents_(documents) {}
   std::optional<Document> next() override {
     auto document = documents_.next();
-    if (document) place = fmt::format("{}:{}", document->file, document->line);
+    if (document)
+      place = fmt::format("{}:{}", document->file, document->line);
+    else
+      at_end();
     return document;
   }
   Json position() const override { return documents_.position(); }
-  void seek(const Json& position) override { documents_.seek(position); }
+  void seek(const Json& position) override {
+    goes_on = true;
+    documents_.seek(position);
+  }
   std::string identity() const override { return documents_.identity(); }
   Json report() const override { return documents_.report(); }
   uint64_t bytes_done() const override { return documents_.bytes_done(); }
   uint64_t bytes_total() const override { return documents_.bytes_total(); }
 
   std::string place;
+  std::function<void()> at_end;
+  bool goes_on = false;  // where an earlier run stopped, which found documents
 
  private:
   DocumentSource& documents_;
 };
 
-std::string settings_hash(const Chat& chat, const ChatShardSettings& s) {
-  const Json settings = {{"tokenizer", chat.tokenizer().hash()},
-                         {"template", chat.source()},
-                         {"row_tokens", s.row_tokens},
-                         {"roles", s.example.learned_roles},
-                         {"with_thoughts", s.example.with_thoughts}};
-  return hash_hex(settings.dump());
+// All that decides the tokens of a conversation.
+Json settings_of_chats(const Chat& chat, const ChatShardSettings& s) {
+  return {{"tokenizer", chat.tokenizer().hash()},
+          {"template", hash_hex(chat.source())},
+          {"row_tokens", s.row_tokens},
+          {"roles", s.example.learned_roles},
+          {"with_thoughts", s.example.with_thoughts}};
 }
 
 }  // namespace
@@ -67,14 +75,22 @@ ChatShards make_chat_shards(const Chat& chat, const ChatShardSettings& settings)
     for (size_t i = 0; i < example.tokens.size(); ++i)
       out.push_back(example.tokens[i] + (example.is_learned[i] ? 0 : vocabulary));
   };
+  // Before anything is written.
+  documents.at_end = [&] {
+    require(documents.goes_on || learned > 0, "[sft] no conversation has a turn of {} that can be learned",
+            fmt::join(settings.example.learned_roles, " or "));
+  };
   Progress progress = progress_on_stderr();
   const double began = now_seconds();
   ProgressState state{.label = "chats", .unit = "bytes"};
-  const std::string made_with = settings_hash(chat, settings);
+  const Json deciding = settings_of_chats(chat, settings);
+  const std::string made_with = hash_hex(deciding.dump());
   const Json made = write_shards(documents, encode,
                                  {.folder = settings.out,
                                   .vocabulary = 2 * int64_t(vocabulary),
                                   .tokenizer_hash = made_with,
+                                  .settings = &deciding,
+                                  .replaces_others = settings.replaces_others,
                                   .progress = [&](uint64_t done, uint64_t total) {
                                     state.done = int64_t(done), state.total = int64_t(total);
                                     state.seconds = now_seconds() - began;
@@ -86,8 +102,6 @@ ChatShards make_chat_shards(const Chat& chat, const ChatShardSettings& settings)
     result.conversations += json_integer(shard, "documents", settings.out);
     result.tokens += json_integer(shard, "tokens", settings.out);
   }
-  require(result.tokens > 0, "[sft] no conversation has a turn of {} that can be learned",
-          fmt::join(settings.example.learned_roles, " or "));
   std::fprintf(stderr, "%s: %lld conversations, %lld tokens", settings.out.c_str(), (long long)result.conversations,
                (long long)result.tokens);
   if (counts.conversations > 0)

@@ -12,7 +12,8 @@ namespace fude {
 struct ChatShardSettings {
   std::vector<std::string> inputs;  // files or folders of JSONL
   std::string out;
-  int64_t row_tokens = 1024;  // longer conversations are cut
+  int64_t row_tokens = 1024;     // longer conversations are cut
+  bool replaces_others = false;  // shards of other conversations or settings in `out`; else they are refused
   ExampleOptions example;
   DocumentOptions documents;
 };

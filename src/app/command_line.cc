@@ -1,8 +1,12 @@
 #include "app/command_line.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
 
 #include "app/commands.h"
+#include "app/config_file.h"
 #include "base/nearest.h"
 
 namespace fude {
@@ -25,6 +29,20 @@ std::vector<std::string> names_of_commands(const CLI::App& program) {
 void add_options(const CLI::App& app, std::vector<std::string>& names) {
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+}
+
+// What is wrong with a whole number that the parser (strtoll, of any base) would take; empty: nothing.
+std::string mistaken_number(const std::string& text, bool is_signed) {
+  const size_t first = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
+  if (text.size() > first + 1 && text[first] == '0' && text[first + 1] >= '0' && text[first + 1] <= '9')
+    return "expected a whole number without zeros in front, got " + text;
+  if (!is_signed && text.find('-') != std::string::npos) return "expected a whole number from 0 on, got " + text;
+  errno = 0;
+  if (is_signed)
+    std::strtoll(text.c_str(), nullptr, 0);
+  else
+    std::strtoull(text.c_str(), nullptr, 0);
+  return errno == ERANGE ? "expected a whole number of 64 bits, got " + text : "";
 }
 
 }  // namespace
@@ -80,6 +98,31 @@ CLI::Validator at_least(int64_t least) {
   return CLI::Validator(check, "");
 }
 
+CLI::Validator number_at_least(double least) {
+  const auto check = [least](const std::string& text) {
+    double value = 0;
+    if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value >= least) return std::string();
+    return fmt::format("expected a number from {} on, got {}", least, text);
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Validator some_text() {
+  const auto check = [](const std::string& text) {
+    return text.empty() ? std::string("expected a text, got nothing") : std::string();
+  };
+  return CLI::Validator(check, "");
+}
+
+void check_whole_numbers(CLI::App& program) {
+  for (CLI::Option* option : program.get_options()) {
+    if (kind_of(*option) != "N") continue;
+    const bool is_signed = option->get_type_name().starts_with("INT");
+    option->check(CLI::Validator([=](const std::string& text) { return mistaken_number(text, is_signed); }, ""));
+  }
+  for (CLI::App* command : program.get_subcommands(std::function<bool(CLI::App*)>())) check_whole_numbers(*command);
+}
+
 std::string HelpPage::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
   std::string page = Formatter::make_help(app, name, mode);
   for (size_t at; (at = page.find("\n\n\n")) != std::string::npos;) page.erase(at, 1);
@@ -126,6 +169,8 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error) {
   const std::vector<std::string> left = program.remaining(true);
   const std::string_view what = error.what();
 
+  if (const auto file = std::dynamic_pointer_cast<const ConfigFile>(program.get_config_formatter()))
+    if (const std::string place = file->place_of(error); !place.empty()) return fmt::format("{}: {}", place, what);
   if (error.get_name() == "ArgumentMismatch" && what.find("At Most 1") != std::string_view::npos)
     return fmt::format("{}{} is given more than once{}", prefix, what.substr(0, what.find(':')), help);
   if (left.empty() && error.get_name() == "RequiredError" && what.find("subcommand") != std::string_view::npos)

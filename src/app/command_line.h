@@ -24,6 +24,14 @@ std::string_view kind_of(const CLI::Option& option);
 
 // A whole number from `least` on.
 CLI::Validator at_least(int64_t least);
+// A finite number from `least` on.
+CLI::Validator number_at_least(double least);
+// For an option whose empty value would be as if it were not given: a script's unset variable is said, not passed over.
+CLI::Validator some_text();
+
+// Every option of the program that takes a whole number refuses what the parser would take for another: 010 for 8, and
+// for the largest number what is larger or, without a sign, below 0.
+void check_whole_numbers(CLI::App& program);
 
 // A subcommand's help ends with the options that all share; every page ends with the exit codes.
 class HelpPage : public CLI::Formatter {

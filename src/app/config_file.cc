@@ -42,16 +42,19 @@ std::vector<std::string> names_of(const Map& map) {
 // Reads one file; knows its name for the errors.
 class Reader {
  public:
-  explicit Reader(std::string path) : path_(std::move(path)) {}
+  Reader(const CLI::App& program, std::string path) : program_(program), path_(std::move(path)) {}
 
-  std::vector<CLI::ConfigItem> read(const CLI::App& program, const std::string& text) {
-    read_table(program, {}, parse(text));
-    return std::move(items_);
-  }
+  void read(const std::string& text) { read_table(program_, {}, parse(text)); }
+  std::vector<CLI::ConfigItem> items;
+  std::vector<ConfigFile::Given> given;
 
  private:
   [[noreturn]] void fail(const toml::node& node, const std::string& what) const {
-    throw UsageError(fmt::format("[config] {}:{}: {}", path_, node.source().begin.line, what));
+    throw UsageError(fmt::format("{}: {}", place_of(node), what));
+  }
+
+  std::string place_of(const toml::node& node) const {
+    return fmt::format("[config] {}:{}", path_, node.source().begin.line);
   }
 
   toml::table parse(const std::string& text) const {
@@ -87,7 +90,7 @@ class Reader {
     if (found == known.end())
       fail(node, "unknown key '" + name + "'" + (path.empty() ? "" : " in " + text_of(path)) +
                      hint(command, name, names_of(known)));
-    CLI::ConfigItem& item = items_.emplace_back();
+    CLI::ConfigItem item;
     item.parents = path, item.name = name;
     if (const toml::array* array = node.as_array()) {
       if (found->second->get_expected_max() <= 1) fail(node, "'" + name + "': expected one value, got an array");
@@ -95,10 +98,22 @@ class Reader {
     } else {
       item.inputs.push_back(text_of(name, *found->second, node));
     }
+    if (item.inputs.empty() || is_excluded(*found->second)) return;
+    given.push_back({found->second, item.inputs,
+                     place_of(node) + ": '" + name + "'" + (path.empty() ? "" : " in " + text_of(path))});
+    items.push_back(std::move(item));
   }
 
-  // A key before the first table may belong into one.
+  // By a flag on the command line, which is read before the file.
+  static bool is_excluded(const CLI::Option& option) {
+    const auto others = option.get_excludes();
+    return std::any_of(others.begin(), others.end(), [](const CLI::Option* other) { return other->count() > 0; });
+  }
+
+  // A key before the first table may belong into one, and one of a table before the first.
   std::string hint(const CLI::App& command, const std::string& name, const std::vector<std::string>& known) const {
+    if (&command != &program_ && options_of(program_).contains(name))
+      return "; it belongs to the top of the file, before the first table";
     std::string tables;
     for (const auto& [inner, app] : commands_of(command))
       if (options_of(*app).contains(name)) tables += (tables.empty() ? "[" : " or [") + inner + "]";
@@ -132,8 +147,8 @@ class Reader {
     fail(value, "'" + name + "': expected " + expected + ", got " + got.str());
   }
 
+  const CLI::App& program_;
   std::string path_;
-  std::vector<CLI::ConfigItem> items_;
 };
 
 }  // namespace
@@ -144,7 +159,23 @@ std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const 
   input.read(text.data(), std::streamsize(text.size()));
   text.resize(size_t(input.gcount()));
   if (text.size() > kLimit) throw UsageError(fmt::format("[config] {}: the limit is {} bytes", path, kLimit));
-  return Reader(path).read(program_, text);
+  Reader reader(program_, path);
+  reader.read(text);
+  given_ = std::move(reader.given);
+  return std::move(reader.items);
+}
+
+std::string ConfigFile::place_of(const CLI::ParseError& error) const {
+  const std::string what = error.what(), kind = error.get_name();
+  for (const auto& [option, inputs, place] : given_) {
+    if (option->results() != inputs) continue;  // a flag won, or it was not this one's turn yet
+    const std::string name = option->get_name();
+    const bool is_refused = kind == "ValidationError" && !option->get_callback_run() && what.starts_with(name + ": ");
+    const bool is_unreadable =
+        kind == "ConversionError" && what == CLI::ConversionError(name, option->results()).what();
+    if (is_refused || is_unreadable) return place;
+  }
+  return {};
 }
 
 }  // namespace fude

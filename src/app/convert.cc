@@ -10,6 +10,7 @@
 #include "app/signals.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "fetch/pull.h"
@@ -85,6 +86,11 @@ void check_paths(const ConvertOptions& o) {
   std::error_code none;
   require(!fs::equivalent(o.in, o.out, none), "[convert] {} would be written over while it is read", o.out);
   require(!fs::is_directory(o.out) || !o.out.ends_with(".gguf"), "[convert] {} is a folder", o.out);
+  require(!file_exists(o.out + "/config.json"), "[convert] {} holds a model already; choose another folder", o.out);
+}
+
+void report_written(const ConvertOptions& o, const CommonOptions& common) {
+  if (common.json && !interrupted) print_as_json(written_model(o.out));
 }
 
 void run_convert(const ConvertOptions& o, const CommonOptions& common) {
@@ -109,11 +115,12 @@ void run_convert(const ConvertOptions& o, const CommonOptions& common) {
   });
 }
 
+// Plain numbers take what blocks decode to; other blocks would lose once more.
 void require_exact_source(const GgufContents& contents, const std::vector<WeightType>& types) {
   for (size_t i = 0; i < types.size(); ++i) {
     const GgufContents::Tensor& tensor = contents.tensors[i];
     const WeightFormat& format = weight_format(tensor.type);
-    require(types[i] == tensor.type || !format.is_quantized(),
+    require(types[i] == tensor.type || !format.is_quantized() || !weight_format(types[i]).is_quantized(),
             "[quantize] {} is {} already, and quantising it again to {} would lose more than quantising the original; "
             "--allow-requantize does it all the same",
             tensor.name, format.name, weight_format(types[i]).name);
@@ -147,8 +154,11 @@ void add_convert(CLI::App& app, const CommonOptions& common) {
   command->add_option("out", options->out, "file or folder to write")->required();
   command->add_option("--type", options->type, "type of the matrices: f32, f16, bf16; without it, as they lie")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}, CLI::ignore_case));
-  command->add_option("--adapter", options->adapter, kAdapterHelp);
-  command->callback([=, &common] { run_convert(*options, common); });
+  add_adapter_option(*command, options->adapter);
+  command->callback([=, &common] {
+    run_convert(*options, common);
+    report_written(*options, common);
+  });
 }
 
 void add_quantize(CLI::App& app, const CommonOptions& common) {
@@ -165,7 +175,10 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
     names.append(names.empty() ? "" : ", ").append(mixture.name);
   command->add_option("--type", options->type, "one of " + names)->required();
   command->add_flag("--allow-requantize", options->requantize, "take tensors that are quantised already");
-  command->callback([=, &common] { run_quantize(*options, common); });
+  command->callback([=, &common] {
+    run_quantize(*options, common);
+    report_written(*options, common);
+  });
 }
 
 }  // namespace fude

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "app/command_line.h"
 #include "app/commands.h"
 #include "app/model_files.h"
 #include "app/signals.h"
@@ -39,24 +40,26 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
   std::istream& lines = o.in.empty() ? std::cin : file;
   EmbeddingOptions options = o.embedding;
   options.is_normalised = !o.is_raw;
-  int64_t first = 1;  // line of the next text
+  int64_t number = 0;  // of the last line read
+  std::vector<std::vector<int32_t>> texts;
+  std::vector<int64_t> numbers;  // of their lines
   watch_interrupts();
-  for (std::vector<std::vector<int32_t>> texts; lines && !interrupted; texts.clear()) {
+  for (; lines && !interrupted; texts.clear(), numbers.clear()) {
     for (std::string line; texts.size() < kLinesAtOnce && std::getline(lines, line);) {
+      ++number;
       if (line.ends_with('\r')) line.pop_back();
+      if (line.find_first_not_of(" \t") == std::string::npos) continue;
+      numbers.push_back(number);
       texts.push_back(sequence_of(tokenizer, line));
       if (tokenizer.data().appends_end) texts.back().push_back(tokenizer.data().end_tokens.at(0));
       require(!texts.back().empty() && int64_t(texts.back().size()) <= engine.context(),
-              "[embed] line {}: expected 1 to {} tokens, got {}", first + int64_t(texts.size()) - 1, engine.context(),
-              texts.back().size());
+              "[embed] line {}: expected 1 to {} tokens, got {}", number, engine.context(), texts.back().size());
     }
     require(!lines.bad(), "[embed] {} cannot be read", o.in.empty() ? "standard input" : o.in);
     const auto embeddings = embed(engine, texts, options, adapter);
     for (size_t i = 0; i < texts.size(); ++i)
-      std::printf(
-          "%s\n",
-          Json{{"line", first + int64_t(i)}, {"tokens", texts[i].size()}, {"embedding", embeddings[i]}}.dump().c_str());
-    first += int64_t(texts.size());
+      std::printf("%s\n",
+                  Json{{"line", numbers[i]}, {"tokens", texts[i].size()}, {"embedding", embeddings[i]}}.dump().c_str());
   }
 }
 
@@ -64,10 +67,12 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
 
 void add_embed(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<EmbedOptions>();
-  CLI::App* command = app.add_subcommand("embed", "texts as vectors: a line of text in, a line of JSON out");
+  CLI::App* command = app.add_subcommand(
+      "embed", "texts as vectors: a line of text in, a line of JSON out; blank lines are passed over");
   command->add_option("model", options->model, kModelHelp)->required();
-  command->add_option("--in", options->in, "file with a text on each line; without it, standard input");
-  command->add_option("--adapter", options->adapter, kAdapterHelp);
+  command->add_option("--in", options->in, "file with a text on each line; without it, standard input")
+      ->check(some_text());
+  add_adapter_option(*command, options->adapter);
   add_precision(*command, options->precision);
   command
       ->add_option_function<std::string>(

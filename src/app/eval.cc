@@ -9,12 +9,14 @@
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/model_files.h"
+#include "app/pipeline.h"
 #include "app/signals.h"
 #include "app/task_options.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/progress.h"
 #include "eval/task_eval.h"
 #include "fetch/pull.h"
 #include "infer/model_files.h"
@@ -90,21 +92,39 @@ void require_place_for(const std::string& path) {
   require(!std::filesystem::is_directory(path), "[eval] expected a file to save answers in, {} is a folder", path);
 }
 
-// Every answer, a line of JSON each.
-void save(const std::vector<GradedQuestion>& questions, const std::string& path) {
+// Every answer that came to an end, a line of JSON each.
+void save(const std::vector<GradedQuestion>& questions, bool has_weights, const std::string& path) {
   write_atomically(path, [&](const auto& put) {
     for (const GradedQuestion& question : questions)
-      for (const GradedAnswer& answer : question.answers)
-        put(Json({{"question", to_json(question.question)},
-                  {"text", answer.text},
-                  {"key", answer.key},
-                  {"is_right", answer.is_right},
-                  {"is_truncated", answer.is_truncated},
-                  {"weight", answer.weight},
-                  {"tokens", answer.tokens.size()}})
-                .dump(-1, ' ', false, Json::error_handler_t::replace) +
-            "\n");
+      for (const GradedAnswer& answer : question.answers) {
+        if (answer.is_cancelled) continue;
+        Json line = {{"question", to_json(question.question)},
+                     {"text", answer.text},
+                     {"key", answer.key},
+                     {"is_right", answer.is_right},
+                     {"is_truncated", answer.is_truncated}};
+        if (has_weights) line["weight"] = answer.weight;
+        line["tokens"] = answer.tokens.size();
+        put(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+      }
   });
+}
+
+// What there is after Ctrl-C is kept, but measured it would mislead: short answers end first.
+void end_early(const std::vector<GradedQuestion>& questions, const EvalSettings& s) {
+  int64_t done = 0, total = 0;
+  for (const GradedQuestion& question : questions) {
+    total += int64_t(question.answers.size());
+    done += std::ranges::count(question.answers, false, &GradedAnswer::is_cancelled);
+  }
+  std::string where = "; --save keeps those that there are";
+  if (!s.save_to.empty()) {
+    // An earlier file is worth more than an empty one.
+    if (done > 0) save(questions, /*has_weights=*/s.scorer.empty(), s.save_to);
+    where = done > 0 ? ", saved in " + s.save_to : ", nothing to save";
+  }
+  std::fprintf(stderr, "fude: stopped after %lld of %lld answers%s\n", (long long)done, (long long)total,
+               where.c_str());
 }
 
 void run_eval(EvalSettings s, const CommonOptions& common) {
@@ -119,10 +139,17 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
   if (!s.adapter.empty()) engine.adapters().load(s.ask.adapter = "given", s.adapter);
   s.ask.seed = common.seed, s.ask.cancel = &interrupted;
   if (s.ask.answers > 1 && s.ask.temperature == 0) s.ask.temperature = 1;
-  watch_interrupts();
+  Progress progress = progress_on_stderr();
+  ProgressState state{.label = "eval", .unit = "answers"};
   const double began = now_seconds();
+  s.ask.progress = [&](int64_t done, int64_t total) {
+    state.done = done, state.total = total, state.seconds = now_seconds() - began;
+    progress.update(state, now_seconds());
+  };
+  watch_interrupts();
   std::vector<GradedQuestion> questions = evaluate_task(engine, chat, *task, s.ask);
-  if (interrupted) return;
+  progress.finish(state);
+  if (state.done < state.total) return end_early(questions, s);
   if (scorer) score_answers(*scorer, default_kernels(), questions);
   const TaskScore score = score_of(questions);
   const int64_t n = s.ask.answers;
@@ -131,7 +158,7 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
   if (!common.json)
     std::printf("%zu questions, %lld answers to each of %.0f tokens, %.1f %% cut off, %.0f s\n", questions.size(),
                 (long long)n, score.tokens, 100 * score.truncated, now_seconds() - began);
-  if (!s.save_to.empty()) save(questions, s.save_to);
+  if (!s.save_to.empty()) save(questions, /*has_weights=*/true, s.save_to);
 }
 
 }  // namespace
@@ -140,7 +167,7 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
   auto s = std::make_shared<EvalSettings>();
   CLI::App* command = app.add_subcommand("eval", "ask a model a task's held-out questions and count right answers");
   command->add_option("model", s->model, kModelHelp)->required();
-  command->add_option("--adapter", s->adapter, kAdapterHelp);
+  add_adapter_option(*command, s->adapter);
   add_task(*command, s->task);
   command->add_option("--questions", s->ask.questions, "held-out questions")->check(at_least(1))->capture_default_str();
   command->add_option("--answers", s->ask.answers, "answers to each: also by vote, and whether any is right")
@@ -153,9 +180,11 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--thinking", s->ask.enable_thinking, "say to the chat template whether to think (true, false)");
   add_thinking_budget(*command, s->ask.budget);
-  command->add_option("--scorer", s->scorer, "folder of `fude scorer`: also the best answer, and the weighted vote");
+  command->add_option("--scorer", s->scorer, "folder of `fude scorer`: also the best answer, and the weighted vote")
+      ->check(some_text());
   command->add_option("--batch", s->batch, "answers that run at a time")->check(at_least(1))->capture_default_str();
-  command->add_option("--save", s->save_to, "file for all answers, a line of JSON each");
+  command->add_option("--save", s->save_to, "file for all answers, a line of JSON each; after Ctrl-C for those so far")
+      ->check(some_text());
   add_precision(*command, s->precision);
   command->callback([=, &common] { run_eval(*s, common); });
 }

@@ -7,6 +7,7 @@
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/model_files.h"
+#include "app/pipeline.h"
 #include "app/signals.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -37,27 +38,35 @@ struct GenerateOptions {
 };
 
 void add_shared(CLI::App* command, GenerateOptions& o) {
-  command->add_option("--adapter", o.adapter, kAdapterHelp);
+  add_adapter_option(*command, o.adapter);
   add_precision(*command, o.precision);
   command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
   add_kv(*command, o.kv);
   command->add_option("--drafts", o.drafts, "tokens to guess ahead; the answer stays the same")
       ->check(at_least(0))
       ->capture_default_str();
-  command->add_option("--draft-model", o.draft_model,
-                      "a smaller model with the same tokens that guesses; without it, what came before does");
+  command
+      ->add_option("--draft-model", o.draft_model,
+                   "a smaller model with the same tokens that guesses; without it, what came before does")
+      ->check(some_text());
   command->option_defaults()->group("Answer");
   command->add_option("--max-tokens", o.request.max_tokens, "longest answer")
       ->check(at_least(1))
       ->capture_default_str();
-  command->add_option("--stop", o.stops, "text that ends the answer (may be given again)");
-  CLI::Option* schema = command->add_option(
-      "--json-schema", o.json_schema, "the answer is JSON as this schema (a file, or its text) says; {}: any JSON");
-  CLI::Option* regex = command->add_option("--regex", o.regex, "the answer matches this, as a whole")->excludes(schema);
+  command->add_option("--stop", o.stops, "text that ends the answer (may be given again)")->check(some_text());
+  CLI::Option* schema = command
+                            ->add_option("--json-schema", o.json_schema,
+                                         "the answer is JSON as this schema (a file, or its text) says; {}: any JSON")
+                            ->check(some_text());
+  CLI::Option* regex = command->add_option("--regex", o.regex, "the answer matches this, as a whole")
+                           ->check(some_text())
+                           ->excludes(schema);
   command->add_option("--grammar", o.grammar, "the answer follows this file in llama.cpp's GBNF")
+      ->check(some_text())
       ->excludes(schema)
       ->excludes(regex);
-  command->add_flag("--logprobs", o.logprobs, "print each token with its log-probabilities, as JSON, then the answer");
+  command->add_flag("--logprobs", o.logprobs,
+                    "print each token with its bytes and log-probabilities, as JSON, then the answer");
   command->option_defaults()->group("Sampling");
   SamplingOptions& s = o.request.sampling;
   command->add_option("--temperature", s.temperature, "0: always the most likely token")->capture_default_str();
@@ -102,23 +111,34 @@ void add_ends(const Tokenizer& tokenizer, std::vector<TokenId>& stops) {
   stops.insert(stops.end(), ends.begin(), ends.end());
 }
 
+// A schema is an object, true or false; whatever else is given was meant as the name of a file.
+std::string schema_of(const std::string& given) {
+  if (file_exists(given)) return read_file(given);
+  const size_t begin = given.find_first_not_of(" \t\r\n"), end = given.find_last_not_of(" \t\r\n");
+  const std::string text = begin == std::string::npos ? "" : given.substr(begin, end + 1 - begin);
+  require(text.starts_with('{') || text == "true" || text == "false",
+          "[generate] --json-schema: there is no file {}, and the text of a schema begins with {{", given);
+  return text;
+}
+
 // Needs the request's stop tokens.
 void constrain(GenerateOptions& o, const Tokenizer& tokenizer) {
   if (o.json_schema.empty() && o.regex.empty() && o.grammar.empty()) return;
   const auto compiled = [&] {
     if (!o.regex.empty()) return grammar::regex_grammar(o.regex);
     if (!o.grammar.empty()) return grammar::gbnf_grammar(read_file(o.grammar));
-    const std::string schema = file_exists(o.json_schema) ? read_file(o.json_schema) : o.json_schema;
-    return grammar::json_schema_grammar(std::string_view(schema));
+    return grammar::json_schema_grammar(std::string_view(schema_of(o.json_schema)));
   };
   auto vocabulary = std::make_shared<const grammar::GrammarVocabulary>(tokenizer, o.request.stop_tokens);
   o.request.mask = Constraint(compiled(), std::move(vocabulary)).masks();
 }
 
-void print_now(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+void print_now(const std::string& text, std::FILE* file = stdout) {
+  std::fwrite(text.data(), 1, text.size(), file);
+  std::fflush(file);
 }
+
+bool is_answered_in_json(const GenerateOptions& o, const CommonOptions& common) { return common.json || o.logprobs; }
 
 // Without ill-formed UTF-8, whatever the bytes of a token are.
 void print_line(const Json& json) { print_now(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
@@ -126,16 +146,15 @@ void print_line(const Json& json) { print_now(json.dump(-1, ' ', false, Json::er
 // One answer on standard output, as it comes: text, or lines of JSON (each token if asked for, then the whole).
 Answer speak(Engine& engine, const Tokenizer& tokenizer, const std::vector<TokenId>& prompt, const GenerateOptions& o,
              const CommonOptions& common) {
-  const bool is_json = common.json || o.logprobs;
+  const bool is_json = is_answered_in_json(o, common);
   AnswerEvents events;
   if (o.logprobs)
     events.token = [&](const SampledToken& token) {
-      print_line({{"token", token.token},
-                  {"text", tokenizer.decode({&token.token, 1})},
-                  {"logprob", token.logprob},
-                  {"sampled_logprob", token.sampled_logprob}});
+      Json line = token_facts(tokenizer, token.token);
+      line["logprob"] = token.logprob, line["sampled_logprob"] = token.sampled_logprob;
+      print_line(line);
     };
-  if (!is_json) events.text = print_now;
+  if (!is_json) events.text = [](const std::string& text) { print_now(text); };
   Request request = o.request;
   request.prompt = prompt;
   Answer result = answer(engine, tokenizer, std::move(request), events, o.stops, &interrupted);
@@ -146,15 +165,15 @@ Answer speak(Engine& engine, const Tokenizer& tokenizer, const std::vector<Token
   return result;
 }
 
-void warn_at_end_of_context(const Answer& result) {
-  if (result.reason == FinishReason::context) std::fprintf(stderr, "fude: stopped at the end of the context\n");
-}
-
-// In a chat an answer that was cut off looks as if it were all.
-void warn_of_cut(const Answer& reply, const GenerateOptions& o) {
-  warn_at_end_of_context(reply);
-  if (reply.reason == FinishReason::length)
-    std::fprintf(stderr, "fude: stopped after %lld tokens; --max-tokens takes more\n", (long long)o.request.max_tokens);
+// Says that an answer was cut off. One of --max-tokens is as long as it was asked to be, unless it is held to a
+// grammar, of which it is then half a sentence, or `needs_an_end` for another reason.
+void warn_of_cut(const Answer& reply, const GenerateOptions& o, bool needs_an_end) {
+  const bool is_constrained = bool(o.request.mask);
+  const char* begin = is_constrained ? "the answer is not complete: stopped" : "stopped";
+  if (reply.reason == FinishReason::context) std::fprintf(stderr, "fude: %s at the end of the context\n", begin);
+  if (reply.reason == FinishReason::length && (is_constrained || needs_an_end))
+    std::fprintf(stderr, "fude: %s after %lld tokens; --max-tokens takes more\n", begin,
+                 (long long)o.request.max_tokens);
 }
 
 void run_generate(GenerateOptions o, const CommonOptions& common) {
@@ -173,7 +192,7 @@ void run_generate(GenerateOptions o, const CommonOptions& common) {
   }
   watch_interrupts();
   const Answer result = speak(speaker.engine(), tokenizer, prompt, o, common);
-  warn_at_end_of_context(result);
+  warn_of_cut(result, o, /*needs_an_end=*/false);
 }
 
 // The turns of a chat: what the user said and the model answered, oldest first.
@@ -254,9 +273,11 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
   o.request.stop_tokens = turns->stops();
   constrain(o, tokenizer);
   const bool is_terminal = ::isatty(STDIN_FILENO) != 0;
-  if (is_terminal) std::printf("Ask anything; Ctrl-C stops an answer, Ctrl-D ends the chat.\n");
+  // Where answers are JSON, nothing else is on standard output.
+  std::FILE* const screen = is_answered_in_json(o, common) ? stderr : stdout;
+  if (is_terminal) print_now("Ask anything; Ctrl-C stops an answer, Ctrl-D ends the chat.\n", screen);
   for (std::string line;;) {
-    if (is_terminal) print_now("> ");
+    if (is_terminal) print_now("> ", screen);
     if (!std::getline(std::cin, line)) break;
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;
@@ -266,8 +287,12 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
     const std::vector<TokenId> prompt = turns->tokens();
     if (int64_t(prompt.size()) >= engine.context()) {
       const std::string what =
-          fmt::format("[chat] the conversation has filled the context of {} tokens; begin again, or use --drop-oldest",
-                      engine.context());
+          turns->count() == 1
+              ? fmt::format("[chat] this message alone has {} tokens, and the context {}", prompt.size(),
+                            engine.context())
+              : fmt::format(
+                    "[chat] the conversation has filled the context of {} tokens; begin again, or use --drop-oldest",
+                    engine.context());
       require(is_terminal, "{}", what);
       std::fprintf(stderr, "fude: %s\n", what.c_str());
       turns->take_back();
@@ -275,13 +300,14 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
     }
     watch_interrupts();
     const Answer reply = speak(engine, tokenizer, prompt, o, common);
-    is_terminal ? warn_of_cut(reply, o) : warn_at_end_of_context(reply);
+    // On a screen half an answer looks as if it were all.
+    warn_of_cut(reply, o, /*needs_an_end=*/is_terminal);
     turns->answered(reply);
     if (interrupted && (!is_terminal || interrupted_by == SIGTERM)) return;
     end_at_interrupts();  // at the prompt Ctrl-C ends the chat
   }
   interrupted = false;
-  if (is_terminal) print_now("\n");
+  if (is_terminal) print_now("\n", screen);
 }
 
 }  // namespace

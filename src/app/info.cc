@@ -269,6 +269,8 @@ void add_adapter(Json& facts, const std::string& path) {
 Json facts_of(const InfoOptions& o) {
   const std::string found = find_model(o.path), path = folder_of(found);
   const auto has = [&](const char* name) { return file_exists(path + "/" + name); };
+  require(o.pattern.empty() || path.ends_with(".tiktoken"),
+          "[info] {}: --pattern is for .tiktoken files; others say themselves how text is split", path);
   Json facts;
   const auto is = [&](const char* kind) { facts["kind"] = kind; };
   if (is_peft_folder(path)) {

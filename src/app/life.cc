@@ -91,21 +91,29 @@ class Life {
         world_(corpus_, has_own_world_ ? o_.questions : 0),
         problems_(make_task("mini_aime", common.seed,
                             {.difficulties = kProblems, .held_out = std::max<int64_t>(1, o_.questions)})) {
+    if (!has_own_world_) DocumentStream({o_.text});  // Error if it is not there
     make_directories(o_.out);
+    stages_.json = false;
   }
 
   void run() {
     require_same_life();
     write_text();
     learn_tokens();
-    if (!file_exists(newborn_ + "/tokenizer.json")) init_model(tokenizer_, shape(), newborn_, common_);
+    if (!file_exists(newborn_ + "/tokenizer.json")) init_model(tokenizer_, shape(), newborn_, stages_);
     if (!read()) return;
+    put({{"stage", "read"}, {"steps", o_.steps}, {"model", run_folder_ + "/model"}});
     if (!has_own_world_) return say("the report: {0}/report.html\ntalk with it: fude generate {0}/model", run_folder_);
-    if (!learn_by_examples() || !learn_by_tries() || !raise_a_judge()) return;
+    if (!learn_by_examples()) return;
+    put({{"stage", "taught"}, {"examples", o_.chats}, {"model", taught_ + "/model"}});
+    if (!learn_by_tries()) return;
+    put({{"stage", "tried"}, {"steps", o_.tries}, {"model", grown_}});
+    if (!raise_a_judge()) return;
+    put({{"stage", "judge"}, {"scorer", judge_ + "/scorer"}});
     if (o_.questions > 0 && !ask_every_generation()) return;
     say("the report: {0}/report.html\ntalk with it: fude chat {1}\non a page: fude serve {1} --scorer {2}/scorer",
         o_.out, grown_, judge_);
-    if (o_.chat && ::isatty(STDIN_FILENO) != 0) {
+    if (o_.chat && !common_.json && ::isatty(STDIN_FILENO) != 0) {
       say("8. a chat (Ctrl-D ends it)");
       chat_with(grown_, common_);
     }
@@ -130,6 +138,7 @@ class Life {
   void write_text() {
     if (!has_own_world_) {
       say("1. your text: {}", text_);
+      put({{"stage", "text"}, {"path", text_}});
       return;
     }
     say("1. a small world: {} documents in English and Japanese", o_.documents);
@@ -137,6 +146,7 @@ class Life {
     write_corpus(corpus_, o_.documents, 500, held_out_text_);
     write_chats(corpus_, *problems_, common_.seed, o_.chats, chats_);
     say("   {}", corpus_.document(0).render({}));
+    put({{"stage", "text"}, {"path", text_}, {"documents", o_.documents}});
   }
 
   void learn_tokens() {
@@ -149,6 +159,7 @@ class Life {
     if (has_own_world_)
       make_shards({.inputs = {held_out_text_}, .tokenizer = tokenizer_, .out = validation_, .special_tokens = true},
                   common_.threads);
+    put({{"stage", "tokenizer"}, {"path", tokenizer_}, {"vocabulary", o_.vocabulary}});
   }
 
   static ModelConfig shape() {
@@ -178,7 +189,7 @@ class Life {
       s.sample_prompts = {"<|user|>What is 27 + 15?<|end|><|assistant|>", "Alice lives in"};
     else
       s.sample_prompts = {"The "};
-    return train_model(s, common_);
+    return train_model(s, stages_);
   }
 
   bool learn_by_examples() const {
@@ -193,7 +204,7 @@ class Life {
     s.schedule = {.learning_rate = 2e-3, .steps = steps, .warmup_steps = steps / 20, .final_fraction = 0.05};
     s.optimizer.weight_decay = 0;
     s.validate_every = s.save_every = std::max<int64_t>(1, steps / 2);
-    return train_model(s, common_);
+    return train_model(s, stages_);
   }
 
   bool learn_by_tries() const {
@@ -206,7 +217,7 @@ class Life {
     s.schedule.warmup_steps = std::min<int64_t>(5, o_.tries);
     s.save_every = s.validate_every = std::max<int64_t>(1, o_.tries / 2);
     s.held_out = std::min<int64_t>(100, o_.questions);
-    return train_by_answers(s, common_);
+    return train_by_answers(s, stages_);
   }
 
   bool raise_a_judge() const {
@@ -215,7 +226,7 @@ class Life {
     s.model = grown_, s.out = judge_, s.task = {"mini_aime", kProblems};
     s.ask.questions = std::max<int64_t>(16, 4 * o_.tries), s.ask.answers = 8, s.ask.max_tokens = kLongest;
     s.learning_rate = 3e-4, s.step_tokens = 4096, s.epochs = 2, s.held_out = 0;
-    return train_scorer(s, common_);
+    return train_scorer(s, stages_);
   }
 
   // Every generation the same questions; the last one also many times, for a vote and for the judge.
@@ -249,22 +260,41 @@ class Life {
       say("   {:<16} facts and sums {:5.1f} % ({:.0f} to {:.0f})   problems {:5.1f} % ({:.0f} to {:.0f})", name,
           100 * facts.accuracy.value, 100 * facts.accuracy.interval.low, 100 * facts.accuracy.interval.high,
           100 * sums.accuracy.value, 100 * sums.accuracy.interval.low, 100 * sums.accuracy.interval.high);
+      put({{"generation", name},
+           {"model", folder},
+           {"facts_and_sums", json_of(facts.accuracy)},
+           {"problems", json_of(sums.accuracy)}});
       report.generations.push_back(std::move(generation));
       if (name != generations.back().first) continue;
       report.tries = asked(*problems_, kTries);
       if (interrupted) return false;
       score_answers(load_scorer(device, judge_ + "/scorer"), default_kernels(), report.tries);
     }
-    for (const auto& [name, estimate, is_difference] : ways_to_choose(report.tries))
+    for (const auto& [name, estimate, is_difference] : ways_to_choose(report.tries)) {
       say("   {:<38} problems {:5.1f} % ({:.0f} to {:.0f})", name, 100 * estimate.value, 100 * estimate.interval.low,
           100 * estimate.interval.high);
+      put({{"way", name}, {"problems", json_of(estimate)}});
+    }
     write_life_report(report);
     return true;
   }
 
+  static Json json_of(const Estimate& e) {
+    return {{"value", e.value}, {"low", e.interval.low}, {"high", e.interval.high}, {"questions", e.count}};
+  }
+
+  // For people; with --json standard output is for `put` alone.
   template <class... Arguments>
-  static void say(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-    std::printf("%s\n", fmt::format(format, std::forward<Arguments>(arguments)...).c_str());
+  void say(fmt::format_string<Arguments...> format, Arguments&&... arguments) const {
+    std::FILE* out = common_.json ? stderr : stdout;
+    std::fprintf(out, "%s\n", fmt::format(format, std::forward<Arguments>(arguments)...).c_str());
+    std::fflush(out);
+  }
+
+  // The same for programs.
+  void put(const Json& result) const {
+    if (!common_.json) return;
+    print_as_json(result);
     std::fflush(stdout);
   }
 
@@ -272,7 +302,8 @@ class Life {
 
   const LifeOptions o_;
   const CommonOptions& common_;
-  const bool has_own_world_;  // its own text, with questions about it
+  CommonOptions stages_ = common_;  // of the commands within, whose lines are not this one's
+  const bool has_own_world_;        // its own text, with questions about it
   const LifeCorpus corpus_;
   const WorldQuestions world_;
   const std::unique_ptr<Task> problems_;

@@ -21,6 +21,7 @@ void add_lora(CLI::App& command, LoraChoice& choice) {
           ->check(at_least(0))
           ->capture_default_str();
   command.add_option("--lora-alpha", choice.alpha, "scale of the adapter is this by its rank; 0: twice the rank")
+      ->check(number_at_least(0))
       ->needs(lora);
   command.add_option("--lora-targets", choice.targets, "modules, such as q_proj v_proj; without: all of the blocks")
       ->needs(lora);

@@ -66,6 +66,7 @@ int run(int argc, char** argv) {
                    add_eval, add_ask,       add_generate, add_chat,  add_serve, add_score, add_perplexity, add_embed,
                    add_pull, add_convert,   add_quantize, add_tasks, add_info,  add_bench})
     add(program, common);
+  check_whole_numbers(program);
   try {
     program.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
+#include "app/command_line.h"
 #include "base/file.h"
+#include "data/identity.h"
 #include "fetch/pull.h"
 
 namespace fude {
@@ -19,7 +20,6 @@ std::string name_of_model(const std::string& model) {
 
 std::string fingerprint_of(const std::string& model) {
   if (model.empty()) return {};
-  constexpr uint64_t kPieces = 64, kPieceBytes = 4096;
   const std::string path = find_model(model);
   std::vector<std::string> files;
   if (fs::is_regular_file(path))
@@ -29,19 +29,12 @@ std::string fingerprint_of(const std::string& model) {
       if (entry.path().extension() == ".safetensors") files.push_back(entry.path().string());
   std::ranges::sort(files);
   std::string seen;
-  for (const std::string& file : files) {
-    const uint64_t size = file_size(file);
-    seen += std::to_string(size) + ' ';
-    std::ifstream in(file, std::ios::binary);
-    std::string piece(kPieceBytes, '\0');
-    for (uint64_t i = 0; i < kPieces; ++i) {
-      in.clear();
-      in.seekg(std::streamoff(size / kPieces * i));
-      in.read(piece.data(), std::streamsize(piece.size()));
-      seen.append(piece, 0, size_t(in.gcount()));
-    }
-  }
+  for (const std::string& file : files) seen += fingerprint_of_file(file);
   return hash_hex(seen);
+}
+
+void add_adapter_option(CLI::App& command, std::string& adapter) {
+  command.add_option("--adapter", adapter, kAdapterHelp)->check(some_text());
 }
 
 std::shared_ptr<const Adapter> load_adapter_if_given(const Transformer& model, const std::string& path) {

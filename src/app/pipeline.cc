@@ -4,10 +4,15 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "data/shard_writer.h"
+#include "fetch/pull.h"
+#include "infer/model_files.h"
+#include "model/folder.h"
 #include "posttrain/conversation.h"
 #include "text/bpe_train.h"
 #include "text/chat_format.h"
@@ -26,7 +31,40 @@ std::string words_of(const Document& document) {
   return words;
 }
 
+// Of a tokenizer's own files, or of a model.
+Tokenizer tokenizer_at(const std::string& path) {
+  const std::string place = find_model(path);
+  const bool is_own = std::filesystem::is_directory(place) || place.ends_with(".json") || place.ends_with(".model") ||
+                      place.ends_with(".tiktoken");
+  return is_own ? Tokenizer::load(place) : open_model(place).tokenizer;
+}
+
+Json skipped_json(const DocumentCounts& counts) {
+  Json skipped = Json::object();
+  for (const auto& [reason, count] : counts.skipped) skipped[reason] = count;
+  return skipped;
+}
+
 }  // namespace
+
+void print_as_json(const Json& json) {
+  std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+}
+
+Json token_facts(const Tokenizer& tokenizer, TokenId token) {
+  // A model may have more rows than its tokenizer has tokens.
+  const std::string_view own = tokenizer.has(token) ? tokenizer.bytes_of(token) : std::string_view();
+  Json bytes = Json::array();
+  for (const char byte : own) bytes.push_back(int(static_cast<unsigned char>(byte)));
+  return {{"token", token}, {"text", own.empty() ? "" : tokenizer.decode({&token, 1})}, {"bytes", std::move(bytes)}};
+}
+
+Json written_model(const std::string& path) {
+  uint64_t bytes = 0;
+  for (const std::string& file : path.ends_with(".gguf") ? std::vector<std::string>{path} : weight_files(path))
+    bytes += file_size(file);
+  return {{"path", path}, {"bytes", bytes}};
+}
 
 Progress progress_on_stderr() { return Progress(stderr, ::isatty(STDERR_FILENO) != 0); }
 
@@ -34,7 +72,7 @@ std::vector<std::string> own_special_tokens() {
   return {kEndOfText, kUser, kAssistant, kEnd, kSystem, kThinkOpen, kThinkClose};
 }
 
-void train_tokenizer(const TokenizerSettings& settings, int threads) {
+Json train_tokenizer(const TokenizerSettings& settings, int threads) {
   DocumentOptions reading = settings.documents;
   if (settings.chats) reading.text_field.clear();
   DocumentStream documents(settings.inputs, reading);
@@ -71,10 +109,13 @@ void train_tokenizer(const TokenizerSettings& settings, int threads) {
   for (AddedToken& token : result.tokenizer.added)
     if (token.content == kThinkOpen || token.content == kThinkClose) token.special = false;
   save_tokenizer(settings.out, result.tokenizer, kEndOfText, chat_template());
+  const DocumentCounts& counts = documents.counts();
+  return {{"path", settings.out},       {"vocabulary", state.done},        {"documents", counts.documents},
+          {"bytes", counts.text_bytes}, {"skipped", skipped_json(counts)}, {"dropped_pieces", result.pruned_pieces}};
 }
 
-void make_shards(const ShardSettings& settings, int threads) {
-  const Tokenizer tokenizer = Tokenizer::load(settings.tokenizer);
+Json make_shards(const ShardSettings& settings, int threads) {
+  const Tokenizer tokenizer = tokenizer_at(settings.tokenizer);
   DocumentStream documents(settings.inputs, settings.documents);
   Progress progress = progress_on_stderr();
   const double began = now_seconds();
@@ -106,6 +147,12 @@ void make_shards(const ShardSettings& settings, int threads) {
   const DocumentCounts& counts = documents.counts();
   for (const auto& [reason, count] : counts.skipped)
     std::fprintf(stderr, "skipped %lld: %s\n", (long long)count, reason.c_str());
+  return {{"path", settings.out},
+          {"documents", document_count},
+          {"tokens", tokens},
+          {"vocabulary", tokenizer.vocabulary_size()},
+          {"was_complete", is_complete},
+          {"skipped", skipped_json(counts)}};
 }
 
 }  // namespace fude

@@ -4,13 +4,23 @@
 #include <string>
 #include <vector>
 
+#include "base/json_fwd.h"
 #include "base/progress.h"
 #include "data/documents.h"
 #include "data/shard_writer.h"
+#include "text/tokenizer.h"
 
 namespace fude {
 
 Progress progress_on_stderr();
+
+// What --json asks for: a line on standard output.
+void print_as_json(const Json& json);
+// {"token", "text", "bytes"}. A token that is part of a character has no text to tell it by; numbers of bytes do, as in
+// OpenAI's API.
+Json token_facts(const Tokenizer& tokenizer, TokenId token);
+// {"path", "bytes"} of a model's folder or GGUF file; of a folder the weights are counted.
+Json written_model(const std::string& path);
 
 // The tokens of Fude's own vocabularies that no text is cut into, from id 0 on.
 std::vector<std::string> own_special_tokens();
@@ -24,18 +34,18 @@ struct TokenizerSettings {
   DocumentOptions documents;
 };
 
-// Trains a byte-level BPE and writes it as tokenizer.json.
-void train_tokenizer(const TokenizerSettings& settings, int threads);
+// Trains a byte-level BPE and writes it as tokenizer.json. What came of it: {"path", "vocabulary", "documents", …}.
+Json train_tokenizer(const TokenizerSettings& settings, int threads);
 
 struct ShardSettings {
   std::vector<std::string> inputs;
-  std::string tokenizer, out;
+  std::string tokenizer, out;  // the tokenizer may be a model's
   int64_t shard_tokens = ShardOptions{}.shard_tokens;
   bool special_tokens = false;  // recognise special tokens in the text (trusted corpora only)
   DocumentOptions documents;
 };
 
-// Goes on where a killed run stopped.
-void make_shards(const ShardSettings& settings, int threads);
+// Goes on where a killed run stopped. What is there then: {"path", "documents", "tokens", …}.
+Json make_shards(const ShardSettings& settings, int threads);
 
 }  // namespace fude

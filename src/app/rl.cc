@@ -23,34 +23,42 @@ namespace {
 using Normaliser = PolicyOptions::Normaliser;
 using Scale = PolicyOptions::Scale;
 
+const char* name_of(Normaliser normaliser) {
+  return normaliser == Normaliser::tokens ? "tokens" : normaliser == Normaliser::sequences ? "sequences" : "constant";
+}
+const char* name_of(Scale scale) { return scale == Scale::none ? "none" : scale == Scale::group ? "group" : "batch"; }
+
 // Every setting that decides the weights that come out.
 Json deciding_settings(const RlSettings& s, uint64_t seed) {
   const GrpoOptions& g = s.grpo;
-  return {
-      {"from", s.model},
-      {"task", s.task.name},
-      {"difficulties", s.task.difficulties_json()},
-      {"questions", g.questions},
-      {"answers", g.answers},
-      {"max_tokens", g.max_tokens},
-      {"temperature", g.temperature},
-      {"minibatches", g.minibatches},
-      {"epochs", g.epochs},
-      {"skips_equal_groups", g.skips_equal_groups},
-      {"rounds", g.most_rounds},
-      {"learns_truncated", g.learns_truncated},
-      {"overlong_from", g.overlong_from},
-      {"thinking", g.enable_thinking ? Json(*g.enable_thinking) : Json()},
-      {"policy", {int(g.policy.normaliser), int(g.policy.scale), g.policy.clip_low, g.policy.clip_high, g.policy.kl}},
-      {"block_tokens", g.block_tokens},
-      {"lora", json_of(s.lora, s.frozen)},
-      {"steps", s.schedule.steps},
-      {"schedule", name_of(s.schedule.kind)},
-      {"learning_rate", s.schedule.learning_rate},
-      {"warmup", s.schedule.warmup_steps},
-      {"weight_decay", s.optimizer.weight_decay},
-      {"clip", s.optimizer.max_norm},
-      {"seed", seed}};
+  return {{"from", s.model},
+          {"task", s.task.name},
+          {"difficulties", s.task.difficulties_json()},
+          {"questions", g.questions},
+          {"answers", g.answers},
+          {"max_tokens", g.max_tokens},
+          {"temperature", g.temperature},
+          {"minibatches", g.minibatches},
+          {"epochs", g.epochs},
+          {"skips_equal_groups", g.skips_equal_groups},
+          {"rounds", g.most_rounds},
+          {"learns_truncated", g.learns_truncated},
+          {"overlong_from", g.overlong_from},
+          {"thinking", g.enable_thinking ? Json(*g.enable_thinking) : Json()},
+          {"normaliser", name_of(g.policy.normaliser)},
+          {"scale", name_of(g.policy.scale)},
+          {"clip_low", g.policy.clip_low},
+          {"clip_high", g.policy.clip_high},
+          {"kl", g.policy.kl},
+          {"block_tokens", g.block_tokens},
+          {"lora", json_of(s.lora, s.frozen)},
+          {"steps", s.schedule.steps},
+          {"schedule", name_of(s.schedule.kind)},
+          {"learning_rate", s.schedule.learning_rate},
+          {"warmup", s.schedule.warmup_steps},
+          {"weight_decay", s.optimizer.weight_decay},
+          {"clip", s.optimizer.max_norm},
+          {"seed", seed}};
 }
 
 }  // namespace
@@ -95,8 +103,8 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
   const Json settings = deciding_settings(s, common.seed);
   options.identity = {{"model", fingerprint_of(s.model)},
                       {"tokenizer", base.tokenizer.hash()},
-                      {"settings", hash_hex(settings.dump())},
                       {"numerics", precision.compute == DType::bf16 ? kernels.bf16 : "f32"}};
+  options.identity.update(settings);
   trained.put_into(options);
   if (s.held_out > 0 && task->held_out_count() > 0)
     options.evaluate = [&](StepMetrics& line) {
@@ -171,9 +179,13 @@ void add_rl(CLI::App& app, const CommonOptions& common) {
       ->check(CLI::IsMember({"tokens", "sequences", "constant"}))
       ->capture_default_str();
   command->add_option("--clip-low", g.policy.clip_low, "largest fall of a token's probability that is learned")
+      ->check(number_at_least(0))
       ->capture_default_str();
-  command->add_option("--clip-high", g.policy.clip_high, "largest rise")->capture_default_str();
+  command->add_option("--clip-high", g.policy.clip_high, "largest rise")
+      ->check(number_at_least(0))
+      ->capture_default_str();
   command->add_option("--kl", g.policy.kl, "cost of leaving the model that it began as; needs a second copy of it")
+      ->check(number_at_least(0))
       ->capture_default_str();
   command->option_defaults()->group("Training");
   command->add_option("--steps", s->schedule.steps, "updates")->check(at_least(1))->capture_default_str();
@@ -188,8 +200,12 @@ void add_rl(CLI::App& app, const CommonOptions& common) {
   command->add_option("--block-tokens", g.block_tokens, "tokens of a forward pass")
       ->check(at_least(1))
       ->capture_default_str();
-  command->add_option("--clip", s->optimizer.max_norm, "largest gradient norm; 0: off")->capture_default_str();
-  command->add_option("--weight-decay", s->optimizer.weight_decay, "decoupled, of matrices")->capture_default_str();
+  command->add_option("--clip", s->optimizer.max_norm, "largest gradient norm; 0: off")
+      ->check(number_at_least(0))
+      ->capture_default_str();
+  command->add_option("--weight-decay", s->optimizer.weight_decay, "decoupled, of matrices")
+      ->check(number_at_least(0))
+      ->capture_default_str();
   add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
   add_lora(*command, *lora);
   command->option_defaults()->group("Watching and saving");
@@ -197,9 +213,12 @@ void add_rl(CLI::App& app, const CommonOptions& common) {
       ->check(at_least(0))
       ->capture_default_str();
   command->add_option("--validate-every", s->validate_every, "steps between measurements; 0: at the end")
+      ->check(at_least(0))
       ->capture_default_str();
-  command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
-  command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->capture_default_str();
+  command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")
+      ->check(at_least(0))
+      ->capture_default_str();
+  command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->check(at_least(0))->capture_default_str();
   command->callback([=, &common] {
     s->grpo.policy.normaliser = *normaliser == "tokens"      ? Normaliser::tokens
                                 : *normaliser == "sequences" ? Normaliser::sequences

@@ -1,4 +1,5 @@
 // fude score, fude perplexity: what a model thinks of a given text.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -6,6 +7,7 @@
 #include <optional>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "app/command_line.h"
 #include "app/commands.h"
@@ -16,6 +18,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/nearest.h"
 #include "base/progress.h"
 #include "fetch/pull.h"
 #include "infer/model_files.h"
@@ -25,9 +28,11 @@
 namespace fude {
 namespace {
 
+constexpr int64_t kUsualContext = 512;  // as in llama.cpp
+
 struct ScoreOptions {
   std::string model, adapter, text, in;
-  int64_t context = 512;
+  int64_t context = 0;  // 0: the usual one, or the model's if that is less
   Precision precision;
   bool logprobs = false, lines = false;
   int64_t top = 0;
@@ -39,8 +44,10 @@ std::string text_to_score(const ScoreOptions& o) {
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
-void print_json(const Json& json) {
-  std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+void require_known(const Json& object, const std::vector<std::string>& known) {
+  for (const auto& [key, value] : object.items())
+    require(std::find(known.begin(), known.end(), key) != known.end(), "unknown key '{}'{}", key,
+            did_you_mean(key, known));
 }
 
 // A line of --lines: {"text"}, {"prompt", "text"}, of which the tokens behind those of the prompt alone are scored, or
@@ -49,6 +56,7 @@ ScoredPassage passage_of(const Tokenizer& tokenizer, const ModelConfig& config, 
   const Json json = parse_json(line, "line");
   require(json.is_object(), "expected a JSON object");
   if (const auto tokens = json.find("tokens"); tokens != json.end()) {
+    require_known(json, {"tokens", "from"});
     require(tokens->is_array(), "expected a list of tokens");
     ScoredPassage passage{{}, json.value("from", int64_t(1))};
     for (const Json& token : *tokens) {
@@ -59,6 +67,7 @@ ScoredPassage passage_of(const Tokenizer& tokenizer, const ModelConfig& config, 
     }
     return passage;
   }
+  require_known(json, {"prompt", "text"});
   const std::string prompt = json.value("prompt", ""), text = json.at("text");
   return {sequence_of(tokenizer, prompt + text), std::max<int64_t>(1, int64_t(sequence_of(tokenizer, prompt).size()))};
 }
@@ -105,7 +114,8 @@ void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
       *model, default_kernels(), passages,
       [&](size_t index, const std::vector<PromptToken>& scored) {
         found[index] = facts_of(scored, o);
-        for (; printed < found.size() && found[printed]; ++printed) print_json(*std::exchange(found[printed], Json()));
+        for (; printed < found.size() && found[printed]; ++printed)
+          print_as_json(*std::exchange(found[printed], Json()));
         state.done += 1, state.seconds = now_seconds() - began;
         progress.update(state, now_seconds());
         return !interrupted;
@@ -124,8 +134,10 @@ void run_score(const ScoreOptions& o, const CommonOptions& common) {
   double total = 0;
   for (size_t i = 0; i < scores.size(); ++i) {
     total += double(scores[i]);
-    if (o.logprobs)
-      print_json({{"token", tokens[i + 1]}, {"text", tokenizer.decode({&tokens[i + 1], 1})}, {"logprob", scores[i]}});
+    if (!o.logprobs) continue;
+    Json line = token_facts(tokenizer, tokens[i + 1]);
+    line["logprob"] = scores[i];
+    print_as_json(line);
   }
   // Without the first token, which is not scored.
   const int64_t bytes =
@@ -135,7 +147,7 @@ void run_score(const ScoreOptions& o, const CommonOptions& common) {
                       {"perplexity", std::exp(-total / double(scores.size()))},
                       {"bits_per_byte", -total / std::log(2.0) / double(std::max<int64_t>(1, bytes))}};
   if (common.json || o.logprobs)
-    print_json(facts);
+    print_as_json(facts);
   else
     std::printf("%zu tokens after the first  log-probability %.4f  perplexity %.4f  %.4f bits per byte\n",
                 scores.size(), total, facts["perplexity"].get<double>(), facts["bits_per_byte"].get<double>());
@@ -145,12 +157,13 @@ void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
   Device device(common.threads);
   const auto [tokenizer, model] = load_for_use(device, find_model(o.model), o.precision);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text_to_score(o));
+  const int64_t context = o.context > 0 ? o.context : std::min(kUsualContext, model->config().context);
   Progress progress = progress_on_stderr();
-  ProgressState state{.label = "perplexity", .total = int64_t(tokens.size()) / o.context, .unit = "windows"};
+  ProgressState state{.label = "perplexity", .total = int64_t(tokens.size()) / context, .unit = "windows"};
   const double began = now_seconds();
   watch_interrupts();
   const Perplexity result = perplexity(
-      *model, default_kernels(), tokens, o.context, tokenizer.data().prepends_begin ? tokenizer.data().begin_token : -1,
+      *model, default_kernels(), tokens, context, tokenizer.data().prepends_begin ? tokenizer.data().begin_token : -1,
       [&](const Perplexity& p) {
         state.done = p.windows, state.seconds = now_seconds() - began;
         state.note = fmt::format("perplexity {:.4f}", p.value());
@@ -160,22 +173,22 @@ void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
       load_adapter_if_given(*model, o.adapter));
   progress.finish(state);
   if (common.json)
-    print_json({{"perplexity", result.value()},
-                {"standard_error", result.standard_error()},
-                {"windows", result.windows},
-                {"context", o.context},
-                {"scored_tokens", result.scored},
-                {"seconds", now_seconds() - began}});
+    print_as_json({{"perplexity", result.value()},
+                   {"standard_error", result.standard_error()},
+                   {"windows", result.windows},
+                   {"context", context},
+                   {"scored_tokens", result.scored},
+                   {"seconds", now_seconds() - began}});
   else
     std::printf("perplexity %.4f ± %.4f  (%lld windows of %lld tokens, %lld scored)\n", result.value(),
-                result.standard_error(), (long long)result.windows, (long long)o.context, (long long)result.scored);
+                result.standard_error(), (long long)result.windows, (long long)context, (long long)result.scored);
 }
 
 CLI::App* add_scoring(CLI::App& app, const char* name, const char* what, ScoreOptions& o) {
   CLI::App* command = app.add_subcommand(name, what);
   command->add_option("model", o.model, kModelHelp)->required();
-  command->add_option("--in", o.in, "file of text; without it, standard input");
-  command->add_option("--adapter", o.adapter, kAdapterHelp);
+  command->add_option("--in", o.in, "file of text; without it, standard input")->check(some_text());
+  add_adapter_option(*command, o.adapter);
   add_precision(*command, o.precision);
   return command;
 }
@@ -185,24 +198,29 @@ CLI::App* add_scoring(CLI::App& app, const char* name, const char* what, ScoreOp
 void add_score(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<ScoreOptions>();
   CLI::App* command = add_scoring(app, "score", "log-probabilities of a given text", *options);
-  command->add_option("--text", options->text, "the text itself");
+  command->add_option("--text", options->text, "the text itself")->check(some_text())->excludes("--in");
   command->add_flag("--logprobs", options->logprobs,
-                    "print each token with its log-probability, as JSON, then the whole");
-  command->add_flag(
+                    "print each token with its bytes and log-probability, as JSON, then the whole");
+  CLI::Option* lines = command->add_flag(
       "--lines", options->lines,
       "each line of the input is JSON and scored for itself, many at a time: {\"text\"}; {\"prompt\", \"text\"}, "
       "of which only the text counts; or {\"tokens\", \"from\"}. Prints {\"logprob\", \"tokens\"} for each, with "
       "--logprobs also those of its tokens");
-  command->add_option("--top", options->top, "with --lines: the most likely tokens beside each, [[token, logprob], …]");
+  command->add_option("--top", options->top, "with --lines: the most likely tokens beside each, [[token, logprob], …]")
+      ->needs(lines);
   command->callback([=, &common] { run_score(*options, common); });
 }
 
 void add_perplexity(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<ScoreOptions>();
   CLI::App* command = add_scoring(app, "perplexity", "perplexity of a text, counted as llama.cpp does", *options);
-  command->add_option("--context", options->context, "tokens of a window, of which the second half is scored")
-      ->check(at_least(4))
-      ->capture_default_str();
+  command
+      ->add_option(
+          "--context", options->context,
+          fmt::format("tokens of a window, of which the second half is scored; without it {}, or the model's if that "
+                      "is less",
+                      kUsualContext))
+      ->check(at_least(4));
   command->callback([=, &common] { run_perplexity(*options, common); });
 }
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "data/identity.h"
 #include "fetch/pull.h"
 #include "infer/model_files.h"
 #include "posttrain/judged_answers.h"
@@ -96,8 +97,9 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
                          {"seed", common.seed}};
   const std::string settings_path = s.out + "/answers.json";
   if (!file_exists(settings_path)) write_file(settings_path, settings.dump(1) + "\n");
-  require(parse_json(read_file(settings_path), settings_path) == settings,
-          "[scorer] {} holds answers of other settings; use another --out folder, or the old settings", s.out);
+  const std::string others = differences(parse_json(read_file(settings_path), settings_path), settings);
+  require(others.empty(), "[scorer] {} holds answers of other settings: {}; use another --out folder, or the old ones",
+          s.out, others);
 
   Device device(common.threads);
   ScorerModel scorer = make_scorer(load_model(device, std::move(base.weights), {DType::f32}));
@@ -148,11 +150,11 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   options.step.trained = trunk.parameters();
   options.step.trained.push_back(&scorer.head_2C);
   options.validate_every = s.validate_every, options.save_every = s.save_every;
-  options.identity = {{"settings", hash_hex(settings.dump())},
-                      {"step_tokens", s.step_tokens},
-                      {"epochs", s.epochs},
-                      {"balances", s.balances},
-                      {"learning_rate", s.learning_rate}};
+  options.identity = settings;
+  options.identity.update({{"step_tokens", s.step_tokens},
+                           {"epochs", s.epochs},
+                           {"balances", s.balances},
+                           {"learning_rate", s.learning_rate}});
   options.save = [&](const std::string& folder) {
     scorer.mix = mix_of(scorer, kernels, mixed);
     save_scorer(scorer, folder);
@@ -209,8 +211,11 @@ void add_scorer(CLI::App& app, const CommonOptions& common) {
       ->check(at_least(0))
       ->capture_default_str();
   command->add_option("--validate-every", s->validate_every, "steps between measurements; 0: at the end")
+      ->check(at_least(0))
       ->capture_default_str();
-  command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
+  command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")
+      ->check(at_least(0))
+      ->capture_default_str();
   command->callback([=, &common] { train_scorer(*s, common); });
 }
 

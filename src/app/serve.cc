@@ -97,7 +97,7 @@ void add_serve(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--body", o->body_kib, "longest request in KiB")->check(at_least(1))->capture_default_str();
   command->option_defaults()->group("Engine");
-  command->add_option("--adapter", o->adapter, kAdapterHelp);
+  add_adapter_option(*command, o->adapter);
   command->add_option("--scorer", o->scorer, "folder of `fude scorer`, for requests that choose by it");
   add_precision(*command, o->precision);
   add_kv(*command, o->engine.kv);

@@ -1,12 +1,14 @@
 // fude sft: a model learns from conversations, as text, by all of its weights or by an adapter.
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 #include "app/chat_shards.h"
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/lora_options.h"
 #include "app/model_files.h"
+#include "app/trained_weights.h"
 #include "app/training.h"
 #include "base/error.h"
 #include "fetch/pull.h"
@@ -24,10 +26,25 @@ struct SftSettings {
   double epochs = 2, learning_rate = 0;
 };
 
+// Whether nothing was learned in the folder of a run, and nobody is about to: what was made for it may be made anew.
+bool is_untrained(const std::string& out) {
+  if (!std::filesystem::is_directory(out)) return true;
+  return checkpoints_in(out).empty() && FolderLock(out).is_held();  // a lock is let go at once
+}
+
 void run_sft(SftSettings s, const CommonOptions& common) {
   TrainSettings& train = s.train;
-  const Chat chat(open_model(find_model(train.model)).tokenizer);
+  // What can be wrong with the command is said before the shards are made.
+  train.lora = s.lora.options(common.seed), train.frozen = s.lora.precision();
+  require_elsewhere(train.model, train.lora, train.out);
+  precision_of_run(train.lora, train.frozen, train.compute);
+  const Chat chat = [&] {
+    const ModelFiles files = open_model(find_model(train.model));
+    require_row_fits(train.row_tokens, files.weights->config());
+    return Chat(files.tokenizer);
+  }();
   s.chats.row_tokens = train.row_tokens, s.chats.out = train.out + "/chats";
+  s.chats.replaces_others = is_untrained(train.out);
   s.chats.example.learned_roles = {s.roles.begin(), s.roles.end()};
   const ChatShards made = make_chat_shards(chat, s.chats);
   train.data = {s.chats.out}, train.chats = made.made_with;
@@ -41,7 +58,6 @@ void run_sft(SftSettings s, const CommonOptions& common) {
     const double tokens = double(made.tokens + made.conversations) * s.epochs;
     train.schedule.steps = int64_t(std::ceil(tokens / double(train.rows * train.blocks * train.row_tokens)));
   }
-  train.lora = s.lora.options(common.seed), train.frozen = s.lora.precision();
   train.schedule.learning_rate = s.learning_rate > 0 ? s.learning_rate : train.lora ? 2e-4 : 2e-5;
   train.schedule.warmup_steps = std::min<int64_t>(train.schedule.steps / 10, 50);
   train_model(train, common);
@@ -86,18 +102,26 @@ void add_sft(CLI::App& app, const CommonOptions& common) {
   command->add_option("--blocks", train.blocks, "blocks in a step (gradients are summed)")
       ->check(at_least(1))
       ->capture_default_str();
-  command->add_option("--weight-decay", train.optimizer.weight_decay, "decoupled, of matrices")->capture_default_str();
-  command->add_option("--clip", train.optimizer.max_norm, "largest gradient norm; 0: off")->capture_default_str();
+  command->add_option("--weight-decay", train.optimizer.weight_decay, "decoupled, of matrices")
+      ->check(number_at_least(0))
+      ->capture_default_str();
+  command->add_option("--clip", train.optimizer.max_norm, "largest gradient norm; 0: off")
+      ->check(number_at_least(0))
+      ->capture_default_str();
   add_compute(*command, train.compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
   command->add_flag("--checkpoint-activations", train.step.checkpoint_blocks,
                     "keep less of the forward pass and run it again: less memory, a third more time, the same bits");
   add_lora(*command, s->lora);
   command->option_defaults()->group("Watching and saving");
   command->add_option("--validate-every", train.validate_every, "steps between validations; 0: at the end")
+      ->check(at_least(0))
       ->capture_default_str();
   command->add_option("--save-every", train.save_every, "steps between checkpoints; 0: at the end")
+      ->check(at_least(0))
       ->capture_default_str();
-  command->add_option("--keep", train.keep, "newest checkpoints kept; 0: all")->capture_default_str();
+  command->add_option("--keep", train.keep, "newest checkpoints kept; 0: all")
+      ->check(at_least(0))
+      ->capture_default_str();
   command->callback([=, &common] { run_sft(*s, common); });
 }
 

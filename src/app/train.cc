@@ -7,6 +7,7 @@
 #include "app/training.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
@@ -20,17 +21,22 @@ void add_documents(CLI::App* command, DocumentOptions& o) {
 }
 
 // The default shape, and its options.
-void add_shape(CLI::App& command, ModelConfig& shape) {
+std::vector<CLI::Option*> add_shape(CLI::App& command, ModelConfig& shape) {
   shape.width = 256, shape.layers = 6, shape.heads = 4, shape.kv_heads = 2, shape.head_size = 64,
   shape.feed_forward = 768;
   shape.context = 1024;
-  command.add_option("--width", shape.width, "model width")->capture_default_str();
-  command.add_option("--layers", shape.layers, "blocks")->capture_default_str();
-  command.add_option("--heads", shape.heads, "query heads")->capture_default_str();
-  command.add_option("--kv-heads", shape.kv_heads, "key and value heads")->capture_default_str();
-  command.add_option("--head-size", shape.head_size, "width of a head")->capture_default_str();
-  command.add_option("--feed-forward", shape.feed_forward, "width of the MLP")->capture_default_str();
-  command.add_option("--context", shape.context, "largest context of the model")->capture_default_str();
+  std::vector<CLI::Option*> options;
+  const auto add = [&](const char* name, int64_t& value, const char* help) {
+    options.push_back(command.add_option(name, value, help)->check(at_least(1))->capture_default_str());
+  };
+  add("--width", shape.width, "model width");
+  add("--layers", shape.layers, "blocks");
+  add("--heads", shape.heads, "query heads");
+  add("--kv-heads", shape.kv_heads, "key and value heads");
+  add("--head-size", shape.head_size, "width of a head");
+  add("--feed-forward", shape.feed_forward, "width of the MLP");
+  add("--context", shape.context, "largest context of the model");
+  return options;
 }
 
 }  // namespace
@@ -50,6 +56,7 @@ void add_init(CLI::App& app, const CommonOptions& common) {
     require(!file_exists(s->out + "/config.json") || !file_exists(s->out + "/tokenizer.json"),
             "[init] {} holds a model already; choose another --out", s->out);
     init_model(s->tokenizer, s->shape, s->out, common);
+    if (common.json) print_as_json(written_model(s->out));
   });
 }
 
@@ -63,14 +70,20 @@ void add_tokenizer(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   command->add_flag("--chats", s->chats, "JSONL of conversations, as `fude sft` reads them, in place of texts");
   add_documents(command, s->documents);
-  command->callback([=, &common] { train_tokenizer(*s, common.threads); });
+  command->callback([=, &common] {
+    const Json made = train_tokenizer(*s, common.threads);
+    if (common.json) print_as_json(made);
+  });
 }
 
 void add_shards(CLI::App& app, const CommonOptions& common) {
   auto s = std::make_shared<ShardSettings>();
   CLI::App* command = app.add_subcommand("shards", "encode text into token shards; goes on where it was stopped");
   command->add_option("inputs", s->inputs, "files or folders: .txt .md .jsonl, also .gz .zst .xz")->required();
-  command->add_option("--tokenizer", s->tokenizer, "folder, tokenizer.json, tokenizer.model or .tiktoken")->required();
+  command
+      ->add_option("--tokenizer", s->tokenizer,
+                   "folder, tokenizer.json, tokenizer.model, .tiktoken, or a model (GGUF file, name of fude pull)")
+      ->required();
   command->add_option("--out", s->out, "folder for the shards")->required();
   command->add_option("--shard-tokens", s->shard_tokens, "a shard ends with the document that reaches this many")
       ->check(at_least(1))
@@ -78,7 +91,10 @@ void add_shards(CLI::App& app, const CommonOptions& common) {
   command->add_flag("--special-tokens", s->special_tokens,
                     "recognise special tokens in the text (only for text you trust)");
   add_documents(command, s->documents);
-  command->callback([=, &common] { make_shards(*s, common.threads); });
+  command->callback([=, &common] {
+    const Json made = make_shards(*s, common.threads);
+    if (common.json) print_as_json(made);
+  });
 }
 
 void add_train(CLI::App& app, const CommonOptions& common) {
@@ -95,11 +111,11 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--tokenizer", s->tokenizer,
                       "folder, tokenizer.json, tokenizer.model or .tiktoken; without: the model's");
   command->option_defaults()->group("Model");
-  command->add_option(
+  CLI::Option* model = command->add_option(
       "--model", s->model,
       "model folder, GGUF file or name of fude pull to go on from; without: random weights of the shape below");
   add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
-  add_shape(*command, shape);
+  for (CLI::Option* option : add_shape(*command, shape)) option->excludes(model);
   command->option_defaults()->group("Batch");
   command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")->check(at_least(1))->capture_default_str();
   command->add_option("--rows", s->rows, "rows in a block")->check(at_least(1))->capture_default_str();
@@ -110,6 +126,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
       ->add_option("--gradient-slots", s->step.slots,
                    "power of two: groups of blocks whose sums meet in a pairwise tree, so "
                    "that as many workers may share a step and give the same bits")
+      ->check(at_least(1))
       ->capture_default_str();
   command->add_flag("--checkpoint-activations", s->step.checkpoint_blocks,
                     "keep less of the forward pass and run it again: less memory, a third more time, the same bits");
@@ -124,17 +141,24 @@ void add_train(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--decay-fraction", s->schedule.decay_fraction, "wsd: share of the steps that decay")
       ->capture_default_str();
-  command->add_option("--weight-decay", s->optimizer.weight_decay, "decoupled, of matrices")->capture_default_str();
-  command->add_option("--clip", s->optimizer.max_norm, "largest gradient norm; 0: off")->capture_default_str();
+  command->add_option("--weight-decay", s->optimizer.weight_decay, "decoupled, of matrices")
+      ->check(number_at_least(0))
+      ->capture_default_str();
+  command->add_option("--clip", s->optimizer.max_norm, "largest gradient norm; 0: off")
+      ->check(number_at_least(0))
+      ->capture_default_str();
   command->add_flag("--muon", s->muon, "Muon for the matrices of the blocks");
   command->option_defaults()->group("Watching and saving");
   command->add_option("--validate-every", s->validate_every, "steps between validations; 0: at the end")
+      ->check(at_least(0))
       ->capture_default_str();
   command->add_option("--validation-rows", s->validation_rows, "rows of each validation folder")
       ->check(at_least(1))
       ->capture_default_str();
-  command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")->capture_default_str();
-  command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->capture_default_str();
+  command->add_option("--save-every", s->save_every, "steps between checkpoints; 0: at the end")
+      ->check(at_least(0))
+      ->capture_default_str();
+  command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->check(at_least(0))->capture_default_str();
   command->add_option(
       "--export", s->export_to,
       "folder: write weights, batches and rates of the run there instead of training, for another program to repeat");

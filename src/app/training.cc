@@ -46,6 +46,14 @@ TokenId end_mark(const Tokenizer& tokenizer) {
   return ends.front();
 }
 
+// Ids of another tokenizer would be nonsense to the model.
+void require_own_tokenizer(const TrainSettings& s, const std::optional<ModelFiles>& base) {
+  if (!base || s.tokenizer.empty()) return;
+  const std::string given = Tokenizer::load(s.tokenizer).hash(), own = base->tokenizer.hash();
+  require(given == own, "[train] {} is another tokenizer ({}) than that of the model {} ({}): leave out --tokenizer",
+          s.tokenizer, given, s.model, own);
+}
+
 // The shards of a run, all made with its tokenizer.
 class Text {
  public:
@@ -111,8 +119,7 @@ ModelConfig shape_of(const TrainSettings& s, const Tokenizer& tokenizer, const M
     shape.context = std::max(shape.context, s.row_tokens);
   } else {
     shape = *base;
-    require(s.row_tokens <= shape.context, "[train] --row-tokens {} exceeds the model's context of {}", s.row_tokens,
-            shape.context);
+    require_row_fits(s.row_tokens, shape);
   }
   check(shape);
   return shape;
@@ -120,7 +127,7 @@ ModelConfig shape_of(const TrainSettings& s, const Tokenizer& tokenizer, const M
 
 // Every setting that decides the weights that come out.
 Json deciding_settings(const TrainSettings& s, const ModelConfig& shape) {
-  return {{"model", architecture_of(shape.family).write(shape)},
+  return {{"shape", architecture_of(shape.family).write(shape)},
           {"from", s.model},
           {"row_tokens", s.row_tokens},
           {"rows", s.rows},
@@ -196,6 +203,11 @@ std::string sample_text(const Transformer& model, const Kernels& kernels, const 
 
 }  // namespace
 
+void require_row_fits(int64_t row_tokens, const ModelConfig& model) {
+  require(row_tokens <= model.context, "[train] --row-tokens {} exceeds the model's context of {}", row_tokens,
+          model.context);
+}
+
 void init_model(const std::string& tokenizer_path, ModelConfig shape, const std::string& out,
                 const CommonOptions& common) {
   const Tokenizer tokenizer = Tokenizer::load(tokenizer_path);
@@ -214,6 +226,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
           "[train] expected --tokenizer, the one that the shards were made with");
   std::optional<ModelFiles> base;
   if (!s.model.empty()) base = open_model(find_model(s.model));
+  require_own_tokenizer(s, base);
   const Tokenizer tokenizer = s.tokenizer.empty() ? base->tokenizer : Tokenizer::load(s.tokenizer);
   const Kernels& kernels = default_kernels();
   const ModelConfig shape = shape_of(s, tokenizer, base ? &base->weights->config() : nullptr);
@@ -225,10 +238,12 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
   LoadedBatches batches(loader, s.blocks, s.rows);
 
   TrainerOptions options = trainer_options(s);
-  options.identity = {
-      {"text", text.hash()},           {"model", fingerprint_of(s.model)},
-      {"tokenizer", tokenizer.hash()}, {"settings", hash_hex(deciding_settings(s, shape).dump())},
-      {"seed", common.seed},           {"numerics", precision.compute == DType::bf16 ? kernels.bf16 : "f32"}};
+  options.identity = {{"text", text.hash()},
+                      {"model", fingerprint_of(s.model)},
+                      {"tokenizer", tokenizer.hash()},
+                      {"seed", common.seed},
+                      {"numerics", precision.compute == DType::bf16 ? kernels.bf16 : "f32"}};
+  options.identity.update(deciding_settings(s, shape));
   require(!s.lora || base, "[train] expected a model for the adapter to stand beside");
   const MemoryPlan plan = memory_plan(s, options, shape, base ? base->weights.get() : nullptr, precision, common);
   print_plan(plan, loader.waiting_rows());

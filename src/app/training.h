@@ -34,6 +34,9 @@ struct TrainSettings {
   std::optional<std::string> chats;
 };
 
+// Error if a row of so many tokens is longer than the model's context.
+void require_row_fits(int64_t row_tokens, const ModelConfig& model);
+
 // Trains to the end, or until Ctrl-C; writes metrics.jsonl, checkpoints, report.html, and the finished model to
 // out/model, or the adapter to out/adapter. Returns whether it reached the end.
 bool train_model(TrainSettings settings, const CommonOptions& common);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -36,6 +37,57 @@ uint64_t size_of(int fd, const std::string& path) {
   return uint64_t(info.st_size);
 }
 
+// A pipe or a device, which do not say how much there is.
+bool is_stream(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
+std::string read_stream(int fd, const std::string& path, uint64_t limit) {
+  constexpr size_t kPiece = 64 << 10;
+  std::string bytes;
+  for (;;) {
+    const size_t done = bytes.size();
+    bytes.resize(done + kPiece);
+    const ssize_t got = ::read(fd, bytes.data() + done, kPiece);
+    bytes.resize(done + size_t(std::max<ssize_t>(got, 0)));
+    if (got < 0 && errno == EINTR) continue;
+    require(got >= 0, "[file] cannot read {}: {}", path, reason());
+    if (got == 0) return bytes;
+    require(bytes.size() <= limit, "[file] {} has more than {} bytes, the limit", path, limit);
+  }
+}
+
+void write_piece(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    require(put > 0, "[file] cannot write {}: {}", path, reason());
+    bytes.remove_prefix(size_t(put));
+  }
+}
+
+// Whether something is there that no file may take the place of: a pipe, a device, a folder, or a link to one.
+bool is_no_file(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+// Where a path leads through links, be it there or not.
+std::string end_of_links(const std::string& path) {
+  namespace fs = std::filesystem;
+  constexpr int kMostLinks = 40;  // as the system has it
+  fs::path at = path;
+  std::error_code error;
+  for (int links = 0; fs::is_symlink(fs::symlink_status(at, error)); ++links) {
+    require(links < kMostLinks, "[file] {} leads through too many links", path);
+    const fs::path next = fs::read_symlink(at, error);
+    require(!error, "[file] cannot read the link {}: {}", at.string(), error.message());
+    at = at.parent_path() / next;
+  }
+  return at.string();
+}
+
 void sync_directory_of(const std::string& path) {
   const auto parent = std::filesystem::path(path).parent_path();
   Descriptor directory{::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY)};
@@ -47,6 +99,7 @@ void sync_directory_of(const std::string& path) {
 std::string read_file(const std::string& path, uint64_t limit) {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   require(file.fd >= 0, "[file] cannot open {}: {}", path, reason());
+  if (is_stream(file.fd)) return read_stream(file.fd, path, limit);
   const uint64_t size = size_of(file.fd, path);
   require(size <= limit, "[file] {} has {} bytes, the limit is {}", path, size, limit);
   std::string bytes(size, '\0');
@@ -79,19 +132,17 @@ void make_directories(const std::string& path) {
 
 void write_atomically(const std::string& path,
                       const std::function<void(const std::function<void(std::string_view)>&)>& write) {
-  const std::string partial = path + ".partial";
+  if (is_no_file(path)) {
+    Descriptor stream{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+    require(stream.fd >= 0, "[file] cannot open {}: {}", path, reason());
+    return write([&](std::string_view bytes) { write_piece(stream.fd, bytes, path); });
+  }
+  const std::string target = end_of_links(path), partial = target + ".partial";
   try {
     Descriptor file{::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
     require(file.fd >= 0, "[file] cannot create {}: {}", partial, reason());
-    write([&](std::string_view bytes) {
-      while (!bytes.empty()) {
-        const ssize_t put = ::write(file.fd, bytes.data(), bytes.size());
-        if (put < 0 && errno == EINTR) continue;
-        require(put > 0, "[file] cannot write {}: {}", partial, reason());
-        bytes.remove_prefix(size_t(put));
-      }
-    });
-    move_into_place(partial, path);
+    write([&](std::string_view bytes) { write_piece(file.fd, bytes, partial); });
+    move_into_place(partial, target);
   } catch (...) {
     ::unlink(partial.c_str());
     throw;
@@ -103,6 +154,7 @@ void write_file(const std::string& path, std::string_view bytes) {
 }
 
 void move_into_place(const std::string& from, const std::string& to) {
+  require(!is_no_file(to), "[file] expected a regular file to replace, got {}", to);
   Descriptor file{::open(from.c_str(), O_RDONLY | O_CLOEXEC)};
   require(file.fd >= 0, "[file] cannot open {}: {}", from, reason());
   const int flushed = ::fsync(file.fd);

@@ -10,7 +10,7 @@
 
 namespace fude {
 
-// The bytes of a file. Error if it cannot be read or is larger than `limit` bytes.
+// The bytes of a file, or of a pipe to its end. Error if it cannot be read or is larger than `limit` bytes.
 std::string read_file(const std::string& path, uint64_t limit = uint64_t(1) << 40);
 
 bool file_exists(const std::string& path);
@@ -19,10 +19,12 @@ void make_directories(const std::string& path);
 
 // Writes beside `path` ("path.partial"), flushes to the disk, then renames: readers see the old file or the new one.
 // `write` appends pieces through the function it is given. Error (and the partial file removed) if the disk is full.
+// A link is followed and stays; a pipe or a device is written to as it is.
 void write_atomically(const std::string& path,
                       const std::function<void(const std::function<void(std::string_view)>&)>& write);
 void write_file(const std::string& path, std::string_view bytes);
 // The last step of it, for files that were written in other ways: flushes `from` to the disk, then renames it to `to`.
+// A link at `to` is replaced; Error if something else is there that is no regular file.
 void move_into_place(const std::string& from, const std::string& to);
 
 // Keeps a folder for one owner at a time: a lock on the file `lock` in it, which stays there. It ends with its owner or

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "data/identity.h"
 
 namespace fude {
 
@@ -150,7 +151,7 @@ void DocumentStream::seek(const Json& position) {
 
 std::string DocumentStream::identity() const {
   Json files = Json::array();
-  for (size_t i = 0; i < files_.size(); ++i) files.push_back({files_[i], bytes_before_[i + 1] - bytes_before_[i]});
+  for (const std::string& file : files_) files.push_back({file, fingerprint_of_file(file)});
   const Json whole = {{"files", files},
                       {"skip", options_.on_bad_input == OnBadInput::skip},
                       {"text", options_.text_field},

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/run_on_threads.h"
+#include "data/identity.h"
 #include "data/shard_format.h"
 
 namespace fude {
@@ -108,6 +110,29 @@ class ShardBuilder {
   std::unique_ptr<XXH3_state_t, FreeState> text_hash_{XXH3_createState()};
 };
 
+// In words, what makes a manifest that of other work than `fresh` begins; empty if it goes on with the same.
+std::string other_work(Json found, Json fresh) {
+  if (!found.is_object()) return "it is no list of shards";
+  const std::string words = found.value("corpus", Json()) == fresh["corpus"]
+                                ? ""
+                                : "'corpus' differs: it is another text, or read in another way";
+  for (Json* manifest : {&found, &fresh})
+    for (const char* key : {"corpus", "complete", "shards", "report"}) manifest->erase(key);
+  if (found.contains("settings") && fresh.contains("settings"))  // which the hash is of
+    for (Json* manifest : {&found, &fresh}) manifest->erase("tokenizer");
+  const std::string others = differences(found, fresh);
+  return others + (words.empty() || others.empty() ? "" : "; ") + words;
+}
+
+// So that none is taken for one of those that will be written.
+void remove_shards(const std::string& folder, const std::string& manifest) {
+  std::filesystem::remove(manifest);
+  std::vector<std::filesystem::path> shards;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.path().extension() == ".shard") shards.push_back(entry.path());
+  for (const auto& path : shards) std::filesystem::remove(path);
+}
+
 // shards.json of an earlier run over the same corpus, or a new one.
 Json open_manifest(const DocumentSource& documents, const ShardOptions& options, const std::string& path) {
   Json fresh = {{"format", "fude-shards"},
@@ -118,11 +143,15 @@ Json open_manifest(const DocumentSource& documents, const ShardOptions& options,
                 {"shard_tokens", options.shard_tokens},
                 {"complete", false},
                 {"shards", Json::array()}};
+  if (options.settings != nullptr) fresh["settings"] = *options.settings;
   if (!file_exists(path)) return fresh;
   Json found = parse_json(read_file(path, kManifestLimit), path);
-  for (const char* key : {"format", "version", "corpus", "tokenizer", "vocabulary", "shard_tokens"})
-    require(found.is_object() && found.contains(key) && found[key] == fresh[key],
-            "[shard] {} belongs to other work ('{}' differs): choose another folder or remove this one", path, key);
+  const std::string other = other_work(found, fresh);
+  if (!other.empty() && options.replaces_others) {
+    remove_shards(options.folder, path);
+    return fresh;
+  }
+  require(other.empty(), "[shard] {} belongs to other work: {}; choose another folder or remove this one", path, other);
   json_boolean(found, "complete", path);
   require(found.contains("shards") && found["shards"].is_array(), "[shard] {}: expected a list of shards", path);
   for (const Json& row : found["shards"]) {
@@ -171,7 +200,7 @@ Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardO
         require(token >= 0 && token < options.vocabulary,
                 "[shard] {}:{}: expected tokens below {}, the encoder gave {}", one.document.file, one.document.line,
                 options.vocabulary, token);
-      shard.add(one.document, one.tokens);
+      if (!one.tokens.empty()) shard.add(one.document, one.tokens);
       if (shard.tokens() >= options.shard_tokens) finish_shard(one.next);
       if (options.progress) options.progress(one.bytes_done, documents.bytes_total());
     }

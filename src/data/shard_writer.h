@@ -16,20 +16,23 @@
 
 namespace fude {
 
-// Appends the tokens of `text` to `out`.
+// Appends the tokens of `text` to `out`. A document that it gives none is left out.
 using Encoder = std::function<void(std::string_view text, std::vector<int32_t>& out)>;
 
 struct ShardOptions {
   std::string folder;
   int64_t vocabulary = 0;
   std::string tokenizer_hash;                // hash_hex of the tokenizer's file
+  const Json* settings = nullptr;            // where that hash is one of settings: the object, kept in shards.json
+  bool replaces_others = false;              // shards of other work in the folder are removed, not refused
   int64_t shard_tokens = int64_t(32) << 20;  // a shard ends with the document that reaches this
   int threads = 1;                           // that encode; 1: each document is encoded before the next is asked for
   // Called after every document, with bytes of the corpus.
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
 
-// Returns the finished set's shards.json. Error if the folder holds shards of another corpus, tokenizer or size.
+// Returns the finished set's shards.json. Error if the folder holds shards of another corpus, tokenizer or size,
+// unless they are to be replaced.
 Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardOptions& options);
 
 }  // namespace fude

@@ -30,6 +30,7 @@ GradedAnswer grade(const Task& task, const Question& question, const Tokenizer& 
   GradedAnswer graded{.tokens = answer.ids(),
                       .text = text_of(tokenizer, answer),
                       .is_truncated = answer.is_truncated(),
+                      .is_cancelled = answer.reason == FinishReason::cancelled,
                       .logprob = answer.logprob()};
   const ThoughtAndAnswer parts = split_thought(graded.text, begins_in_thought);
   if (!answer.has_ended() || parts.is_thought_open) return graded;
@@ -55,6 +56,14 @@ std::vector<GradedQuestion> evaluate_task(Engine& engine, const Chat& chat, cons
   const bool begins_in_thought = chat.opens_thought(prompts.front());
   if (const auto masks = thinking_masks(chat, options.budget, begins_in_thought))
     sample.mask = [masks](size_t, int64_t) { return masks(); };
+  if (options.progress) {
+    const int64_t total = int64_t(prompts.size()) * options.answers;
+    options.progress(0, total);
+    sample.on_answer = [&options, total, done = int64_t(0)](size_t, int64_t, const SampledAnswer&) mutable {
+      options.progress(++done, total);
+      return true;
+    };
+  }
   const auto answers = sample_answers(engine, prompts, chat.stops(), sample);
   for (size_t q = 0; q < graded.size(); ++q)
     for (const SampledAnswer& answer : answers[q])

@@ -1,6 +1,7 @@
 // A model asked the held-out questions of a task, each any number of times, and judged by the task's own verifier.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct TaskEvalOptions {
   std::optional<bool> enable_thinking{};  // said to the chat template
   ThinkingBudget budget{};
   std::string adapter{};
+  std::function<void(int64_t done, int64_t total)> progress{};  // of answers: at the start, and as each ends
   const std::atomic<bool>* cancel = nullptr;
 };
 
@@ -30,8 +32,9 @@ struct GradedAnswer {
   std::string key;              // what it commits to: equal answers have equal keys; empty: nothing
   bool is_right = false;
   bool is_truncated = false;
-  double logprob = 0;  // log p(answer | prompt)
-  double weight = 1;   // what a scorer thinks of it: p(right)
+  bool is_cancelled = false;  // before it came to an end
+  double logprob = 0;         // log p(answer | prompt)
+  double weight = 1;          // what a scorer thinks of it: p(right)
 };
 
 struct GradedQuestion {

@@ -1,6 +1,7 @@
 #include "model/folder.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "base/error.h"
@@ -116,11 +117,21 @@ void put_segment(const Parameter& parameter, int64_t row, const Segment& segment
   }
 }
 
+// A training run keeps its result in a folder of its own, which is easily left out.
+std::string model_within(const std::string& folder) {
+  const std::string inner = (std::filesystem::path(folder) / "model").string();
+  return file_exists(inner + "/config.json") ? "; did you mean " + inner + "?" : "";
+}
+
 }  // namespace
 
 ModelConfig read_folder_config(const std::string& folder) {
   const std::string path = folder + "/config.json";
-  require(file_exists(path), "[model] {} has no config.json; expected a Hugging Face model folder", folder);
+  std::error_code error;
+  const bool is_there = std::filesystem::exists(path, error);
+  require(!error, "[model] {} cannot be read: {}", path, error.message());
+  require(is_there, "[model] {} has no config.json; expected a Hugging Face model folder{}", folder,
+          model_within(folder));
   const Json json = parse_json(read_file(path, kConfigLimit), path);
   ModelConfig config = architecture_of(json_string(json, "model_type", path)).read(json);
   check(config);

@@ -78,8 +78,8 @@ std::string Doctor::look(const RolloutSigns& signs) {
                        percent(now.equal_groups)));
   complain("all equal", is_equal && !is_wrong && !is_right,
            fmt::format("in {} of the groups all answers are worth the same, though only {} are right: the model has "
-                       "settled on one answer to each question, perhaps the same to all; go back to an earlier "
-                       "checkpoint with a lower learning rate",
+                       "settled on one answer to each question, perhaps the same to all; begin a new run (another "
+                       "--out folder) from an earlier checkpoint, with a lower learning rate",
                        percent(now.equal_groups), percent(now.right)));
   complain("cut off", now.truncated > 0.5,
            fmt::format("{} of the answers are cut off before they end: raise --max-tokens, or make "
@@ -95,8 +95,8 @@ std::string Doctor::look(const RolloutSigns& signs) {
                   "is being learned, not the task; --normaliser constant and --overlong-from work against it",
                   now.tokens, first_.tokens, percent(now.right), percent(first_.right)));
   complain("fallen", now.right < 0.5 * best_right_ && best_right_ > 0.05,
-           fmt::format("{} of the answers are right, it has been {}: go back to an earlier checkpoint with a lower "
-                       "learning rate",
+           fmt::format("{} of the answers are right, it has been {}: begin a new run (another --out folder) from an "
+                       "earlier checkpoint, with a lower learning rate",
                        percent(now.right), percent(best_right_)));
   return words;
 }

@@ -80,7 +80,8 @@ Json begin_and_ends(const TokenizerData& data);
 
 // Writes tokenizer.json and tokenizer_config.json into `folder`. `end_of_text` is the content of an added token, and
 // `chat_template` a Jinja text; where they are empty, what `data` says is written, with a generation_config.json if it
-// has end tokens.
+// has end tokens. What an earlier tokenizer left that would change this one (chat_template.jinja,
+// generation_config.json) is removed.
 void save_tokenizer(const std::string& folder, const TokenizerData& data, const std::string& end_of_text,
                     const std::string& chat_template = {});
 

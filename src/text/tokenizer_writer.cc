@@ -1,6 +1,7 @@
 // tokenizer.json, written: with every entry and merge spelled out (bytes in the byte-level alphabet), so that Hugging
 // Face's library reads it; what it says beyond TokenizerData is the neutral value of its key.
 #include <algorithm>
+#include <cstdio>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -152,8 +153,12 @@ void save_tokenizer(const std::string& folder, const TokenizerData& data, const 
   make_directories(folder);
   write_file(folder + "/tokenizer.json", tokenizer_json(data));
   write_file(folder + "/tokenizer_config.json", config.dump(1, ' ') + "\n");
+  const std::string generation = folder + "/generation_config.json";
   if (end_of_text.empty() && !data.end_tokens.empty())
-    write_file(folder + "/generation_config.json", begin_and_ends(data).dump(2) + "\n");
+    write_file(generation, begin_and_ends(data).dump(2) + "\n");
+  else
+    std::remove(generation.c_str());
+  std::remove((folder + "/chat_template.jinja").c_str());
 }
 
 }  // namespace fude

@@ -39,7 +39,8 @@ class BatchSource {
   virtual void restore(const Json& state, std::string_view where) = 0;
 };
 
-// Of a loader: so many blocks of so many rows a step.
+// Of a loader: so many blocks of so many rows a step. Blocks that hold no target all together (rows may be full of the
+// end marks of documents that filled rows by themselves) are passed over.
 class LoadedBatches final : public BatchSource {
  public:
   LoadedBatches(Loader& loader, int64_t blocks, int64_t rows) : loader_(loader), blocks_(blocks), rows_(rows) {}

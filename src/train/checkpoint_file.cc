@@ -57,7 +57,7 @@ CheckpointContents parse_checkpoint(std::span<const std::byte> bytes, std::strin
     XXH128_canonical_t written;
     std::memcpy(&written, bytes.data() + (size - kChecksum), kChecksum);
     require(XXH128_isEqual(XXH128_hashFromCanonical(&written), XXH3_128bits(bytes.data(), size - kChecksum)) != 0,
-            "[{}] the checkpoint is cut short or damaged: the checksum differs; use an older checkpoint", where);
+            "[{}] the checkpoint is cut short or damaged: the checksum differs", where);
   }
 
   const Json header = parse_json(chars(bytes.data() + kPrefixBytes, header_size), where, {.bytes = kLargestHeader});

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "data/identity.h"
 #include "model/folder.h"
 #include "train/flop.h"
 
@@ -16,7 +17,18 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kCheckpointPrefix = "checkpoint-";
 
-// Steps of the whole checkpoints in a folder, ascending.
+void require_same_run(const Json& saved, const Json& now, const std::string& folder) {
+  const std::string all = differences(saved, now);
+  require(all.empty(), "[train] {} belongs to another run: {}; use another --out folder, or the old settings", folder,
+          all);
+}
+
+std::optional<double> bits_per_byte(const BatchLoss& loss) {
+  return loss.bytes > 0 ? std::optional(loss.bits_per_byte()) : std::nullopt;
+}
+
+}  // namespace
+
 std::vector<int64_t> checkpoints_in(const std::string& folder) {
   std::vector<int64_t> steps;
   if (!fs::is_directory(folder)) return steps;
@@ -30,22 +42,6 @@ std::vector<int64_t> checkpoints_in(const std::string& folder) {
   return steps;
 }
 
-void require_same_run(const Json& saved, const Json& now, const std::string& folder) {
-  for (const auto& [key, value] : now.items()) {
-    const auto found = saved.find(key);
-    require(
-        found != saved.end() && *found == value,
-        "[train] {} belongs to another run: '{}' was {}, now it is {}; use another --out folder, or the old settings",
-        folder, key, found == saved.end() ? "absent" : found->dump(), value.dump());
-  }
-}
-
-std::optional<double> bits_per_byte(const BatchLoss& loss) {
-  return loss.bytes > 0 ? std::optional(loss.bits_per_byte()) : std::nullopt;
-}
-
-}  // namespace
-
 Trainer::Trainer(Transformer& model, const Kernels& kernels, BatchSource& source,
                  std::vector<ValidationRows> validation, TrainerOptions options)
     : model_(model),
@@ -57,6 +53,8 @@ Trainer::Trainer(Transformer& model, const Kernels& kernels, BatchSource& source
                  options_.optimizer),
       gradients_(model, kernels, options_.step) {
   options_.schedule.check();
+  // As a checkpoint gives it back: null for what is not finite, and valid UTF-8.
+  options_.identity = parse_json(options_.identity.dump(-1, ' ', false, Json::error_handler_t::replace), "identity");
   require(options_.rows_per_block >= 1, "[train] expected at least one row at a time");
   make_directories(options_.folder);
   lock_.emplace(options_.folder);
@@ -74,6 +72,17 @@ NamedTensors Trainer::tensors() {
   return all;
 }
 
+Checkpoint Trainer::open_newest(const std::vector<int64_t>& steps) const {
+  const std::string newest = checkpoint_folder(steps.back());
+  try {
+    return Checkpoint(newest);
+  } catch (const OutOfMemory&) { throw; } catch (const Error& error) {
+    if (steps.size() == 1) throw;
+    fail("{}; remove {}, and the run goes on from {}", error.what(), newest,
+         checkpoint_folder(steps[steps.size() - 2]));
+  }
+}
+
 int64_t Trainer::resume() {
   const auto steps = checkpoints_in(options_.folder);
   if (steps.empty()) {
@@ -81,7 +90,7 @@ int64_t Trainer::resume() {
     return 0;
   }
   const std::string folder = checkpoint_folder(steps.back());
-  const Checkpoint checkpoint(folder);
+  const Checkpoint checkpoint = open_newest(steps);
   const Json& user = checkpoint.user();
   require(user.is_object() && user.contains("identity") && user.contains("source") && user.contains("spikes") &&
               user.contains("line"),
@@ -106,12 +115,27 @@ int64_t Trainer::resume() {
 
 void Trainer::save(const StepMetrics& line) {
   const std::string folder = checkpoint_folder(steps_done_), partial = folder + ".partial";
-  fs::remove_all(partial);
+  std::error_code error;
+  try {
+    fs::remove_all(partial);
+    write_checkpoint(partial, line);
+  } catch (...) {  // the room may be needed
+    fs::remove_all(partial, error);
+    throw;
+  }
+  fs::remove_all(folder);
+  fs::rename(partial, folder, error);
+  require(!error, "[train] cannot rename {}: {}", partial, error.message());
+  saved_step_ = steps_done_;
+  remove_old_checkpoints();
+}
+
+void Trainer::write_checkpoint(const std::string& folder, const StepMetrics& line) {
   if (options_.save)
-    options_.save(partial);
+    options_.save(folder);
   else
-    save_model(model_, partial);
-  save_checkpoint(partial, tensors(),
+    save_model(model_, folder);
+  save_checkpoint(folder, tensors(),
                   {{"step", steps_done_},
                    {"tokens", tokens_done_},
                    {"optimizer_steps", optimizer_.steps_done()},
@@ -119,12 +143,14 @@ void Trainer::save(const StepMetrics& line) {
                    {"line", metrics_line(line)},
                    {"source", source_.state()},
                    {"spikes", spikes_.state()}});
-  fs::remove_all(folder);
-  std::error_code error;
-  fs::rename(partial, folder, error);
-  require(!error, "[train] cannot rename {}: {}", partial, error.message());
-  saved_step_ = steps_done_;
-  remove_old_checkpoints();
+}
+
+// Of a run whose settings do not work: only one with others, in another folder, can go on.
+std::string Trainer::way_on() const {
+  const std::string how = "in another --out folder, with a lower learning rate or stronger clipping";
+  if (saved_step_ == 0 || options_.step.classifier != nullptr) return "begin again " + how;
+  return fmt::format("begin a new run {}, from the {} {}", how, options_.step.adapter != nullptr ? "adapter" : "model",
+                     checkpoint_folder(saved_step_));
 }
 
 void Trainer::remove_old_checkpoints() const {
@@ -192,8 +218,7 @@ bool Trainer::run(const std::atomic<bool>* stop) {
       // In place of what the source has to say: it is why the run ends.
       line.event = std::isfinite(line.loss) ? "gradient is not a number" : "loss is not a number";
       tell(line);  // for the report; it is dropped when the run goes on from a checkpoint
-      fail("[train] step {}: the {}; go on from the last checkpoint with a lower learning rate or stronger clipping",
-           line.step, line.event);
+      fail("[train] step {}: the {}; {}", line.step, line.event, way_on());
     }
     steps_done_ = line.step, tokens_done_ = line.tokens;
     const bool is_last = steps_done_ == options_.schedule.steps;

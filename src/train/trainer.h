@@ -3,8 +3,9 @@
 //
 // A checkpoint is a folder (made beside its name, then renamed) with the model as a Hugging Face folder and state.fude:
 // weights and moments in the kernels' order, the position of the source, the spike window, and the run's identity
-// (hashes of text, tokenizer, configuration; "numerics": f32, bf16 or bf16-dot). A run refuses to go on from a state of
-// another identity. Checkpoints are written before any evaluation.
+// (hashes of text and tokenizer, every setting that decides the weights; "numerics": f32, bf16 or bf16-dot). A run
+// refuses to go on from a state of another identity, and says what differs. Checkpoints are written before any
+// evaluation.
 #pragma once
 
 #include <atomic>
@@ -33,7 +34,7 @@ struct TrainerOptions {
   int64_t save_every = 100;
   int64_t keep_checkpoints = 2;    // the newest ones; 0: all
   bool watches_spikes = true;      // of the loss; of no use where the batches are the model's own answers
-  Json identity = Json::object();  // what has to be equal to resume
+  Json identity = Json::object();  // what has to be equal to resume, by the names of options where it is one
   // Writes what is trained, with all that belongs to it (the tokenizer), into a folder; not given: save_model.
   std::function<void(const std::string& folder)> save = {};
   // Measures more of the model, in steps that validate. False: it was given up, the step is to be recorded another
@@ -44,6 +45,9 @@ struct TrainerOptions {
   // After every step, also after one that ends the run because its loss is not a number.
   std::function<void(const StepMetrics&)> on_step;
 };
+
+// Steps of the whole checkpoints in the folder of a run, ascending.
+std::vector<int64_t> checkpoints_in(const std::string& folder);
 
 class Trainer {
  public:
@@ -66,6 +70,9 @@ class Trainer {
 
  private:
   void save(const StepMetrics& line);
+  void write_checkpoint(const std::string& folder, const StepMetrics& line);
+  Checkpoint open_newest(const std::vector<int64_t>& steps) const;
+  std::string way_on() const;
   void remove_old_checkpoints() const;
   bool record(StepMetrics line);
   void tell(const StepMetrics& line);

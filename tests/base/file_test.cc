@@ -2,15 +2,83 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <memory>
+#include <thread>
 
 #include "base/error.h"
 #include "base/line_program.h"
 
 namespace fude {
 namespace {
+
+// A folder of the test's own.
+class FileKinds : public testing::Test {
+ protected:
+  FileKinds() {
+    std::filesystem::remove_all(folder_);
+    make_directories(folder_);
+  }
+  ~FileKinds() override { std::filesystem::remove_all(folder_); }
+
+  std::string pipe() const {
+    const std::string path = folder_ + "/pipe";
+    EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    return path;
+  }
+
+  std::string folder_ = testing::TempDir() + "fude_file_kinds_test";
+};
+
+TEST_F(FileKinds, LinksAreFollowedAndStay) {
+  namespace fs = std::filesystem;
+  make_directories(folder_ + "/far");
+  fs::create_symlink("far/file", folder_ + "/link");
+  fs::create_symlink("link", folder_ + "/second");
+  for (const char* text : {"new", "newer"}) {  // the first leads to nothing yet
+    write_file(folder_ + "/second", text);
+    EXPECT_EQ(read_file(folder_ + "/far/file"), text);
+  }
+  EXPECT_TRUE(fs::is_symlink(folder_ + "/link"));
+  EXPECT_TRUE(fs::is_symlink(folder_ + "/second"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ + "/far"), {}), 1);
+  fs::create_symlink("around", folder_ + "/around");
+  EXPECT_THROW(write_file(folder_ + "/around", "x"), Error);
+}
+
+TEST_F(FileKinds, PipesAreReadAndWrittenAsTheyAre) {
+  const std::string path = pipe(), text(200000, 'a');
+  for (const uint64_t limit : {uint64_t(200000), uint64_t(300000)}) {
+    std::string got;
+    std::thread reader([&] { got = read_file(path, limit); });
+    write_file(path, text);
+    reader.join();
+    EXPECT_EQ(got, text);
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(path));
+  EXPECT_FALSE(file_exists(path + ".partial"));
+  EXPECT_THROW(MappedFile{folder_}, Error);
+  EXPECT_THROW(read_file(folder_), Error);
+  EXPECT_THROW(write_file(folder_, "x"), Error);
+  EXPECT_THROW(write_file(folder_ + "/none/file", "x"), Error);
+}
+
+TEST_F(FileKinds, PipesHaveLimitsToo) {
+  const std::string path = pipe();
+  std::thread writer([&] { write_file(path, std::string(101, 'a')); });
+  EXPECT_THROW(read_file(path, 100), Error);
+  writer.join();
+}
+
+TEST_F(FileKinds, NothingMovesIntoThePlaceOfAPipe) {
+  const std::string path = pipe(), from = folder_ + "/new";
+  write_file(from, "new");
+  EXPECT_THROW(move_into_place(from, path), Error);
+  EXPECT_TRUE(std::filesystem::is_fifo(path));
+  EXPECT_EQ(read_file(from), "new");
+}
 
 TEST(MoveIntoPlace, ReplacesWhatIsThereOrLeavesItAlone) {
   const std::string to = testing::TempDir() + "fude_file_test", from = to + ".part";

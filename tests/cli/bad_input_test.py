@@ -128,10 +128,22 @@ class Saved(Case):
         self.succeeds(train())
         self.assertEqual((run / "model/model.safetensors").read_bytes(), before)
 
+    def test_the_checkpoint_before_a_damaged_one(self):
+        run = self.folder / "run"
+        train = lambda: fude(*world().training(run, steps=4, save_every=2))
+        self.succeeds(train())
+        whole = (run / "model/model.safetensors").read_bytes()
+        self.flip(run / "checkpoint-00000004/state.fude", 5000)
+        self.fails(train(), FAILED, "state.fude", "damaged", f"remove {run}/checkpoint-00000004", f"goes on from {run}/checkpoint-00000002")
+        shutil.rmtree(run / "checkpoint-00000004")
+        self.succeeds(train())
+        self.assertEqual((run / "model/model.safetensors").read_bytes(), whole)
+
     def test_another_run(self):
         run = self.copy(world().run, "run")
         for change in ({"seed": 5}, {"learning_rate": 0.5}, {"width": 48}):
             self.fails(fude(*world().training(run, **change)), FAILED, "another run")
+        self.fails(fude(*world().training(run, learning_rate=0.5)), FAILED, "'learning_rate' was", "now it is 0.5")
 
     def test_model(self):
         model = self.copy(world().model, "model")

@@ -69,6 +69,10 @@ class Convert(Case):
         self.assertEqual(again.read_bytes(), small.read_bytes())
         self.fails(fude("quantize", small, again, "--type", "Q4_0"), FAILED, "--allow-requantize")
         self.succeeds(fude("quantize", small, again, "--type", "Q4_0", "--allow-requantize"))
+        # Plain numbers are what the blocks decode to.
+        plain = self.folder / "plain.gguf"
+        self.succeeds(fude("quantize", small, plain, "--type", "F32"))
+        self.assertEqual(scores(plain), scores(small, "--compute", "f32"))
         # Quantised weights become f32 in a folder, bit for bit; multiplied as integers they are only near.
         self.succeeds(fude("convert", small, self.folder / "back"))
         self.assertEqual(scores(self.folder / "back"), scores(small, "--compute", "f32"))

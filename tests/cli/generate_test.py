@@ -36,7 +36,18 @@ class Generate(Case):
         self.assertEqual(lines[-1]["finish_reason"], "stop")
         self.assertEqual(lines[-1]["tokens"], len(lines) - 1)
         self.assertEqual(self.generate("--temperature", 0, "--stop", stop, "--json").lines(), lines[-1:])
-        self.fails(fude("generate", world().model, "--prompt", "x", "--stop", ""), FAILED, "stop")
+
+    def test_an_empty_value_is_no_missing_option(self):
+        """As of a script's variable that is not set: the answer would be free, and nobody would know."""
+        for option in ("--json-schema", "--regex", "--grammar", "--adapter", "--stop", "--draft-model"):
+            for command in (("generate", world().model, "--prompt", "x"), ("chat", world().model)):
+                self.fails(fude(*command, option, ""), USAGE, option, "expected a text, got nothing")
+        for command in (("ask", world().model, "x"), ("eval", world().model, "--task", "arithmetic"), ("score", world().model, "--text", "x"),
+                        ("perplexity", world().model), ("embed", world().model), ("bench", "generate", world().model)):
+            self.fails(fude(*command, "--adapter", ""), USAGE, "--adapter", "expected a text, got nothing")
+        self.fails(fude("eval", world().model, "--task", "arithmetic", "--save", ""), USAGE, "--save", "got nothing")
+        self.fails(fude("score", world().model, "--text", ""), USAGE, "--text", "got nothing")
+        self.fails(fude("embed", world().model, "--in", ""), USAGE, "--in", "got nothing")
 
     def test_guessing_ahead_changes_nothing(self):
         for how in (("--temperature", 0), ("--seed", 3)):
@@ -57,6 +68,20 @@ class Generate(Case):
         for token in self.generate("--top-k", 1, "--seed", 9, "--logprobs").lines()[:-1]:
             self.assertEqual(token["sampled_logprob"], 0)
         self.assertTrue(any(t["sampled_logprob"] < 0 for t in self.generate("--logprobs").lines()[:-1]))
+
+    def test_bytes_of_tokens(self):
+        """An untrained model says parts of characters, which only their bytes tell apart."""
+        lines = self.succeeds(fude("generate", world().slow_model(), "--prompt", "東京", "--max-tokens", 40, "--temperature", 3, "--logprobs")).lines()
+        parts = 0
+        for line in lines[:-1]:
+            try:
+                self.assertEqual(bytes(line["bytes"]).decode(), line["text"])
+            except UnicodeDecodeError:
+                self.assertIn("\ufffd", line["text"])
+                parts += 1
+        self.assertGreater(parts, 0)
+        scored = self.succeeds(fude("score", world().model, "--text", "x 東京 ☃", "--logprobs")).lines()[:-1]
+        self.assertTrue("x 東京 ☃".encode().endswith(b"".join(bytes(line["bytes"]) for line in scored)))
 
     def test_end_of_the_context(self):
         result = self.succeeds(fude("generate", world().model, "--prompt", "Bob", "--max-tokens", 1000, "--context", 8, "--temperature", 0, "--json"))
@@ -97,7 +122,8 @@ class Chat(Case):
         self.assertGreater(len(result.lines()), 0)
         result = self.succeeds(fude("chat", world().model, "--max-tokens", 8, "--drop-oldest", "--json", stdin=lines))
         self.assertEqual(len(result.lines()), 12)
-        self.fails(fude("chat", world().model, "--drop-oldest", stdin=b"long " * 500 + b"\n"), FAILED, "filled the context")
+        for more in ((), ("--drop-oldest",)):
+            self.fails(fude("chat", world().model, *more, stdin=b"long " * 500 + b"\n"), FAILED, "this message alone", "and the context 64")
 
     def test_terminal(self):
         """Ctrl-C stops an answer and the chat goes on; Ctrl-D ends it; Ctrl-C at the prompt ends it too."""
@@ -129,6 +155,19 @@ class Chat(Case):
             os.close(terminal)
 
 
+    def test_json_has_standard_output_for_itself(self):
+        """On a terminal: the greeting and the prompts are for whoever types."""
+        terminal, there = pty.openpty()
+        child = subprocess.Popen([PROGRAM, "chat", world().model, "--max-tokens", "5", "--json"], stdin=there, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        os.close(there)
+        os.write(terminal, b"Hello\n\x04")
+        out, err = child.communicate(timeout=60)
+        os.close(terminal)
+        self.assertEqual(child.returncode, DONE, err)
+        self.assertEqual([json.loads(line)["tokens"] <= 5 for line in out.splitlines()], [True])
+        self.assertIn(b"> ", err)
+
+
 class Score(Case):
     def test_lines_are_scored_as_each_alone(self):
         texts = ["Alice lives in Tokyo.", "Bob lives in 東京, number 42.", "x y z"]
@@ -155,6 +194,14 @@ class Score(Case):
                     {"tokens": [5, 6], "from": 2}, {"tokens": [5, 6], "from": 0}]:
             self.fails(fude("score", world().model, "--lines", stdin=b'{"tokens": [5, 6]}\n\n' + json.dumps(bad).encode()), FAILED, "line 3: expected")
 
+    def test_keys_and_options_that_would_do_nothing(self):
+        for line, words in [({"promt": "x", "text": "y z w"}, ("unknown key 'promt'", "did you mean 'prompt'?")),
+                            ({"tokens": [5, 6], "form": 1}, ("unknown key 'form'", "did you mean 'from'?")),
+                            ({"tokens": [5, 6], "text": "x"}, ("unknown key 'text'",))]:
+            self.fails(fude("score", world().model, "--lines", stdin=json.dumps(line).encode()), FAILED, "line 1", *words)
+        self.fails(fude("score", world().model, "--text", "x", "--in", self.write("text", "y")), USAGE, "--text", "--in")
+        self.fails(fude("score", world().model, "--text", "x", "--top", 2), USAGE, "--top", "--lines")
+
     def test_what_was_generated_is_scored_alike(self):
         text = "Alice lives in the old mill, number 17."
         lines = self.succeeds(fude("score", world().model, "--text", text, "--logprobs")).lines()
@@ -172,6 +219,8 @@ class Score(Case):
         self.assertEqual(one["scored_tokens"], one["windows"] * 15)
         again = self.succeeds(fude("perplexity", world().model, "--in", text, "--context", 32, "--threads", 1))
         self.assertIn(f"perplexity {one['perplexity']:.4f}", again.out)
+        # The usual window is longer than this model's context.
+        self.assertEqual(self.succeeds(fude("perplexity", world().model, "--in", text, "--json")).lines()[0]["context"], 64)
         self.fails(fude("perplexity", world().model, "--in", text, "--context", 100000), FAILED, "context")
         self.fails(fude("perplexity", world().model, "--in", self.folder / "none"), FAILED, "none")
 
@@ -188,6 +237,25 @@ class Constrained(Case):
         for given in (schema, self.write("schema.json", schema)):
             value = json.loads(self.answer("--json-schema", given, "--temperature", 0).out)
             self.assertEqual((list(value), type(value["n"])), (["n"], int))
+
+    def test_half_an_answer_is_said_to_be_one(self):
+        endless = ("--regex", "a{1000}", "--max-tokens", 3)
+        for result in (fude("generate", world().model, "--prompt", "Alice", *endless), fude("chat", world().model, *endless, stdin=b"Alice\n")):
+            self.succeeds(result)
+            self.assertIn("not complete", result.err)
+            self.assertIn("after 3 tokens; --max-tokens", result.err)
+        full = self.succeeds(fude("generate", world().model, "--prompt", "Alice", "--regex", "a{1000}", "--max-tokens", 1000))
+        self.assertIn("not complete: stopped at the end of the context", full.err)
+        self.assertEqual(self.answer("--regex", "ab").err, "")
+        self.assertEqual(self.succeeds(fude("generate", world().model, "--prompt", "Alice", "--max-tokens", 3)).err, "")
+
+    def test_schemas_are_files_or_texts(self):
+        run = ("generate", world().model, "--prompt", "Alice", "--max-tokens", 3, "--json-schema")
+        for name in ("none.json", "tool.json", self.folder / "none"):
+            self.fails(fude(*run, name), FAILED, "there is no file", name)
+        self.fails(fude(*run, "{"), FAILED, "JSON")
+        for text in ("{}", " true ", "\n{}\n"):
+            self.succeeds(fude(*run, text))
 
     def test_mistakes(self):
         run = ("generate", world().model, "--prompt", "Alice")

@@ -74,6 +74,7 @@ class Info(Case):
         ranks = self.write("own.tiktoken", bytes_only)
         self.fails(fude("info", ranks), FAILED, "own.tiktoken", "pattern")
         self.assertEqual(self.facts(ranks, "--pattern", "gpt2")["tokenizer"]["entries"], 256)
+        self.fails(fude("info", world().tokenizer, "--pattern", "gpt2"), FAILED, "--pattern is for .tiktoken files")
         self.fails(fude("info", self.write("own.tiktoken", "!!!! 1\n"), "--pattern", "gpt2"), FAILED, "own.tiktoken:1")
 
     def test_shards(self):

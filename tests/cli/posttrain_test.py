@@ -44,8 +44,8 @@ class Sft(Case):
         plain, adapted = self.succeeds(fude(*ask)).out, self.succeeds(fude(*ask, "--adapter", self.folder / "sft/adapter")).out
         self.assertNotEqual(plain, adapted)
         self.assertEqual(fude("info", self.folder / "sft", "--json").lines()[0]["adapter"], str(self.folder / "sft/adapter"))
-        self.fails(self.sft("--lora", 4, "--epochs", 6, "--lora-compute", "bf16"), FAILED, "another run", "settings")
-        self.fails(self.sft("--lora", 4, "--epochs", 6, "--lora-compute", "f32"), FAILED, "another run", "settings")
+        self.fails(self.sft("--lora", 4, "--epochs", 6, "--lora-compute", "bf16"), FAILED, "another run", "'lora.compute' was \"file\", now it is \"bf16\"")
+        self.fails(self.sft("--lora", 4, "--epochs", 6, "--lora-compute", "f32"), FAILED, "another run", "'lora.compute'")
         self.fails(self.sft("--lora", 4, "--epochs", 6, "--compute", "bf16"), FAILED, "leave out --compute")
 
     def test_what_it_begins_from_stays(self):
@@ -67,6 +67,31 @@ class Sft(Case):
         self.fails(self.sft(data=self.chats('{"messages": [{"role": "user", "content": "only"}]}\n')), FAILED, "no conversation", "assistant")
         self.fails(self.sft("--learn", "nobody"), USAGE, "nobody")
         self.fails(self.sft("--lora-alpha", 3), USAGE, "--lora")
+        for wrong in (["--lora", 2, "--lora-alpha", "nan"], ["--lora", 2, "--lora-alpha", -1], ["--keep", -1], ["--save-every", -1],
+                      ["--weight-decay", "nan"], ["--clip", "nan"]):
+            self.fails(self.sft(*wrong), USAGE, wrong[-2])
+
+    def test_a_first_try_that_failed_is_not_in_the_way(self):
+        sft = ["sft", world().model, "--out", self.folder / "sft", "--rows", 2, "--steps", 2, "--data"]
+        nothing = self.write("nothing.jsonl", '{"messages": [{"role": "user", "content": "only"}]}\n')
+        self.fails(fude(*sft, self.chats()), FAILED, "--row-tokens 1024", "64")
+        self.fails(fude(*sft, nothing, "--row-tokens", 64), FAILED, "no conversation")
+        self.succeeds(fude(*sft, self.chats(), "--row-tokens", 64))
+
+    def test_what_was_made_before_anything_was_learned_is_made_anew(self):
+        run = self.folder / "sft"
+        self.succeeds(self.sft("--steps", 1))
+        for checkpoint in run.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+        self.succeeds(self.sft("--steps", 1, "--no-thoughts"))
+        self.fails(self.sft("--steps", 1), FAILED, "other work", "'settings.with_thoughts' was false, now it is true")
+        self.fails(self.sft("--steps", 1, "--no-thoughts", data=self.chats(CHATS.replace("Where", "There"))), FAILED, "'corpus' differs")
+
+    def test_what_has_nothing_to_learn_is_left_out(self):
+        silent = json.dumps({"messages": [{"role": "user", "content": "only"}]}) + "\n"
+        result = self.succeeds(self.sft("--steps", 20, data=self.chats(silent * 300 + CHATS)))
+        self.assertIn("300 conversations have nothing to learn", result.err)
+        self.assertIn("60 conversations,", result.err)
 
     def test_says_what_is_cut(self):
         long = json.dumps({"prompt": "Hi", "completion": "word " * 200}) + "\n"
@@ -103,7 +128,7 @@ class Rl(Case):
         self.fails(self.rl("--adapter", taught / "adapter", "--lora", 4, out="both"), USAGE, "--lora", "--adapter")
         self.fails(self.rl("--lora-compute", "bf16", out="none"), FAILED, "--lora-compute")
         self.fails(self.rl("--adapter", taught / "adapter", "--compute", "bf16", out="none"), FAILED, "leave out --compute")
-        self.fails(self.rl("--adapter", taught / "adapter", "--lora-compute", "f32"), FAILED, "another run", "settings")
+        self.fails(self.rl("--adapter", taught / "adapter", "--lora-compute", "f32"), FAILED, "another run", "'lora.compute'")
         self.fails(fude("convert", model, self.folder / "merged.gguf", "--adapter", taught / "adapter"), FAILED, "folder")
 
     def test_a_scorer_and_a_vote(self):
@@ -133,11 +158,20 @@ class Rl(Case):
             self.assertEqual(asked["ended"] + asked["truncated"] + asked["cancelled"], 8)
         self.fails(fude("ask", model, "Even 1?", "--by", "best"), FAILED, "scorer")
 
+    def test_no_answer_in_time(self):
+        for more in ((), ("--json",)):
+            asked = self.succeeds(fude("ask", world().model, "Even 1?", "--answers", 1, "--max-tokens", 1, *more))
+            self.assertIn("no answer came to its end within 1 tokens; try --max-tokens", asked.err)
+            self.assertEqual([line["ended"] for line in asked.lines()], [0] if more else [])
+
     def test_another_run_in_the_same_folder(self):
         self.succeeds(self.rl())
-        self.fails(self.rl("--temperature", 0.5), FAILED, "another run", "settings")
+        self.fails(self.rl("--temperature", 0.5), FAILED, "another run", "'temperature' was 1, now it is 0.5")
 
     def test_mistakes(self):
         self.fails(self.rl("--difficulty", "5-2"), USAGE, "--difficulty")
+        for option in ("--clip-low", "--clip-high", "--kl"):
+            self.fails(self.rl(option, "nan"), USAGE, option)
+            self.fails(self.rl(option, -0.1), USAGE, option)
         self.fails(self.rl("--minibatches", 99), FAILED, "minibatches")
         self.fails(fude("rl", world().model, "--task", EVEN, "--out", self.folder, "--max-tokens", 9999), FAILED, "context")

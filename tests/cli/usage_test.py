@@ -1,6 +1,8 @@
 """Wrong command lines and configuration files: what was meant is named, and nothing runs."""
 
+import os
 import re
+import unittest
 
 from harness import DONE, FAILED, USAGE, Case, fude, world
 
@@ -49,13 +51,42 @@ class CommandLine(Case):
         self.fails(fude("generate", "x", "--max-tokens", 0), USAGE, "--max-tokens", "a whole number from 1 on, got 0")
         self.fails(fude("train", "--data", "x", "--out", self.folder, "--rows", 0), USAGE, "--rows")
         self.fails(fude("train", "--data", "x", "--out", self.folder), FAILED, "--tokenizer")
+        for option, value in [("--gradient-slots", 0), ("--context", 0), ("--context", -5), ("--keep", -1), ("--save-every", -1),
+                              ("--validate-every", -1), ("--weight-decay", -0.1), ("--weight-decay", "nan"), ("--clip", "nan")]:
+            self.fails(fude("train", "--data", "x", "--tokenizer", "x", "--out", self.folder, option, value), USAGE, option, value)
+        for option in ("--width", "--layers", "--context"):
+            self.fails(fude("train", "--data", "x", "--model", "x", "--out", self.folder, option, 32), USAGE, option, "--model")
         self.fails(fude("chat", self.folder / "nowhere"), FAILED, "no file or folder", "nowhere", "smollm2")
-        self.fails(fude("chat", self.folder), FAILED, "no config.json")
+        self.assertNotIn("did you mean", self.fails(fude("chat", self.folder), FAILED, "no config.json").err)
+        self.fails(fude("generate", world().run, "--prompt", "x"), FAILED, "no config.json", f"did you mean {world().model}?")
+
+    @unittest.skipIf(os.geteuid() == 0, "root may read everything")
+    def test_a_folder_that_may_not_be_read(self):
+        closed = self.folder / "closed"
+        closed.mkdir(mode=0)
+        self.addCleanup(closed.chmod, 0o700)
+        self.fails(fude("chat", closed), FAILED, "cannot be read", "Permission denied")
+
+    def test_rows_of_a_benchmark_that_are_not_there(self):
+        result = self.fails(fude("bench", "--quick", "--filter", "zzz", "--filter", "yyy", "gemm"), FAILED, "'zzz' or 'yyy'", "fude bench gemm --help")
+        self.assertEqual(result.out, "")
 
     def test_what_cannot_be_is_said_before_the_work(self):
         out = self.folder / "life"
         self.fails(fude("life", "--out", out, "--questions", 10**6), FAILED, "held-out questions")
         self.assertFalse(out.exists())
+
+    def test_a_life_of_a_text_that_is_not_there(self):
+        out = self.folder / "life"
+        self.fails(fude("life", self.folder / "nope", "--out", out), FAILED, "nope")
+        self.assertFalse(out.exists())
+
+    def test_a_life_as_json(self):
+        small = ["life", "--out", self.folder / "life", "--steps", 1, "--chats", 3, "--tries", 1, "--questions", 2, "--vocabulary", 300, "--documents", 40]
+        lines = self.succeeds(fude(*small, "--json")).lines()
+        self.assertEqual([line["stage"] for line in lines if "stage" in line], ["text", "tokenizer", "read", "taught", "tried", "judge"])
+        self.assertEqual([line["generation"] for line in lines if "generation" in line], ["untrained", "read to the end", "taught", "tried"])
+        self.assertEqual([line["problems"]["questions"] for line in lines if "way" in line], [2] * 6)
 
     def test_a_life_that_was_begun_with_other_settings(self):
         out = self.folder / "life"
@@ -71,6 +102,13 @@ class CommandLine(Case):
     def test_shards_that_are_complete_are_said_to_be(self):
         again = self.succeeds(fude("shards", world().text, "--tokenizer", world().tokenizer, "--out", world().shards))
         self.assertRegex(again.err, rf"^{world().shards}: \d+ documents, \d+ tokens, complete already\n$")
+
+    def test_shards_of_a_text_that_was_changed_are_refused(self):
+        text = self.write("text.txt", "One text of this length.\n" * 9)
+        shards = ["shards", text, "--tokenizer", world().tokenizer, "--out", self.folder / "shards"]
+        self.succeeds(fude(*shards))
+        text.write_text("Two text of this length.\n" * 9)
+        self.fails(fude(*shards), FAILED, "other work", "'corpus' differs")
 
 
 class ConfigFile(Case):
@@ -91,6 +129,7 @@ class ConfigFile(Case):
         for text, words in [
             ("[train]\nwidht = 64\n", [":2:", "'widht' in [train]", "did you mean 'width'?"]),
             ("thread = 2\n", [":1:", "'thread'", "did you mean 'threads'?"]),
+            ("[train]\nthreads = 1\n", [":2:", "'threads' in [train]", "the top of the file"]),
             ("width = 2\n", ["'width'", "[train]"]),
             ("[trian]\nwidth = 2\n", ["[trian]", "did you mean 'train'?"]),
             ("[train]\nwidth = \"wide\"\n", [":2:", "'width'", "expected a whole number", "string"]),

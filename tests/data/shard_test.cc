@@ -200,6 +200,36 @@ TEST(Shard, OtherWorkInTheFolderIsRefused) {
   EXPECT_THROW(ShardSet(folder / "missing"), Error);
 }
 
+TEST(Shard, OtherWorkInTheFolderIsReplacedIfItMayBe) {
+  const TemporaryFolder folder;
+  const std::string corpus = write_corpus(folder, 30);
+  const DocumentOptions skip{.on_bad_input = OnBadInput::skip};
+  DocumentStream documents({corpus}, skip);
+  const Json settings = {{"row_tokens", 64}}, others = {{"row_tokens", 32}};
+  ShardOptions options = options_for(folder / "set");
+  options.settings = &settings;
+  write_shards(documents, encode_bytes, options);
+  options.settings = &others, options.tokenizer_hash = hash_hex("others");
+  DocumentStream again({corpus}, skip);
+  const std::string message = message_of([&] { write_shards(again, encode_bytes, options); });
+  EXPECT_NE(message.find("'settings.row_tokens' was 64, now it is 32"), std::string::npos) << message;
+  options.replaces_others = true, options.shard_tokens = 1 << 20;
+  write_shards(again, encode_bytes, options);
+  EXPECT_EQ(ShardSet(folder / "set").documents(), 30);
+  EXPECT_FALSE(file_exists(folder / "set/00001.shard"));
+}
+
+TEST(Shard, ADocumentWithoutTokensIsLeftOut) {
+  const TemporaryFolder folder;
+  write_file(folder / "text.jsonl", "{\"text\": \"a\"}\n{\"text\": \"no\"}\n{\"text\": \"b\"}\n{\"text\": \"no\"}\n");
+  DocumentStream documents({folder / "text.jsonl"});
+  const auto encode = [](std::string_view text, std::vector<int32_t>& out) {
+    if (text != "no") encode_bytes(text, out);
+  };
+  write_shards(documents, encode, options_for(folder / "set"));
+  EXPECT_EQ(ShardSet(folder / "set").documents(), 2);
+}
+
 // A source whose filter let nothing through.
 struct NoDocuments : DocumentSource {
   std::optional<Document> next() override { return std::nullopt; }

@@ -23,6 +23,7 @@ TEST(Grade, OnlyAnAnswerThatHasEndedCommits) {
     EXPECT_EQ(graded.key, key) << text;
     EXPECT_EQ(graded.is_right, is_right) << text;
     EXPECT_EQ(graded.is_truncated, reason == FinishReason::length) << text;
+    EXPECT_EQ(graded.is_cancelled, reason == FinishReason::cancelled) << text;
   };
   expect("The answer is 5.", FinishReason::stop, "5", true);
   expect("The answer is 6.", FinishReason::stop, "6", false);

@@ -64,6 +64,19 @@ TEST_F(TokenizerConfig, GenerationConfigSaysWhatElseEndsATurn) {
   EXPECT_THROW(read(), Error);
 }
 
+TEST_F(TokenizerConfig, SavingTakesAwayWhatAnEarlierOneLeft) {
+  TokenizerData data = read();
+  data.chat_template = "new";
+  write_file(folder_ + "/chat_template.jinja", "old");
+  write("generation_config.json", {{"eos_token_id", 0}});
+  write_file(folder_ + "/notes.txt", "of the user");
+  save_tokenizer(folder_, data, "");
+  const TokenizerData saved = read_tokenizer(folder_);
+  EXPECT_EQ(saved.chat_template, "new");
+  EXPECT_TRUE(saved.end_tokens.empty());
+  EXPECT_TRUE(file_exists(folder_ + "/notes.txt"));
+}
+
 TEST_F(TokenizerConfig, SavedFoldersEndTurnsAlike) {
   const std::string again = folder_ + "/again";
   write("tokenizer_config.json", {{"bos_token", "<s>"}, {"eos_token", "</s>"}});

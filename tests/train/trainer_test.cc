@@ -101,6 +101,12 @@ class TrainerRun : public testing::Test {
       line.values.emplace_back("measured", 1);
       return !gives_up;
     };
+    if (cannot_save)
+      options.save = [](const std::string& into) {
+        make_directories(into);
+        write_file(into + "/half", "of it");
+        fail("no room");
+      };
     options.sample = [&] { return std::vector<Sample>{{"threads", std::to_string(threads)}}; };
     options.on_step = [&](const StepMetrics& m) {
       losses.push_back(m.loss);
@@ -121,7 +127,7 @@ class TrainerRun : public testing::Test {
   std::string root_;
   std::string remark;
   std::vector<double> losses;
-  bool gives_up = false, is_done = false, has_batches = true;
+  bool cannot_save = false, gives_up = false, is_done = false, has_batches = true;
 };
 
 TEST_F(TrainerRun, ResumedEqualsUninterrupted) {
@@ -186,7 +192,7 @@ TEST_F(TrainerRun, LossThatIsNotANumberEndsTheRunAndIsWrittenDown) {
   try {
     run("wild", 1, 100, 0, DType::f32, 1e30);
   } catch (const Error& error) { message = error.what(); }
-  EXPECT_NE(message.find("is not a number"), std::string::npos) << message;
+  EXPECT_NE(message.find("is not a number; begin again in another --out folder"), std::string::npos) << message;
   const std::string path = root_ + "/wild/metrics.jsonl";
   const StepMetrics last = parse_metrics(read_file(path), path).back();
   EXPECT_NE(last.event.find("is not a number"), std::string::npos) << last.event;
@@ -204,7 +210,12 @@ TEST_F(TrainerRun, ResumedEqualsUninterruptedInBf16) {
 
 TEST_F(TrainerRun, RefusesTheStateOfAnotherRun) {
   run("run", 1, 3);
-  EXPECT_THROW(run("run", 1, 100, /*identity=*/1), Error);
+  try {
+    run("run", 1, 100, /*identity=*/1);
+    ADD_FAILURE() << "it went on";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("'settings' was 0, now it is 1"), std::string::npos) << error.what();
+  }
 }
 
 TEST_F(TrainerRun, RefusesAFolderThatAnotherTrainsInto) {
@@ -214,6 +225,15 @@ TEST_F(TrainerRun, RefusesAFolderThatAnotherTrainsInto) {
     EXPECT_THROW(run("run", 1, 3), Error);
     EXPECT_FALSE(fs::exists(root_ + "/run/metrics.jsonl"));
   }
+  run("run", 1, 3);
+  EXPECT_TRUE(fs::exists(root_ + "/run/checkpoint-00000003"));
+}
+
+TEST_F(TrainerRun, NothingIsLeftOfACheckpointThatCannotBeWritten) {
+  cannot_save = true;
+  EXPECT_THROW(run("run", 1, 3), Error);
+  EXPECT_FALSE(fs::exists(root_ + "/run/checkpoint-00000003.partial"));
+  cannot_save = false;
   run("run", 1, 3);
   EXPECT_TRUE(fs::exists(root_ + "/run/checkpoint-00000003"));
 }
