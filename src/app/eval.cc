@@ -86,10 +86,12 @@ void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool 
 
 // Answers may take hours: a place where they could not be saved is refused before.
 void require_place_for(const std::string& path) {
+  require(!std::filesystem::is_directory(path), "[eval] expected a file to save answers in, {} is a folder", path);
+  std::error_code none;
+  if (std::filesystem::is_other(path, none)) return;  // a pipe, a device
   const std::string folder = std::filesystem::absolute(path).parent_path().string();
   make_directories(folder);
   require(::access(folder.c_str(), W_OK) == 0, "[eval] nothing can be written into {}", folder);
-  require(!std::filesystem::is_directory(path), "[eval] expected a file to save answers in, {} is a folder", path);
 }
 
 // Every answer that came to an end, a line of JSON each.

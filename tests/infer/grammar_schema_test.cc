@@ -162,6 +162,8 @@ TEST(GrammarSchema, RefusesWhatItCannotHold) {
   refused(R"({"type": "array", "items": [{}]})", "prefixItems");
   refused(R"({"type": "object", "patternProperties": {"a": {}, "b": {}}})", "patternProperties");
   refused(R"({"type": "string", "enum": [1]})", "no text");
+  for (const char* number : {"18446744073709551617", "[{\"a\": -1e19}]"})
+    refused(fmt::format(R"({{"const": {}}})", number).c_str(), "below 2^63");
   refused("false", "no text");
   refused(R"({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}, "minItems": 1}}})",
           "no text");

@@ -1,6 +1,7 @@
 #include "infer/grammar/json_schema.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "base/error.h"
@@ -375,12 +376,21 @@ class SchemaCompiler {
   uint64_t states_ = 0;
 };
 
+// A whole number of more than 64 bits was rounded when it was read: what the schema wanted is not known any more.
+void require_kept_numbers(const Json& value) {
+  if (value.is_number_float())
+    require(std::abs(value.get<double>()) < 0x1p63, "[json_schema] expected numbers below 2^63, got {}", value.dump());
+  if (value.is_structured())
+    for (const Json& part : value) require_kept_numbers(part);
+}
+
 }  // namespace
 
 Grammar json_schema_grammar(const Json& schema, const JsonSchemaOptions& options, const GrammarLimits& limits) {
   const size_t size = schema.dump().size();
   require(size <= limits.source_bytes, "[json_schema] expected a schema of at most {} bytes, got {}",
           limits.source_bytes, size);
+  require_kept_numbers(schema);
   return SchemaCompiler(schema, options, limits).run();
 }
 
