@@ -4,6 +4,7 @@
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/model_files.h"
+#include "app/pipeline.h"
 #include "app/signals.h"
 #include "app/task_options.h"
 #include "base/error.h"
@@ -53,10 +54,12 @@ void run_ask(AskSettings s, const CommonOptions& common) {
     Json ranking = Json::array();
     for (const Vote::Answer& answer : chosen.ranking)
       ranking.push_back({{"answer", answer.key}, {"count", answer.count}, {"weight", answer.weight}});
-    const Json line = {{"text", chosen.text},           {"ranking", ranking},
-                       {"ended", chosen.texts.size()},  {"truncated", chosen.truncated},
-                       {"cancelled", chosen.cancelled}, {"tokens", chosen.tokens}};
-    std::printf("%s\n", line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    print_as_json({{"text", chosen.text},
+                   {"ranking", ranking},
+                   {"ended", chosen.texts.size()},
+                   {"truncated", chosen.truncated},
+                   {"cancelled", chosen.cancelled},
+                   {"tokens", chosen.tokens}});
     return;
   }
   if (ended > 0) std::printf("%s\n", chosen.text.c_str());

@@ -140,9 +140,6 @@ void print_now(const std::string& text, std::FILE* file = stdout) {
 
 bool is_answered_in_json(const GenerateOptions& o, const CommonOptions& common) { return common.json || o.logprobs; }
 
-// Without ill-formed UTF-8, whatever the bytes of a token are.
-void print_line(const Json& json) { print_now(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
-
 // One answer on standard output, as it comes: text, or lines of JSON (each token if asked for, then the whole).
 Answer speak(Engine& engine, const Tokenizer& tokenizer, const std::vector<TokenId>& prompt, const GenerateOptions& o,
              const CommonOptions& common) {
@@ -152,14 +149,14 @@ Answer speak(Engine& engine, const Tokenizer& tokenizer, const std::vector<Token
     events.token = [&](const SampledToken& token) {
       Json line = token_facts(tokenizer, token.token);
       line["logprob"] = token.logprob, line["sampled_logprob"] = token.sampled_logprob;
-      print_line(line);
+      print_as_json(line);
     };
   if (!is_json) events.text = [](const std::string& text) { print_now(text); };
   Request request = o.request;
   request.prompt = prompt;
   Answer result = answer(engine, tokenizer, std::move(request), events, o.stops, &interrupted);
   if (is_json)
-    print_line({{"text", result.text}, {"tokens", result.tokens.size()}, {"finish_reason", name_of(result.reason)}});
+    print_as_json({{"text", result.text}, {"tokens", result.tokens.size()}, {"finish_reason", name_of(result.reason)}});
   else
     print_now("\n");
   return result;

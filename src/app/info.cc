@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "app/commands.h"
+#include "app/pipeline.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -361,7 +362,7 @@ void add_info(CLI::App& app, const CommonOptions& common) {
   command->callback([=, &common] {
     const Json facts = facts_of(*options);
     if (common.json)
-      std::printf("%s\n", facts.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+      print_as_json(facts);
     else
       print(facts, "");
   });

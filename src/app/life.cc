@@ -293,9 +293,7 @@ class Life {
 
   // The same for programs.
   void put(const Json& result) const {
-    if (!common_.json) return;
-    print_as_json(result);
-    std::fflush(stdout);
+    if (common_.json) print_as_json(result);
   }
 
   static constexpr int64_t kLongest = 160, kTries = 16;  // tokens of an answer; answers to choose from

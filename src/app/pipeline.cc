@@ -49,6 +49,7 @@ Json skipped_json(const DocumentCounts& counts) {
 
 void print_as_json(const Json& json) {
   std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  std::fflush(stdout);
 }
 
 Json token_facts(const Tokenizer& tokenizer, TokenId token) {

@@ -14,7 +14,7 @@ namespace fude {
 
 Progress progress_on_stderr();
 
-// What --json asks for: a line on standard output.
+// What --json asks for: a line on standard output, at once, without ill-formed UTF-8 whatever the text.
 void print_as_json(const Json& json);
 // {"token", "text", "bytes"}. A token that is part of a character has no text to tell it by; numbers of bytes do, as in
 // OpenAI's API.

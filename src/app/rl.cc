@@ -1,5 +1,8 @@
 // fude rl: a model learns from its own answers to a task's questions, paid by the task's exact verifier (GRPO).
+#include <algorithm>
 #include <cstdio>
+#include <string_view>
+#include <utility>
 
 #include "app/command_line.h"
 #include "app/commands.h"
@@ -23,10 +26,17 @@ namespace {
 using Normaliser = PolicyOptions::Normaliser;
 using Scale = PolicyOptions::Scale;
 
-const char* name_of(Normaliser normaliser) {
-  return normaliser == Normaliser::tokens ? "tokens" : normaliser == Normaliser::sequences ? "sequences" : "constant";
+// As the command line has them.
+constexpr std::pair<std::string_view, Normaliser> kNormalisers[] = {
+    {"tokens", Normaliser::tokens}, {"sequences", Normaliser::sequences}, {"constant", Normaliser::constant}};
+constexpr std::pair<std::string_view, Scale> kScales[] = {
+    {"none", Scale::none}, {"group", Scale::group}, {"batch", Scale::batch}};
+std::string_view name_in(const auto& names, auto value) {
+  return std::ranges::find(names, value, [](const auto& pair) { return pair.second; })->first;
 }
-const char* name_of(Scale scale) { return scale == Scale::none ? "none" : scale == Scale::group ? "group" : "batch"; }
+auto value_in(const auto& names, std::string_view name) {
+  return std::ranges::find(names, name, [](const auto& pair) { return pair.first; })->second;
+}
 
 // Every setting that decides the weights that come out.
 Json deciding_settings(const RlSettings& s, uint64_t seed) {
@@ -45,8 +55,8 @@ Json deciding_settings(const RlSettings& s, uint64_t seed) {
           {"learns_truncated", g.learns_truncated},
           {"overlong_from", g.overlong_from},
           {"thinking", g.enable_thinking ? Json(*g.enable_thinking) : Json()},
-          {"normaliser", name_of(g.policy.normaliser)},
-          {"scale", name_of(g.policy.scale)},
+          {"normaliser", name_in(kNormalisers, g.policy.normaliser)},
+          {"scale", name_in(kScales, g.policy.scale)},
           {"clip_low", g.policy.clip_low},
           {"clip_high", g.policy.clip_high},
           {"kl", g.policy.kl},
@@ -220,10 +230,8 @@ void add_rl(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->check(at_least(0))->capture_default_str();
   command->callback([=, &common] {
-    s->grpo.policy.normaliser = *normaliser == "tokens"      ? Normaliser::tokens
-                                : *normaliser == "sequences" ? Normaliser::sequences
-                                                             : Normaliser::constant;
-    s->grpo.policy.scale = *scale == "none" ? Scale::none : *scale == "group" ? Scale::group : Scale::batch;
+    s->grpo.policy.normaliser = value_in(kNormalisers, *normaliser);
+    s->grpo.policy.scale = value_in(kScales, *scale);
     s->lora = lora->options(common.seed), s->frozen = lora->precision();
     s->schedule.warmup_steps = std::min(s->schedule.warmup_steps, s->schedule.steps);
     train_by_answers(*s, common);

@@ -47,9 +47,8 @@ TokenId end_mark(const Tokenizer& tokenizer) {
 }
 
 // Ids of another tokenizer would be nonsense to the model.
-void require_own_tokenizer(const TrainSettings& s, const std::optional<ModelFiles>& base) {
-  if (!base || s.tokenizer.empty()) return;
-  const std::string given = Tokenizer::load(s.tokenizer).hash(), own = base->tokenizer.hash();
+void require_own_tokenizer(const TrainSettings& s, const Tokenizer& tokenizer, const ModelFiles& base) {
+  const std::string given = tokenizer.hash(), own = base.tokenizer.hash();
   require(given == own, "[train] {} is another tokenizer ({}) than that of the model {} ({}): leave out --tokenizer",
           s.tokenizer, given, s.model, own);
 }
@@ -226,8 +225,8 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
           "[train] expected --tokenizer, the one that the shards were made with");
   std::optional<ModelFiles> base;
   if (!s.model.empty()) base = open_model(find_model(s.model));
-  require_own_tokenizer(s, base);
   const Tokenizer tokenizer = s.tokenizer.empty() ? base->tokenizer : Tokenizer::load(s.tokenizer);
+  if (base) require_own_tokenizer(s, tokenizer, *base);
   const Kernels& kernels = default_kernels();
   const ModelConfig shape = shape_of(s, tokenizer, base ? &base->weights->config() : nullptr);
   Text text(s, tokenizer);

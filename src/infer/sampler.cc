@@ -308,7 +308,7 @@ SampledToken sample_token(std::span<const float> logprobs_V, std::span<const int
 
 std::vector<TokenLogprob> top_logprobs(const LogitRow& row, int64_t count) {
   const auto is_before = [](const TokenLogprob& a, const TokenLogprob& b) {
-    return a.logprob != b.logprob ? a.logprob > b.logprob : a.token < b.token;
+    return is_more_likely({a.token, double(a.logprob)}, {b.token, double(b.logprob)});
   };
   if (count <= 0) return {};
   std::vector<TokenLogprob> best;  // a heap, the least of them first

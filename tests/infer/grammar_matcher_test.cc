@@ -228,7 +228,7 @@ TEST(GrammarMatcher, ForeseenTokensAreTheTokenizers) {
       tokens.erase(tokens.begin(), tokens.begin() + ptrdiff_t(begin.size()));
       Matcher matcher(grammar);
       for (size_t i = 0; i < tokens.size(); ++i) {
-        std::vector<TokenId> next = matcher.foreseen();
+        std::vector<TokenId> next = matcher.foreseen(100);
         if (i > 0) {
           foreseen += next.size();
           if (!next.empty()) next.pop_back();

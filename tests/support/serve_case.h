@@ -19,6 +19,9 @@
 
 namespace fude {
 
+// An answer of 4,000 tokens that nobody ends runs all of them but its last.
+inline constexpr int64_t kEndlessTokens = 3999;
+
 // ChatML with tools, as Qwen's templates have them.
 inline constexpr const char* kChatMl = R"({%- if tools %}<|im_start|>system
 <tools>{% for tool in tools %}{{ tool | tojson }}{% endfor %}</tools><|im_end|>

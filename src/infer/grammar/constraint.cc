@@ -25,9 +25,7 @@ class GrammarMask : public TokenMask {
   }
   std::vector<int32_t> foreseen(int64_t most) override {
     try {
-      std::vector<TokenId> tokens = matcher_.foreseen();
-      tokens.resize(std::min(tokens.size(), size_t(most)));
-      return tokens;
+      return matcher_.foreseen(size_t(most));
     } catch (const Error&) { return {}; }  // a limit: the mask behind these tokens will say so
   }
 

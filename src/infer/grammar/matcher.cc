@@ -9,6 +9,7 @@ namespace fude::grammar {
 namespace {
 
 constexpr size_t kContextTokens = 8;  // behind which forced bytes are cut
+constexpr size_t kBytesOfToken = 16;  // longer than most: so many bytes are looked at for each that is foreseen
 
 // Takes the parser back to so many bytes at the end, however that comes: a limit may throw at any of them.
 struct LookAhead {
@@ -153,22 +154,22 @@ void Matcher::rollback(size_t count) {
   }
 }
 
-std::string Matcher::forced_bytes() {
+std::string Matcher::forced_bytes(size_t most) {
   const TokenGrammar::Turn turn(*grammar_, work_left_);
   std::string bytes;
   if (is_done_) return bytes;
   const LookAhead ahead(parser_, parser_.size());
-  for (int32_t byte; bytes.size() < kMostForced && (byte = parser_.only_byte()) >= 0;) {
+  for (int32_t byte; bytes.size() < most && (byte = parser_.only_byte()) >= 0;) {
     if (!parser_.push(uint8_t(byte))) break;
     bytes += char(byte);
   }
   return bytes;
 }
 
-std::vector<TokenId> Matcher::foreseen() {
+std::vector<TokenId> Matcher::foreseen(size_t most) {
   const std::optional<Tokenizer>& tokenizer = grammar_->vocabulary().tokenizer();
   if (!tokenizer) return {};
-  const std::string bytes = forced_bytes();
+  const std::string bytes = forced_bytes(std::min(kMostForced, most * kBytesOfToken));
   if (bytes.empty()) return {};
   std::string text;
   for (const TokenId token : std::span(tokens_).last(std::min(kContextTokens, tokens_.size())))
@@ -178,6 +179,7 @@ std::vector<TokenId> Matcher::foreseen() {
   // Where the forced bytes would have changed the cut before them, the tokenizer's way on is not the answer's.
   if (tokens.size() < before.size() || !std::equal(before.begin(), before.end(), tokens.begin())) return {};
   tokens.erase(tokens.begin(), tokens.begin() + ptrdiff_t(before.size()));
+  tokens.resize(std::min(tokens.size(), most));
   return tokens;
 }
 

@@ -83,12 +83,12 @@ class Matcher {
   bool can_end() const { return !is_done_ && parser_.can_end(); }
   size_t size() const { return tokens_.size(); }
 
-  // The bytes that must come next whatever is drawn, at most kMostForced of them.
+  // The bytes that must come next whatever is drawn, at most so many of them.
   static constexpr size_t kMostForced = 1024;
-  std::string forced_bytes();
-  // The tokens that the tokenizer cuts these bytes into behind the last ones: how a model most likely goes on. The last
-  // may come out longer, by what follows.
-  std::vector<TokenId> foreseen();
+  std::string forced_bytes(size_t most = kMostForced);
+  // At most `most` of the tokens that the tokenizer cuts these bytes into behind the last ones: how a model most likely
+  // goes on. The last may come out longer, by what follows.
+  std::vector<TokenId> foreseen(size_t most);
 
  private:
   void walk_rests(const LexemeMask& known, TokenSet& mask, MaskSteps& steps);
