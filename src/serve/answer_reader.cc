@@ -174,6 +174,10 @@ bool AnswerReader::step_start(bool is_end) {
     return true;
   }
   if (form_.may_think && !is_end && open.starts_with(rest)) return false;
+  if (form_.begins_with_call && form_.calls == AnswerForm::Calls::tagged && !rest.starts_with(kCallOpen)) {
+    if (!is_end && std::string_view(kCallOpen).starts_with(rest)) return false;
+    form_.calls = AnswerForm::Calls::none;
+  }
   state_ = form_.calls == AnswerForm::Calls::bare && rest.starts_with('{') ? State::call : State::content;
   return true;
 }

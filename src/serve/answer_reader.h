@@ -23,6 +23,7 @@ struct AnswerForm {
   bool begins_in_call = false;     // likewise, or the grammar lets nothing else come
   bool awaits_calls = false;       // a call is given out when it is whole, and only then
   bool has_one_call = false;       // what stands behind the first counts no more
+  bool begins_with_call = false;   // a text that begins otherwise has none
   std::vector<std::string> tools;  // their names
 };
 

@@ -183,8 +183,8 @@ HttpReply Api::models(const std::string& path) const {
 }
 
 Request Api::engine_request(const ChatRequest& chat, AnswerForm& form) {
-  const Json schema = schema_of_answer(chat, prompts_.arguments_key());
-  ChatPrompts::Prompt prompt = prompts_.prompt(chat, !schema.is_null());
+  const auto kinds = kinds_of_answer(chat, prompts_.calls());
+  ChatPrompts::Prompt prompt = prompts_.prompt(chat, !kinds.empty());
   form = std::move(prompt.form);
   form.awaits_calls = !chat.is_stream;
   form.has_one_call = !chat.has_parallel_calls && !chat.must_call();  // a call that is forced is the only one
@@ -212,9 +212,9 @@ Request Api::engine_request(const ChatRequest& chat, AnswerForm& form) {
       const auto masks = thinking_masks(prompts_.chat(), chat.budget, form.begins_in_thought);
       request.mask = [masks](int64_t) { return masks(); };
     } catch (const Error& error) { throw ApiError(400, error.what(), "reasoning", "invalid_value"); }
-  if (schema.is_null()) return request;
+  if (kinds.empty()) return request;
   try {
-    request.mask = constraints_.find(schema).masks();
+    request.mask = constraints_.find(kinds).masks();
   } catch (const Error& error) {
     throw ApiError(400, error.what(), chat.must_call() ? "tools" : "response_format", "invalid_schema");
   }

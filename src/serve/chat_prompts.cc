@@ -148,7 +148,7 @@ ChatPrompts::Prompt ChatPrompts::prompt(const ChatRequest& request, bool is_held
       if (calls_ == AnswerForm::Calls::tagged) more += std::string(kCallOpen) + "\n";
     }
     if (!more.empty()) pieces.push_back({more, true});
-    prompt.form.may_think = false;
+    prompt.form.may_think = false, prompt.form.begins_with_call = true;
   } else {
     prompt.form.begins_in_thought = is_thought_open;
   }

@@ -22,8 +22,8 @@ class ChatPrompts {
   // Whether the model has a chat template at all.
   bool can_chat() const { return chat_.can_chat(); }
   bool knows_tools() const { return knows_tools_; }
-  // What calls have as the name of their arguments.
-  const char* arguments_key() const { return calls_ == AnswerForm::Calls::bare ? "parameters" : "arguments"; }
+  // How the model writes calls.
+  AnswerForm::Calls calls() const { return calls_; }
   // Tokens that end an answer.
   const std::vector<TokenId>& stops() const { return chat_.stops(); }
 

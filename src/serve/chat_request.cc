@@ -252,12 +252,6 @@ ChatRequest parse_chat_request(std::string_view text, const ChatLimits& limits) 
   read_tools(body, request, limits);
   read_thinking(body, request);
   read_vote(body, request, limits);
-  // A grammar holds the whole answer: there could be no call in it.
-  if (request.tool_choice != ChatRequest::Choice::none && request.format != ChatRequest::Format::text)
-    body.fail("response_format",
-              "an answer that is held to a format cannot call tools: leave out 'response_format', or say "
-              "\"tool_choice\": \"none\"",
-              "unsupported_value");
   return request;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "infer/grammar/json_schema.h"
 #include "serve/api_error.h"
 
 namespace fude {
@@ -62,12 +61,8 @@ Json arguments_schema(const ChatTool& tool, const std::string& place) {
   return schema;
 }
 
-}  // namespace
-
-Json schema_of_answer(const ChatRequest& request, const std::string& arguments_key) {
-  if (request.format == ChatRequest::Format::json_object) return {{"type", "object"}};
-  if (request.format == ChatRequest::Format::json_schema) return request.schema;
-  if (!request.must_call()) return nullptr;
+Json schema_of_calls(const ChatRequest& request, AnswerForm::Calls form) {
+  const char* arguments_key = form == AnswerForm::Calls::bare ? "parameters" : "arguments";
   Json calls = Json::array();
   for (const ChatTool& tool : request.tools) {
     if (!request.tool.empty() && tool.name != request.tool) continue;
@@ -80,8 +75,25 @@ Json schema_of_answer(const ChatRequest& request, const std::string& arguments_k
   return {{"anyOf", std::move(calls)}};
 }
 
-Constraint Constraints::find(const Json& schema) {
-  const std::string key = schema.dump();
+}  // namespace
+
+std::vector<grammar::MarkedSchema> kinds_of_answer(const ChatRequest& request, AnswerForm::Calls calls) {
+  using Format = ChatRequest::Format;
+  if (request.must_call()) return {{schema_of_calls(request, calls), "", ""}};  // the prompt ends with the mark
+  if (request.format == Format::text) return {};
+  std::vector<grammar::MarkedSchema> kinds = {
+      {request.format == Format::json_object ? Json{{"type", "object"}} : request.schema, "", ""}};
+  if (request.tool_choice == ChatRequest::Choice::none) return kinds;
+  const bool is_tagged = calls == AnswerForm::Calls::tagged;
+  const std::string open = fmt::format("{}\n", kCallOpen), close = fmt::format("\n{}", kCallClose);
+  kinds.push_back({schema_of_calls(request, calls), is_tagged ? open : "", is_tagged ? close : "",
+                   is_tagged && request.has_parallel_calls});
+  return kinds;
+}
+
+Constraint Constraints::find(const std::vector<grammar::MarkedSchema>& kinds) {
+  std::string key;
+  for (const auto& kind : kinds) key += Json{kind.schema, kind.before, kind.behind, kind.repeats}.dump();
   const std::lock_guard lock(mutex_);
   const auto known = std::ranges::find(kept_, key, &std::pair<std::string, Constraint>::first);
   if (known != kept_.end()) {
@@ -89,7 +101,7 @@ Constraint Constraints::find(const Json& schema) {
     if (!known->second.is_worn()) return known->second;
     kept_.pop_front();
   }
-  grammar::Grammar compiled = grammar::json_schema_grammar(schema, {}, kGrammarLimits);
+  grammar::Grammar compiled = grammar::json_schema_grammar(kinds, {}, kGrammarLimits);
   if (!vocabulary_) vocabulary_ = std::make_shared<const grammar::GrammarVocabulary>(tokenizer_, end_tokens_);
   kept_.emplace_front(key, Constraint(std::move(compiled), vocabulary_));
   if (kept_.size() > kMostKept) kept_.pop_back();

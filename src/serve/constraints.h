@@ -6,22 +6,25 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "infer/grammar/constraint.h"
+#include "infer/grammar/json_schema.h"
+#include "serve/answer_reader.h"
 #include "serve/chat_request.h"
 
 namespace fude {
 
-// The schema that the answer's text has to fit; null if it is free. A call is {"name": …, "arguments": …}, with the
-// second member as `arguments_key` says. ApiError for a tool that has to be called and takes no object.
-Json schema_of_answer(const ChatRequest& request, const std::string& arguments_key);
+// What the answer's text may be; empty if it is free. A call is {"name": …, "arguments": …}, or as the model writes it:
+// the only thing that an answer may be, or beside the format. ApiError for a tool that takes no object.
+std::vector<grammar::MarkedSchema> kinds_of_answer(const ChatRequest& request, AnswerForm::Calls calls);
 
 class Constraints {
  public:
   Constraints(Tokenizer tokenizer, std::vector<TokenId> end_tokens)
       : tokenizer_(std::move(tokenizer)), end_tokens_(std::move(end_tokens)) {}
   // Error for a schema that the grammar cannot hold.
-  Constraint find(const Json& schema);
+  Constraint find(const std::vector<grammar::MarkedSchema>& kinds);
 
  private:
   static constexpr size_t kMostKept = 32;

@@ -106,6 +106,16 @@ TEST(AnswerReader, OneCall) {
   }
 }
 
+TEST(AnswerReader, CallsStandAtTheBeginning) {
+  AnswerForm held = kTagged;
+  held.may_think = false, held.begins_with_call = true;
+  const std::string call = "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
+  const Parts one = {{Kind::call, "f"}, {Kind::arguments, "{}"}};
+  EXPECT_EQ(read(held, call), one);
+  EXPECT_EQ(read(held, "[\"" + call + "\"]"), (Parts{{Kind::content, "[\"" + call + "\"]"}}));
+  EXPECT_EQ(read(held, "<tool"), (Parts{{Kind::content, "<tool"}}));
+}
+
 TEST(AnswerReader, ForcedCall) {
   AnswerForm forced = kTagged;
   forced.begins_in_call = true, forced.may_think = false;

@@ -90,15 +90,6 @@ TEST(ChatRequest, Tools) {
   EXPECT_FALSE(parse(tools + R"(, "parallel_tool_calls": false)").has_parallel_calls);
 }
 
-// The format would hold the whole answer, and no call could be made.
-TEST(ChatRequest, NoToolsBesideAFormat) {
-  const std::string both =
-      R"("tools": [{"type": "function", "function": {"name": "f"}}], "response_format": {"type": "json_object"})";
-  EXPECT_EQ(refused_with(both), "response_format unsupported_value");
-  EXPECT_EQ(refused_with(both + R"(, "tool_choice": "required")"), "response_format unsupported_value");
-  EXPECT_EQ(parse(both + R"(, "tool_choice": "none")").format, ChatRequest::Format::json_object);
-}
-
 TEST(ChatRequest, ChoosingNeedsAVote) {
   EXPECT_EQ(parse(R"("vote": 3, "choose": "weighted")").choose, ChooseBy::weighted);
   EXPECT_EQ(refused_with(R"("choose": "best")"), "choose invalid_value");

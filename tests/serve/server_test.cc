@@ -323,6 +323,37 @@ TEST(Server, ForcedCalls) {
   EXPECT_EQ(any["choices"][0]["message"]["tool_calls"].size(), 1u);
 }
 
+// The answer is one that fits the format, or calls: as many as may be made.
+TEST(Server, AFormatBesideTools) {
+  LiveServer live;
+  const std::string both = std::string(kTools) +
+                           R"(, "seed": 3, "response_format": {"type": "json_schema", "json_schema": {"name": "n",
+      "schema": {"type": "object", "properties": {"a": {"enum": [1, "<tool_call>"]}}, "required": ["a"],
+                 "additionalProperties": false}}})";
+  const std::string open = "60", brace = "123";  // the bytes that a call and an answer begin with
+  const auto ask = [&](const std::string& likely, const char* more = "") {
+    return live.post(LiveServer::chat(both + R"(, "logit_bias": {")" + likely + R"(": 100})" + more));
+  };
+  const Json answered = ask(brace).json();
+  const Json message = answered["choices"][0]["message"];
+  EXPECT_EQ(answered["choices"][0]["finish_reason"], "stop") << answered;
+  EXPECT_TRUE(parse_json(message["content"].get<std::string>(), "answer")["a"].is_primitive()) << answered;
+  EXPECT_FALSE(message.contains("tool_calls"));
+  for (const char* more : {"", R"(, "parallel_tool_calls": false)", R"(, "tool_choice": "required")"}) {
+    const Json called = ask(open, more).json();
+    EXPECT_EQ(called["choices"][0]["finish_reason"], "tool_calls") << called;
+    EXPECT_TRUE(called["choices"][0]["message"]["content"].is_null()) << called;
+    const Json calls = called["choices"][0]["message"]["tool_calls"];
+    if (*more != 0) EXPECT_EQ(calls.size(), 1u);
+    for (const Json& call : calls)
+      EXPECT_TRUE(parse_json(call["function"]["arguments"].get<std::string>(), "arguments").is_object()) << called;
+  }
+  std::string streamed;
+  for (const Json& event : events_of(ask(brace, R"(, "stream": true)").body))
+    streamed += event["choices"][0]["delta"].value("content", "");
+  EXPECT_EQ(streamed, message["content"]);
+}
+
 // A tool that may be called only with an object; a schema in the way of a member's name.
 TEST(Server, ForcedCallsWithOddParameters) {
   LiveServer live;

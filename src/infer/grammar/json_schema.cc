@@ -1,6 +1,7 @@
 #include "infer/grammar/json_schema.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -23,18 +24,15 @@ ExpressionPtr behind_comma(ExpressionPtr part) { return sequence({literal(","), 
 
 class SchemaCompiler {
  public:
-  SchemaCompiler(const Json& root, const JsonSchemaOptions& options, const GrammarLimits& limits)
+  SchemaCompiler(const Json& root, const JsonSchemaOptions& options, const CountedLimits& limits,
+                 GrammarBuilder& builder)
       : root_(root),
         limits_(limits),
         parts_(options),
-        builder_(limits_),
+        builder_(builder),
         reader_(root, limits_, [this](const Shape& a, const Shape& b) { return are_apart(a, b, kApartDepth); }) {}
 
-  Grammar run() {
-    const int32_t start = builder_.add_rule();
-    builder_.define(start, value({{&root_, "#"}}));
-    return builder_.compile(start);
-  }
+  ExpressionPtr run() { return value({{&root_, "#"}}); }
 
  private:
   // What is known about a conjunction of schemas: its rule, and its expression once that is made.
@@ -366,7 +364,7 @@ class SchemaCompiler {
   const Json& root_;
   const CountedLimits limits_;
   JsonParts parts_;
-  GrammarBuilder builder_;
+  GrammarBuilder& builder_;
   SchemaReader reader_;
   std::map<std::vector<const Json*>, Value> values_;
   std::map<std::pair<int32_t, int32_t>, ExpressionPtr> lengths_;
@@ -386,12 +384,28 @@ void require_kept_numbers(const Json& value) {
 
 }  // namespace
 
-Grammar json_schema_grammar(const Json& schema, const JsonSchemaOptions& options, const GrammarLimits& limits) {
-  const size_t size = schema.dump().size();
+Grammar json_schema_grammar(std::span<const MarkedSchema> kinds, const JsonSchemaOptions& options,
+                            const GrammarLimits& limits) {
+  size_t size = 0;
+  for (const MarkedSchema& kind : kinds) size += kind.schema.dump().size();
   require(size <= limits.source_bytes, "[json_schema] expected a schema of at most {} bytes, got {}",
           limits.source_bytes, size);
-  require_kept_numbers(schema);
-  return SchemaCompiler(schema, options, limits).run();
+  const CountedLimits counted(limits);
+  GrammarBuilder builder(counted);
+  const int32_t start = builder.add_rule();
+  std::vector<ExpressionPtr> choices;
+  for (const MarkedSchema& kind : kinds) {
+    require_kept_numbers(kind.schema);
+    const ExpressionPtr value = SchemaCompiler(kind.schema, options, counted, builder).run();
+    const ExpressionPtr one = sequence({literal(kind.before), value, literal(kind.behind)});
+    choices.push_back(kind.repeats ? sequence({one, repeat(sequence({literal("\n"), one}), 0, kUnbounded)}) : one);
+  }
+  builder.define(start, choice(std::move(choices)));
+  return builder.compile(start);
+}
+
+Grammar json_schema_grammar(const Json& schema, const JsonSchemaOptions& options, const GrammarLimits& limits) {
+  return json_schema_grammar(std::array{MarkedSchema{schema, "", ""}}, options, limits);
 }
 
 Grammar json_schema_grammar(std::string_view schema, const JsonSchemaOptions& options, const GrammarLimits& limits) {

@@ -6,7 +6,10 @@
 // read. Everything else is refused with the place it stands at, never ignored.
 #pragma once
 
-#include "base/json_fwd.h"
+#include <span>
+#include <string>
+
+#include "base/json.h"
 #include "infer/grammar/grammar.h"
 #include "infer/grammar/json_values.h"
 
@@ -14,6 +17,15 @@ namespace fude::grammar {
 
 // Error for a schema that is wrong, asks for what is not supported, or that no value satisfies.
 Grammar json_schema_grammar(const Json& schema, const JsonSchemaOptions& options = {},
+                            const GrammarLimits& limits = {});
+// A value between marks; repeats: or several of them, each on lines of its own.
+struct MarkedSchema {
+  Json schema;
+  std::string before, behind;
+  bool repeats = false;
+};
+// A text of one of these kinds. The limits are of all of them together.
+Grammar json_schema_grammar(std::span<const MarkedSchema> kinds, const JsonSchemaOptions& options = {},
                             const GrammarLimits& limits = {});
 // From the schema's text.
 Grammar json_schema_grammar(std::string_view schema, const JsonSchemaOptions& options = {},
