@@ -82,7 +82,10 @@ Json write_gemma3(const ModelConfig& c) {
   Json json = write_llama_like(c, "Gemma3ForCausalLM");
   json.erase("hidden_act");
   json["hidden_activation"] = "gelu_pytorch_tanh";
-  json["query_pre_attn_scalar"] = scalar_of(c.attention_scale);
+  const double scalar = scalar_of(c.attention_scale);
+  json["query_pre_attn_scalar"] = scalar;
+  if (scalar == std::floor(scalar) && scalar < 0x1p53)
+    json["query_pre_attn_scalar"] = int64_t(scalar);  // transformers 5 takes no other
   json["sliding_window"] = c.window;
   json["layer_types"] = Json::array();  // empty: none is local
   for (const bool is_local : c.is_local_L) json["layer_types"].push_back(is_local ? kLocal : kGlobal);
