@@ -116,8 +116,7 @@ ChatShards make_chat_shards(const Chat& chat, const ChatShardSettings& settings)
        "turns are not learned: the chat template changes them once they are history; a file with one conversation for "
        "each of them would teach them too");
   warn(counts.without_end, "turns have no token behind them that ends a turn: the model will not learn to stop there");
-  for (const auto& [reason, count] : stream.counts().skipped)
-    std::fprintf(stderr, "skipped %lld: %s\n", (long long)count, reason.c_str());
+  print_skipped(stream.counts());
   return result;
 }
 

@@ -7,8 +7,10 @@
 #include <filesystem>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "data/identity.h"
 #include "data/shard_writer.h"
 #include "fetch/pull.h"
 #include "infer/model_files.h"
@@ -39,6 +41,27 @@ Tokenizer tokenizer_at(const std::string& path) {
   return is_own ? Tokenizer::load(place) : open_model(place).tokenizer;
 }
 
+constexpr const char* kTokenizerSettings = "/tokenizer_settings.json";
+
+// All that decides which tokenizer comes out.
+Json deciding_settings(const TokenizerSettings& s, const DocumentStream& documents) {
+  return {{"vocabulary", s.vocabulary},
+          {"pattern", pattern_called(s.pattern)},
+          {"chats", s.chats},
+          {"corpus", documents.identity()}};
+}
+
+// Shards and models were made with a tokenizer that is there.
+void require_same_tokenizer(const std::string& folder, const Json& settings) {
+  if (!file_exists(folder + "/tokenizer.json") && !file_exists(folder + "/tokenizer.model")) return;
+  const std::string path = folder + kTokenizerSettings;
+  require(file_exists(path), "[tokenizer] {} holds a tokenizer already; choose another --out", folder);
+  const std::string changed = differences(parse_json(read_file(path), path), settings);
+  require(changed.empty(),
+          "[tokenizer] {} holds a tokenizer of other settings: {}; choose another --out, or the old settings", folder,
+          changed);
+}
+
 Json skipped_json(const DocumentCounts& counts) {
   Json skipped = Json::object();
   for (const auto& [reason, count] : counts.skipped) skipped[reason] = count;
@@ -67,6 +90,11 @@ Json written_model(const std::string& path) {
   return {{"path", path}, {"bytes", bytes}};
 }
 
+void print_skipped(const DocumentCounts& counts) {
+  for (const auto& [reason, count] : counts.skipped)
+    std::fprintf(stderr, "skipped %lld: %s\n", (long long)count, reason.c_str());
+}
+
 Progress progress_on_stderr() { return Progress(stderr, ::isatty(STDERR_FILENO) != 0); }
 
 std::vector<std::string> own_special_tokens() {
@@ -77,10 +105,12 @@ Json train_tokenizer(const TokenizerSettings& settings, int threads) {
   DocumentOptions reading = settings.documents;
   if (settings.chats) reading.text_field.clear();
   DocumentStream documents(settings.inputs, reading);
+  const Json deciding = deciding_settings(settings, documents);
+  require_same_tokenizer(settings.out, deciding);
   BpeTrainOptions options;
   options.vocabulary_size = settings.vocabulary;
   options.special_tokens = own_special_tokens();
-  options.steps = {{SplitStep::Kind::pattern, std::string(named_pattern(settings.pattern))}};
+  options.steps = {{SplitStep::Kind::pattern, pattern_called(settings.pattern)}};
   options.threads = threads_of(threads);
   Progress progress = progress_on_stderr();
   const double began = now_seconds();
@@ -109,8 +139,14 @@ Json train_tokenizer(const TokenizerSettings& settings, int threads) {
   // As other models have them: to be seen in an answer's text.
   for (AddedToken& token : result.tokenizer.added)
     if (token.content == kThinkOpen || token.content == kThinkClose) token.special = false;
+  make_directories(settings.out);
+  write_file(settings.out + kTokenizerSettings, deciding.dump(1) + "\n");  // first: it may be killed in between
   save_tokenizer(settings.out, result.tokenizer, kEndOfText, chat_template());
+  if (!settings.ranks.empty() && !save_ranks(settings.ranks, result.tokenizer))
+    std::fprintf(stderr, "%s does not tell all merges: what reads it may cut some texts in another way\n",
+                 settings.ranks.c_str());
   const DocumentCounts& counts = documents.counts();
+  print_skipped(counts);
   return {{"path", settings.out},       {"vocabulary", state.done},        {"documents", counts.documents},
           {"bytes", counts.text_bytes}, {"skipped", skipped_json(counts)}, {"dropped_pieces", result.pruned_pieces}};
 }
@@ -146,8 +182,7 @@ Json make_shards(const ShardSettings& settings, int threads) {
   std::fprintf(stderr, "%s: %lld documents, %lld tokens%s\n", settings.out.c_str(), (long long)document_count,
                (long long)tokens, is_complete ? ", complete already" : "");
   const DocumentCounts& counts = documents.counts();
-  for (const auto& [reason, count] : counts.skipped)
-    std::fprintf(stderr, "skipped %lld: %s\n", (long long)count, reason.c_str());
+  print_skipped(counts);
   return {{"path", settings.out},
           {"documents", document_count},
           {"tokens", tokens},

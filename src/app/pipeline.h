@@ -25,16 +25,21 @@ Json written_model(const std::string& path);
 // The tokens of Fude's own vocabularies that no text is cut into, from id 0 on.
 std::vector<std::string> own_special_tokens();
 
+// On standard error, what was skipped and why.
+void print_skipped(const DocumentCounts& counts);
+
 struct TokenizerSettings {
   std::vector<std::string> inputs;
   std::string out;  // folder
   int64_t vocabulary = 8192;
-  std::string pattern = "o200k";
-  bool chats = false;  // the inputs are conversations
+  std::string pattern = "o200k";  // as pattern_called takes it
+  bool chats = false;             // the inputs are conversations
+  std::string ranks;              // .tiktoken file to write beside it; empty: none
   DocumentOptions documents;
 };
 
-// Trains a byte-level BPE and writes it as tokenizer.json. What came of it: {"path", "vocabulary", "documents", …}.
+// Trains a byte-level BPE and writes it as tokenizer.json. Error if the folder has a tokenizer that was made with other
+// settings, which lie beside it. What came of it: {"path", "vocabulary", "documents", …}.
 Json train_tokenizer(const TokenizerSettings& settings, int threads);
 
 struct ShardSettings {

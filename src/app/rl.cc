@@ -138,8 +138,7 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
                 .total_steps = s.schedule.steps,
                 .settings = settings_of(*model),
                 .steps = {}};
-  for (const auto& [name, value] : settings.items())
-    report.settings.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+  for (auto& row : setting_rows(settings)) report.settings.push_back(std::move(row));
   RunView view(std::move(report), s.out, "rl", common);
   if (!run_to_end(*model, kernels, batches, {}, options, view)) return false;
   trained.finish(s.out);

@@ -1,4 +1,6 @@
-// fude tokenizer, fude shards, fude train: the stages of pre-training as commands.
+// fude tokenizer, fude shards, fude init, fude train: the stages of pre-training as commands.
+#include <fmt/ranges.h>
+
 #include <cstdio>
 
 #include "app/command_line.h"
@@ -8,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "model/architecture.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
@@ -20,42 +23,80 @@ void add_documents(CLI::App* command, DocumentOptions& o) {
       "skip and count unreadable documents instead of stopping");
 }
 
-// The default shape, and its options.
-std::vector<CLI::Option*> add_shape(CLI::App& command, ModelConfig& shape) {
-  shape.width = 256, shape.layers = 6, shape.heads = 4, shape.kv_heads = 2, shape.head_size = 64,
-  shape.feed_forward = 768;
-  shape.context = 1024;
-  std::vector<CLI::Option*> options;
-  const auto add = [&](const char* name, int64_t& value, const char* help) {
-    options.push_back(command.add_option(name, value, help)->check(at_least(1))->capture_default_str());
+// The options of a model with random weights; it must outlive the command.
+class NewModelOptions {
+ public:
+  explicit NewModelOptions(CLI::App& command) {
+    const std::vector<std::string> families = families_of_new_models();
+    others_.push_back(command
+                          .add_option("--family", wanted_.family,
+                                      fmt::format("which architecture it is: {}", fmt::join(families, ", ")))
+                          ->check(CLI::IsMember(families))
+                          ->capture_default_str());
+    add(command, "--width", &ModelConfig::width, 256, "model width");
+    add(command, "--layers", &ModelConfig::layers, 6, "blocks");
+    add(command, "--heads", &ModelConfig::heads, 4, "query heads");
+    add(command, "--kv-heads", &ModelConfig::kv_heads, 2, "key and value heads; of gpt2 as many as --heads");
+    add(command, "--head-size", &ModelConfig::head_size, 64, "width of a head; of gpt2 --width by --heads");
+    add(command, "--feed-forward", &ModelConfig::feed_forward, 768, "width of the MLP");
+    add(command, "--context", &ModelConfig::context, 1024, "largest context of the model");
+    rope_ = command.add_option("--rope-theta", wanted_.rope.base, "base of the rotary positions (not of gpt2)")
+                ->capture_default_str();
+    others_.push_back(rope_);
+    others_.push_back(command.add_flag_callback(
+        "--untied-head", [this] { wanted_.ties_head = false; }, "a classifier of its own beside the embedding table"));
+  }
+
+  void exclude(CLI::Option* other) const {
+    for (CLI::Option* option : others_) option->excludes(other);
+    for (const Size& size : sizes_) size.option->excludes(other);
+  }
+
+  // Error if something was asked for that the family has otherwise.
+  ModelConfig config() const {
+    const ModelConfig config = new_config(wanted_.family, wanted_);
+    for (const auto& [option, member] : sizes_)
+      require(option->empty() || config.*member == wanted_.*member, "[model] expected {} {} of the family {}, got {}",
+              option->get_name(), config.*member, config.family, wanted_.*member);
+    require(rope_->empty() || config.has_rope,
+            "[model] expected no --rope-theta: the positions of the family {} are learned", config.family);
+    return config;
+  }
+
+ private:
+  struct Size {
+    CLI::Option* option;
+    int64_t ModelConfig::*member;
   };
-  add("--width", shape.width, "model width");
-  add("--layers", shape.layers, "blocks");
-  add("--heads", shape.heads, "query heads");
-  add("--kv-heads", shape.kv_heads, "key and value heads");
-  add("--head-size", shape.head_size, "width of a head");
-  add("--feed-forward", shape.feed_forward, "width of the MLP");
-  add("--context", shape.context, "largest context of the model");
-  return options;
-}
+
+  void add(CLI::App& command, const char* name, int64_t ModelConfig::*member, int64_t usual, const char* help) {
+    wanted_.*member = usual;
+    sizes_.push_back(
+        {command.add_option(name, wanted_.*member, help)->check(at_least(1))->capture_default_str(), member});
+  }
+
+  ModelConfig wanted_;
+  std::vector<Size> sizes_;
+  std::vector<CLI::Option*> others_;
+  CLI::Option* rope_ = nullptr;
+};
 
 }  // namespace
 
 void add_init(CLI::App& app, const CommonOptions& common) {
   struct InitSettings {
     std::string tokenizer, out;
-    ModelConfig shape;
   };
   auto s = std::make_shared<InitSettings>();
   CLI::App* command = app.add_subcommand("init", "write a model with random weights, to be taught by other commands");
   command->add_option("--tokenizer", s->tokenizer, "folder, tokenizer.json, tokenizer.model or .tiktoken")->required();
   command->add_option("--out", s->out, "folder for the model")->required();
   command->option_defaults()->group("Model");
-  add_shape(*command, s->shape);
+  const auto shape = std::make_shared<NewModelOptions>(*command);
   command->callback([=, &common] {
     require(!file_exists(s->out + "/config.json") || !file_exists(s->out + "/tokenizer.json"),
             "[init] {} holds a model already; choose another --out", s->out);
-    init_model(s->tokenizer, s->shape, s->out, common);
+    init_model(s->tokenizer, shape->config(), s->out, common);
     if (common.json) print_as_json(written_model(s->out));
   });
 }
@@ -66,8 +107,11 @@ void add_tokenizer(CLI::App& app, const CommonOptions& common) {
   command->add_option("inputs", s->inputs, "files or folders: .txt .md .jsonl, also .gz .zst .xz")->required();
   command->add_option("--out", s->out, "folder for tokenizer.json")->required();
   command->add_option("--vocabulary", s->vocabulary, "entries, special tokens included")->capture_default_str();
-  command->add_option("--pattern", s->pattern, "how text is split first: o200k, cl100k, llama3, qwen2, gpt2")
+  command
+      ->add_option("--pattern", s->pattern,
+                   "how text is split first: o200k, cl100k, llama3, qwen2, gpt2, or a regular expression")
       ->capture_default_str();
+  command->add_option("--ranks", s->ranks, "write the entries to this .tiktoken file too (it holds no special tokens)");
   command->add_flag("--chats", s->chats, "JSONL of conversations, as `fude sft` reads them, in place of texts");
   add_documents(command, s->documents);
   command->callback([=, &common] {
@@ -100,7 +144,6 @@ void add_shards(CLI::App& app, const CommonOptions& common) {
 void add_train(CLI::App& app, const CommonOptions& common) {
   auto s = std::make_shared<TrainSettings>();
   auto schedule = std::make_shared<std::string>("cosine");
-  ModelConfig& shape = s->shape;
   s->schedule.steps = 1000, s->schedule.warmup_steps = 50;
   CLI::App* command = app.add_subcommand("train", "train a model on token shards; the same command resumes it");
   command->add_option("--out", s->out, "folder of the run")->required();
@@ -115,7 +158,8 @@ void add_train(CLI::App& app, const CommonOptions& common) {
       "--model", s->model,
       "model folder, GGUF file or name of fude pull to go on from; without: random weights of the shape below");
   add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
-  for (CLI::Option* option : add_shape(*command, shape)) option->excludes(model);
+  const auto shape = std::make_shared<NewModelOptions>(*command);
+  shape->exclude(model);
   command->option_defaults()->group("Batch");
   command->add_option("--row-tokens", s->row_tokens, "tokens in a row (T)")->check(at_least(1))->capture_default_str();
   command->add_option("--rows", s->rows, "rows in a block")->check(at_least(1))->capture_default_str();
@@ -147,6 +191,15 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--clip", s->optimizer.max_norm, "largest gradient norm; 0: off")
       ->check(number_at_least(0))
       ->capture_default_str();
+  command->add_option("--beta1", s->optimizer.beta1, "AdamW: how much of the mean of gradients a step keeps")
+      ->check(number_at_least(0))
+      ->capture_default_str();
+  command->add_option("--beta2", s->optimizer.beta2, "AdamW: how much of the mean of their squares a step keeps")
+      ->check(number_at_least(0))
+      ->capture_default_str();
+  command->add_option("--epsilon", s->optimizer.eps, "AdamW: what is added to the root of the mean square")
+      ->check(number_at_least(0))
+      ->capture_default_str();
   command->add_flag("--muon", s->muon, "Muon for the matrices of the blocks");
   command->option_defaults()->group("Watching and saving");
   command->add_option("--validate-every", s->validate_every, "steps between validations; 0: at the end")
@@ -164,6 +217,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
       "folder: write weights, batches and rates of the run there instead of training, for another program to repeat");
   command->add_option("--sample", s->sample_prompts, "prompts whose continuations go into the report");
   command->callback([=, &common] {
+    if (s->model.empty()) s->shape = shape->config();
     s->schedule.kind = schedule_kind_of(*schedule);
     if (warmup->empty()) s->schedule.warmup_steps = std::min(s->schedule.warmup_steps, s->schedule.steps);
     train_model(*s, common);

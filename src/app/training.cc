@@ -147,6 +147,26 @@ Json deciding_settings(const TrainSettings& s, const ModelConfig& shape) {
           {"eps", s.optimizer.eps}};
 }
 
+// All settings, for the report.
+Json told_settings(const TrainSettings& s, Json deciding, DType compute, uint64_t seed) {
+  Json told = {{"data", s.data},
+               {"weights", s.weights},
+               {"validation", s.validation},
+               {"validation_rows", s.validation_rows},
+               {"tokenizer", s.tokenizer},
+               {"tokens_per_step", s.rows * s.blocks * s.row_tokens},
+               {"optimizer", s.muon ? fmt::format("Muon in the blocks ({} times AdamW's rate, momentum {}), else AdamW",
+                                                  s.optimizer.muon_rate_factor, s.optimizer.muon_momentum)
+                                    : "AdamW"},
+               {"compute", name_of(compute)},
+               {"checkpoint_activations", s.step.checkpoint_blocks},
+               {"seed", seed}};
+  deciding["config.json"] = Json(deciding["shape"]);
+  deciding.erase("shape"), deciding.erase("muon");
+  told.update(deciding);
+  return told;
+}
+
 TrainerOptions trainer_options(const TrainSettings& s) {
   TrainerOptions options;
   options.folder = s.out;
@@ -242,7 +262,8 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
                       {"tokenizer", tokenizer.hash()},
                       {"seed", common.seed},
                       {"numerics", precision.compute == DType::bf16 ? kernels.bf16 : "f32"}};
-  options.identity.update(deciding_settings(s, shape));
+  const Json deciding = deciding_settings(s, shape);
+  options.identity.update(deciding);
   require(!s.lora || base, "[train] expected a model for the adapter to stand beside");
   const MemoryPlan plan = memory_plan(s, options, shape, base ? base->weights.get() : nullptr, precision, common);
   print_plan(plan, loader.waiting_rows());
@@ -268,11 +289,8 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
                 .total_steps = s.schedule.steps,
                 .settings = settings_of(*model),
                 .steps = {}};
-  report.settings.insert(report.settings.end(),
-                         {{"tokens per step", std::to_string(s.rows * s.blocks * s.row_tokens)},
-                          {"schedule", fmt::format("{} to {} over {} steps", name_of(s.schedule.kind),
-                                                   s.schedule.learning_rate, s.schedule.steps)},
-                          {"seed", std::to_string(common.seed)}});
+  for (auto& row : setting_rows(told_settings(s, deciding, precision.compute, common.seed)))
+    report.settings.push_back(std::move(row));
   RunView view(std::move(report), s.out, s.chats ? "sft" : "train", common);
   options.sample = [&] {
     std::vector<Sample> samples;

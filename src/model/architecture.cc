@@ -1,6 +1,9 @@
 #include "model/architecture.h"
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
+#include "base/json.h"
 
 namespace fude {
 
@@ -26,6 +29,21 @@ const Architecture& architecture_of(const std::string& family) {
     known += (known.empty() ? "" : ", ") + std::string(a->family);
   }
   fail("[config.json] model_type '{}' is not known; expected one of {}", family, known);
+}
+
+std::vector<std::string> families_of_new_models() {
+  std::vector<std::string> families;
+  for (const Architecture* a : architectures())
+    if (a->norm_eps > 0) families.push_back(a->family);
+  return families;
+}
+
+ModelConfig new_config(const std::string& family, ModelConfig wanted) {
+  const Architecture& architecture = architecture_of(family);
+  require(architecture.norm_eps > 0, "[model] expected a family that is begun with random weights ({}), got {}",
+          fmt::join(families_of_new_models(), ", "), family);
+  wanted.family = family, wanted.norm_eps = architecture.norm_eps;
+  return architecture.read(architecture.write(wanted));  // a file says no more than what the family leaves open
 }
 
 }  // namespace fude

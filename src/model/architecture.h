@@ -35,11 +35,18 @@ struct Architecture {
   ModelConfig (*read)(const Json& config);
   Json (*write)(const ModelConfig& config);
   TensorNames names;
+  double norm_eps = 0;  // of a new model; 0: none is begun with random weights
 };
 
 const std::vector<const Architecture*>& architectures();
 // Error naming the known families if there is no such one.
 const Architecture& architecture_of(const std::string& family);
+
+// The families that a model with random weights may be of.
+std::vector<std::string> families_of_new_models();
+// A new model of one of them. Of `wanted` it has the sizes that the family leaves open, the base of rope and whether
+// the head is tied; what else there is, is the family's.
+ModelConfig new_config(const std::string& family, ModelConfig wanted);
 
 // One per family, in architectures/.
 const Architecture& qwen3_architecture();

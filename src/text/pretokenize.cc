@@ -277,6 +277,10 @@ const KnownPattern kKnownPatterns[] = {
     {"o200k", {kO200k}, []() -> std::unique_ptr<Splitter> { return std::make_unique<O200kSplitter>(); }},
 };
 
+bool is_ascii_letter_or_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
 const KnownPattern* known(std::string_view pattern) {
   for (const KnownPattern& candidate : kKnownPatterns)
     for (const std::string_view spelling : candidate.spellings)
@@ -302,11 +306,18 @@ std::string canonical_pattern(std::string_view pattern) {
   return std::string(found == nullptr ? pattern : found->spellings[0]);
 }
 
+std::string pattern_called(std::string_view name_or_pattern) {
+  if (is_pattern_name(name_or_pattern)) return std::string(named_pattern(name_or_pattern));
+  require(!std::all_of(name_or_pattern.begin(), name_or_pattern.end(), is_ascii_letter_or_digit),
+          "[pretokenize] expected gpt2, cl100k, llama3, qwen2, o200k or a regular expression, got '{}'",
+          name_or_pattern);
+  return canonical_pattern(name_or_pattern);
+}
+
 std::string literal_pattern(std::string_view text) {
   std::string pattern;
   for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || uint8_t(c) >= 128;
-    if (!plain) pattern += '\\';
+    if (!is_ascii_letter_or_digit(c) && uint8_t(c) < 128) pattern += '\\';
     pattern += c;
   }
   return pattern;

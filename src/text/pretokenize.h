@@ -29,6 +29,9 @@ std::string_view named_pattern(std::string_view name);
 bool is_pattern_name(std::string_view name);
 // A known pattern in Hugging Face's spelling (tiktoken writes the same with possessive repeats), another as it is.
 std::string canonical_pattern(std::string_view pattern);
+// What a person calls it: a pattern by its name, or the pattern itself (canonical). Error for what can only be a name,
+// letters and digits, and is none.
+std::string pattern_called(std::string_view name_or_pattern);
 // A pattern that matches `text` and nothing else.
 std::string literal_pattern(std::string_view text);
 

@@ -58,9 +58,8 @@ struct TokenizerData {
 };
 
 // A folder with tokenizer.json or tokenizer.model (and tokenizer_config.json), one of these two, or a .tiktoken file.
-// Rank files do not name their pattern:
-// it is `pattern` (a name of named_pattern, or a regular expression); if empty, the file's name must be one
-// of tiktoken's, which then brings the special tokens too.
+// Rank files do not name their pattern: it is `pattern` (as pattern_called takes it); if empty, the file's name must be
+// one of tiktoken's, which then brings the special tokens too.
 TokenizerData read_tokenizer(const std::string& path, std::string_view pattern = {});
 
 // Adds what the folder's tokenizer_config.json, chat_template.jinja and generation_config.json say, where there are
@@ -74,6 +73,10 @@ std::string tokenizer_json(const TokenizerData& data);
 // From and to the text of a rank file: lines of base64 and rank.
 std::vector<std::string> parse_ranks(std::string_view text, std::string_view where);
 std::string ranks_text(const std::vector<std::string>& tokens);
+
+// Writes the entries that merging makes as a rank file; the added tokens are left out and keep their ids. A rank file
+// has no list of merges: false if its readers would merge in other ways (of two merges of one entry it tells one).
+bool save_ranks(const std::string& path, const TokenizerData& data);
 
 // What config.json and generation_config.json say of where texts begin and end.
 Json begin_and_ends(const TokenizerData& data);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/progress.h"
 #include "train/chart.h"
 
@@ -40,6 +41,25 @@ std::vector<Curve> losses_of(const std::vector<StepMetrics>& steps, bool in_byte
 std::string number(double x) {
   if (!std::isfinite(x)) return "not finite";
   return std::abs(x) >= 1e-4 || x == 0 ? fmt::format("{:.4f}", x) : fmt::format("{:.2e}", x);
+}
+
+bool is_absent(const Json& value) {
+  return value.is_string() ? value.get_ref<const std::string&>().empty() : value.empty();
+}
+
+// On one line, lists and objects too.
+std::string text_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value.is_number_float()) {
+    const double x = value.get<double>();
+    return double(float(x)) == x ? fmt::format("{}", float(x)) : fmt::format("{}", x);  // 0.1f was given as 0.1
+  }
+  if (!value.is_structured()) return value.dump();
+  std::string text;
+  for (const auto& [key, inner] : value.items())
+    if (!is_absent(inner)) text += (text.empty() ? "" : ", ") + (value.is_object() ? key + " " : "") + text_of(inner);
+  return text;
 }
 
 std::string text_of(double loss, std::optional<double> bits_per_byte) {
@@ -243,6 +263,17 @@ Speed speed_of(const std::vector<StepMetrics>& steps, size_t count, const std::o
   if (!(seconds > 0)) return {};
   const int64_t tokens = steps.back().tokens - (first > 0 ? steps[first - 1].tokens : 0);
   return {double(tokens) / seconds, is_known ? std::optional(least / seconds) : std::nullopt};
+}
+
+SettingRows setting_rows(const Json& settings) {
+  SettingRows rows;
+  for (const auto& [key, value] : settings.items()) {
+    if (is_absent(value)) continue;
+    std::string name = key;
+    std::replace(name.begin(), name.end(), '_', ' ');
+    rows.emplace_back(std::move(name), text_of(value));
+  }
+  return rows;
 }
 
 std::string report_html(const Report& report) { return Page(report).html(); }

@@ -7,17 +7,23 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_fwd.h"
 #include "train/flop.h"
 #include "train/metrics.h"
 
 namespace fude {
+
+// Names and values for people.
+using SettingRows = std::vector<std::pair<std::string, std::string>>;
+// Of settings as JSON: {"row_tokens": 256} is "row tokens", "256". What is empty has no row.
+SettingRows setting_rows(const Json& settings);
 
 struct Report {
   std::string title;
   std::string machine;  // one line: processor, threads, tier
   std::optional<MachineLimit> limit = {};
   int64_t parameters = 0, total_steps = 0;  // that are trained; 0: not known
-  std::vector<std::pair<std::string, std::string>> settings;
+  SettingRows settings;
   std::vector<StepMetrics> steps;
 };
 

@@ -95,6 +95,42 @@ class Written(Case):
         self.fails(fude("shards", w.text, "--tokenizer", self.folder / "none", "--out", self.folder / "e"), FAILED, "none")
         self.assertFalse((self.folder / "e").exists())
 
+    def test_a_folder_that_holds_a_tokenizer(self):
+        text, folder = world().text, self.folder / "tokenizer"
+        train = lambda *more, text=text: fude("tokenizer", text, "--out", folder, "--vocabulary", *more)
+        self.succeeds(train(300))
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        for command, word in ((train(310), "'vocabulary' was 300, now it is 310"), (train(300, "--pattern", "gpt2"), "'pattern' was"),
+                              (train(300, text=text / "0.txt"), "'corpus' was")):
+            self.fails(command, FAILED, folder, word, "another --out")
+        self.succeeds(train(300))
+        self.assertEqual({path.name: path.read_bytes() for path in folder.iterdir()}, before)
+        for name in before:
+            if name != "tokenizer_settings.json":
+                (folder / name).unlink()  # as if it was killed before them
+        self.succeeds(train(300))
+        self.assertEqual({path.name: path.read_bytes() for path in folder.iterdir()}, before)
+        (folder / "tokenizer_settings.json").unlink()
+        self.fails(train(300), FAILED, folder, "holds a tokenizer already")
+
+    def test_a_pattern_of_ones_own(self):
+        train = lambda pattern: fude("tokenizer", world().text, "--out", self.folder / "tokenizer", "--vocabulary", 300, "--pattern", pattern)
+        self.fails(train("o200"), FAILED, "o200k or a regular expression", "'o200'")
+        self.fails(train("(ab"), FAILED, "the pattern does not compile")
+        self.succeeds(train(r"\w+|\W"))
+        self.assertEqual(self.line("info", self.folder / "tokenizer")["tokenizer"]["split"], [r"\w+|\W"])
+
+    def test_rank_files(self):
+        ranks = self.folder / "own.tiktoken"
+        self.succeeds(fude("tokenizer", world().text, "--out", self.folder / "tokenizer", "--vocabulary", 300, "--ranks", ranks))
+        own, same = self.line("info", self.folder / "tokenizer")["tokenizer"], self.line("info", ranks, "--pattern", "o200k")["tokenizer"]
+        for fact in ("entries", "merges", "split"):
+            self.assertEqual(own[fact], same[fact])
+        self.assertEqual(len(ranks.read_text().splitlines()), 300 - len(own["special"]) - 2)  # and two that mark thoughts
+        for command in (("shards", world().text), ("init",), ("train", "--data", world().shards), ("info", ranks)):
+            tokenizer = () if command[0] == "info" else ("--tokenizer", ranks, "--out", self.folder / "out")
+            self.fails(fude(*command, *tokenizer), FAILED, "how text is cut", "o200k_base.tiktoken", "got own.tiktoken")
+
 
 class Numbers(Case):
     def test_no_number_is_taken_for_another(self):

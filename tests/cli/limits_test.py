@@ -102,6 +102,7 @@ class NotEnoughMemory(Case):
             "small": w.training(self.folder / "small", width=128, layers=4, heads=4, kv_heads=2, feed_forward=384, rows=12, row_tokens=256,
                                 context=256, steps=8, save_every=3),
             "muon": [*w.training(self.folder / "muon", **middle), "--muon"],
+            "gpt2": w.training(self.folder / "gpt2", family="gpt2", head_size=64, **middle),
             "bf16": w.training(self.folder / "bf16", compute="bf16", **middle),
             "checkpointed": [*w.training(self.folder / "checkpointed", **{**middle, "rows": 48}), "--checkpoint-activations"],
             "large": w.training(self.folder / "large", width=512, layers=4, heads=8, kv_heads=8, feed_forward=1536, rows=8, steps=2),

@@ -35,6 +35,27 @@ TEST(ModelConfig, ModelThatItsFamilyCannotSaveIsRefused) {
   EXPECT_THROW(Transformer(device, qwen3), Error);
 }
 
+TEST(ModelConfig, NewModelsAreOfTheirFamily) {
+  Device device(1);
+  ModelConfig wanted = small("");
+  wanted.kv_heads = 2, wanted.rope.base = 5e5, wanted.ties_head = false;
+  for (const std::string& family : families_of_new_models()) {
+    const ModelConfig config = new_config(family, wanted);
+    EXPECT_EQ(config.family, family);
+    EXPECT_FALSE(config.ties_head);
+    EXPECT_EQ(config.rope.base, config.has_rope ? 5e5 : RopeConfig{}.base);
+    for (const auto size :
+         {&ModelConfig::vocabulary, &ModelConfig::width, &ModelConfig::layers, &ModelConfig::heads,
+          &ModelConfig::kv_heads, &ModelConfig::head_size, &ModelConfig::feed_forward, &ModelConfig::context})
+      EXPECT_EQ(config.*size, wanted.*size) << family;
+    EXPECT_NO_THROW(Transformer(device, config)) << family;
+  }
+  EXPECT_EQ(new_config("qwen3", small("")), small("qwen3"));
+  EXPECT_EQ(new_config("gpt2", small("")).kv_heads, 2);
+  EXPECT_EQ(new_config("gpt2", small("")).norm_eps, 1e-5);
+  EXPECT_THROW(new_config("gemma3_text", wanted), Error);
+}
+
 // Numbers that no model has are refused without being reckoned with (the sanitizer would tell).
 TEST(ModelConfig, ImpossibleNumbersAreRefused) {
   const auto read = [](const char* text) {
@@ -73,6 +94,18 @@ TEST(ModelConfig, FilesThatAskForOtherArithmeticAreRefused) {
        {R"({"scale_attn_by_inverse_layer_idx": true})", R"({"scale_attn_weights": false})",
         R"({"n_embd": 4611686018427387904})", R"({"n_embd": 15})", R"({"n_embd": -16, "n_head": -2})"})
     EXPECT_THROW(read("gpt2", change), Error) << change;
+}
+
+// transformers 5 takes a whole number only as one.
+TEST(ModelConfig, Gemma3IsScaledByAWholeNumber) {
+  for (const Json& scalar : {Json(256), Json(168.0), Json(144.5)}) {
+    const Architecture& gemma = architecture_of("gemma3_text");
+    Json json = gemma.write(small("gemma3_text"));
+    json["query_pre_attn_scalar"] = scalar;
+    const Json written = gemma.write(gemma.read(json))["query_pre_attn_scalar"];
+    EXPECT_DOUBLE_EQ(written.get<double>(), scalar.get<double>());
+    EXPECT_EQ(written.is_number_integer(), scalar != 144.5) << written;
+  }
 }
 
 RopeConfig rope_of(const std::string& text) { return read_rope(parse_json(text, "test")); }

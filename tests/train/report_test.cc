@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "base/json.h"
 #include "train/chart.h"
 
 namespace fude {
@@ -25,6 +26,21 @@ TEST(Report, EscapesWhatOthersWrote) {
   EXPECT_TRUE(contains(html, "No finite loss yet"));
   EXPECT_TRUE(contains(html, "width=device-width"));
   for (const char* outside : {"http://", "https://", "src=", "@import", "url("}) EXPECT_FALSE(contains(html, outside));
+}
+
+TEST(Report, SettingsAreRows) {
+  const Json settings = {{"row_tokens", 256},
+                         {"betas", {0.9f, 0.95f}},
+                         {"rate", 1e-3},
+                         {"concat", false},
+                         {"lora", {{"rank", 4}, {"targets", Json::array()}}},
+                         {"from", ""},
+                         {"weights", Json::array()},
+                         {"adapter", nullptr}};
+  EXPECT_EQ(
+      setting_rows(settings),
+      (SettingRows{
+          {"row tokens", "256"}, {"betas", "0.9, 0.95"}, {"rate", "0.001"}, {"concat", "no"}, {"lora", "rank 4"}}));
 }
 
 Report report_of(const std::vector<StepMetrics>& steps) {

@@ -6,6 +6,8 @@
 namespace fude {
 namespace {
 
+constexpr double kGpt2Eps = 1e-5;
+
 ModelConfig read(const Json& json) {
   constexpr const char* kWhere = "config.json";
   ModelConfig c;
@@ -19,7 +21,7 @@ ModelConfig read(const Json& json) {
   c.head_size = c.width / c.heads;
   c.feed_forward = json_integer(json, "n_inner", kWhere, 4 * c.width);
   c.context = json_integer(json, "n_positions", kWhere, 1024);
-  c.norm_eps = json_number(json, "layer_norm_epsilon", kWhere, 1e-5);
+  c.norm_eps = json_number(json, "layer_norm_epsilon", kWhere, kGpt2Eps);
   const std::string activation = json_string(json, "activation_function", kWhere, "gelu_new");
   require(activation == "gelu_new", "[config.json] activation_function '{}' is not supported; expected gelu_new",
           activation);
@@ -74,7 +76,7 @@ TensorNames names() {
 }  // namespace
 
 const Architecture& gpt2_architecture() {
-  static const Architecture architecture{"gpt2", read, write, names()};
+  static const Architecture architecture{"gpt2", read, write, names(), kGpt2Eps};
   return architecture;
 }
 

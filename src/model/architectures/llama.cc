@@ -17,7 +17,7 @@ ModelConfig read_llama_like(const Json& json, const char* family) {
   c.head_size = json_integer(json, "head_dim", kWhere, c.width / c.heads);
   c.feed_forward = json_integer(json, "intermediate_size", kWhere);
   c.context = json_integer(json, "max_position_embeddings", kWhere, 2048);
-  c.norm_eps = json_number(json, "rms_norm_eps", kWhere, 1e-6);
+  c.norm_eps = json_number(json, "rms_norm_eps", kWhere, kLlamaEps);
   c.rope = read_rope(json);
   require(json_number(json, "partial_rotary_factor", kWhere, 1) == 1,
           "[config.json] partial_rotary_factor is not supported");
@@ -72,7 +72,7 @@ TensorNames llama_like_names() {
 const Architecture& llama_architecture() {
   static const Architecture architecture{"llama", [](const Json& json) { return read_llama_like(json, "llama"); },
                                          [](const ModelConfig& c) { return write_llama_like(c, "LlamaForCausalLM"); },
-                                         llama_like_names()};
+                                         llama_like_names(), kLlamaEps};
   return architecture;
 }
 

@@ -27,7 +27,7 @@ const Architecture& qwen2_architecture() {
                                            json["use_sliding_window"] = false;
                                            return json;
                                          },
-                                         qwen2_names()};
+                                         qwen2_names(), kLlamaEps};
   return architecture;
 }
 

@@ -19,7 +19,7 @@ const Architecture& qwen3_architecture() {
                                            json["use_sliding_window"] = false;
                                            return json;
                                          },
-                                         llama_like_names()};
+                                         llama_like_names(), kLlamaEps};
   return architecture;
 }
 
