@@ -1,5 +1,7 @@
 #include "infer/gguf_tokenizer_keys.h"
 
+#include "base/error.h"
+
 namespace fude {
 namespace {
 
@@ -7,6 +9,17 @@ const std::string kPrefix = "tokenizer.ggml.";
 constexpr const char* kTemplate = "tokenizer.chat_template";
 // Of what ends a text or a turn, in this order.
 constexpr const char* kEnds[] = {"eos_token_id", "eot_token_id", "eom_token_id"};
+
+// Files have them as u8 or as i8.
+std::string bytes_in(const GgufMetadata& m, const std::string& key) {
+  std::string bytes;
+  if (!m.has(key)) return bytes;
+  for (const int64_t byte : m.integers(key)) {
+    require(byte >= -128 && byte <= 255, "[gguf] expected bytes at '{}', got {}", key, byte);
+    bytes += char(byte);
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -29,6 +42,8 @@ GgufTokenizer tokenizer_in(const GgufMetadata& m) {
   t.prepends_begin = m.find_boolean(kPrefix + "add_bos_token");
   t.appends_end = m.find_boolean(kPrefix + "add_eos_token");
   t.space_prefix = m.find_boolean(kPrefix + "add_space_prefix");
+  t.removes_blanks = m.find_boolean(kPrefix + "remove_extra_whitespaces");
+  t.charsmap = bytes_in(m, kPrefix + "precompiled_charsmap");
   t.chat_template = m.find_string(kTemplate).value_or("");
   return t;
 }

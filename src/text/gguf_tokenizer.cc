@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "text/byte_names.h"
+#include "text/charsmap.h"
 
 namespace fude {
 namespace {
@@ -69,6 +70,10 @@ bool is_entry(const PieceList& pieces, size_t id) {
   return pieces.types[id] == int32_t(PieceType::normal) || pieces.types[id] == int32_t(PieceType::byte);
 }
 
+bool has_type(const PieceList& pieces, PieceType type) {
+  return std::find(pieces.types.begin(), pieces.types.end(), int32_t(type)) != pieces.types.end();
+}
+
 // The parts stand with a blank between; the first may itself begin with one. Merges mostly make the entries in their
 // order, so the one behind the last is looked at before it is searched for.
 void add_listed_merges(const GgufTokenizer& file, std::string_view where, Vocabulary& vocabulary) {
@@ -106,23 +111,54 @@ void set_byte_level(const GgufTokenizer& file, std::string_view where, Tokenizer
   add_listed_merges(file, where, data.vocabulary);
 }
 
-void set_characters(const GgufTokenizer& file, std::string_view where, TokenizerData& data) {
-  data.vocabulary.kind = Vocabulary::Kind::characters;
-  const auto& types = file.pieces.types;
-  data.vocabulary.byte_fallback = std::find(types.begin(), types.end(), int32_t(PieceType::byte)) != types.end();
+// What SentencePiece's kinds have in common.
+void set_pieces(const GgufTokenizer& file, Vocabulary::Kind kind, bool space_prefix, TokenizerData& data) {
+  data.vocabulary.kind = kind;
+  data.vocabulary.byte_fallback = has_type(file.pieces, PieceType::byte);
   data.vocabulary.fuse_unknown = true;
-  data.prepends_begin = true;
-  const bool scored = file.model == "llama";
-  data.drops_prefix = file.space_prefix.value_or(scored);
+  data.drops_prefix = file.space_prefix.value_or(space_prefix);
   if (data.drops_prefix) data.normal.push_back({NormalStep::Kind::prepend, {}, std::string(kBlankMark)});
   data.normal.push_back(mark_blanks());
+}
+
+void require_scores(const GgufTokenizer& file, std::string_view where) {
+  require(!file.pieces.scores.empty(), "[{}] expected tokenizer.ggml.scores, got none", where);
+}
+
+void set_characters(const GgufTokenizer& file, std::string_view where, TokenizerData& data) {
+  const bool scored = file.model == "llama";
+  set_pieces(file, Vocabulary::Kind::characters, scored, data);
+  data.prepends_begin = true;
   if (scored) {
-    require(!file.pieces.scores.empty(), "[{}] expected tokenizer.ggml.scores, got none", where);
+    require_scores(file, where);
     add_scored_merges(file.pieces, where, data.vocabulary);
   } else {
     data.steps = {kLineSplit};
     add_listed_merges(file, where, data.vocabulary);
   }
+}
+
+// What keys that are missing mean is llama.cpp's choice.
+void set_unigram(GgufTokenizer& file, std::string_view where, TokenizerData& data) {
+  using Kind = NormalStep::Kind;
+  require_scores(file, where);
+  if (!file.charsmap.empty()) {
+    Charsmap{file.charsmap};  // a damaged one is refused here, not with the first text
+    data.normal.push_back({Kind::charsmap, file.charsmap});
+  }
+  if (file.removes_blanks.value_or(false))
+    data.normal.insert(data.normal.end(), {{Kind::trim}, {Kind::squeeze, {}, " "}});
+  set_pieces(file, Vocabulary::Kind::unigram, false, data);
+  Vocabulary& vocabulary = data.vocabulary;
+  vocabulary.tokens = file.pieces.texts;  // what is special is kept out by its place among the added tokens
+  const auto& types = file.pieces.types;
+  // The worst score tells what an unknown character costs, and that of an unused piece (-10000) is none.
+  for (size_t id = 0; id < types.size(); ++id)
+    vocabulary.scores.push_back(types[id] == int32_t(PieceType::normal) ? file.pieces.scores[id] : 0);
+  const auto unknown = std::find(types.begin(), types.end(), int32_t(PieceType::unknown));
+  if (!file.unknown && unknown != types.end()) vocabulary.unknown = TokenId(unknown - types.begin());
+  if (file.ends.empty() && types.size() > 1) file.ends = {1};
+  data.appends_end = true;
 }
 
 }  // namespace
@@ -138,8 +174,8 @@ std::string_view gguf_split_name(const TokenizerData& data) {
 }
 
 TokenizerData read_gguf_tokenizer(GgufTokenizer file, std::string_view where) {
-  require(file.model == "gpt2" || file.model == "llama" || file.model == "gemma4",
-          "[{}] expected tokenizer.ggml.model to be gpt2, llama or gemma4, got '{}'", where, file.model);
+  require(file.model == "gpt2" || file.model == "llama" || file.model == "t5" || file.model == "gemma4",
+          "[{}] expected tokenizer.ggml.model to be gpt2, llama, t5 or gemma4, got '{}'", where, file.model);
   const size_t count = file.pieces.texts.size();
   if (file.pieces.types.empty()) file.pieces.types.assign(count, int32_t(PieceType::normal));
   check_pieces(file.pieces, where);
@@ -162,6 +198,8 @@ TokenizerData read_gguf_tokenizer(GgufTokenizer file, std::string_view where) {
   if (file.unknown) data.vocabulary.unknown = checked(*file.unknown, "tokenizer.ggml.unknown_token_id");
   if (file.model == "gpt2")
     set_byte_level(file, where, data);
+  else if (file.model == "t5")
+    set_unigram(file, where, data);
   else
     set_characters(file, where, data);
   add_special_pieces(file.pieces, data);
@@ -172,7 +210,7 @@ TokenizerData read_gguf_tokenizer(GgufTokenizer file, std::string_view where) {
       data.end_tokens.push_back(token);
   }
   data.prepends_begin = file.prepends_begin.value_or(data.prepends_begin) && file.begin.has_value();
-  data.appends_end = file.appends_end.value_or(false);
+  data.appends_end = file.appends_end.value_or(data.appends_end) && !data.end_tokens.empty();
   data.chat_template = file.chat_template;
   return data;
 }

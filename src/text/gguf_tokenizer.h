@@ -1,8 +1,14 @@
 // A tokenizer as GGUF files describe it, both ways: lists under "tokenizer.ggml.", and names for what is not listed.
 //
 // The file's reader lies in another layer, so its values come as plain ones. "gpt2" is byte-level BPE, whose split
-// pattern has a name; "llama" is SentencePiece's BPE, where scores order the merges; "gemma4" is BPE over characters.
-// What HF's files say and GGUF does not (that Qwen's text is normalised) goes by the pattern's name.
+// pattern has a name; "llama" is SentencePiece's BPE, where scores order the merges; "t5" is its unigram model, read
+// only; "gemma4" is BPE over characters. What HF's files say and GGUF does not (that Qwen's text is normalised) goes by
+// the pattern's name.
+//
+// "t5" cuts as SentencePiece does. llama.cpp differs in this: a character without an entry is unknown there even if the
+// file has pieces for its bytes; it keeps a ▁ that ends a text where extra blanks are removed, and puts one in front
+// then, asked or not; a text of blanks alone gets none. As there, and in HF's library, user-defined pieces are found
+// before all else: its converter makes them of HF's added tokens.
 #pragma once
 
 #include <optional>
@@ -23,8 +29,10 @@ struct GgufTokenizer {
   // "bos_token_id", "unknown_token_id"
   std::optional<int64_t> begin, unknown;
   std::vector<int64_t> ends;  // "eos_token_id", "eot_token_id", "eom_token_id", those there are
-  // "add_bos_token", "add_eos_token", "add_space_prefix" (which byte-level files have without meaning it)
-  std::optional<bool> prepends_begin, appends_end, space_prefix;
+  // "add_bos_token", "add_eos_token", "add_space_prefix" (which byte-level files have without meaning it),
+  // "remove_extra_whitespaces"
+  std::optional<bool> prepends_begin, appends_end, space_prefix, removes_blanks;
+  std::string charsmap;       // "precompiled_charsmap": a table of charsmap.h; these two only of "t5"
   std::string chat_template;  // "tokenizer.chat_template"
 };
 

@@ -125,8 +125,7 @@ void set_character_keys(const TokenizerData& data, std::string_view where, GgufT
 }  // namespace
 
 GgufTokenizer gguf_tokenizer_of(const TokenizerData& data, int64_t vocabulary, std::string_view where) {
-  require(data.vocabulary.kind != Kind::unigram,
-          "[{}] llama.cpp's files of these families have no place for a unigram model", where);
+  require(data.vocabulary.kind != Kind::unigram, "[{}] writing a unigram model to GGUF is not supported", where);
   GgufTokenizer file;
   file.pieces = pieces_of(data, size_t(vocabulary));
   if (data.vocabulary.kind == Kind::bytes) {

@@ -74,7 +74,7 @@ class GgufModel(Case):
         whole = model()
         for content, word in ((b"GGUF", "truncated"), (whole[:-40], "model.gguf"), (model(**{"general.architecture": (STRING, "bert")}), "bert"),
                               (model(**{"llama.block_count": (U32, 2)}), "missing"), (model(**{"llama.attention.head_count": None}), "head_count"),
-                              (model(**{"llama.feed_forward_length": (U32, 49)}), "shape"), (model(**{"tokenizer.ggml.model": (STRING, "t5")}), "t5")):
+                              (model(**{"llama.feed_forward_length": (U32, 49)}), "shape"), (model(**{"tokenizer.ggml.model": (STRING, "rwkv")}), "rwkv")):
             with self.subTest(word=word):
                 self.fails(fude("generate", self.write("model.gguf", content), "--prompt", "a"), FAILED, word)
 

@@ -41,6 +41,38 @@ GgufTokenizer scored() {
           .unknown = 0};
 }
 
+// What llama.cpp's converter says of a tokenizer.model with a unigram model.
+GgufTokenizer unigram_of(const TokenizerData& data) {
+  GgufTokenizer file{.model = "t5", .pre = "default", .space_prefix = false, .removes_blanks = false};
+  const Vocabulary& vocabulary = data.vocabulary;
+  for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+    const bool is_byte = vocabulary.byte_fallback && byte_of_piece(vocabulary.tokens[id]);
+    file.pieces.texts.push_back(vocabulary.tokens[id]);
+    file.pieces.scores.push_back(float(vocabulary.scores[id]));
+    file.pieces.types.push_back(is_byte ? int32_t(PieceType::byte) : kNormal);
+  }
+  for (const AddedToken& token : data.added) file.pieces.types[size_t(token.id)] = kControl;
+  file.pieces.types[size_t(vocabulary.unknown)] = int32_t(PieceType::unknown);
+  for (const NormalStep& step : data.normal) {
+    if (step.kind == NormalStep::Kind::charsmap) file.charsmap = step.from;
+    if (step.kind == NormalStep::Kind::trim) file.removes_blanks = true;
+    if (step.kind == NormalStep::Kind::prepend) file.space_prefix = true;
+  }
+  return file;
+}
+
+// Scores by hand: </s>, ▁a, and what HF adds.
+GgufTokenizer unigram() {
+  constexpr auto kUnknown = int32_t(PieceType::unknown), kUnused = int32_t(PieceType::unused);
+  return {.model = "t5",
+          .pieces = {{"<pad>", "</s>", "<unk>", "a", "b", "ab",
+                      "\xE2\x96\x81"
+                      "a",
+                      "<x>", "[PAD8]"},
+                     {0, 0, 0, -2, -3, -4, -2.5, -1000, -10000},
+                     {kControl, kControl, kUnknown, kNormal, kNormal, kNormal, kNormal, kUser, kUnused}}};
+}
+
 Tokenizer tokenizer_of(const GgufTokenizer& file) { return Tokenizer(read_gguf_tokenizer(file, "gguf")); }
 
 TEST(GgufTokenizer, ReadsByteLevelBpe) {
@@ -96,6 +128,54 @@ TEST(GgufTokenizer, ReadsScoredBpe) {
   EXPECT_FALSE(tokenizer.data().prepends_begin);
 }
 
+// The same ids as SentencePiece gives with the model's own file, also after it was written as tokenizer.json.
+TEST(GgufTokenizer, ReadsUnigramModels) {
+  const Json golden = parse_json(read_file(kAllGoldens + "sentencepiece/expected.json"), "expected.json");
+  for (const char* name : {"unigram.model", "unigram_bytes.model"}) {
+    const Tokenizer original = Tokenizer::load(kAllGoldens + "sentencepiece/" + name);
+    GgufTokenizer file = unigram_of(original.data());
+    // As it fills up to the size of the embedding.
+    file.pieces.texts.push_back("[PAD]");
+    file.pieces.scores.push_back(-10000);
+    file.pieces.types.push_back(int32_t(PieceType::unused));
+    const Tokenizer tokenizer = tokenizer_of(file);
+    const Tokenizer saved(parse_tokenizer_json(tokenizer_json(tokenizer.data()), name));
+    for (size_t i = 0; i < golden["texts"].size(); ++i) {
+      const std::string text = golden["texts"][i];
+      const Ids ids = golden[name][i].get<Ids>();
+      EXPECT_EQ(tokenizer.encode(text), ids) << name << ": " << text;
+      EXPECT_EQ(saved.encode(text), ids) << name << ": " << text;
+      EXPECT_EQ(tokenizer.decode(ids), original.decode(ids)) << name << ": " << text;
+      EXPECT_EQ(tokenizer.encode(text, SpecialTokens::recognised), original.encode(text, SpecialTokens::recognised))
+          << name << ": " << text;
+    }
+  }
+}
+
+TEST(GgufTokenizer, WhatUnigramKeysMean) {
+  GgufTokenizer file = unigram();
+  Tokenizer tokenizer = tokenizer_of(file);
+  EXPECT_EQ(tokenizer.encode("ab"), Ids{5});
+  EXPECT_EQ(tokenizer.encode("abc "), (Ids{5, 2}));
+  EXPECT_EQ(tokenizer.encode(" a"), Ids{6});
+  EXPECT_EQ(tokenizer.encode("[PAD8]"), Ids{2});  // unused, so made of unknown characters
+  EXPECT_EQ(tokenizer.data().begin_token, kNoToken);
+  EXPECT_EQ(tokenizer.data().end_tokens, Ids{1});
+  EXPECT_TRUE(tokenizer.data().appends_end);
+  EXPECT_FALSE(tokenizer.data().prepends_begin);
+  file.space_prefix = true;
+  file.appends_end = false;
+  tokenizer = tokenizer_of(file);
+  EXPECT_EQ(tokenizer.encode("ab"), (Ids{6, 4}));
+  EXPECT_EQ(tokenizer.decode(Ids{6, 4}), "ab");
+  EXPECT_EQ(tokenizer.encode("a<x>a</s>"), (Ids{6, 7, 6, 2}));
+  EXPECT_EQ(tokenizer.encode("a</s>a", SpecialTokens::recognised), (Ids{6, 1, 6}));
+  EXPECT_EQ(tokenizer.encode(" a  a "), (Ids{2, 6, 2, 6, 2}));
+  EXPECT_FALSE(tokenizer.data().appends_end);
+  file.removes_blanks = true;
+  EXPECT_EQ(tokenizer_of(file).encode(" a  a "), (Ids{6, 6}));
+}
+
 TEST(GgufTokenizer, NamesOfPatterns) {
   GgufTokenizer file = byte_level();
   const std::pair<const char*, const char*> patterns[] = {
@@ -135,7 +215,7 @@ TEST(GgufTokenizer, EqualsTheFileItWasMadeFrom) {
 
 TEST(GgufTokenizer, RefusesWhatItCannotDo) {
   const std::pair<const char*, std::function<void(GgufTokenizer&)>> cases[] = {
-      {"to be gpt2, llama or gemma4, got 'bert'", [](auto& f) { f.model = "bert"; }},
+      {"to be gpt2, llama, t5 or gemma4, got 'bert'", [](auto& f) { f.model = "bert"; }},
       {"got 'default'", [](auto& f) { f.pre = "default"; }},
       {"scores and types", [](auto& f) { f.pieces.types.pop_back(); }},
       {"no pieces", [](auto& f) { f.pieces = {}; }},
@@ -145,6 +225,12 @@ TEST(GgufTokenizer, RefusesWhatItCannotDo) {
       {"bos_token_id in [0, 5), got 5", [](auto& f) { f.begin = 5; }},
       {"eos_token_id in [0, 5), got -1", [](auto& f) { f.ends = {-1}; }},
       {"expected tokenizer.ggml.scores, got none", [](auto& f) { f.model = "llama"; }},
+      {"expected tokenizer.ggml.scores, got none", [](auto& f) { f.model = "t5"; }},
+      {"[charsmap] expected a trie",
+       [](auto& f) {
+         f = unigram();
+         f.charsmap = "x";
+       }},
   };
   for (const auto& [message, change] : cases) {
     GgufTokenizer file = byte_level();

@@ -63,6 +63,9 @@ TEST(Pretokenize, SpellingsOfOnePatternAreKnown) {
       R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s)";
   EXPECT_EQ(canonical_pattern(tiktoken_gpt2), named_pattern("gpt2"));
   EXPECT_EQ(canonical_pattern(tiktoken_cl100k), named_pattern("cl100k"));
+  EXPECT_EQ(pattern_called(tiktoken_gpt2), named_pattern("gpt2"));
+  EXPECT_EQ(pattern_called("o200k"), named_pattern("o200k"));
+  EXPECT_EQ(pattern_called(R"(\w+)"), R"(\w+)");
   for (const std::string_view pattern : {tiktoken_gpt2, tiktoken_cl100k}) {
     const auto fast = make_known_splitter(pattern), oracle = make_regex_splitter(pattern);
     Random random{1, 3};
@@ -91,6 +94,7 @@ TEST(Pretokenize, BadPatternsAreErrors) {
   EXPECT_THROW(make_regex_splitter("(ab"), Error);
   EXPECT_THROW(make_regex_splitter("\xFF"), Error);
   EXPECT_THROW(named_pattern("gpt9"), Error);
+  for (const char* name : {"gpt9", "o200", ""}) EXPECT_THROW(pattern_called(name), Error) << name;
 }
 
 TEST(Pretokenize, CatastrophicPatternIsAnErrorSoon) {

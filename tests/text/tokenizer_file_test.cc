@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/json.h"
+#include "text/bpe_train.h"
 #include "text/byte_names.h"
 #include "text/tokenizer.h"
 
@@ -214,7 +217,45 @@ TEST(RankFile, BoundsRanksAndLengths) {
   }
 }
 
-TEST(RankFile, NeedsAPattern) { EXPECT_THROW(read_tokenizer(std::string(FUDE_SOURCE_DIR) + "/none.tiktoken"), Error); }
+TEST(RankFile, NeedsAPatternOrANameThatTells) {
+  const std::string message = message_of([] { read_tokenizer("some/own.tiktoken"); });
+  for (const char* word : {"[some/own.tiktoken]", "o200k_base.tiktoken", "gpt2.tiktoken", "got own.tiktoken"})
+    EXPECT_NE(message.find(word), std::string::npos) << message;
+}
+
+TEST(RankFile, OfATrainedVocabularyEncodesAlike) {
+  const std::string path = testing::TempDir() + "fude_own.tiktoken",
+                    text = "low lower lowest, new newer newest; 東京 東京都";
+  BpeTrainOptions options;
+  options.vocabulary_size = 280;
+  options.special_tokens = {"<|a|>", "<|b|>"};
+  options.steps = {{SplitStep::Kind::pattern, std::string(named_pattern("gpt2"))}};
+  bool more = true;
+  const auto next = [&](std::string& document) {
+    document = text;
+    return std::exchange(more, false);
+  };
+  const TokenizerData data = train_bpe(options, next).tokenizer;
+  EXPECT_TRUE(save_ranks(path, data));
+  const Tokenizer ranks = Tokenizer::load(path, "gpt2"), own(data);
+  EXPECT_GT(ranks.data().vocabulary.merges.size(), 10u);
+  for (const std::string& words : {text, std::string("the newest low <|a|> \xFF")})
+    EXPECT_EQ(ranks.encode(words), own.encode(words));
+  EXPECT_TRUE(ranks.data().vocabulary.tokens[0].empty());
+}
+
+// "abc" of ab + c, and once more of a + bc: a rank file tells the first.
+TEST(RankFile, SaysWhatItCannotTell) {
+  TokenizerData data;
+  data.vocabulary.tokens = {"a", "b", "c", "ab", "bc", "abc"};
+  data.vocabulary.merges = {{0, 1, 3, 0}, {1, 2, 4, 1}, {3, 2, 5, 2}};
+  const std::string path = testing::TempDir() + "fude_twice.tiktoken";
+  EXPECT_TRUE(save_ranks(path, data));
+  data.vocabulary.merges.push_back({0, 4, 5, 3});
+  EXPECT_FALSE(save_ranks(path, data));
+  data.vocabulary.kind = Vocabulary::Kind::unigram;
+  EXPECT_THROW(save_ranks(path, data), Error);
+}
 
 TEST(ByteNames, AreHuggingFaces) {
   EXPECT_EQ(name_of_bytes(" a\n\xC2"),

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "tests/reference/random_text.h"
+#include "tests/support/tokenizer_vectors.h"
 #include "text/tokenizer_file.h"
 
 namespace fude {
@@ -238,33 +239,16 @@ TEST(Tokenizer, EqualsTiktokenAndQwen) {
   }
 }
 
-// llama.cpp's tokenizer vectors: texts parted by a line, ids one line a text.
+// llama.cpp's tokenizer vectors for what lies in FUDE_RANKS_DIR. Llama 3's does not: infer_test compares vectors with
+// the vocabularies of llama.cpp's sources.
 TEST(Tokenizer, EqualsLlamaCppVectors) {
   const char* ranks = std::getenv("FUDE_RANKS_DIR");
   const char* shared = std::getenv("FUDE_SHARED_DATA");
   if (ranks == nullptr || shared == nullptr) GTEST_SKIP() << "set FUDE_RANKS_DIR and FUDE_SHARED_DATA";
   const std::pair<std::string, std::string> cases[] = {{"gpt-2", "gpt2.tiktoken"}, {"qwen2", "qwen3"}};
-  for (const auto& [vector, file] : cases) {
-    const Tokenizer tokenizer = Tokenizer::load(std::string(ranks) + "/" + file);
-    const std::string stem = std::string(shared) + "/tokenizers/ggml-vocab-" + vector + ".gguf";
-    std::string texts = read_file(stem + ".inp");
-    std::string ids = read_file(stem + ".out");
-    if (!ids.ends_with('\n')) ids += '\n';
-    const std::string border = "\n__ggml_vocab_test__\n";
-    size_t at = 0, line = 0, count = 0;
-    while (at < texts.size()) {
-      const size_t stop = texts.find(border, at), end = ids.find('\n', line);
-      ASSERT_NE(end, std::string::npos);
-      std::string ours;
-      for (const TokenId id : tokenizer.encode(std::string_view(texts).substr(at, stop - at)))
-        ours += " " + std::to_string(id);
-      EXPECT_EQ(ours, ids.substr(line, end - line)) << vector << " " << count;
-      ++count;
-      line = end + 1;
-      at = stop == std::string::npos ? texts.size() : stop + border.size();
-    }
-    EXPECT_GT(count, 40u);
-  }
+  for (const auto& [vector, file] : cases)
+    expect_tokenizer_vectors(Tokenizer::load(std::string(ranks) + "/" + file),
+                             std::string(shared) + "/tokenizers/ggml-vocab-" + vector + ".gguf");
 }
 
 }  // namespace
