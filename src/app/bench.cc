@@ -63,20 +63,22 @@ double Bench::read_bandwidth() {
 }
 
 void Bench::print_probes() {
-  for (const BenchTier& tier : tiers())
-    for (DType type : {DType::f32, DType::bf16, DType::i8}) {
-      const std::string name = fmt::format("{}{} peak", name_of(type), tier.suffix);
-      if (!wants(name) || (type == DType::bf16 && tier.kernels.probe_bf16 == nullptr) ||
-          (type == DType::i8 && tier.kernels.probe_i8 == nullptr))
-        continue;
-      std::vector<double> samples;
-      for (int i = 0; i < 9; ++i) samples.push_back(peak(tier.kernels, type) / 1e9);
-      print({name, "GFLOP/s", spread_of(samples)});
-    }
-  if (!wants("read bandwidth")) return;
-  std::vector<double> samples;
-  for (int i = 0; i < 9; ++i) samples.push_back(read_bandwidth() / 1e9);
-  print({"read bandwidth", "GB/s", spread_of(samples)});
+  const auto probe = [&](const std::string& name, const char* unit, const std::function<double()>& measured) {
+    if (!wants(name)) return;
+    std::vector<double> samples;
+    for (int i = 0; i < 9; ++i) samples.push_back(measured() / 1e9);
+    print({name, unit, spread_of(samples)});
+  };
+  for (const BenchTier& tier : tiers()) {
+    const Kernels& kernels = tier.kernels;
+    const std::string peak_of_tier = tier.suffix + " peak";
+    probe("f32" + peak_of_tier, "GFLOP/s", [&] { return peak(kernels, DType::f32); });
+    if (kernels.probe_bf16) probe("bf16" + peak_of_tier, "GFLOP/s", [&] { return peak(kernels, DType::bf16); });
+    if (kernels.probe_i8 == nullptr) continue;
+    probe("i8" + peak_of_tier, "GFLOP/s", [&] { return peak(kernels, DType::i8); });
+    probe("i8" + peak_of_tier + " with scales", "GFLOP/s", [&] { return measure_scaled_peak({device_, kernels}); });
+  }
+  probe("read bandwidth", "GB/s", [&] { return read_bandwidth(); });
 }
 
 BenchRow Bench::measure(const std::string& name, const std::string& unit, double amount,
@@ -164,6 +166,7 @@ constexpr const char* kGenerateHelp =
   depth 4096     one by one, behind 4096 others; likewise
 
 The peak is that of f32, of the bf16 dot product, or of products of bytes where weights are blocks of integers.
+"i8 peak with scales" is what is left of the latter where 32 products, a block, end as a number with a scale.
 With --adapter every sequence runs with it; the limits stay those of the model alone.)";
 
 }  // namespace
@@ -233,6 +236,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
       ->check(at_least(1))
       ->capture_default_str();
   add_precision(*generate, g->precision);
+  add_kv(*generate, g->kv);
   generate->callback([=, &common] {
     Bench bench(*options, common);
     bench_generate(bench, *g);

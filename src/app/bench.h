@@ -85,6 +85,7 @@ struct GenerateBenchOptions {
   std::string model;    // as commands take it; empty: the default one if it is there, else random weights
   std::string adapter;  // of every sequence; empty: none
   Precision precision;
+  DType kv = DType::f32;                        // what keys and values are kept in
   int64_t prompt_tokens = 16, new_tokens = 16;  // of each sequence in a row of decoding
 };
 void bench_generate(Bench& bench, const GenerateBenchOptions& options);

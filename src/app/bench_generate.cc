@@ -46,6 +46,12 @@ DType type_of_products(const Transformer& model) {
   return type;
 }
 
+// Of the keys and values of a position; in i8 each head of both has a scale.
+double bytes_of_position(const ModelConfig& c, DType kv) {
+  const int64_t scale = kv == DType::i8 ? size_of(DType::f32) : 0;
+  return double(2 * c.layers * c.kv_heads * (c.head_size * size_of(kv) + scale));
+}
+
 }  // namespace
 
 void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
@@ -65,6 +71,7 @@ void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
   Engine engine(*model, kernels,
                 {.context = std::min(c.context, deepest),
                  .cache_tokens = std::max(deepest, most * (shallow + fresh)) + most * kKeyPage,
+                 .kv = options.kv,
                  .batch = most,
                  .step_seconds = 0});
   const std::string adapter = options.adapter.empty() ? "" : "given";
@@ -92,7 +99,7 @@ void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
   // The prompts stay in pages: only their last tokens run again, and fresh - 1 new ones of each.
   const auto measure_decode = [&](const std::string& name, int64_t batch, int64_t depth) {
     if (!bench.wants(name) || depth + fresh > engine.context()) return;
-    const double cached = double(2 * c.layers * c.kv_heads * c.head_size * (depth + fresh / 2) * size_of(DType::f32));
+    const double cached = bytes_of_position(c, options.kv) * double(depth + fresh / 2);
     const double bytes = bytes_of_weights(*model) + double(batch) * cached;
     // Weights and caches are read once a step, and every token needs its products.
     const auto limit = [&] {

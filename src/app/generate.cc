@@ -27,7 +27,7 @@ namespace fude {
 namespace {
 
 struct GenerateOptions {
-  std::string model, adapter, prompt, draft_model;
+  std::string model, adapter, prompt, draft_model, system;
   Request request;
   std::vector<std::string> stops;
   std::string json_schema, regex, grammar;  // at most one
@@ -214,7 +214,10 @@ class Turns {
 // In the format of Fude's own models, as the tokens that were sampled.
 class OwnTurns : public Turns {
  public:
-  explicit OwnTurns(const Tokenizer& tokenizer) : format_(tokenizer) {}
+  OwnTurns(const Tokenizer& tokenizer, const std::string& system) : format_(tokenizer) {
+    if (!system.empty())
+      system_ = tokenizer.encode(std::vector<TextPiece>{{kSystem, true}, {system, false}, {kEnd, true}});
+  }
   void ask(const std::string& text) override { turns_.push_back(format_.user_turn(text)); }
   void take_back() override { turns_.pop_back(); }
   void answered(const Answer& answer) override {
@@ -224,7 +227,7 @@ class OwnTurns : public Turns {
   size_t count() const override { return turns_.size(); }
   void drop_oldest() override { turns_.erase(turns_.begin()); }
   std::vector<TokenId> tokens() const override {
-    std::vector<TokenId> all;
+    std::vector<TokenId> all = system_;
     for (const auto& turn : turns_) all.insert(all.end(), turn.begin(), turn.end());
     return all;
   }
@@ -232,32 +235,38 @@ class OwnTurns : public Turns {
 
  private:
   ChatFormat format_;
+  std::vector<TokenId> system_;
   std::vector<std::vector<TokenId>> turns_;
 };
 
 // As the model's chat template has it.
 class TemplateTurns : public Turns {
  public:
-  explicit TemplateTurns(const Tokenizer& tokenizer) : chat_(tokenizer) {}
+  TemplateTurns(const Tokenizer& tokenizer, const std::string& system) : chat_(tokenizer) {
+    if (!system.empty()) messages_.push_back({{"role", "system"}, {"content", system}});
+    first_ = messages_.size();
+  }
   void ask(const std::string& text) override { messages_.push_back({{"role", "user"}, {"content", text}}); }
   void take_back() override { messages_.erase(messages_.size() - 1); }
   void answered(const Answer& answer) override {
     messages_.push_back({{"role", "assistant"}, {"content", answer.text}});
   }
-  size_t count() const override { return (messages_.size() + 1) / 2; }
-  void drop_oldest() override { messages_.erase(0), messages_.erase(0); }
+  size_t count() const override { return (messages_.size() - first_ + 1) / 2; }
+  void drop_oldest() override { messages_.erase(first_), messages_.erase(first_); }
   std::vector<TokenId> tokens() const override { return chat_.tokens(messages_); }
   std::vector<TokenId> stops() const override { return chat_.stops(); }
 
  private:
   Chat chat_;
   Json messages_ = Json::array();
+  size_t first_ = 0;  // behind the system prompt
 };
 
-std::unique_ptr<Turns> turns_of(const Tokenizer& tokenizer) {
+// The system prompt, if there is one, stands before all turns.
+std::unique_ptr<Turns> turns_of(const Tokenizer& tokenizer, const std::string& system) {
   if (tokenizer.data().chat_template.empty() || ChatFormat::is_in(tokenizer))
-    return std::make_unique<OwnTurns>(tokenizer);
-  return std::make_unique<TemplateTurns>(tokenizer);
+    return std::make_unique<OwnTurns>(tokenizer, system);
+  return std::make_unique<TemplateTurns>(tokenizer, system);
 }
 
 void run_chat(GenerateOptions o, const CommonOptions& common) {
@@ -265,7 +274,7 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
   Speaker speaker(device, o);
   const Tokenizer& tokenizer = speaker.tokenizer();
   Engine& engine = speaker.engine();
-  const std::unique_ptr<Turns> turns = turns_of(tokenizer);
+  const std::unique_ptr<Turns> turns = turns_of(tokenizer, o.system);
   o.request.sampling.seed = common.seed;
   o.request.stop_tokens = turns->stops();
   constrain(o, tokenizer);
@@ -285,8 +294,8 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
     if (int64_t(prompt.size()) >= engine.context()) {
       const std::string what =
           turns->count() == 1
-              ? fmt::format("[chat] this message alone has {} tokens, and the context {}", prompt.size(),
-                            engine.context())
+              ? fmt::format("[chat] this message alone has {} tokens{}, and the context {}", prompt.size(),
+                            o.system.empty() ? "" : " with the system prompt", engine.context())
               : fmt::format(
                     "[chat] the conversation has filled the context of {} tokens; begin again, or use --drop-oldest",
                     engine.context());
@@ -330,7 +339,9 @@ void add_chat(CLI::App& app, const CommonOptions& common) {
   options->model = kDefaultModel;
   command->add_option("model", options->model, kModelHelp)->capture_default_str();
   add_shared(command, *options);
-  command->add_flag("--drop-oldest", options->drop_oldest, "at the end of the context drop the oldest turns");
+  command->add_option("--system", options->system, "what the model is told before the first turn")->check(some_text());
+  command->add_flag("--drop-oldest", options->drop_oldest,
+                    "at the end of the context drop the oldest turns; what --system says stays");
   command->callback([=, &common] { run_chat(*options, common); });
 }
 

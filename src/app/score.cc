@@ -34,6 +34,7 @@ struct ScoreOptions {
   std::string model, adapter, text, in;
   int64_t context = 0;  // 0: the usual one, or the model's if that is less
   Precision precision;
+  DType kv = DType::f32;
   bool logprobs = false, lines = false;
   int64_t top = 0;
 };
@@ -120,7 +121,7 @@ void run_score_lines(const ScoreOptions& o, const CommonOptions& common) {
         progress.update(state, now_seconds());
         return !interrupted;
       },
-      load_adapter_if_given(*model, o.adapter));
+      load_adapter_if_given(*model, o.adapter), o.kv);
   progress.finish(state);
 }
 
@@ -130,7 +131,8 @@ void run_score(const ScoreOptions& o, const CommonOptions& common) {
   const auto [tokenizer, model] = load_for_use(device, find_model(o.model), o.precision);
   const std::string text = text_to_score(o);
   const std::vector<TokenId> tokens = sequence_of(tokenizer, text);
-  const std::vector<float> scores = score(*model, default_kernels(), tokens, load_adapter_if_given(*model, o.adapter));
+  const std::vector<float> scores =
+      score(*model, default_kernels(), tokens, load_adapter_if_given(*model, o.adapter), o.kv);
   double total = 0;
   for (size_t i = 0; i < scores.size(); ++i) {
     total += double(scores[i]);
@@ -170,7 +172,7 @@ void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
         progress.update(state, now_seconds());
         return !interrupted;
       },
-      load_adapter_if_given(*model, o.adapter));
+      load_adapter_if_given(*model, o.adapter), o.kv);
   progress.finish(state);
   if (common.json)
     print_as_json({{"perplexity", result.value()},
@@ -184,20 +186,20 @@ void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
                 result.standard_error(), (long long)result.windows, (long long)context, (long long)result.scored);
 }
 
-CLI::App* add_scoring(CLI::App& app, const char* name, const char* what, ScoreOptions& o) {
-  CLI::App* command = app.add_subcommand(name, what);
-  command->add_option("model", o.model, kModelHelp)->required();
+void add_scoring(CLI::App* command, ScoreOptions& o) {
   command->add_option("--in", o.in, "file of text; without it, standard input")->check(some_text());
   add_adapter_option(*command, o.adapter);
   add_precision(*command, o.precision);
-  return command;
+  add_kv(*command, o.kv);
 }
 
 }  // namespace
 
 void add_score(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<ScoreOptions>();
-  CLI::App* command = add_scoring(app, "score", "log-probabilities of a given text", *options);
+  CLI::App* command = app.add_subcommand("score", "log-probabilities of a given text");
+  command->add_option("model", options->model, kModelHelp)->required();
+  add_scoring(command, *options);
   command->add_option("--text", options->text, "the text itself")->check(some_text())->excludes("--in");
   command->add_flag("--logprobs", options->logprobs,
                     "print each token with its bytes and log-probability, as JSON, then the whole");
@@ -213,7 +215,10 @@ void add_score(CLI::App& app, const CommonOptions& common) {
 
 void add_perplexity(CLI::App& app, const CommonOptions& common) {
   auto options = std::make_shared<ScoreOptions>();
-  CLI::App* command = add_scoring(app, "perplexity", "perplexity of a text, counted as llama.cpp does", *options);
+  CLI::App* command = app.add_subcommand("perplexity", "perplexity of a text, counted as llama.cpp does");
+  options->model = kDefaultModel;
+  command->add_option("model", options->model, kModelHelp)->capture_default_str();
+  add_scoring(command, *options);
   command
       ->add_option(
           "--context", options->context,

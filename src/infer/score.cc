@@ -17,7 +17,7 @@ using OnScored = std::function<bool(size_t, const std::vector<PromptToken>&)>;
 
 void score_within(int64_t room, const Transformer& model, const Kernels& kernels,
                   const std::vector<ScoredPassage>& passages, const OnScored& on_scored,
-                  const std::shared_ptr<const Adapter>& adapter) {
+                  const std::shared_ptr<const Adapter>& adapter, DType kv) {
   int64_t longest = 0, total = 0;
   for (const ScoredPassage& passage : passages) {
     check(passage, model.config().context, "[score]");
@@ -25,7 +25,8 @@ void score_within(int64_t room, const Transformer& model, const Kernels& kernels
     longest = std::max(longest, n), total += n;
   }
   if (passages.empty()) return;
-  Engine engine(model, kernels, {.context = longest, .cache_tokens = std::min(total, std::max(longest, room))});
+  Engine engine(model, kernels,
+                {.context = longest, .cache_tokens = std::min(total, std::max(longest, room)), .kv = kv});
   if (adapter != nullptr) engine.adapters().put("given", adapter);
   bool goes_on = true;
   std::exception_ptr cause;
@@ -62,7 +63,7 @@ void check(const ScoredPassage& passage, int64_t context, std::string_view where
 }
 
 std::vector<float> score(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens,
-                         const std::shared_ptr<const Adapter>& adapter) {
+                         const std::shared_ptr<const Adapter>& adapter, DType kv) {
   std::vector<float> scores;
   score(
       model, kernels, {{tokens, 1}},
@@ -70,13 +71,13 @@ std::vector<float> score(const Transformer& model, const Kernels& kernels, const
         for (const PromptToken& token : scored) scores.push_back(token.logprob);
         return true;
       },
-      adapter);
+      adapter, kv);
   return scores;
 }
 
 void score(const Transformer& model, const Kernels& kernels, const std::vector<ScoredPassage>& passages,
-           const OnScored& on_scored, const std::shared_ptr<const Adapter>& adapter) {
-  score_within(kPassageTokens, model, kernels, passages, on_scored, adapter);
+           const OnScored& on_scored, const std::shared_ptr<const Adapter>& adapter, DType kv) {
+  score_within(kPassageTokens, model, kernels, passages, on_scored, adapter, kv);
 }
 
 double Perplexity::value() const { return std::exp(nats / double(std::max<int64_t>(1, scored))); }
@@ -89,7 +90,7 @@ double Perplexity::standard_error() const {
 
 Perplexity perplexity(const Transformer& model, const Kernels& kernels, const std::vector<int32_t>& tokens,
                       int64_t context, int32_t first, const std::function<bool(const Perplexity&)>& on_window,
-                      const std::shared_ptr<const Adapter>& adapter) {
+                      const std::shared_ptr<const Adapter>& adapter, DType kv) {
   require(context >= 4 && context <= model.config().context,
           "[perplexity] expected a context of 4 to {} tokens, got {}", model.config().context, context);
   require(int64_t(tokens.size()) >= context, "[perplexity] expected a text of at least {} tokens, got {}", context,
@@ -115,7 +116,7 @@ Perplexity perplexity(const Transformer& model, const Kernels& kernels, const st
     }
     return goes_on;
   };
-  score_within(kWindowTokens, model, kernels, windows, add, adapter);
+  score_within(kWindowTokens, model, kernels, windows, add, adapter, kv);
   return result;
 }
 

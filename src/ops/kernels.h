@@ -157,6 +157,7 @@ struct Kernels {
   double (*probe_f32)(int64_t rounds) = nothing;
   double (*probe_bf16)(int64_t rounds) = nullptr;
   double (*probe_i8)(int64_t rounds) = nullptr;                      // bytes; null likewise
+  double (*probe_i8_scaled)(int64_t rounds) = nullptr;               // a scale for each 32
   void (*probe_read)(const float* values, int64_t count) = nothing;  // a multiple of 4096
 };
 

@@ -12,13 +12,7 @@ constexpr int64_t kRounds = 10000;  // some 30 µs: many chunks, so that the thr
 constexpr double kSeconds = 0.02;
 constexpr int64_t kChunkBytes = int64_t(1) << 20;
 
-}  // namespace
-
-double measure_peak(const Pass& pass, DType type) {
-  require(type == DType::f32 || type == DType::bf16 || type == DType::i8, "[probe] expected f32, bf16 or i8, got {}",
-          name_of(type));
-  const auto own = type == DType::i8 ? pass.kernels.probe_i8 : type == DType::bf16 ? pass.kernels.probe_bf16 : nullptr;
-  const auto probe = own != nullptr ? own : pass.kernels.probe_f32;
+double rate_of(const Pass& pass, double (*probe)(int64_t rounds)) {
   const double flop = probe(1) * double(kRounds);
   const auto seconds_of = [&](int64_t chunks) {
     const double began = now_seconds();
@@ -30,6 +24,19 @@ double measure_peak(const Pass& pass, DType type) {
   const int64_t few = 8 * pass.threads().count();  // wakes the threads, tells how many chunks fill the time
   const int64_t chunks = std::max(few, int64_t(kSeconds / seconds_of(few) * double(few)));
   return flop * double(chunks) / seconds_of(chunks);
+}
+
+}  // namespace
+
+double measure_peak(const Pass& pass, DType type) {
+  require(type == DType::f32 || type == DType::bf16 || type == DType::i8, "[probe] expected f32, bf16 or i8, got {}",
+          name_of(type));
+  const auto own = type == DType::i8 ? pass.kernels.probe_i8 : type == DType::bf16 ? pass.kernels.probe_bf16 : nullptr;
+  return rate_of(pass, own != nullptr ? own : pass.kernels.probe_f32);
+}
+
+double measure_scaled_peak(const Pass& pass) {
+  return pass.kernels.probe_i8_scaled == nullptr ? 0 : rate_of(pass, pass.kernels.probe_i8_scaled);
 }
 
 ReadProbe::ReadProbe(Device& device, int64_t bytes) : buffer_(device, {bytes / 4}, DType::f32) {

@@ -13,6 +13,10 @@ namespace fude {
 // products of bytes, likewise.
 double measure_peak(const Pass& pass, DType type);
 
+// The same of bytes whose sums over 32 products, a block's, are scaled and added as f32; 0 where measure_peak has no
+// products of bytes either. The most that a product over blocks can reach.
+double measure_scaled_peak(const Pass& pass);
+
 // Bytes/s of reading memory: a buffer of so many bytes, in whole MiB.
 class ReadProbe {
  public:

@@ -39,28 +39,34 @@ inline double probe_bf16(int64_t rounds) {
 #if FUDE_TIER_LEVEL >= 1
 // Products of unsigned and signed bytes: where four of them add to 32 bits at once, that; else pairs to 16 bits, and an
 // addition. (What 16 bits hold has to be widened now and then, which is no part of the peak.)
+#if FUDE_TIER_LEVEL == 1
+using ProbedBytes = __m256i;
+FUDE_INLINE ProbedBytes add_bytes(ProbedBytes sum, ProbedBytes a, ProbedBytes b) {
+  return _mm256_add_epi16(sum, _mm256_maddubs_epi16(a, b));
+}
+FUDE_INLINE IntPart widened(ProbedBytes sum, ProbedBytes ones) { return (IntPart)_mm256_madd_epi16(sum, ones); }
+#elif FUDE_TIER_LEVEL == 2
+using ProbedBytes = __m512i;
+FUDE_INLINE ProbedBytes add_bytes(ProbedBytes sum, ProbedBytes a, ProbedBytes b) {
+  return _mm512_add_epi16(sum, _mm512_maddubs_epi16(a, b));
+}
+FUDE_INLINE IntPart widened(ProbedBytes sum, ProbedBytes ones) { return (IntPart)_mm512_madd_epi16(sum, ones); }
+#else
+using ProbedBytes = __m512i;
+FUDE_INLINE ProbedBytes add_bytes(ProbedBytes sum, ProbedBytes a, ProbedBytes b) {
+  // In place: g++ 12 moves the sums of its intrinsic through the stack in a loop.
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+}
+FUDE_INLINE IntPart widened(ProbedBytes sum, ProbedBytes) { return (IntPart)sum; }
+#endif
+
 template <size_t... I>
 FUDE_INLINE void run_byte_chains(int64_t rounds, std::index_sequence<I...>) {
-#if FUDE_TIER_LEVEL == 1
-  using Bytes = __m256i;
-  const auto link = [](Bytes sum, Bytes a, Bytes b)
-                        FUDE_INLINE_BODY { return _mm256_add_epi16(sum, _mm256_maddubs_epi16(a, b)); };
-#elif FUDE_TIER_LEVEL == 2
-  using Bytes = __m512i;
-  const auto link = [](Bytes sum, Bytes a, Bytes b)
-                        FUDE_INLINE_BODY { return _mm512_add_epi16(sum, _mm512_maddubs_epi16(a, b)); };
-#else
-  using Bytes = __m512i;
-  const auto link = [](Bytes sum, Bytes a, Bytes b) FUDE_INLINE_BODY {
-    // In place: g++ 12 moves the sums of its intrinsic through the stack in a loop.
-    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-    return sum;
-  };
-#endif
-  Bytes chain[] = {(Bytes)(IntPart{} + int32_t(I))...}, a = (Bytes)(IntPart{} + 0x01010101), b = a;
+  ProbedBytes chain[] = {(ProbedBytes)(IntPart{} + int32_t(I))...}, a = (ProbedBytes)(IntPart{} + 0x01010101), b = a;
   for (; rounds > 0; --rounds) {
     asm volatile("" : "+v"(a), "+v"(b));  // else equal products are made once
-    ((chain[I] = link(chain[I], a, b)), ...);
+    ((chain[I] = add_bytes(chain[I], a, b)), ...);
   }
   (keep((Part)chain[I]), ...);
 }
@@ -68,6 +74,29 @@ FUDE_INLINE void run_byte_chains(int64_t rounds, std::index_sequence<I...>) {
 inline double probe_i8(int64_t rounds) {
   run_byte_chains(rounds, std::make_index_sequence<kChains - 2>());
   return 2.0 * (kChains - 2) * 4 * kPartLanes * double(rounds);
+}
+
+// What is left of it if each 32 products of a lane, as many as a block has, end as a number with a scale.
+template <size_t... I>
+FUDE_INLINE void run_scaled_chains(int64_t rounds, std::index_sequence<I...>) {
+  Part total[] = {(Part{} + float(I))...};
+  const Part scale = Part{} + 0.5f;
+  ProbedBytes a = (ProbedBytes)(IntPart{} + 0x01010101), b = a;
+  for (; rounds > 0; --rounds) {
+    ProbedBytes sums[sizeof...(I)] = {};
+    for (int words = 0; words < 8; ++words) {
+      asm volatile("" : "+v"(a), "+v"(b));
+      ((sums[I] = add_bytes(sums[I], a, b)), ...);
+    }
+    ((total[I] = fma(__builtin_convertvector(widened(sums[I], b), Part), scale, total[I])), ...);
+  }
+  (keep(total[I]), ...);
+}
+
+inline double probe_i8_scaled(int64_t rounds) {
+  constexpr int kSums = FUDE_TIER_LEVEL >= 2 ? 12 : 5;  // each in two registers
+  run_scaled_chains(rounds, std::make_index_sequence<kSums>());
+  return 2.0 * kSums * 32 * kPartLanes * double(rounds);
 }
 #endif
 
@@ -90,6 +119,7 @@ void fill_probe(Kernels& kernels) {
 #endif
 #if FUDE_TIER_LEVEL >= 1
   kernels.probe_i8 = probe_i8;
+  kernels.probe_i8_scaled = probe_i8_scaled;
 #endif
   kernels.probe_read = probe_read;
 }

@@ -3,7 +3,9 @@
 import json
 import os
 import pty
+import re
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -47,6 +49,7 @@ class Generate(Case):
             self.fails(fude(*command, "--adapter", ""), USAGE, "--adapter", "expected a text, got nothing")
         self.fails(fude("eval", world().model, "--task", "arithmetic", "--save", ""), USAGE, "--save", "got nothing")
         self.fails(fude("score", world().model, "--text", ""), USAGE, "--text", "got nothing")
+        self.fails(fude("chat", world().model, "--system", ""), USAGE, "--system", "got nothing")
         self.fails(fude("embed", world().model, "--in", ""), USAGE, "--in", "got nothing")
 
     def test_guessing_ahead_changes_nothing(self):
@@ -57,8 +60,11 @@ class Generate(Case):
         self.fails(fude("generate", world().model, "--prompt", "x", "--draft-model", world().model), FAILED, "--drafts")
 
     def test_keys_and_values_in_fewer_bits(self):
+        bench = ("bench", "--quick", "--rounds", 1, "--filter", "decode 1", "generate", world().model, "--json")
         for kv in ("bf16", "int8"):
             self.generate("--kv", kv)
+            self.assertEqual([row["name"] for row in self.succeeds(fude(*bench, "--kv", kv)).lines()], ["decode 1"])
+        self.fails(fude(*bench, "--kv", "int4"), USAGE, "--kv", "int4")
 
     def test_log_probabilities(self):
         tokens = self.generate("--temperature", 0, "--logprobs").lines()[:-1]
@@ -124,6 +130,39 @@ class Chat(Case):
         self.assertEqual(len(result.lines()), 12)
         for more in ((), ("--drop-oldest",)):
             self.fails(fude("chat", world().model, *more, stdin=b"long " * 500 + b"\n"), FAILED, "this message alone", "and the context 64")
+
+    def with_template(self):
+        """The same model, of which only the template says how it chats: a marker of Fude's own format is missing."""
+        folder = self.folder / "with-template"
+        shutil.copytree(world().model, folder)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            path = folder / name
+            path.write_text(path.read_text().replace("<|end|>", "<|done|>"))
+        return folder
+
+    def test_system_prompt(self):
+        system, question = "Say <|user|> twice.", b"Where does Alice live, and where Bob?\n"
+        config = self.write("fude.toml", f'[chat]\nsystem = "{system}"\n')
+        length = 1 + self.succeeds(fude("score", world().model, "--text", system, "--json")).lines()[0]["tokens"]
+        firsts = []
+        for model in (world().model, self.with_template()):
+            def answers(*more, asked=1):
+                run = ("chat", model, "--max-tokens", 4, "--temperature", 0, "--logprobs", *more)
+                return self.succeeds(fude(*run, stdin=question * asked)).lines()
+
+            def tokens(*more):
+                failed = self.fails(fude("chat", model, *more, stdin=b"long " * 500 + b"\n"), FAILED, "this message alone")
+                return int(re.search(r"has (\d+) tokens", failed.err)[1])
+
+            told = answers("--system", system)
+            self.assertNotEqual(told, answers())
+            self.assertEqual(told, answers("--config", config))
+            # Between two markers; the one that is spelled in it is text.
+            self.assertEqual(tokens("--system", system), tokens() + length + 2)
+            # No turn has room beside another: each is asked as the first was.
+            self.assertEqual(told * 3, answers("--system", system, "--drop-oldest", asked=3))
+            firsts.append(told[0]["logprob"])
+        self.assertEqual(*firsts)
 
     def test_terminal(self):
         """Ctrl-C stops an answer and the chat goes on; Ctrl-D ends it; Ctrl-C at the prompt ends it too."""
@@ -223,6 +262,31 @@ class Score(Case):
         self.assertEqual(self.succeeds(fude("perplexity", world().model, "--in", text, "--json")).lines()[0]["context"], 64)
         self.fails(fude("perplexity", world().model, "--in", text, "--context", 100000), FAILED, "context")
         self.fails(fude("perplexity", world().model, "--in", self.folder / "none"), FAILED, "none")
+
+    def test_perplexity_of_the_usual_model(self):
+        """In a cache that is empty it is not there, and what gets it is said."""
+        self.fails(fude("perplexity", "--in", self.write("text", "x"), environment={"XDG_CACHE_HOME": str(self.folder)}), FAILED, "fude pull smollm2")
+
+    def test_keys_and_values_in_fewer_bits(self):
+        text = self.write("text", sentences(50))
+        ask = ("perplexity", world().model, "--in", text, "--context", 32, "--json")
+        plain, f32, bf16, int8 = (self.succeeds(fude(*ask, *kv)).lines()[0] for kv in ((), ("--kv", "f32"), ("--kv", "bf16"), ("--kv", "int8")))
+        self.assertEqual(f32["perplexity"], plain["perplexity"])
+        self.assertNotEqual(bf16["perplexity"], int8["perplexity"])
+        for less in (bf16, int8):
+            self.assertNotEqual(less["perplexity"], plain["perplexity"])
+            # What is lost is less than a text of this length can tell.
+            self.assertAlmostEqual(less["perplexity"], plain["perplexity"], delta=plain["standard_error"])
+        self.fails(fude(*ask, "--kv", "int4"), USAGE, "--kv", "int4")
+
+        score = "Bob lives in the old mill, number 17."
+        found = set()
+        for kv in ("f32", "bf16", "int8"):
+            alone = self.succeeds(fude("score", world().model, "--text", score, "--kv", kv, "--json")).lines()[0]["logprob"]
+            lines = self.succeeds(fude("score", world().model, "--lines", "--kv", kv, stdin=json.dumps({"text": score}).encode())).lines()
+            self.assertEqual([line["logprob"] for line in lines], [alone])
+            found.add(alone)
+        self.assertEqual(len(found), 3)
 
 
 class Constrained(Case):

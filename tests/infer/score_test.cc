@@ -31,20 +31,24 @@ class Score : public testing::Test {
   std::unique_ptr<Transformer> model;
 };
 
-// What is scored has the log-probability that it was sampled with, bit for bit.
+// What is scored has the log-probability that it was sampled with, bit for bit, whatever keys and values are kept in.
 TEST_F(Score, IsWhatTheSamplerSaid) {
-  Engine engine(*model, default_kernels());
-  std::vector<int32_t> tokens = text(9);
-  std::vector<float> said;
-  generate(engine, {.prompt = tokens, .sampling = {.temperature = 1, .seed = 4}, .max_tokens = 80},
-           [&](const AnswerToken& token) {
-             tokens.push_back(token.sampled.token);
-             said.push_back(token.sampled.logprob);
-             return true;
-           });
-  const std::vector<float> scores = score(*model, default_kernels(), tokens);
-  ASSERT_EQ(scores.size(), tokens.size() - 1);
-  EXPECT_EQ(std::vector<float>(scores.end() - 80, scores.end()), said);
+  for (const DType kv : {DType::f32, DType::bf16, DType::i8}) {
+    SCOPED_TRACE(name_of(kv));
+    Engine engine(*model, default_kernels(), {.kv = kv});
+    std::vector<int32_t> tokens = text(9);
+    std::vector<float> said;
+    generate(engine, {.prompt = tokens, .sampling = {.temperature = 1, .seed = 4}, .max_tokens = 80},
+             [&](const AnswerToken& token) {
+               tokens.push_back(token.sampled.token);
+               said.push_back(token.sampled.logprob);
+               return true;
+             });
+    const std::vector<float> scores = score(*model, default_kernels(), tokens, nullptr, kv);
+    ASSERT_EQ(scores.size(), tokens.size() - 1);
+    EXPECT_EQ(std::vector<float>(scores.end() - 80, scores.end()), said);
+    EXPECT_EQ(scores == score(*model, default_kernels(), tokens), kv == DType::f32);
+  }
 }
 
 // Longer than what goes through the model at a time; a text's beginning is scored alike with and without the rest.
@@ -114,6 +118,11 @@ TEST_F(Score, PerplexityIsOfTheSecondHalfOfEachWindow) {
   EXPECT_EQ(
       perplexity(*model, default_kernels(), tokens, 16, 1, [](const Perplexity& p) { return p.windows < 7; }).windows,
       7);
+  const auto go_on = [](const Perplexity&) { return true; };
+  const Perplexity in_i8 = perplexity(*model, default_kernels(), tokens, 16, 1, go_on, nullptr, DType::i8);
+  EXPECT_EQ(in_i8.scored, scored);
+  EXPECT_NE(in_i8.nats, nats);
+  EXPECT_NEAR(in_i8.value(), result.value(), result.standard_error());
 }
 
 TEST_F(Score, RefusesWhatDoesNotFit) {
