@@ -14,7 +14,8 @@ class Transformer;
 struct EngineOptions {
   int64_t context = 0;              // positions of a sequence; 0: the model's
   int64_t cache_tokens = 0;         // positions in pages, of all sequences; 0: as many as one sequence may have
-  DType kv = DType::f32;            // in which keys and values are kept: f32, bf16, i8; the fewer bits, the less exact
+  DType kv = DType::f32;            // in which keys and values are kept: f32 (as training has them, whatever the model
+                                    // computes in), bf16, i8; the fewer bits, the less exact
   int64_t batch = 64;               // sequences that run at a time
   int64_t chunk = 512;              // prompt tokens in a step at most
   double step_seconds = 0.05;       // prompt tokens wait where a step would take longer than this, or than twice what

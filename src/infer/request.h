@@ -15,6 +15,8 @@
 
 namespace fude {
 
+// An answer goes on in another process where prompt and answer so far are the prompt, with that choice's seed: what
+// follows is the same. But presence and frequency penalties and masks see the new answer alone.
 struct Request {
   std::vector<int32_t> prompt;  // at least one token
   SamplingOptions sampling;     // choice i draws with seed + i

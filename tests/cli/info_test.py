@@ -24,7 +24,7 @@ class Info(Case):
         shutil.copytree(world().model, copy)
         shutil.copy(copy / "model.safetensors", copy / "other.safetensors")  # not the model's
         self.assertEqual(self.facts(copy), model)
-        # Keys and values of two layers, one head of 16, in whole blocks of 256 positions, f32.
+        # Keys and values of two layers, one head of 16, in whole pages of 32 positions, f32.
         self.assertEqual(self.facts(world().model, "--context", 10)["memory"]["cache_bytes"], 2 * 2 * 16 * 32 * 4)
         self.assertLess(self.facts(world().model, "--compute", "bf16")["memory"]["weights_bytes"], model["memory"]["weights_bytes"])
 

@@ -158,6 +158,25 @@ TEST(Attention, DecodeSpeed) {
   }
 }
 
+// The rows of a prompt, from f32 to what is kept.
+TEST(KvRows, Speed) {
+  if (!is_timing()) return;
+  const int64_t heads = 8, d = 128, rows = 512;
+  Device device(1);
+  const Tensor x = tensor_of(device, {rows, heads, d}, random_floats(rows * heads * d, 1));
+  const std::vector<int64_t> places = all_rows(rows);
+  const double n = double(x.size());
+  for (const DType type : {DType::f32, DType::bf16, DType::i8})
+    for (const auto& [order, name] : {std::pair{KvOrder::pages, "pages"}, {KvOrder::turned_pages, "turned pages"}}) {
+      KvRows kv{Tensor(device, {rows, heads, d}, type), {}, order};
+      if (type == DType::i8) kv.scales_RG = Tensor(device, {rows, heads}, DType::f32);
+      for (Tier tier : timed_tiers())
+        time_call(fmt::format("kv_rows {} {} [{}]", name_of(type), name, name_of(tier)), n,
+                  n * double(4 + size_of(type)),
+                  [&] { put_kv_rows(device.threads(), kernels_of(tier), x, places, kv); });
+    }
+}
+
 // What a token may not see does not reach it, not even NaN times zero.
 TEST(Attention, IgnoresTheFuture) {
   for (Tier tier : supported_tiers()) {

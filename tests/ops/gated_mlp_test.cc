@@ -71,5 +71,28 @@ TEST(GatedMlp, RefusesWhatItCannotRun) {
   EXPECT_THROW(gelu_gated_mlp(pass, x_NC, up, floats), Error);
 }
 
+// Beside the three ops. Elements are multiply-adds; bytes, the weights'.
+TEST(GatedMlp, Speed) {
+  if (!is_timing()) GTEST_SKIP();
+  constexpr int64_t kWidth = 1024, kHidden = 3072;
+  Device device(1);
+  for (const WeightType type : {WeightType::q8_0, WeightType::q4_0, WeightType::q4_k}) {
+    const Parameter up = random_blocks(device, type, 2 * kHidden, kWidth, 1);
+    const Parameter down = random_blocks(device, type, kWidth, kHidden, 2);
+    for (const int64_t rows : {1, 8, 512}) {
+      const Tensor x_NC = tensor_of(device, {rows, kWidth}, random_floats(rows * kWidth, 3));
+      const double products = double(rows * 3 * kHidden * kWidth);
+      const double bytes = double(up.packed().bytes() + down.packed().bytes());
+      for (Tier tier : timed_tiers()) {
+        const Pass pass{device, kernels_of(tier)};
+        const std::string name = fmt::format("{} {} rows [{}]", weight_format(type).name, rows, name_of(tier));
+        time_call("gated_mlp " + name, products, bytes, [&] { silu_gated_mlp(pass, x_NC, up, down); });
+        time_call("three ops " + name, products, bytes,
+                  [&] { linear(pass, silu_gated(pass, linear(pass, x_NC, up)), down); });
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fude

@@ -109,6 +109,28 @@ TEST(LowRank, RefusesRowsThatAreNotThere) {
   EXPECT_THROW(add_adapters(pass, {1, 2}, weight, 1, adapters, y_NO), Error);
 }
 
+// Elements are multiply-adds; bytes, those of x, of both matrices, and of y twice.
+TEST(LowRank, Speed) {
+  if (!is_timing()) GTEST_SKIP();
+  constexpr int64_t kDepth = 1024, kAll = 3072;
+  Device device(1);
+  const Parameter weight = panels(device, kAll, kDepth, 1);
+  for (const int64_t rank : {8, 64}) {
+    Adapter adapter;
+    adapter.parts[&weight].push_back({panels(device, rank, kDepth, 2), panels(device, kAll, rank, 3), 0.5f, 0});
+    for (const int64_t rows : {1, 8, 512}) {
+      const Tensor x_NK = tensor_of(device, {rows, kDepth}, random_floats(rows * kDepth, 4));
+      Tensor y_NO = tensor_of(device, {rows, kAll}, random_floats(rows * kAll, 5));
+      for (Tier tier : timed_tiers())
+        time_call(fmt::format("low_rank {} rows, rank {} [{}]", rows, rank, name_of(tier)),
+                  double(rows * rank * (kDepth + kAll)),
+                  4 * double(rank * (kDepth + kAll) + rows * (kDepth + 2 * kAll)), [&] {
+                    add_adapters({device, kernels_of(tier)}, x_NK, weight, {{&adapter, 0, rows}}, y_NO);
+                  });
+    }
+  }
+}
+
 // Rows of a table, in every tier.
 TEST(LowRank, RowsOfATable) {
   constexpr int64_t kTokens = 9, kVocabulary = 70, kWidth = 100, kRank = 5;

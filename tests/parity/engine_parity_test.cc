@@ -99,14 +99,37 @@ TEST_F(EngineQwen3, AChoiceIsARequestOfItsOwn) {
   }
 }
 
-// An answer that was interrupted by a restart: what is known so far is the prompt of the rest.
+// An answer that was interrupted by a restart: what is known so far is the prompt of the rest. On a model of its own
+// with another number of threads; tests/cli/restart_test.py has two processes.
 TEST_F(EngineQwen3, GoesOnAfterARestart) {
-  Request request{.prompt = random_tokens(45, 5), .sampling = {.temperature = 1, .seed = 8}, .max_tokens = 30};
-  const std::vector<int32_t> whole = run_alone(model, {request}).front().choices.at(0).ids();
-  request.prompt.insert(request.prompt.end(), whole.begin(), whole.begin() + 13);
-  request.max_tokens = 17;
-  EXPECT_EQ(run_alone(model, {request}).front().choices.at(0).ids(),
-            std::vector<int32_t>(whole.begin() + 13, whole.end()));
+  Device other_device(1);
+  Transformer other(other_device, small_config("qwen3"));
+  other.initialise(3);
+  const auto whole_and_rest = [&](const SamplingOptions& sampling) {
+    Request request{.prompt = random_tokens(45, 5), .sampling = sampling, .max_tokens = 30, .top_logprobs = 2};
+    Heard whole = run_alone(model, {request}).front().choices.at(0);
+    const std::vector<int32_t> ids = whole.ids();
+    request.prompt.insert(request.prompt.end(), ids.begin(), ids.begin() + 13);
+    request.max_tokens = 17;
+    whole.tokens.erase(whole.tokens.begin(), whole.tokens.begin() + 13);
+    return std::pair(whole, run_alone(other, {request}).front().choices.at(0));
+  };
+  for (const double temperature : {0.0, 1.0})
+    for (const double repetition : {1.0, 1.5}) {
+      const auto [whole, rest] = whole_and_rest({.temperature = temperature,
+                                                 .top_p = 0.9,
+                                                 .repetition_penalty = repetition,
+                                                 .seed = 8,
+                                                 .logit_bias = {{7, 3.0}}});
+      EXPECT_EQ(rest, whole) << "temperature " << temperature << ", repetition penalty " << repetition;
+    }
+  // These penalties are for tokens of the answer, and the answer begins anew.
+  for (const SamplingOptions& sampling : {SamplingOptions{.temperature = 1, .presence_penalty = 2, .seed = 8},
+                                          SamplingOptions{.temperature = 1, .frequency_penalty = 2, .seed = 8}}) {
+    const auto [whole, rest] = whole_and_rest(sampling);
+    EXPECT_EQ(rest.tokens.at(0).top, whole.tokens.at(0).top);
+    EXPECT_NE(rest, whole);
+  }
 }
 
 // Prompt and answer have the log-probabilities that training computes.

@@ -1,6 +1,7 @@
 // The numeric contract, with ==: logits do not depend on threads, tiers, chunking, or the company a sequence keeps.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <tuple>
 
@@ -29,34 +30,48 @@ std::vector<float> run(const Transformer& model, const Kernels& kernels, const T
   return {y.data<float>(), y.data<float>() + y.size()};
 }
 
-// A family, and what its matrices multiply in.
-class Forward : public testing::TestWithParam<std::tuple<const Architecture*, DType>> {
+// What matrices multiply in, or are kept in as their file has them: F16 and BF16, blocks of 32, blocks of 256.
+enum class Weights { f32, bf16, halves, blocks, k_blocks };
+
+// The formats of a file that take turns in a model.
+const std::vector<WeightType>& types_of(Weights weights) {
+  using enum WeightType;
+  static const std::vector<WeightType> types[] = {
+      {}, {}, {f16, bf16}, {q8_0, q4_0, q5_1, q4_1, q5_0}, {q4_k, q5_k, q6_k}};
+  return types[size_t(weights)];
+}
+
+using FamilyWeights = std::tuple<const Architecture*, Weights>;
+
+class Forward : public testing::TestWithParam<FamilyWeights> {
  protected:
   ModelConfig config() const {
     ModelConfig c = small_config(std::get<0>(GetParam())->family);
-    if (compute() == DType::u8 && c.width % 32 != 0) c.width = 64;
+    if (weights() == Weights::blocks && c.width % 32 != 0) c.width = 64;
+    if (weights() == Weights::k_blocks) {
+      c.width = c.feed_forward = 256, c.head_size = 256 / c.heads;
+      if (c.embedding_scale != 1) c.embedding_scale = std::sqrt(double(c.width));
+    }
     return c;
   }
-  DType compute() const { return std::get<1>(GetParam()); }
-  // As a model that is only run: bf16 without the f32 values; u8 stands for blocks of integers, each tensor in another
-  // format, where its columns fill them; f16 for matrices in F16 and BF16.
+  Weights weights() const { return std::get<1>(GetParam()); }
+  DType compute() const { return weights() == Weights::bf16 ? DType::bf16 : DType::f32; }
+  bool has_blocks() const { return weights() == Weights::blocks || weights() == Weights::k_blocks; }
+  // As a model that is only run: bf16 without the f32 values, formats where they fit the columns.
   std::unique_ptr<Transformer> make(Device& device, uint64_t seed) const {
-    std::unique_ptr<Transformer> model;
-    if (compute() == DType::u8 || compute() == DType::f16) {
-      size_t next = 0;
-      model = std::make_unique<Transformer>(device, config(), Precision{}, [&](const std::string&) {
-        static constexpr WeightType types[] = {WeightType::q8_0, WeightType::q4_0, WeightType::q5_1, WeightType::q4_1},
-                                    halves[] = {WeightType::f16, WeightType::bf16};
-        const size_t i = next++ / 3;  // q, k and v alike
-        return &weight_format(compute() == DType::u8 ? types[i % 4] : halves[i % 2]);
-      });
-      int64_t kept = 0;
-      for (const Parameter* p : std::as_const(*model).parameters())
-        kept += compute() == DType::u8 ? p->is_in_blocks() : p->is_in_halves();
-      EXPECT_GT(kept, 4);
-    } else {
-      model = std::make_unique<Transformer>(device, config(), Precision{compute(), /*keeps_master=*/false});
-    }
+    const std::vector<WeightType>& types = types_of(weights());
+    KeptFormats formats;
+    // Three tensors alike: q, k and v, or gate and up, have one format in some layers and several in others.
+    if (!types.empty())
+      formats = [&, next = size_t(0)](const std::string&) mutable {
+        return &weight_format(types[next++ / 3 % types.size()]);
+      };
+    auto model = std::make_unique<Transformer>(device, config(), Precision{compute(), /*keeps_master=*/false}, formats);
+    int64_t matrices = 0, kept = 0;
+    for (const Parameter* p : std::as_const(*model).parameters())
+      matrices += p->is_matrix(), kept += has_blocks() ? p->is_in_blocks() : p->is_in_halves();
+    if (weights() == Weights::k_blocks) { EXPECT_EQ(kept, matrices); }
+    if (!types.empty()) { EXPECT_GT(kept, 4); }
     model->initialise(seed);
     return model;
   }
@@ -81,10 +96,10 @@ TEST_P(Forward, SameBitsForThreadsAndTiers) {
 
 // What trains and what only runs are the same bits; weights in 16 bits run as the f32 weights that they widen to.
 TEST_P(Forward, HowWeightsAreKeptChangesNothing) {
-  if (compute() == DType::u8) GTEST_SKIP() << "blocks are multiplied in another way";
+  if (has_blocks()) GTEST_SKIP() << "blocks are multiplied in another way";
   Device device(2);
   const auto runs = make(device, 4);
-  Transformer trains(device, config(), {compute() == DType::f16 ? DType::f32 : compute()});
+  Transformer trains(device, config(), {compute()});
   const auto from = std::as_const(*runs).parameters();
   const auto to = trains.parameters();
   for (size_t i = 0; i < to.size(); ++i) {
@@ -99,20 +114,25 @@ TEST_P(Forward, HowWeightsAreKeptChangesNothing) {
     }
 }
 
-TEST_P(Forward, ASequenceAloneEqualsItselfInABatch) {
+// Each sequence of a batch is as it is alone. Where other programs pad, rows follow each other: their numbers here,
+// 311, 29 and 227, are primes and fill no tile.
+TEST_P(Forward, RaggedBatchesNeedNoPadding) {
   Device device(2);
   const auto made = make(device, 2);
   const Transformer& model = *made;
-  const TokenBatch all = sequences({17, 290, 3});
-  BatchKv kv;
-  const auto together = run(model, default_kernels(), all, kv);
-  for (size_t s = 0; s < 3; ++s) {
-    const auto from = all.sequence_starts[s], to = all.sequence_starts[s + 1];
-    const TokenBatch one{{all.tokens_N.begin() + from, all.tokens_N.begin() + to},
-                         {all.positions_N.begin() + from, all.positions_N.begin() + to},
-                         {0, to - from}};
-    const auto alone = run(model, default_kernels(), one, kv);
-    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + from * 300));
+  for (const std::vector<int>& lengths : {std::vector<int>{17, 290, 4}, {1, 2, 3, 4, 5, 6, 8}, {31, 33, 1, 65, 97}}) {
+    const TokenBatch all = sequences(lengths);
+    BatchKv kv;
+    const auto together = run(model, default_kernels(), all, kv);
+    for (size_t s = 0; s < lengths.size(); ++s) {
+      const auto from = all.sequence_starts[s], to = all.sequence_starts[s + 1];
+      const TokenBatch one{{all.tokens_N.begin() + from, all.tokens_N.begin() + to},
+                           {all.positions_N.begin() + from, all.positions_N.begin() + to},
+                           {0, to - from}};
+      const auto alone = run(model, default_kernels(), one, kv);
+      EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + from * 300))
+          << "sequence " << s << " of " << lengths.size();
+    }
   }
 }
 
@@ -163,16 +183,21 @@ TEST_P(Forward, PrefillInAnyChunksEqualsDecode) {
   }
 }
 
+std::string name_of_case(const testing::TestParamInfo<FamilyWeights>& info) {
+  static constexpr const char* names[] = {"f32", "bf16", "halves", "blocks", "k_blocks"};
+  return std::get<0>(info.param)->family + std::string("_") + names[size_t(std::get<1>(info.param))];
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, Forward,
                          testing::Combine(testing::ValuesIn(architectures()),
-                                          testing::Values(DType::f32, DType::bf16, DType::u8, DType::f16)),
-                         [](const auto& info) {
-                           return std::string(std::get<0>(info.param)->family) + "_" +
-                                  (std::get<1>(info.param) == DType::u8 ? "blocks"
-                                   : std::get<1>(info.param) == DType::f16
-                                       ? "halves"
-                                       : std::string(name_of(std::get<1>(info.param))));
-                         });
+                                          testing::Values(Weights::f32, Weights::bf16, Weights::blocks,
+                                                          Weights::halves)),
+                         name_of_case);
+// In rows of 256, which take longer: a head of its own, and the token embedding as the head.
+INSTANTIATE_TEST_SUITE_P(WideRows, Forward,
+                         testing::Values(FamilyWeights{&llama_architecture(), Weights::k_blocks},
+                                         FamilyWeights{&gemma3_architecture(), Weights::k_blocks}),
+                         name_of_case);
 
 }  // namespace
 }  // namespace fude

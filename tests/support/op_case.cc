@@ -267,7 +267,7 @@ bool is_timing() { return std::getenv("FUDE_BENCH") != nullptr; }
 
 std::vector<Tier> timed_tiers() {
   std::vector<Tier> tiers = supported_tiers();
-  tiers.erase(tiers.begin());
+  if (tiers.size() > 1) tiers.erase(tiers.begin());
   return tiers;
 }
 

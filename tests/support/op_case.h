@@ -59,7 +59,7 @@ struct OpCase {
 };
 
 void check_op(const OpCase& op);
-// Prints the CPU time of forward and backward on one thread, per tier: the best of several runs, as ns per
+// Prints the CPU time of forward and backward on one thread, per timed tier: the best of several runs, as ns per
 // element of the outputs, and as GB/s of everything that must be read and written once.
 void time_op(const OpCase& op);
 // The same for any call; `prepare` runs before each call and is not timed.
@@ -67,7 +67,7 @@ void time_call(
     const std::string& name, double elements, double bytes, const std::function<void()>& call,
     const std::function<void()>& prepare = [] {});
 bool is_timing();
-// Not the portable tier, whose fused multiply-add may be a call.
+// Not the portable tier, whose fused multiply-add may be a call, unless there is no other.
 std::vector<Tier> timed_tiers();
 
 // x[i] for all i, normally distributed; the same for the same seed.

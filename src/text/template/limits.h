@@ -1,5 +1,5 @@
 // What a template may cost. Templates and conversations come from strangers; whatever they hold, rendering ends, and
-// ends soon.
+// ends soon. Steps stand in for time: a count is the same on every machine, a clock is not.
 #pragma once
 
 #include <cstdint>
