@@ -37,37 +37,33 @@ inline double probe_bf16(int64_t rounds) {
 #endif
 
 #if FUDE_TIER_LEVEL >= 1
-// Products of unsigned and signed bytes: where four of them add to 32 bits at once, that; else pairs to 16 bits, and an
-// addition. (What 16 bits hold has to be widened now and then, which is no part of the peak.)
-#if FUDE_TIER_LEVEL == 1
-using ProbedBytes = __m256i;
-FUDE_INLINE ProbedBytes add_bytes(ProbedBytes sum, ProbedBytes a, ProbedBytes b) {
-  return _mm256_add_epi16(sum, _mm256_maddubs_epi16(a, b));
-}
-FUDE_INLINE IntPart widened(ProbedBytes sum, ProbedBytes ones) { return (IntPart)_mm256_madd_epi16(sum, ones); }
-#elif FUDE_TIER_LEVEL == 2
-using ProbedBytes = __m512i;
-FUDE_INLINE ProbedBytes add_bytes(ProbedBytes sum, ProbedBytes a, ProbedBytes b) {
-  return _mm512_add_epi16(sum, _mm512_maddubs_epi16(a, b));
-}
-FUDE_INLINE IntPart widened(ProbedBytes sum, ProbedBytes ones) { return (IntPart)_mm512_madd_epi16(sum, ones); }
+// Products of bytes: where four of them add to 32 bits at once, that; else pairs to 16 bits, and an addition. (What 16
+// bits hold has to be widened now and then, which is no part of the peak.) The instructions are written out: equal
+// products would be made once, and g++ 12 moves the sums of its intrinsic through the stack in a loop.
+FUDE_INLINE void add_bytes(IntPart& sum, IntPart a) {
+#if FUDE_TIER_LEVEL >= 3
+  asm volatile("vpdpbusd %1, %1, %0" : "+v"(sum) : "v"(a));
 #else
-using ProbedBytes = __m512i;
-FUDE_INLINE ProbedBytes add_bytes(ProbedBytes sum, ProbedBytes a, ProbedBytes b) {
-  // In place: g++ 12 moves the sums of its intrinsic through the stack in a loop.
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  typedef int16_t Shorts __attribute__((vector_size(sizeof(IntPart))));
+  Shorts pairs;
+  asm volatile("vpmaddubsw %1, %1, %0" : "=v"(pairs) : "v"(a));
+  sum = (IntPart)((Shorts)sum + pairs);
+#endif
+}
+
+// Sums of 16 bits, as two of which each lane holds, to one of 32.
+FUDE_INLINE IntPart widened(IntPart sum) {
+#if FUDE_TIER_LEVEL < 3
+  asm("vpmaddwd %0, %0, %0" : "+v"(sum));
+#endif
   return sum;
 }
-FUDE_INLINE IntPart widened(ProbedBytes sum, ProbedBytes) { return (IntPart)sum; }
-#endif
 
 template <size_t... I>
 FUDE_INLINE void run_byte_chains(int64_t rounds, std::index_sequence<I...>) {
-  ProbedBytes chain[] = {(ProbedBytes)(IntPart{} + int32_t(I))...}, a = (ProbedBytes)(IntPart{} + 0x01010101), b = a;
-  for (; rounds > 0; --rounds) {
-    asm volatile("" : "+v"(a), "+v"(b));  // else equal products are made once
-    ((chain[I] = add_bytes(chain[I], a, b)), ...);
-  }
+  IntPart chain[] = {(IntPart{} + int32_t(I))...};
+  const IntPart a = IntPart{} + 0x01010101;
+  for (; rounds > 0; --rounds) (add_bytes(chain[I], a), ...);
   (keep((Part)chain[I]), ...);
 }
 
@@ -81,14 +77,11 @@ template <size_t... I>
 FUDE_INLINE void run_scaled_chains(int64_t rounds, std::index_sequence<I...>) {
   Part total[] = {(Part{} + float(I))...};
   const Part scale = Part{} + 0.5f;
-  ProbedBytes a = (ProbedBytes)(IntPart{} + 0x01010101), b = a;
+  const IntPart a = IntPart{} + 0x01010101;
   for (; rounds > 0; --rounds) {
-    ProbedBytes sums[sizeof...(I)] = {};
-    for (int words = 0; words < 8; ++words) {
-      asm volatile("" : "+v"(a), "+v"(b));
-      ((sums[I] = add_bytes(sums[I], a, b)), ...);
-    }
-    ((total[I] = fma(__builtin_convertvector(widened(sums[I], b), Part), scale, total[I])), ...);
+    IntPart sums[sizeof...(I)] = {};
+    for (int words = 0; words < 8; ++words) (add_bytes(sums[I], a), ...);
+    ((total[I] = fma(__builtin_convertvector(widened(sums[I]), Part), scale, total[I])), ...);
   }
   (keep(total[I]), ...);
 }
