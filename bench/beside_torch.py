@@ -11,13 +11,12 @@ nothing else runs. Stages that are done are not run again, so the command goes o
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from report import ROOT, commit, machine, own_command
+
 SHAPE = ["--width", 256, "--layers", 10, "--heads", 4, "--kv-heads", 2, "--head-size", 64, "--feed-forward", 768]
 PROMPTS = ["The history of the city", "その日、私は", "def add(a, b):", "§ 1 Das Gesetz", "대한민국은", "中國"]
 
@@ -112,11 +111,16 @@ class Comparison:
         losses = [entry["loss"] for entry in theirs if "loss" in entry]
         difference = [abs(a["loss"] - b) for a, b in zip(ours, losses)]
         validations = {entry["step"]: entry["validation"] for entry in theirs if "validation" in entry}
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
         text = f"""# A run of about 10M parameters beside PyTorch
 
-{machine()}, {self.o.threads} threads; Fude {commit}. `python3 bench/beside_torch.py`, {self.o.steps} steps of {self.o.rows} rows of 256 tokens,
+Machine: {machine()}.
+Peers: {f"PyTorch {torch.get('version', '')}".strip()}.
+Commit {commit()}; {self.o.threads} threads; {self.o.steps} steps of {self.o.rows} rows of 256 tokens,
 {ours[-1]['tokens']:,} tokens in all. Weights, batches and rates are those that `fude train --export` wrote; PyTorch trains with `torch_replica.py`.
+
+```
+{own_command()}
+```
 
 ![loss of both]({self.o.out.with_suffix('.svg').name})
 
@@ -169,11 +173,6 @@ beside them; PyTorch's largest memory was {torch['peak_memory_bytes'] / 2**20:.0
 
 def mean(values):
     return sum(values) / len(values)
-
-
-def machine():
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    return f"{model}, {os.cpu_count()} cores"
 
 
 def picture(ours, losses):

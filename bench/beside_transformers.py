@@ -1,20 +1,21 @@
-"""What Fude says of real models beside transformers (and lm-eval) on the same weights: is it right?
+"""What Fude says of real models beside transformers (llama.cpp, lm-eval) on the same weights: is it right?
 
     python3 bench/beside_transformers.py logprobs FILE.gguf --prompts QUESTIONS.jsonl[.xz] --out REPORT.md
     python3 bench/beside_transformers.py types FILE.gguf --text TEXT
     python3 bench/beside_transformers.py choices FILE.gguf --arc ARC.jsonl.xz --piqa PIQA.jsonl.xz
 
 logprobs  the log-probability of each token of the prompts, in their chat template, or with --new of the answers that
-          transformers gives greedily, is compared with transformers' in f32, and whether the likeliest token is the same
-          wherever transformers' margin over the second exceeds twice the tolerance. f32 has a derived tolerance: a logit went through some 12 operations a layer, each of which leaves
-          sqrt(K) of K random roundings (K: the longest chain), 2^-24 of the largest logit each. In the file's own blocks,
-          activations are rounded to 8 bits; for that there is the measured difference only.
+          transformers gives greedily, is compared with transformers' in f32 (--llama-cpp: with llama.cpp's too), and
+          whether the likeliest token is the same wherever the peer's margin over the second exceeds twice the tolerance.
+          f32 has a derived tolerance: a logit went through some 12 operations a layer, each of which leaves sqrt(K) of K
+          random roundings (K: the longest chain), 2^-24 of the largest logit each. In the file's own blocks, activations
+          are rounded to 8 bits; for that there is the measured difference only.
 types     FILE in every weight type (fude quantize): perplexity of Fude and of transformers on that file, dequantised, and
           the mean divergence KL(transformers || Fude) of the next token's distribution, over the thousand likeliest tokens
           and the sum of the others.
 choices   ARC-Easy and PIQA as lm-eval scores them (log-likelihood of the answer, and per character) on the dequantised weights.
 
-Runs in a Python with torch, transformers and gguf. --threads 2 is the default of both sides.
+Runs in a Python with torch, transformers and gguf (llama-cpp-python, lm-eval). --threads 2 is the default of both sides.
 """
 
 import argparse
@@ -41,6 +42,7 @@ def parse_arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompts", type=pathlib.Path, nargs="*", default=[], help="JSONL with question, prompt or text")
     parser.add_argument("--count", type=int, default=200, help="prompts, or questions of each set")
+    parser.add_argument("--llama-cpp", action="store_true", help="logprobs: beside llama.cpp too (llama-cpp-python)")
     parser.add_argument("--new", type=int, default=0, help="tokens of an answer; 0: the prompts themselves are compared")
     parser.add_argument("--text", type=pathlib.Path, help="what perplexity is of")
     parser.add_argument("--tokens", type=int, default=2048, help="of it")
@@ -77,12 +79,41 @@ def quantiles(values):
     return at(0.5), at(0.99), values[-1]
 
 
+def peer_token(logprobs_NV, tokens):
+    """Of each position: the log-probability of its token, the likeliest token, and by how much it leads."""
+    best, order = logprobs_NV.topk(2)
+    return list(zip(logprobs_NV[torch.arange(len(tokens)), torch.tensor(tokens)].tolist(), order[:, 0].tolist(),
+                    (best[:, 0] - best[:, 1]).tolist()))
+
+
+def llama_cpp_tokens(options, passages, compute):
+    """What llama.cpp says of the passages: of the same weights dequantised, all in f32, or of the file as it is."""
+    from llama_cpp import GGML_TYPE_F32, Llama
+    with tempfile.TemporaryDirectory() as folder:
+        path = options.model
+        if compute == "f32":
+            path = pathlib.Path(folder, "f32.gguf")
+            subprocess.run([options.fude, "quantize", str(options.model), str(path), "--type", "F32", "--allow-requantize"],
+                           check=True, capture_output=True)
+        longest = max(len(passage["tokens"]) for passage in passages)
+        peer = Llama(str(path), n_ctx=longest, n_batch=longest, n_ubatch=longest, n_threads=options.threads,
+                     n_threads_batch=options.threads, logits_all=True, type_k=GGML_TYPE_F32, type_v=GGML_TYPE_F32,
+                     flash_attn=False, verbose=False)
+        said = []
+        for passage in passages:
+            peer.reset()
+            peer.eval(passage["tokens"])
+            logits = torch.from_numpy(peer.scores[passage["from"] - 1:len(passage["tokens"]) - 1])
+            said.append(peer_token(torch.log_softmax(logits.double(), -1), passage["tokens"][passage["from"]:]))
+        return said
+
+
 @torch.no_grad()
 def compare_logprobs(options, report):
     model, tokenizer = load_peer(options.model)
     per_file = -(-options.count // len(options.prompts))
     prompts = [row for path in options.prompts for row in rows_of(path, per_file)][:options.count]
-    passages, peers, largest = [], [], 0.0
+    passages, peers, largest = [], {"transformers": []}, 0.0
     for row in prompts:
         text = row.get("question") or row.get("prompt") or row["text"][:400]
         ids = tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True,
@@ -94,29 +125,39 @@ def compare_logprobs(options, report):
             first = len(ids)
         logits = model(torch.tensor([whole])).logits[0, first - 1:-1]
         largest = max(largest, logits.abs().max().item())
-        logprobs = torch.log_softmax(logits.double(), -1)
-        best, order = logprobs.topk(2)
         passages.append({"tokens": whole, "from": first})
-        peers.append((logprobs[torch.arange(len(logprobs)), torch.tensor(whole[first:])].tolist(), order[:, 0].tolist(),
-                      (best[:, 0] - best[:, 1]).tolist()))
+        peers["transformers"].append(peer_token(torch.log_softmax(logits.double(), -1), whole[first:]))
+    if options.llama_cpp:
+        peers["llama.cpp in f32"] = llama_cpp_tokens(options, passages, "f32")
     config = model.config
     operations = 12 * config.num_hidden_layers + 2
     tolerance = operations * math.sqrt(max(config.hidden_size, config.intermediate_size)) * 2**-24 * largest
-    report(f"{len(passages)} prompts, {sum(len(peer[0]) for peer in peers)} tokens; tolerance in f32 "
+    report(f"{len(passages)} prompts, {sum(len(p['tokens']) - p['from'] for p in passages)} tokens; tolerance in f32 "
            f"{tolerance:.1e} (logits up to {largest:.1f})\n")
-    report("| Fude computes in | median abs. difference | 99 % | largest | argmax differs | of those, margin > 2 × tolerance |")
-    report("|---|---|---|---|---|---|")
-    for compute in ("f32", "file"):
+    report("| | beside | median abs. difference | 99 % | largest | argmax differs | of those, margin > 2 × tolerance |")
+    report("|---|---|---|---|---|---|---|")
+
+    def compare(who, said, peer):  # said: for each passage its tokens' log-probabilities and the likeliest tokens
         differences, differs, wrong = [], 0, 0
-        for ours, (logprobs, best, margins) in zip(fude_scores(options, options.model, passages, compute, "--top", 1), peers):
-            differences += [abs(a - b) for a, b in zip(ours["logprobs"], logprobs, strict=True)]
-            for top, likeliest, margin in zip(ours["top"], best, margins, strict=True):
-                differs += top[0][0] != likeliest
-                wrong += top[0][0] != likeliest and margin > 2 * tolerance
+        for (logprobs, likeliest), theirs in zip(said, peers[peer], strict=True):
+            for logprob, top, (peer_logprob, peer_top, margin) in zip(logprobs, likeliest, theirs, strict=True):
+                differences.append(abs(logprob - peer_logprob))
+                differs += top != peer_top
+                wrong += top != peer_top and margin > 2 * tolerance
         median, most, worst = quantiles(differences)
-        report(f"| {compute} | {median:.1e} | {most:.1e} | {worst:.1e} | {differs} | {wrong} |")
-        if compute == "f32" and (worst > tolerance or wrong):
-            sys.exit("differs by more than the tolerance")
+        report(f"| {who} | {peer} | {median:.1e} | {most:.1e} | {worst:.1e} | {differs} | {wrong} |")
+        if "f32" in who and (worst > tolerance or wrong):
+            sys.exit(f"{who} differs from {peer} by more than the tolerance")
+
+    for compute in ("f32", "file"):
+        scored = fude_scores(options, options.model, passages, compute, "--top", 1)
+        said = [(row["logprobs"], [top[0][0] for top in row["top"]]) for row in scored]
+        for peer in peers:
+            compare("Fude, as the file is" if compute == "file" else "Fude in f32", said, peer)
+    if options.llama_cpp:  # how much rounding activations costs another program
+        said = [([token[0] for token in row], [token[1] for token in row])
+                for row in llama_cpp_tokens(options, passages, "file")]
+        compare("llama.cpp, as the file is", said, "transformers")
 
 
 @torch.no_grad()

@@ -6,22 +6,24 @@
     python3 bench/compare.py generate --model FILE.gguf --llama-cpp BIN --python VENV/bin/python --openvino FOLDER
 
 A pass is one run of Fude and one of each peer; passes alternate, so that what the machine does meanwhile hits all alike.
-A value is the median over the passes, with the lowest and the highest sample of all; rows meet by name, and of several
-peers the fastest counts. PyTorch and the tokenizers run in the Python given by --python (pip install torch tiktoken
-tokenizers). --json prints one object a line: those of `fude bench --json`, with peer, peer_value and ratio.
+A value is the median over the passes, with the lowest and the highest sample of all, a ratio the median of the passes'
+own ratios, with the lowest and the highest of them; rows meet by name, and of several peers the fastest counts. PyTorch
+and the tokenizers run in the Python given by --python (pip install torch tiktoken tokenizers). --json prints one object
+a line: those of `fude bench --json`, with peer, peer_version, peer_value, peer_low, peer_high, ratio, ratio_low and
+ratio_high.
 """
 
 import argparse
 import json
 import os
 import pathlib
-import platform
 import shlex
 import statistics
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from report import ROOT, commit, machine, number, shown, spread
+
 PEERS = ROOT / "bench" / "peers"
 
 
@@ -103,20 +105,23 @@ def run(command, options):
 
 
 def measure(options):
-    """{name: {who: [rows]}}, and the commands as they were run."""
-    samples, lines = {}, []
-    for number in range(options.passes):
+    """{name: {who: [rows]}}, {peer: its version}, and the commands as they were run."""
+    samples, versions, lines = {}, {}, []
+    for pass_number in range(options.passes):
         for who, command in commands(options):
-            if number == 0:
-                lines.append(shlex.join(command))
+            if pass_number == 0:
+                lines.append(shown(command))
             for row in run(command, options):
+                row["pass"] = pass_number
                 samples.setdefault(row["name"], {}).setdefault(who, []).append(row)
+                if who != "Fude":
+                    versions[who] = row.get("version", "")
                 if "peak_memory_bytes" in row:
-                    memory = {"value": row["peak_memory_bytes"] / 2**20, "unit": "MiB"}
+                    memory = {"value": row["peak_memory_bytes"] / 2**20, "unit": "MiB", "pass": pass_number}
                     memory |= {"low": memory["value"], "high": memory["value"]}
                     samples.setdefault(row["name"] + " memory", {}).setdefault(who, []).append(memory)
-            print(f"pass {number + 1}/{options.passes}: {who}", file=sys.stderr)
-    return samples, lines
+            print(f"pass {pass_number + 1}/{options.passes}: {who}", file=sys.stderr)
+    return samples, versions, lines
 
 
 def median_row(name, rows):
@@ -129,71 +134,66 @@ def median_row(name, rows):
     return row
 
 
-def join(samples):
+def ratios(ours, theirs):
+    """Of each pass, whose two values the same minutes of the machine made."""
+    def by_pass(rows):
+        values = {}
+        for row in rows:
+            values.setdefault(row["pass"], []).append(row["value"])
+        return {key: statistics.median(of_pass) for key, of_pass in values.items()}
+
+    ours, theirs = by_pass(ours), by_pass(theirs)
+    return [ours[key] / theirs[key] for key in ours if key in theirs]
+
+
+def join(samples, versions):
     for name, by in samples.items():
         if "Fude" not in by:
             continue
         row = median_row(name, by["Fude"])
-        peers = {who: median_row(name, rows) for who, rows in by.items() if who != "Fude"}
+        quotients = {who: ratios(by["Fude"], rows) for who, rows in by.items() if who != "Fude"}
+        peers = {who: median_row(name, by[who]) for who, of_passes in quotients.items() if of_passes}
         if peers:
             # Less is better of memory: of several peers the one that needs least.
             best = min if row["unit"] == "MiB" else max
             who = best(peers, key=lambda peer: peers[peer]["value"])
-            row |= {"peer": who, "peer_value": peers[who]["value"], "peer_low": peers[who]["low"],
-                    "peer_high": peers[who]["high"], "ratio": round(row["value"] / peers[who]["value"], 4)}
+            row |= {"peer": who, "peer_version": versions[who], "peer_value": peers[who]["value"],
+                    "peer_low": peers[who]["low"], "peer_high": peers[who]["high"],
+                    "ratio": round(statistics.median(quotients[who]), 4), "ratio_low": round(min(quotients[who]), 4),
+                    "ratio_high": round(max(quotients[who]), 4)}
         yield row
-
-
-def number(x):
-    return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}"
 
 
 def table(rows):
     yield "| | Fude | unit | limit | share | peer | its value | ratio |"
     yield "|---|---|---|---|---|---|---|---|"
     for row in rows:
-        def spread(prefix):
-            key = "value" if not prefix else prefix + "value"
-            ends = (row[prefix + "low"], row[prefix + "high"])
-            ends = "" if ends[0] == ends[1] else f" ({number(ends[0])}–{number(ends[1])})"
-            return f"{number(row[key])}{ends}"
-
         limit = (number(row["limit"]), f"{100 * row['fraction']:.0f} %") if "limit" in row else ("", "")
-        peer = (row["peer"], spread("peer_"), f"{row['ratio']:.2f}") if "peer" in row else ("", "", "")
-        yield "| " + " | ".join((row["name"], spread(""), row["unit"], *limit, *peer)) + " |"
-
-
-def machine():
-    cpu = {}
-    for line in subprocess.run(["lscpu"], stdout=subprocess.PIPE, text=True).stdout.splitlines():
-        key, _, value = line.partition(":")
-        cpu[key.strip()] = value.strip()
-    flags = cpu.get("Flags", "").split()
-    sets = [name for name in ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16") if name in flags]
-    family = f"family {cpu.get('CPU family')}, model {cpu.get('Model')}"
-    return f"{cpu.get('Model name')} ({family}), {cpu.get('CPU(s)')} CPUs, {' '.join(sets)}; {platform.platform()}"
+        peer = ("", "", "")
+        if "peer" in row:
+            ratio = spread(row["ratio"], row["ratio_low"], row["ratio_high"], "{:.2f}".format)
+            peer = (row["peer"], spread(row["peer_value"], row["peer_low"], row["peer_high"]), ratio)
+        ours = spread(row["value"], row["low"], row["high"])
+        yield "| " + " | ".join((row["name"], ours, row["unit"], *limit, *peer)) + " |"
 
 
 def main():
     options = parse_arguments()
-    samples, lines = measure(options)
-    rows = list(join(samples))
+    samples, versions, lines = measure(options)
+    rows = list(join(samples, versions))
     if options.json:
         for row in rows:
-            print(json.dumps({k: v for k, v in row.items() if k not in ("peer_low", "peer_high")}))
+            print(json.dumps(row))
     else:
         print("\n".join(table(rows)))
     if options.out:
-        commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True)
-        python = pathlib.Path(options.python)
-        home = [(str(ROOT) + "/", "")]
-        if python.is_absolute() and (python.parent.parent / "pyvenv.cfg").exists():
-            home.append((str(python.parent.parent), "VENV"))
-        for old, new in home:
-            lines = [line.replace(old, new) for line in lines]
+        # PyTorch, eager and compiled, is one.
+        peers = dict.fromkeys(f"{who.removesuffix(' compiled')} {version}".strip() for who, version in versions.items())
         text = [f"# {options.benchmark}", "", f"Machine: {machine()}.",
-                f"Commit {commit.stdout.strip()}; {options.threads} threads; {options.passes} passes of {options.rounds} samples,"
-                " Fude and peers in turns. A value is the median of the passes' medians, in brackets the lowest and highest sample.",
+                *([f"Peers: {', '.join(peers)}."] if peers else []),
+                f"Commit {commit()}; {options.threads} threads; {options.passes} passes of {options.rounds} samples,"
+                " Fude and peers in turns. A value is the median of the passes' medians, in brackets the lowest and"
+                " highest sample; a ratio is the median of the passes' ratios, in brackets the lowest and highest.",
                 "", *table(rows), "", "Commands of a pass:", "", "```", *lines, "```", ""]
         pathlib.Path(options.out).write_text("\n".join(text))
 

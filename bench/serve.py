@@ -13,11 +13,10 @@ import json
 import pathlib
 import selectors
 import socket
-import statistics
 import subprocess
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from report import ROOT, measured
 
 
 def cpu_seconds(process, name):
@@ -104,8 +103,7 @@ def main():
     finally:
         server.terminate()
         server.wait()
-    row = lambda name, values, unit: print(json.dumps({"name": name, "value": round(statistics.median(values), 2), "unit": unit,
-                                                       "low": round(min(values), 2), "high": round(max(values), 2)}))
+    row = lambda name, values, unit: print(json.dumps(measured(name, values, unit, digits=2)))
     row(f"http {options.streams}", served, "tok/s")
     row(f"engine {options.streams}", alone, "tok/s")
     # Of each round for itself: the machine's own speed may change from one to the next.

@@ -11,12 +11,11 @@ import json
 import os
 import pathlib
 import random
-import statistics
 import subprocess
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from report import ROOT, measured
 
 
 def prepare(fude, folder):
@@ -52,8 +51,7 @@ def main():
         folder = pathlib.Path(name)
         prepare(fude, folder)
         seconds = [seconds_to_first_step(fude, folder, i, options.train) for i in range(options.runs + 1)][1:]
-    print(json.dumps({"name": "start of training", "value": round(statistics.median(seconds), 3), "unit": "s",
-                      "low": round(min(seconds), 3), "high": round(max(seconds), 3)}))
+    print(json.dumps(measured("start of training", seconds, "s")))
 
 
 if __name__ == "__main__":

@@ -38,22 +38,29 @@ def main():
     def wants(name):
         return not options.filter or any(text in name for text in options.filter)
 
+    version = ""  # only llama-bench tells it
+
     def report(name, samples):
         if samples:
             print(json.dumps({"name": name, "value": statistics.median(samples), "unit": "tok/s", "low": min(samples),
-                              "high": max(samples)}), flush=True)
+                              "high": max(samples), "version": version}), flush=True)
 
     def bench(*more):
         command = [options.bin / "llama-bench", "-m", options.model, "-t", options.threads, "-r", options.rounds, "-o", "json",
                    *(["-rtr", 1] if options.repack else []), *more]
-        return [sample for row in json.loads("\n".join(lines_of([str(word) for word in command])) or "[]")
-                for sample in row["samples_ts"]]
+        rows = json.loads("\n".join(lines_of([str(word) for word in command])) or "[]")
+        nonlocal version
+        for row in rows:
+            version = f"{row['build_number']} ({row['build_commit']})"
+        return [sample for row in rows for sample in row["samples_ts"]]
 
     if wants(f"prefill {PREFILL}"):
         report(f"prefill {PREFILL}", bench("-p", PREFILL, "-n", 0))
     for batch in (1, 8, 16, 64):
         if not wants(f"decode {batch}"):
             continue
+        if not version:
+            bench("-p", 1, "-n", 0)
         samples = []
         for _ in range(options.rounds):
             command = [options.bin / "llama-batched-bench", "-m", options.model, "-t", options.threads, "-c", 64 * (SHALLOW + NEW),

@@ -89,8 +89,9 @@ void print_samples(const Options& options, const std::string& name, const char* 
   std::sort(values.begin(), values.end());
   const size_t half = values.size() / 2;
   const double median = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-  std::printf("{\"name\":\"%s\",\"value\":%.5g,\"unit\":\"%s\",\"low\":%.5g,\"high\":%.5g}\n", name.c_str(), median,
-              unit, values.front(), values.back());
+  const dnnl_version_t& version = *dnnl_version();
+  std::printf("{\"name\":\"%s\",\"value\":%.5g,\"unit\":\"%s\",\"low\":%.5g,\"high\":%.5g,\"version\":\"%d.%d.%d\"}\n",
+              name.c_str(), median, unit, values.front(), values.back(), version.major, version.minor, version.patch);
   std::fflush(stdout);
 }
 

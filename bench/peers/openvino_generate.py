@@ -51,7 +51,7 @@ def main():
         sample()
         samples = [sample() for _ in range(options.rounds)]
         print(json.dumps({"name": name, "value": statistics.median(samples), "unit": "tok/s", "low": min(samples),
-                          "high": max(samples)}), flush=True)
+                          "high": max(samples), "version": openvino_genai.__version__}), flush=True)
 
     measure(f"prefill {PREFILL}", lambda: PREFILL / seconds(1, PREFILL, 1))
     for batch in (1, 8, 16, 64):

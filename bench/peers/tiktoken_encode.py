@@ -44,7 +44,8 @@ def main():
             work()
             rates.append(megabytes / (time.perf_counter() - start))
         print(json.dumps({"name": name, "value": round(statistics.median(rates), 3), "unit": "MB/s",
-                          "low": round(min(rates), 3), "high": round(max(rates), 3)}), flush=True)
+                          "low": round(min(rates), 3), "high": round(max(rates), 3),
+                          "version": tiktoken.__version__}), flush=True)
 
     measure("encode", lambda: [encoding.encode_ordinary(text) for text in documents])
     if options.threads > 1:

@@ -40,7 +40,7 @@ def main():
         tokenizer.train_from_iterator(documents, trainer)
         rates.append(megabytes / (time.perf_counter() - start))
     print(json.dumps({"name": f"train {options.vocabulary}", "value": round(statistics.median(rates), 3), "unit": "MB/s",
-                      "low": round(min(rates), 3), "high": round(max(rates), 3)}))
+                      "low": round(min(rates), 3), "high": round(max(rates), 3), "version": tokenizers.__version__}))
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def main():
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "compile": options.compile,
         "threads": options.threads,
-        "torch": torch.__version__,
+        "version": torch.__version__,
         "first_loss": round(losses[0], 5),
         "last_loss": round(losses[-1], 5),
     }))

@@ -270,7 +270,7 @@ def main():
         "steps": done, "tokens": tokens, "seconds": round(elapsed, 3),
         "tokens_per_second": round(tokens / elapsed, 1) if elapsed else 0,
         "last_loss": loss if done else None,
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "version": torch.__version__,
     }
     if last:
         summary |= {k: v for k, v in last.items() if k not in ("step", "seconds")}

@@ -2,6 +2,7 @@
 // Schemas, regular expressions and grammars of any kind: compiling and matching end within their limits, a mask is what
 // each token says, and going back is never having gone. The first byte picks the front end, the source goes up to the
 // first zero byte, and the rest are tokens to try.
+#include <array>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -26,6 +27,13 @@ std::shared_ptr<const GrammarVocabulary> vocabulary() {
   return std::make_shared<GrammarVocabulary>(tokens, std::vector<TokenId>{end});
 }
 
+// A value of the schema, or several between marks.
+Grammar either_grammar(std::string_view source, const GrammarLimits& limits) {
+  const Json schema = parse_json(source, "schema", {.bytes = limits.source_bytes, .depth = limits.nesting});
+  return json_schema_grammar(std::array{MarkedSchema{schema, "", ""}, MarkedSchema{schema, "<a>\n", "\n</a>", true}},
+                             {}, limits);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
@@ -48,9 +56,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   limits.mask_steps = 20'000;
   limits.mask_bytes = 1 << 16;
   try {
-    Grammar grammar = bytes[0] % 3 == 0   ? json_schema_grammar(source, {}, limits)
-                      : bytes[0] % 3 == 1 ? regex_grammar(source, limits)
-                                          : gbnf_grammar(source, limits);
+    Grammar grammar = bytes[0] % 4 == 0   ? json_schema_grammar(source, {}, limits)
+                      : bytes[0] % 4 == 1 ? regex_grammar(source, limits)
+                      : bytes[0] % 4 == 2 ? gbnf_grammar(source, limits)
+                                          : either_grammar(source, limits);
     Matcher matcher(std::make_shared<TokenGrammar>(std::move(grammar), kVocabulary));
     TokenSet before, after;
     for (const char step : steps.substr(0, 20)) {
