@@ -14,6 +14,7 @@ constexpr grammar::GrammarLimits kGrammarLimits = {.source_bytes = 1 << 18,
                                                    .total_states = 1 << 19,
                                                    .lexer_work = 10'000'000,
                                                    .stack_nodes = 1 << 19,
+                                                   .mask_steps = 8'000'000,
                                                    .mask_bytes = uint64_t(32) << 20};
 
 bool has_schemas_by_name(const std::string& key) {

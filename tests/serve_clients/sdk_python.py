@@ -67,6 +67,23 @@ def json_schema():
     parsed = client.chat.completions.parse(**{**hello, "max_tokens": 200}, response_format=Answer)
     assert isinstance(parsed.choices[0].message.parsed.is_red, bool)
 
+    class Weather(BaseModel):
+        is_today: bool
+
+    # Beside tools: one or the other, both as their types.
+    kinds = set()
+    for seed in range(8):
+        both = client.chat.completions.parse(**{**hello, "max_tokens": 200, "seed": seed}, response_format=Answer,
+                                             tools=[openai.pydantic_function_tool(Weather)])
+        message = both.choices[0].message
+        if message.tool_calls:
+            assert message.parsed is None and both.choices[0].finish_reason == "tool_calls", both
+            assert all(isinstance(call.function.parsed_arguments, Weather) for call in message.tool_calls), both
+        else:
+            assert isinstance(message.parsed, Answer), both
+        kinds.add(bool(message.tool_calls))
+    assert kinds == {False, True}, kinds
+
 
 def errors():
     for change, kind, code in (({"model": "gpt-9"}, openai.NotFoundError, "model_not_found"),
