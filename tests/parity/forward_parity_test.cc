@@ -80,18 +80,19 @@ class Forward : public testing::TestWithParam<FamilyWeights> {
 TEST_P(Forward, SameBitsForThreadsAndTiers) {
   const TokenBatch b = sequences({5, 300, 1, 33});
   std::map<std::string, std::vector<float>> first_of;  // by how the tier sums
-  for (int threads : {1, 2, 5})
+  for (int threads : {1, 2, 5}) {
+    Device device(threads);
+    const auto made = make(device, 1);
+    const Transformer& model = *made;
     for (Tier tier : supported_tiers()) {
       const Kernels& kernels = kernels_of(tier);
-      Device device(threads);
-      const auto made = make(device, 1);
-      const Transformer& model = *made;
       BatchKv kv;
       const auto logits = run(model, kernels, b, kv);
       auto& first = first_of[compute() == DType::bf16 ? kernels.bf16 : "f32"];
       if (first.empty()) first = logits;
       EXPECT_EQ(logits, first) << threads << " threads, " << name_of(tier);
     }
+  }
 }
 
 // What trains and what only runs are the same bits; weights in 16 bits run as the f32 weights that they widen to.
