@@ -46,6 +46,7 @@ def parse_arguments():
     parser.add_argument("--new", type=int, default=0, help="tokens of an answer; 0: the prompts themselves are compared")
     parser.add_argument("--text", type=pathlib.Path, help="what perplexity is of")
     parser.add_argument("--tokens", type=int, default=2048, help="of it")
+    parser.add_argument("--types", nargs="*", default=TYPES, help="those to write the file in")
     parser.add_argument("--arc", type=pathlib.Path)
     parser.add_argument("--piqa", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path, help="a report in Markdown; without: standard output")
@@ -165,7 +166,7 @@ def compare_types(options, report):
     report("| type | MB | perplexity: transformers | Fude f32 | Fude as the file is | KL f32 | KL as the file is |")
     report("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for name in TYPES:
+        for name in options.types:
             path = pathlib.Path(folder, f"{name}.gguf")
             subprocess.run([options.fude, "quantize", str(options.model), str(path), "--type", name, "--allow-requantize"],
                            check=True, capture_output=True)
