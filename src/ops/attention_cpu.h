@@ -127,13 +127,7 @@ class HeadRows {
     const Tensor& all = kv_.rows_RGD;
     if (all.type() == DType::f32) return copy_rows(all.data<float>() + at * d_, stride, count, d_, to, to_stride);
     if (all.type() == DType::bf16) return copy_rows(all.data<BFloat16>() + at * d_, stride, count, d_, to, to_stride);
-    copy_rows(all.data<int8_t>() + at * d_, stride, count, d_, to, to_stride);
-    for (int64_t r = 0; r < count; ++r) {
-      const float scale = scales_[at + r * kv_.step()];
-      for_lanes(0, d_, [&](int64_t i, auto n) FUDE_INLINE_BODY {
-        store_first(to + r * to_stride + i, load_first(to + r * to_stride + i, n) * scale, n);
-      });
-    }
+    copy_rows(all.data<int8_t>() + at * d_, stride, count, d_, to, to_stride, scales_ + at, kv_.step());
   }
   // The first `count` rows of a page as lanes, element i of them at i · kKeyPage: where they lie, or in `to`. `aside`
   // takes rows of them, `stride` apart.

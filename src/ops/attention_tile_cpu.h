@@ -40,10 +40,16 @@ inline void turn_keys(const float* keys, int64_t stride, int64_t count, int64_t 
 }
 
 // Copies rows of d elements, `stride` apart, to rows `to_stride` apart, with zeros up to a multiple of kTileLanes.
+// Integers are multiplied by the row's scale, `scale_step` behind the one before.
 template <class T>
-inline void copy_rows(const T* from, int64_t stride, int64_t count, int64_t d, float* to, int64_t to_stride) {
+inline void copy_rows(const T* from, int64_t stride, int64_t count, int64_t d, float* to, int64_t to_stride,
+                      const float* scales = nullptr, int64_t scale_step = 0) {
   for (int64_t row = 0; row < count; ++row, from += stride, to += to_stride) {
-    for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY { store_first(to + i, load_first(from + i, n), n); });
+    for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
+      Lanes x = load_first(from + i, n);
+      if constexpr (std::is_same_v<T, int8_t>) x = x * scales[row * scale_step];
+      store_first(to + i, x, n);
+    });
     std::fill(to + d, to + rounded_up(d, kTileLanes), 0.0f);
   }
 }

@@ -57,6 +57,16 @@ FUDE_INLINE Part load_part(const BFloat16* p) {
   return (Part)(__builtin_convertvector(HalfPart(*(const UnalignedHalfPart*)p), UintPart) << 16);
 #endif
 }
+// Bytes, which it converts by lane too.
+FUDE_INLINE Part load_part(const int8_t* p) {
+#if FUDE_TIER_LEVEL >= 2
+  return (Part)_mm512_cvtepi32_ps(_mm512_maskz_cvtepi8_epi32(0xFFFF, _mm_loadu_si128((const __m128i*)p)));
+#elif FUDE_TIER_LEVEL == 1
+  return (Part)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p)));
+#else
+  return __builtin_convertvector(BytePart(*(const UnalignedBytePart*)p), Part);
+#endif
+}
 FUDE_INLINE Part load_part(const Float16* p) {
 #if FUDE_TIER_LEVEL >= 2
   return (Part)_mm512_maskz_cvtph_ps(0xFFFF, _mm256_loadu_si256((const __m256i*)p));
@@ -131,9 +141,7 @@ FUDE_INLINE Lanes load(const BFloat16* p) {
   return make_lanes([&](auto i) FUDE_INLINE_BODY { return load_part(p + i * kPartLanes); });
 }
 FUDE_INLINE Lanes load(const int8_t* p) {
-  return make_lanes([&](auto i) FUDE_INLINE_BODY {
-    return __builtin_convertvector(BytePart(*(const UnalignedBytePart*)(p + i * kPartLanes)), Part);
-  });
+  return make_lanes([&](auto i) FUDE_INLINE_BODY { return load_part(p + i * kPartLanes); });
 }
 // Rounded to nearest even, in the upper half of each word; NaN stays NaN.
 FUDE_INLINE UintPart bf16_bits(Part x) {
