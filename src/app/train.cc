@@ -185,21 +185,14 @@ void add_train(CLI::App& app, const CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--decay-fraction", s->schedule.decay_fraction, "wsd: share of the steps that decay")
       ->capture_default_str();
-  command->add_option("--weight-decay", s->optimizer.weight_decay, "decoupled, of matrices")
-      ->check(number_at_least(0))
-      ->capture_default_str();
-  command->add_option("--clip", s->optimizer.max_norm, "largest gradient norm; 0: off")
-      ->check(number_at_least(0))
-      ->capture_default_str();
-  command->add_option("--beta1", s->optimizer.beta1, "AdamW: how much of the mean of gradients a step keeps")
-      ->check(number_at_least(0))
-      ->capture_default_str();
-  command->add_option("--beta2", s->optimizer.beta2, "AdamW: how much of the mean of their squares a step keeps")
-      ->check(number_at_least(0))
-      ->capture_default_str();
-  command->add_option("--epsilon", s->optimizer.eps, "AdamW: what is added to the root of the mean square")
-      ->check(number_at_least(0))
-      ->capture_default_str();
+  const auto add_number = [&](const char* name, auto& value, const char* help) {
+    command->add_option(name, value, help)->check(number_at_least(0))->capture_default_str();
+  };
+  add_number("--weight-decay", s->optimizer.weight_decay, "decoupled, of matrices");
+  add_number("--clip", s->optimizer.max_norm, "largest gradient norm; 0: off");
+  add_number("--beta1", s->optimizer.beta1, "AdamW: how much of the mean of gradients a step keeps");
+  add_number("--beta2", s->optimizer.beta2, "AdamW: how much of the mean of their squares a step keeps");
+  add_number("--epsilon", s->optimizer.eps, "AdamW: what is added to the root of the mean square");
   command->add_flag("--muon", s->muon, "Muon for the matrices of the blocks");
   command->option_defaults()->group("Watching and saving");
   command->add_option("--validate-every", s->validate_every, "steps between validations; 0: at the end")
