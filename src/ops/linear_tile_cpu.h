@@ -78,9 +78,11 @@ inline constexpr int64_t kStepsOfRun = 32;
 // A stream is asked for so many bytes before it is needed, from so many rows on. AVX-512 without bf16 is Intel's: a
 // core has 16 requests of L1 on their way and 48 of L2, so they go to L2, always (one row 90 -> 107 % of what plain
 // loads read, two 82 -> 100, eight 52 -> 80). On others a step through a stream in 16 bits is one line, and takes as
-// long as two of f32: the hardware's prefetching alone falls a quarter behind.
+// long as two of f32: the hardware's prefetching alone falls a quarter behind. Rows that keep the multipliers busy hide
+// what L2 takes but not the places in L1 that requests hold (Zen 4: eight rows 74 -> 95 % of the limit, sixteen 85 -> 99,
+// four 81 -> 68).
 inline constexpr bool kIsIntel = FUDE_TIER_LEVEL == 2 || FUDE_TIER_LEVEL == 3;
-inline constexpr int kStreamCache = kIsIntel ? 2 : 3;
+constexpr int stream_cache(int rows) { return kIsIntel || rows > 4 ? 2 : 3; }
 inline constexpr int64_t kHalvesAhead = FUDE_TIER_LEVEL >= 2 ? 8192 : 2048;
 // With three rows and more a step has so many instructions that those in flight reach less far ahead than memory is
 // away (eight rows: 70 to 95 % of the bandwidth with requests 8 KB ahead, 70 % with 2 KB).
@@ -124,14 +126,14 @@ FUDE_INLINE void run_lanes(const TileArguments& t, int64_t lane, std::index_sequ
     if constexpr (Words::kRun != 0) a = run, run += t.run_stride;
     for (int64_t k = kRun == 0 ? left : std::min(kRun, left); k > 0; --k) {
       const Part lanes[V] = {load_part(b + J * kPartLanes)...};
-      if constexpr (kUse == TileUse::shared_stream) __builtin_prefetch(ahead), ahead += ahead_step;
+      if constexpr (kUse == TileUse::shared_stream) __builtin_prefetch(ahead, 0, 2), ahead += ahead_step;
       if constexpr (kUse == TileUse::stream && (kIsHalf || sizeof...(I) / V >= kRowsOfFloatsAhead))
         for (int64_t part = 0; part < int64_t(sizeof(Lane)) * kPanel; part += 64)
           __builtin_prefetch(reinterpret_cast<const char*>(b) + (kIsHalf ? kHalvesAhead : kFloatsAhead) + part, 0,
-                             kStreamCache);
+                             stream_cache(int(sizeof...(I) / V)));
       if constexpr (kIsPair) {
         ((acc[I] = Step::apply(fill_part(a[Words::offset(int(I / V))]), first_of(lanes[I % V]), acc[I])), ...);
-        if constexpr (kUse == TileUse::shared_stream) __builtin_prefetch(ahead), ahead += ahead_step;
+        if constexpr (kUse == TileUse::shared_stream) __builtin_prefetch(ahead, 0, 2), ahead += ahead_step;
         a += Words::kStep, --k;
         ((acc[I] = Step::apply(fill_part(a[Words::offset(int(I / V))]), second_of(lanes[I % V]), acc[I])), ...);
       } else {
