@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/cpu/tier.h"
 #include "backend/scratch.h"
 #include "ops/kernels.h"
 #include "tensor/float16.h"

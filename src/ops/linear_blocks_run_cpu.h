@@ -102,8 +102,9 @@ void for_tiles(Threads& threads, const BlockPanels& w, int64_t panels, const Blo
   threads.parallel_ranges(blocks * panels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i / panels * block, last = std::min(rows.count, first + block);
-      // The tiles of a panel fetch the next one together; one that is alone stays just ahead of itself.
-      const int64_t tiles = (last - first + rows.tile_rows - 1) / rows.tile_rows, share = w.panel_bytes / tiles;
+      // The tiles of a panel fetch the next one together; one that is alone stays just ahead of itself, if need be.
+      const int64_t tiles = (last - first + rows.tile_rows - 1) / rows.tile_rows;
+      const int64_t share = rows.count == 1 && foresees_streams() ? 0 : w.panel_bytes / tiles;
       int64_t ahead = tiles == 1 ? kAheadOfOne : w.panel_bytes;
       for (int64_t row = first; row < last; row += rows.tile_rows, ahead += share)
         body(i % panels, row, std::min(rows.tile_rows, last - row), [&](int64_t panel) {

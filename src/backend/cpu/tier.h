@@ -21,5 +21,7 @@ std::vector<Tier> supported_tiers();
 // The fastest supported tier, or the one named by the environment variable FUDE_TIER. Error if that one is unknown or
 // cannot run here.
 Tier choose_tier();
+// Whether a core foresees a stream by itself, and gets it later if the program asks for it too.
+bool foresees_streams();
 
 }  // namespace fude
