@@ -79,8 +79,8 @@ inline constexpr int64_t kStepsOfRun = 32;
 // core has 16 requests of L1 on their way and 48 of L2, so they go to L2, always (one row 90 -> 107 % of what plain
 // loads read, two 82 -> 100, eight 52 -> 80). On others a step through a stream in 16 bits is one line, and takes as
 // long as two of f32: the hardware's prefetching alone falls a quarter behind. Rows that keep the multipliers busy hide
-// what L2 takes but not the places in L1 that requests hold (Zen 4: eight rows 74 -> 95 % of the limit, sixteen 85 -> 99,
-// four 81 -> 68).
+// what L2 takes but not the places in L1 that requests hold (Zen 4: eight rows 74 -> 95 % of the limit, sixteen 85 ->
+// 99, four 81 -> 68).
 inline constexpr bool kIsIntel = FUDE_TIER_LEVEL == 2 || FUDE_TIER_LEVEL == 3;
 constexpr int stream_cache(int rows) { return kIsIntel || rows > 4 ? 2 : 3; }
 inline constexpr int64_t kHalvesAhead = FUDE_TIER_LEVEL >= 2 ? 8192 : 2048;
