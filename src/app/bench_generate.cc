@@ -99,7 +99,7 @@ void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
   // The prompts stay in pages: only their last tokens run again, and fresh - 1 new ones of each.
   const auto measure_decode = [&](const std::string& name, int64_t batch, int64_t depth) {
     if (!bench.wants(name) || depth + fresh > engine.context()) return;
-    const double cached = bytes_of_position(c, options.kv) * double(depth + fresh / 2);
+    const double cached = bytes_of_position(c, options.kv) * (double(depth) + double(fresh) / 2);
     const double bytes = bytes_of_weights(*model) + double(batch) * cached;
     // Weights and caches are read once a step, and every token needs its products.
     const auto limit = [&] {
