@@ -99,12 +99,13 @@ void for_tiles(Threads& threads, const BlockPanels& w, int64_t panels, const Blo
                const Body& body) {
   const int64_t most_rows = block_rows(w, rows.tile_rows), blocks = (rows.count + most_rows - 1) / most_rows;
   const int64_t block = (rows.tiles() + blocks - 1) / blocks * rows.tile_rows;  // alike: the threads end together
+  const bool asks = rows.count > 1 || !foresees_streams();
   threads.parallel_ranges(blocks * panels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i / panels * block, last = std::min(rows.count, first + block);
       // The tiles of a panel fetch the next one together; one that is alone stays just ahead of itself, if need be.
       const int64_t tiles = (last - first + rows.tile_rows - 1) / rows.tile_rows;
-      const int64_t share = rows.count == 1 && foresees_streams() ? 0 : w.panel_bytes / tiles;
+      const int64_t share = asks ? w.panel_bytes / tiles : 0;
       int64_t ahead = tiles == 1 ? kAheadOfOne : w.panel_bytes;
       for (int64_t row = first; row < last; row += rows.tile_rows, ahead += share)
         body(i % panels, row, std::min(rows.tile_rows, last - row), [&](int64_t panel) {

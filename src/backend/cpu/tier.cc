@@ -49,20 +49,15 @@ bool has_slow_bf16_dot() {
 #endif
 }
 
-// Zen 4: one row of Q4_1 reads 19 GB/s with one thread and requests 8 KB ahead (into L2 22), 28 without any.
-bool is_zen_4() {
+}  // namespace
+
+bool foresees_streams() {
 #if defined(__x86_64__)
+  // Zen 4: one row of Q4_1 reads 19 GB/s with one thread and requests 8 KB ahead (into L2 22), 28 without any.
   return __builtin_cpu_is("amdfam19h") && __builtin_cpu_supports("avx512f");
 #else
   return false;
 #endif
-}
-
-}  // namespace
-
-bool foresees_streams() {
-  static const bool is_so = is_zen_4();
-  return is_so;
 }
 
 bool is_supported(Tier tier) {
