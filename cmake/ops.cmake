@@ -35,6 +35,9 @@ function(add_unit unit tier)
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # g++ 12 sees its own AVX-512 intrinsics that way (GCC bug 105593)
     set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS -Wno-maybe-uninitialized)
   endif()
+  if(tier STREQUAL portable AND NOT FUDE_LAST_TIER STREQUAL portable)  # the reference beside faster ones: half the time to compile
+    set_property(SOURCE ${file} APPEND PROPERTY COMPILE_OPTIONS -O1)
+  endif()
 endfunction()
 
 function(add_ops)
