@@ -212,7 +212,9 @@ std::unique_ptr<Decoder> choose_decoder(Input& input) {
   const std::string_view head(input.data, std::min<size_t>(input.available, 6));
   const auto begins = [&](std::string_view magic) { return head.substr(0, magic.size()) == magic; };
   if (begins("\x1f\x8b")) return std::make_unique<GzipDecoder>(input);
-  if (begins("\x28\xb5\x2f\xfd")) return std::make_unique<ZstdDecoder>(input);
+  // Or a frame to be skipped, which pzstd writes before each of its own.
+  const bool is_skippable = head.size() >= 4 && (head[0] & 0xf0) == 0x50 && head.substr(1, 3) == "\x2a\x4d\x18";
+  if (is_skippable || begins("\x28\xb5\x2f\xfd")) return std::make_unique<ZstdDecoder>(input);
   if (begins(std::string_view("\xfd\x37zXZ\0", 6))) return std::make_unique<XzDecoder>(input);
   for (const std::string_view ending : {".gz", ".zst", ".xz"}) {
     const std::string_view name = input.name;

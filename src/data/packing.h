@@ -82,7 +82,8 @@ struct DocumentTokens {
 };
 
 // Each piece is a sequence (with `concat`, each row is). A target is the next token of the document, also across a
-// cut, so cutting loses none; only the end mark has no target. `bytes_of_token`: empty, or a length for every token.
+// cut, so cutting loses none; only the end mark has no target (with `concat` it is the next document's first token).
+// `bytes_of_token`: empty, or a length for every token.
 TokenBlock make_block(std::span<const PackedRow> rows, const PackingOptions& options, const DocumentTokens& documents,
                       std::span<const uint16_t> bytes_of_token);
 

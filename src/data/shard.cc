@@ -73,7 +73,7 @@ void TokenSpan::copy(int64_t begin, int64_t end, int32_t* out) const {
           begin, end);
   const bool valid = width_ == 2 ? widen<uint16_t>(data_ + begin * 2, end - begin, vocabulary_, out)
                                  : widen<uint32_t>(data_ + begin * 4, end - begin, vocabulary_, out);
-  require(valid || begin == end, "[shard] a token is outside the vocabulary of {}: the shard is corrupt", vocabulary_);
+  require(valid, "[shard] a token is outside the vocabulary of {}: the shard is corrupt", vocabulary_);
 }
 
 std::vector<int32_t> TokenSpan::to_vector() const {

@@ -172,6 +172,8 @@ Json write_shards(DocumentSource& documents, const Encoder& encode, const ShardO
   require(options.threads >= 1 && options.threads <= 1024, "[shard] expected 1 to 1024 threads, got {}",
           options.threads);
   make_directories(options.folder);
+  const FolderLock lock(options.folder);
+  require(lock.is_held(), "[shard] another process is writing shards into {}", options.folder);
   const std::string path = options.folder + "/shards.json";
   Json manifest = open_manifest(documents, options, path);
   if (json_boolean(manifest, "complete", path)) return manifest;

@@ -58,6 +58,15 @@ TEST(CompressedStream, ReadsMembersAndFramesOneAfterTheOther) {
   }
 }
 
+TEST(CompressedStream, SkipsTheFramesOfAParallelZstd) {
+  const std::string skipped("\x50\x2a\x4d\x18\x04\0\0\0size", 12);
+  for (const Format& format : kFormats) {
+    if (format.ending != std::string_view(".zst")) continue;
+    const std::string whole = skipped + format.compress("one ") + skipped + format.compress("two");
+    EXPECT_EQ(read_all(CompressedStream(whole, "a.zst"), 2), "one two");
+  }
+}
+
 TEST(CompressedStream, EveryTruncationIsAnErrorThatNamesTheFile) {
   const std::string text = sample(3000);
   for (const Format& format : kFormats) {

@@ -182,6 +182,13 @@ TEST(Shard, OtherWorkInTheFolderIsRefused) {
   const std::string corpus = write_corpus(folder, 30);
   const DocumentOptions skip{.on_bad_input = OnBadInput::skip};
   DocumentStream documents({corpus}, skip);
+  make_directories(folder / "set");
+  {
+    const FolderLock other(folder / "set");
+    EXPECT_NE(
+        message_of([&] { write_shards(documents, encode_bytes, options_for(folder / "set")); }).find("another process"),
+        std::string::npos);
+  }
   write_shards(documents, encode_bytes, options_for(folder / "set"));
   DocumentStream again({corpus}, skip);
   EXPECT_NO_THROW(write_shards(again, encode_bytes, options_for(folder / "set")));
