@@ -77,8 +77,8 @@ ChatShards make_chat_shards(const Chat& chat, const ChatShardSettings& settings)
   };
   // Before anything is written.
   documents.at_end = [&] {
-    require(documents.goes_on || learned > 0, "[sft] no conversation has a turn of {} that can be learned",
-            fmt::join(settings.example.learned_roles, " or "));
+    require(documents.goes_on || learned > 0, "[sft] no conversation of {} has a turn of {} that can be learned",
+            fmt::join(settings.inputs, ", "), fmt::join(settings.example.learned_roles, " or "));
   };
   Progress progress = progress_on_stderr();
   const double began = now_seconds();
@@ -105,7 +105,8 @@ ChatShards make_chat_shards(const Chat& chat, const ChatShardSettings& settings)
   std::fprintf(stderr, "%s: %lld conversations, %lld tokens", settings.out.c_str(), (long long)result.conversations,
                (long long)result.tokens);
   if (counts.conversations > 0)
-    std::fprintf(stderr, ", %lld of them learned in %lld turns", (long long)learned, (long long)counts.turns);
+    std::fprintf(stderr, ", %lld %s learned in %lld turns", (long long)learned,
+                 documents.goes_on ? "of those read now" : "of them", (long long)counts.turns);
   std::fprintf(stderr, "\n");
   const auto warn = [](int64_t count, const char* what) {
     if (count > 0) std::fprintf(stderr, "%lld %s\n", (long long)count, what);

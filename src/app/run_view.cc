@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 
@@ -48,6 +49,12 @@ std::vector<std::pair<std::string, std::string>> settings_of(const Transformer& 
           {"shape", fmt::format("{} layers, width {}, heads {}/{} of {}, MLP {}", shape.layers, shape.width,
                                 shape.heads, shape.kv_heads, shape.head_size, shape.feed_forward)},
           {"vocabulary", std::to_string(shape.vocabulary)}};
+}
+
+int64_t whole_steps(double steps) {
+  constexpr double kMost = 1e9;
+  require(steps <= kMost, "[train] expected at most {:.0f} steps, got {:.3g}: fewer epochs?", kMost, steps);
+  return int64_t(std::ceil(steps));
 }
 
 RunView::RunView(Report report, std::string out, std::string label, const CommonOptions& common)

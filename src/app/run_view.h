@@ -24,6 +24,9 @@ std::vector<std::pair<std::string, std::string>> settings_of(const Transformer& 
 // How many numbers a step changes: an adapter's, or all of the model's.
 int64_t trained_count(const Transformer& model, const StepOptions& step);
 
+// As many whole steps as cover so much. Error above a billion.
+int64_t whole_steps(double steps);
+
 class RunView {
  public:
   // The report without its steps; it goes to `out`/report.html. `label` names the stage.

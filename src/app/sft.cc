@@ -1,13 +1,12 @@
 // fude sft: a model learns from conversations, as text, by all of its weights or by an adapter.
-#include <cmath>
 #include <cstdio>
-#include <filesystem>
 
 #include "app/chat_shards.h"
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/lora_options.h"
 #include "app/model_files.h"
+#include "app/run_view.h"
 #include "app/trained_weights.h"
 #include "app/training.h"
 #include "base/error.h"
@@ -26,12 +25,6 @@ struct SftSettings {
   double epochs = 2, learning_rate = 0;
 };
 
-// Whether nothing was learned in the folder of a run, and nobody is about to: what was made for it may be made anew.
-bool is_untrained(const std::string& out) {
-  if (!std::filesystem::is_directory(out)) return true;
-  return checkpoints_in(out).empty() && FolderLock(out).is_held();  // a lock is let go at once
-}
-
 void run_sft(SftSettings s, const CommonOptions& common) {
   TrainSettings& train = s.train;
   // What can be wrong with the command is said before the shards are made.
@@ -43,8 +36,11 @@ void run_sft(SftSettings s, const CommonOptions& common) {
     require_row_fits(train.row_tokens, files.weights->config());
     return Chat(files.tokenizer);
   }();
+  make_directories(train.out);
+  train.lock = std::make_shared<FolderLock>(train.out);
+  require(train.lock->is_held(), "[sft] another process is training into {}", train.out);
   s.chats.row_tokens = train.row_tokens, s.chats.out = train.out + "/chats";
-  s.chats.replaces_others = is_untrained(train.out);
+  s.chats.replaces_others = checkpoints_in(train.out).empty();  // nothing was learned from what is there
   s.chats.example.learned_roles = {s.roles.begin(), s.roles.end()};
   const ChatShards made = make_chat_shards(chat, s.chats);
   train.data = {s.chats.out}, train.chats = made.made_with;
@@ -56,7 +52,7 @@ void run_sft(SftSettings s, const CommonOptions& common) {
   }
   if (train.schedule.steps == 0) {
     const double tokens = double(made.tokens + made.conversations) * s.epochs;
-    train.schedule.steps = int64_t(std::ceil(tokens / double(train.rows * train.blocks * train.row_tokens)));
+    train.schedule.steps = whole_steps(tokens / double(train.rows * train.blocks * train.row_tokens));
   }
   train.schedule.learning_rate = s.learning_rate > 0 ? s.learning_rate : train.lora ? 2e-4 : 2e-5;
   train.schedule.warmup_steps = std::min<int64_t>(train.schedule.steps / 10, 50);
@@ -81,7 +77,8 @@ void add_sft(CLI::App& app, const CommonOptions& common) {
                    "JSONL, also .gz .zst .xz: {\"messages\": […]}, {\"prompt\": …, \"completion\": …} or "
                    "{\"conversations\": […]} a line")
       ->required();
-  command->add_option("--held-out", s->held_out, "conversations that the loss is measured on, not learned");
+  command->add_option("--held-out", s->held_out, "conversations that the loss is measured on, not learned")
+      ->check(some_text());
   command->add_option("--learn", s->roles, "roles whose turns are learned")
       ->check(CLI::IsMember({"assistant", "user", "system", "developer", "tool"}))
       ->default_str("assistant");
@@ -91,9 +88,12 @@ void add_sft(CLI::App& app, const CommonOptions& common) {
       "--skip-bad", [s] { s->chats.documents.on_bad_input = OnBadInput::skip; },
       "skip and count lines that are not JSON instead of stopping");
   command->option_defaults()->group("Training");
-  command->add_option("--epochs", s->epochs, "times that the conversations are read")->capture_default_str();
+  command->add_option("--epochs", s->epochs, "times that the conversations are read")
+      ->check(number_at_least(0) & CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--steps", train.schedule.steps, "steps, instead of epochs");
   command->add_option("--learning-rate", s->learning_rate, "highest learning rate; 0: 2e-5, or 2e-4 of an adapter")
+      ->check(number_at_least(0))
       ->capture_default_str();
   command->add_option("--row-tokens", train.row_tokens, "tokens in a row; conversations are packed into rows")
       ->check(at_least(2))

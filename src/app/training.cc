@@ -169,7 +169,7 @@ Json told_settings(const TrainSettings& s, Json deciding, DType compute, uint64_
 
 TrainerOptions trainer_options(const TrainSettings& s) {
   TrainerOptions options;
-  options.folder = s.out;
+  options.folder = s.out, options.lock = s.lock;
   options.schedule = s.schedule, options.optimizer = s.optimizer, options.step = s.step;
   if (s.muon) {
     options.optimizer.uses_muon = is_block_matrix;

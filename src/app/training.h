@@ -32,6 +32,7 @@ struct TrainSettings {
   std::string export_to;                    // write the run down here instead of training
   // The shards are chats, of which parts are learned (make_chat_shards): what they say they were made with.
   std::optional<std::string> chats;
+  std::shared_ptr<const FolderLock> lock;  // of `out`, if the caller has it
 };
 
 // Error if a row of so many tokens is longer than the model's context.

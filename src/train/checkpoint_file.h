@@ -41,7 +41,7 @@ struct CheckpointContents {
 };
 
 // Checks the bytes of a file and points into them. Error, naming `where`, at anything unexpected. Without
-// `verify_checksum` the structure alone is checked (for fuzzing, and for looking at a header quickly).
+// `verify_checksum` the structure alone is checked (for fuzzing).
 CheckpointContents parse_checkpoint(std::span<const std::byte> bytes, std::string_view where,
                                     bool verify_checksum = true);
 
@@ -55,7 +55,6 @@ class Checkpoint {
 
   const Json& user() const { return contents_.user; }
   const std::vector<CheckpointEntry>& entries() const { return contents_.entries; }
-  bool has(const std::string& name) const { return by_name_.contains(name); }
   // Copies into tensors of the same names, types and sizes. All are checked before the first is changed; Error names
   // the first that differs. Entries that nobody asked for are left alone.
   void restore(const NamedTensors& tensors) const;

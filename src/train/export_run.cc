@@ -63,7 +63,7 @@ void export_run(const std::string& folder, const Transformer& model, BatchSource
                         {"clip", o.optimizer.max_norm},
                         {"validation", sets},
                         {"rates", rates}};
-  write_file(folder + "/replica.json", replica.dump() + "\n");
+  write_file(folder + "/replica.json", replica.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace fude

@@ -7,6 +7,8 @@ namespace fude {
 namespace {
 
 TokenBlock full_block(int64_t rows, int64_t row_tokens) {
+  require(rows <= INT32_MAX / row_tokens, "[train] expected at most 2^31 tokens in a block, got {} rows of {}", rows,
+          row_tokens);
   TokenBlock block;
   block.sequence_starts_S1 = {0};
   for (int64_t row = 0; row < rows; ++row) {

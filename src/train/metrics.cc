@@ -47,7 +47,7 @@ std::string metrics_line(const StepMetrics& m) {
 }
 
 StepMetrics parse_metrics_line(std::string_view text, std::string_view where) {
-  const Json line = parse_json(text, where, {.bytes = 1 << 20, .depth = 4});
+  const Json line = parse_json(text, where, {.bytes = 64 << 20, .depth = 4});
   StepMetrics m;
   m.step = json_integer(line, "step", where);
   m.loss = number_or_nan(line, "loss", where);

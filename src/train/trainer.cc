@@ -57,8 +57,8 @@ Trainer::Trainer(Transformer& model, const Kernels& kernels, BatchSource& source
   options_.identity = parse_json(options_.identity.dump(-1, ' ', false, Json::error_handler_t::replace), "identity");
   require(options_.rows_per_block >= 1, "[train] expected at least one row at a time");
   make_directories(options_.folder);
-  lock_.emplace(options_.folder);
-  require(lock_->is_held(), "[train] another process is training into {}", options_.folder);
+  if (!options_.lock) options_.lock = std::make_shared<FolderLock>(options_.folder);
+  require(options_.lock->is_held(), "[train] another process is training into {}", options_.folder);
 }
 
 std::string Trainer::checkpoint_folder(int64_t step) const {
@@ -84,6 +84,7 @@ Checkpoint Trainer::open_newest(const std::vector<int64_t>& steps) const {
 }
 
 int64_t Trainer::resume() {
+  remove_partial_checkpoints();
   const auto steps = checkpoints_in(options_.folder);
   if (steps.empty()) {
     metrics_.emplace(options_.folder + "/metrics.jsonl", -1);
@@ -151,6 +152,15 @@ std::string Trainer::way_on() const {
   if (saved_step_ == 0 || options_.step.classifier != nullptr) return "begin again " + how;
   return fmt::format("begin a new run {}, from the {} {}", how, options_.step.adapter != nullptr ? "adapter" : "model",
                      checkpoint_folder(saved_step_));
+}
+
+// What was left by a run that was killed while it saved: the step may not be saved again.
+void Trainer::remove_partial_checkpoints() const {
+  std::vector<fs::path> partial;
+  for (const auto& entry : fs::directory_iterator(options_.folder))
+    if (entry.path().extension() == ".partial" && entry.path().filename().string().starts_with(kCheckpointPrefix))
+      partial.push_back(entry.path());
+  for (const fs::path& path : partial) fs::remove_all(path);
 }
 
 void Trainer::remove_old_checkpoints() const {

@@ -25,8 +25,9 @@
 namespace fude {
 
 struct TrainerOptions {
-  std::string folder;  // checkpoints, metrics.jsonl
-  Schedule schedule;   // schedule.steps is the length of the run
+  std::string folder;                           // checkpoints, metrics.jsonl
+  std::shared_ptr<const FolderLock> lock = {};  // of the folder, if the caller has it; else the trainer takes it
+  Schedule schedule;                            // schedule.steps is the length of the run
   OptimizerOptions optimizer;
   StepOptions step;
   int64_t rows_per_block = 8;    // of validation
@@ -58,8 +59,9 @@ class Trainer {
   // Goes on from the newest checkpoint of the folder, if there is one; the number of steps done. Error if it belongs to
   // another run.
   int64_t resume();
-  // Trains to the end of the schedule, or until `stop` is set (then saves and returns false). Error if the loss is not
-  // a number; the last checkpoint stays.
+  // Trains to the end of the schedule, or until `stop` is set (then saves), the source has no batch, or `evaluate` gave
+  // up: then false, and the same run goes on from there. Error if the loss or a gradient is not a number; the last
+  // checkpoint stays.
   bool run(const std::atomic<bool>* stop = nullptr);
 
   int64_t steps_done() const { return steps_done_; }
@@ -74,6 +76,7 @@ class Trainer {
   Checkpoint open_newest(const std::vector<int64_t>& steps) const;
   std::string way_on() const;
   void remove_old_checkpoints() const;
+  void remove_partial_checkpoints() const;
   bool record(StepMetrics line);
   void tell(const StepMetrics& line);
   NamedTensors tensors();
@@ -83,7 +86,6 @@ class Trainer {
   BatchSource& source_;
   std::vector<ValidationRows> validation_;
   TrainerOptions options_;
-  std::optional<FolderLock> lock_;
   Optimizer optimizer_;
   GradientSum gradients_;
   SpikeDetector spikes_;

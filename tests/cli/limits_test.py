@@ -79,6 +79,9 @@ class FullDisk(Case):
         self.fails(fude("shards", w.text, "--tokenizer", w.tokenizer, "--out", disk / "shards"), FAILED, "No space left")
         self.fails(fude("tokenizer", w.text, "--out", disk / "tokenizer", "--vocabulary", 400), FAILED, "No space left")
 
+    def test_more_tokens_than_can_be_counted(self):
+        self.fails(fude(*world().training(self.folder / "run", rows=40_000_000)), FAILED, "2^31", "40000000 rows of 64")
+
     def test_output_cannot_be_written(self):
         with open("/dev/full", "w") as full:
             done = subprocess.run([PROGRAM, "generate", world().model, "--prompt", "Bob", "--max-tokens", "3"], stdout=full,

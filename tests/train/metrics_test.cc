@@ -46,6 +46,12 @@ TEST(Metrics, LinesReadBackAsWritten) {
   EXPECT_THROW(parse_metrics_line(R"({"step": 1, "samples": ["x"]})", "line"), Error);
 }
 
+TEST(Metrics, ALineOfLongSamplesReadsBack) {
+  StepMetrics step{.step = 1, .loss = 2};
+  step.samples.push_back({std::string(2 << 20, 'a'), "b"});
+  EXPECT_EQ(parse_metrics_line(metrics_line(step), "line").samples[0].prompt.size(), size_t(2 << 20));
+}
+
 TEST(Metrics, ResumingDropsLaterStepsAndABrokenLine) {
   const std::string path = testing::TempDir() + "/fude_metrics.jsonl";
   {

@@ -229,6 +229,15 @@ TEST_F(TrainerRun, RefusesAFolderThatAnotherTrainsInto) {
   EXPECT_TRUE(fs::exists(root_ + "/run/checkpoint-00000003"));
 }
 
+TEST_F(TrainerRun, AResumedRunRemovesWhatAKilledOneWasWriting) {
+  const std::string half = root_ + "/run/checkpoint-00000002.partial";  // of a step that is not saved again
+  make_directories(half);
+  write_file(half + "/state.fude", "half");
+  run("run", 1, 3);
+  EXPECT_FALSE(fs::exists(half));
+  EXPECT_TRUE(fs::exists(root_ + "/run/checkpoint-00000003"));
+}
+
 TEST_F(TrainerRun, NothingIsLeftOfACheckpointThatCannotBeWritten) {
   cannot_save = true;
   EXPECT_THROW(run("run", 1, 3), Error);
