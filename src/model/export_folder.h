@@ -10,9 +10,9 @@
 
 namespace fude {
 
-// Writes config.json and model.safetensors, each atomically; the folder is made if it is not there. Tensors are of
-// `type` (F32, F16, BF16), or without one as they lie, those in blocks as F32, so that no bit is lost. `more` is added
-// to config.json.
+// Writes config.json and model.safetensors, each atomically; above 5 GB shards and then their index. The folder is made
+// if it is not there. Tensors are of `type` (F32, F16, BF16), or without one as they lie, those in blocks as F32, so
+// that no bit is lost. `more` is added to config.json.
 void export_folder(const WeightSource& weights, const std::string& folder, std::optional<WeightType> type,
                    const Json& more, const WriteOptions& options);
 

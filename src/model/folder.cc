@@ -133,9 +133,11 @@ ModelConfig read_folder_config(const std::string& folder) {
   require(is_there, "[model] {} has no config.json; expected a Hugging Face model folder{}", folder,
           model_within(folder));
   const Json json = parse_json(read_file(path, kConfigLimit), path);
-  ModelConfig config = architecture_of(json_string(json, "model_type", path)).read(json);
-  check(config);
-  return config;
+  try {
+    ModelConfig config = architecture_of(json_string(json, "model_type", path)).read(json);
+    check(config);
+    return config;
+  } catch (const Error& error) { fail("[model] {}: {}", folder, error.what()); }
 }
 
 std::vector<std::string> weight_files(const std::string& folder) {

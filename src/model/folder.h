@@ -15,7 +15,8 @@ ModelConfig read_folder_config(const std::string& folder);
 std::vector<std::string> weight_files(const std::string& folder);
 std::unique_ptr<WeightSource> open_folder(const std::string& folder);
 
-// Writes config.json and model.safetensors (F32), each atomically; the folder is made if it is not there.
+// Writes config.json and model.safetensors (F32), each atomically; above 5 GB shards and then their index. The folder
+// is made if it is not there.
 void save_model(const Transformer& model, const std::string& folder);
 
 }  // namespace fude

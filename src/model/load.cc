@@ -1,5 +1,7 @@
 #include "model/load.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -69,8 +71,9 @@ void check_tensors(const WeightSource& weights, const Transformer& model) {
     for (const Segment& segment : parameter->segments()) {
       const std::vector<int64_t>* shape = weights.shape_of(segment.name);
       require(shape != nullptr, "[model] {}: the tensor {} is missing", weights.path(), segment.name);
-      require(*shape == shape_in_file(*parameter, segment, weights.is_in_family_form()),
-              "[model] {}: {} has another shape than the configuration says", weights.path(), segment.name);
+      const std::vector<int64_t> expected = shape_in_file(*parameter, segment, weights.is_in_family_form());
+      require(*shape == expected, "[model] {}: {}: expected the shape [{}] by the configuration, got [{}]",
+              weights.path(), segment.name, fmt::join(expected, ", "), fmt::join(*shape, ", "));
       used.insert(segment.name);
     }
   weights.require_no_others(used);

@@ -1,5 +1,7 @@
 #include "model/lora.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -23,11 +25,7 @@ std::map<std::string, AdapterPlace> places_of(const Transformer& model, const st
   return places;
 }
 
-std::string text_of_shape(const std::vector<int64_t>& shape) {
-  std::string text;
-  for (const int64_t extent : shape) text += (text.empty() ? "[" : ", ") + std::to_string(extent);
-  return text.empty() ? "[]" : text + "]";
-}
+std::string text_of_shape(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 const char* kind_of(bool is_embedding) { return is_embedding ? "an embedding" : "a product"; }
 

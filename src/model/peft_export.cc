@@ -63,7 +63,9 @@ void save_peft_folder(const Transformer& model, const Adapter& adapter, const Lo
   std::ranges::sort(outputs, {}, &SafetensorsOutput::name);
   make_directories(folder);
   write_safetensors(folder + kPeftTensorsName, outputs);
-  write_file(folder + kPeftConfigName, config_json(model, options, places, base_model).dump(2) + "\n");
+  write_file(
+      folder + kPeftConfigName,
+      config_json(model, options, places, base_model).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace fude

@@ -59,12 +59,16 @@ void check_rank(int64_t rank, const std::string& path) {
           rank);
 }
 
+constexpr size_t kMostPatterns = 10'000;
+
 // {"pattern": number, …}
 template <class Read>
 void for_pattern(const Json& json, const char* key, const std::string& path, const Read& read) {
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return;
   require(found->is_object(), "[lora] {}: expected an object at '{}', got {}", path, key, found->type_name());
+  require(found->size() <= kMostPatterns, "[lora] {}: expected at most {} patterns at '{}', got {}", path,
+          kMostPatterns, key, found->size());
   for (const auto& [name, value] : found->items()) read(name, *found);
 }
 

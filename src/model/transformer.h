@@ -25,7 +25,7 @@ class Transformer {
   Device& device() const { return device_; }
 
   // Random weights: normal with deviation 0.02, output projections 0.02/√(2L), norms 1, biases 0. Each parameter draws
-  // from its own stream, so the weights do not depend on the order or number of the others.
+  // from its own stream, by its place, so the weights do not depend on the sizes of the others.
   void initialise(uint64_t seed);
 
   // Hidden rows after the last norm, [N, C]. `pass`, `batch` and, with checkpoints, `kv` must outlive the tape's

@@ -127,6 +127,12 @@ TEST(Lora, PatternsAreThoseOfPython) {
 }
 
 // What is no pattern, is one to PCRE2 only, or means something else to it; and what would take for ever.
+Json many_patterns() {
+  Json patterns = Json::object();
+  for (int i = 0; i <= 10'000; ++i) patterns[fmt::format("m{}", i)] = 4;
+  return patterns;
+}
+
 TEST(Lora, PatternsFromStrangers) {
   for (const char* key :
        {"(",         "q_proj)", "[a",    "*",           "a**",   "(?<=a*)b", "a{2,1}",
@@ -237,6 +243,7 @@ TEST_F(LoraFolder, WhatItAsksForIsDoneOrRefused) {
                      {"fan_in_fan_out", "yes", "at 'fan_in_fan_out'"},
                      {"rank_pattern", Json::array({4}), "an object at 'rank_pattern'"},
                      {"rank_pattern", {{"q_.*", 5}}, "expected rank 5, got 4"},
+                     {"rank_pattern", many_patterns(), "expected at most 10000 patterns at 'rank_pattern', got 10001"},
                      {"rank_pattern", {{"(q", 4}}, "expected a regular expression, got '(q'"},
                      {"rank_pattern", {{"(?R)", 4}}, "that Python and PCRE2 read alike, got '(?R)'"},
                      {"alpha_pattern", {{"(.+)+[!?]", 4}}, "expected patterns that are soon decided"},
