@@ -29,13 +29,15 @@ void run_ask(AskSettings s, const CommonOptions& common) {
   const LoadedModel loaded = load_for_use(device, find_model(s.model), s.precision);
   const Chat chat(loaded.tokenizer);
   const std::vector<TokenId> prompt = chat.question(s.question, s.enable_thinking);
-  EngineOptions running{.batch = s.batch, .step_seconds = 0};
-  running.cache_tokens =
-      s.batch * std::min(loaded.model->config().context, s.choose.max_tokens + int64_t(prompt.size()) + 64);
-  Engine engine(*loaded.model, default_kernels(), running);
+  Engine engine(*loaded.model, default_kernels(),
+                sampling_engine(loaded.model->config(), s.batch, s.choose.max_tokens, int64_t(prompt.size()) + 64));
   if (!s.adapter.empty()) engine.adapters().load(s.choose.adapter = "given", s.adapter);
   std::optional<ScorerModel> scorer;
-  if (!s.scorer.empty()) scorer = load_scorer(device, s.scorer), s.choose.scorer = &*scorer;
+  if (!s.scorer.empty()) {
+    s.choose.scorer = &scorer.emplace(load_scorer(device, s.scorer));
+    const int64_t longest = int64_t(prompt.size()) + s.choose.max_tokens;
+    require_can_judge(*scorer, *loaded.model, std::min(longest, loaded.model->config().context), "--max-tokens");
+  }
   s.choose.by = choose_by_of(s.by);
   s.choose.sampling.seed = common.seed, s.choose.cancel = &interrupted;
   watch_interrupts();

@@ -84,28 +84,34 @@ void show_choices(const std::vector<GradedQuestion>& questions, int64_t n, bool 
   less("best", best, "vote", vote);
 }
 
+// Where what was written stays written.
+bool is_pipe_or_device(const std::string& path) {
+  std::error_code none;
+  return std::filesystem::is_other(path, none);
+}
+
 // Answers may take hours: a place where they could not be saved is refused before.
 void require_place_for(const std::string& path) {
   require(!std::filesystem::is_directory(path), "[eval] expected a file to save answers in, {} is a folder", path);
-  std::error_code none;
-  if (std::filesystem::is_other(path, none)) return;  // a pipe, a device
+  if (is_pipe_or_device(path)) return;
   const std::string folder = std::filesystem::absolute(path).parent_path().string();
   make_directories(folder);
   require(::access(folder.c_str(), W_OK) == 0, "[eval] nothing can be written into {}", folder);
 }
 
+// How far answers have come: made, judged by the task, weighed by the scorer if there is one.
+enum class Stage { sampled, judged, weighed };
+
 // Every answer that came to an end, a line of JSON each.
-void save(const std::vector<GradedQuestion>& questions, bool has_weights, const std::string& path) {
+void save(const std::vector<GradedQuestion>& questions, Stage stage, const std::string& path) {
   write_atomically(path, [&](const auto& put) {
     for (const GradedQuestion& question : questions)
       for (const GradedAnswer& answer : question.answers) {
         if (answer.is_cancelled) continue;
-        Json line = {{"question", to_json(question.question)},
-                     {"text", answer.text},
-                     {"key", answer.key},
-                     {"is_right", answer.is_right},
-                     {"is_truncated", answer.is_truncated}};
-        if (has_weights) line["weight"] = answer.weight;
+        Json line = {{"question", to_json(question.question)}, {"text", answer.text}};
+        if (stage != Stage::sampled) line["key"] = answer.key, line["is_right"] = answer.is_right;
+        line["is_truncated"] = answer.is_truncated;
+        if (stage == Stage::weighed) line["weight"] = answer.weight;
         line["tokens"] = answer.tokens.size();
         put(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
       }
@@ -122,7 +128,7 @@ void end_early(const std::vector<GradedQuestion>& questions, const EvalSettings&
   std::string where = "; --save keeps those that there are";
   if (!s.save_to.empty()) {
     // An earlier file is worth more than an empty one.
-    if (done > 0) save(questions, /*has_weights=*/s.scorer.empty(), s.save_to);
+    if (done > 0) save(questions, s.scorer.empty() ? Stage::weighed : Stage::judged, s.save_to);
     where = done > 0 ? ", saved in " + s.save_to : ", nothing to save";
   }
   std::fprintf(stderr, "fude: stopped after %lld of %lld answers%s\n", (long long)done, (long long)total,
@@ -136,7 +142,9 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
   const Chat chat(loaded.tokenizer);
   const auto task = s.task.make(common.seed, s.ask.questions);
   std::optional<ScorerModel> scorer;
-  if (!s.scorer.empty()) scorer = load_scorer(device, s.scorer);
+  if (!s.scorer.empty())
+    require_can_judge(scorer.emplace(load_scorer(device, s.scorer)), *loaded.model,
+                      std::min(s.ask.max_tokens, loaded.model->config().context), "--max-tokens");
   Engine engine(*loaded.model, default_kernels(), sampling_engine(loaded.model->config(), s.batch, s.ask.max_tokens));
   if (!s.adapter.empty()) engine.adapters().load(s.ask.adapter = "given", s.adapter);
   s.ask.seed = common.seed, s.ask.cancel = &interrupted;
@@ -148,10 +156,17 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
     state.done = done, state.total = total, state.seconds = now_seconds() - began;
     progress.update(state, now_seconds());
   };
+  // What was made in hours outlives a judge that fails.
+  const bool saves_on_the_way = !s.save_to.empty() && !is_pipe_or_device(s.save_to);
+  if (saves_on_the_way)
+    s.ask.sampled = [&](const auto& questions) {
+      if (state.done == state.total) save(questions, Stage::sampled, s.save_to);
+    };
   watch_interrupts();
   std::vector<GradedQuestion> questions = evaluate_task(engine, chat, *task, s.ask);
   progress.finish(state);
   if (state.done < state.total) return end_early(questions, s);
+  if (scorer && saves_on_the_way) save(questions, Stage::judged, s.save_to);
   if (scorer) score_answers(*scorer, default_kernels(), questions);
   const TaskScore score = score_of(questions);
   const int64_t n = s.ask.answers;
@@ -160,7 +175,7 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
   if (!common.json)
     std::printf("%zu questions, %lld answers to each of %.0f tokens, %.1f %% cut off, %.0f s\n", questions.size(),
                 (long long)n, score.tokens, 100 * score.truncated, now_seconds() - began);
-  if (!s.save_to.empty()) save(questions, /*has_weights=*/true, s.save_to);
+  if (!s.save_to.empty()) save(questions, Stage::weighed, s.save_to);
 }
 
 }  // namespace

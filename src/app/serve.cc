@@ -50,13 +50,7 @@ void run_serve(ServeOptions o, const CommonOptions& common) {
   std::optional<AnswerJudge> judge;
   if (!o.scorer.empty()) {
     scorer = load_scorer(judge_device.emplace(common.threads), o.scorer);
-    const int64_t vocabulary = loaded.model->config().vocabulary;
-    require(scorer->trunk->config().vocabulary == vocabulary, "[serve] expected a scorer with {} tokens, got {}",
-            vocabulary, scorer->trunk->config().vocabulary);
-    const int64_t context = scorer->trunk->config().context;
-    require(context >= engine.context(),
-            "[serve] expected a scorer that can read the {} tokens of a conversation, it reads {}: give --context {}",
-            engine.context(), context, context);
+    require_can_judge(*scorer, *loaded.model, engine.context(), "--context");
     api_options.judge = &judge.emplace(*scorer, default_kernels());
   }
   Api api(engine, loaded.tokenizer, api_options);
@@ -84,13 +78,16 @@ void add_serve(CLI::App& app, const CommonOptions& common) {
   CLI::App* command = app.add_subcommand("serve", "a model behind OpenAI's API, and a page to talk with it");
   command->footer("Ctrl-C and SIGTERM end the server in order, with 0.");
   command->add_option("model", o->model, kModelHelp)->capture_default_str();
-  command->add_option("--name", o->name, "what clients call the model; without it, the name of its file or folder");
+  command->add_option("--name", o->name, "what clients call the model; without it, the name of its file or folder")
+      ->check(some_text());
   command->option_defaults()->group("Network");
   command->add_option("--host", o->http.host, "address to listen at; 127.0.0.1: for this machine only")
       ->capture_default_str();
   command->add_option("--port", o->http.port, "0: any that is free, which is printed")->capture_default_str();
-  command->add_option("--api-key", o->key,
-                      "what clients have to send; better in FUDE_API_KEY, where no other user sees it");
+  command
+      ->add_option("--api-key", o->key,
+                   "what clients have to send; better in FUDE_API_KEY, where no other user sees it")
+      ->check(some_text());
   command->add_flag("--insecure", o->is_insecure, "let others in without a key");
   command->add_option("--connections", o->http.connections, "open at a time")
       ->check(at_least(1))
@@ -98,7 +95,8 @@ void add_serve(CLI::App& app, const CommonOptions& common) {
   command->add_option("--body", o->body_kib, "longest request in KiB")->check(at_least(1))->capture_default_str();
   command->option_defaults()->group("Engine");
   add_adapter_option(*command, o->adapter);
-  command->add_option("--scorer", o->scorer, "folder of `fude scorer`, for requests that choose by it");
+  command->add_option("--scorer", o->scorer, "folder of `fude scorer`, for requests that choose by it")
+      ->check(some_text());
   add_precision(*command, o->precision);
   add_kv(*command, o->engine.kv);
   command->add_option("--context", o->engine.context, "positions of a conversation; 0: the model's")
@@ -120,8 +118,10 @@ void add_serve(CLI::App& app, const CommonOptions& common) {
   command->add_option("--drafts", o->engine.drafts, "tokens to guess ahead; answers stay the same")
       ->check(at_least(0))
       ->capture_default_str();
-  command->add_option("--draft-model", o->draft_model,
-                      "a smaller model with the same tokens that guesses; without it, what came before does");
+  command
+      ->add_option("--draft-model", o->draft_model,
+                   "a smaller model with the same tokens that guesses; without it, what came before does")
+      ->check(some_text());
   command->callback([=, &common] { run_serve(*o, common); });
 }
 

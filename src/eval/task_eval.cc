@@ -23,15 +23,19 @@ std::vector<Try> tries_of(const GradedQuestion& question) {
   return tries;
 }
 
+GradedAnswer ungraded(const Tokenizer& tokenizer, const SampledAnswer& answer) {
+  return {.tokens = answer.ids(),
+          .text = text_of(tokenizer, answer),
+          .is_truncated = answer.is_truncated(),
+          .is_cancelled = answer.reason == FinishReason::cancelled,
+          .logprob = answer.logprob()};
+}
+
 }  // namespace
 
 GradedAnswer grade(const Task& task, const Question& question, const Tokenizer& tokenizer, const SampledAnswer& answer,
                    bool begins_in_thought) {
-  GradedAnswer graded{.tokens = answer.ids(),
-                      .text = text_of(tokenizer, answer),
-                      .is_truncated = answer.is_truncated(),
-                      .is_cancelled = answer.reason == FinishReason::cancelled,
-                      .logprob = answer.logprob()};
+  GradedAnswer graded = ungraded(tokenizer, answer);
   const ThoughtAndAnswer parts = split_thought(graded.text, begins_in_thought);
   if (!answer.has_ended() || parts.is_thought_open) return graded;
   graded.key = committed_answer(parts.answer);
@@ -65,6 +69,12 @@ std::vector<GradedQuestion> evaluate_task(Engine& engine, const Chat& chat, cons
     };
   }
   const auto answers = sample_answers(engine, prompts, chat.stops(), sample);
+  if (options.sampled) {
+    std::vector<GradedQuestion> sampled = graded;
+    for (size_t q = 0; q < sampled.size(); ++q)
+      for (const SampledAnswer& answer : answers[q]) sampled[q].answers.push_back(ungraded(chat.tokenizer(), answer));
+    options.sampled(sampled);
+  }
   for (size_t q = 0; q < graded.size(); ++q)
     for (const SampledAnswer& answer : answers[q])
       graded[q].answers.push_back(grade(task, graded[q].question, chat.tokenizer(), answer, begins_in_thought));

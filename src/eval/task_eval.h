@@ -13,19 +13,6 @@
 
 namespace fude {
 
-struct TaskEvalOptions {
-  int64_t questions = 200;  // the first so many held-out ones, or all there are
-  int64_t answers = 1;      // to each
-  int64_t max_tokens = 256;
-  double temperature = 0;
-  uint64_t seed = 0;
-  std::optional<bool> enable_thinking{};  // said to the chat template
-  ThinkingBudget budget{};
-  std::string adapter{};
-  std::function<void(int64_t done, int64_t total)> progress{};  // of answers: at the start, and as each ends
-  const std::atomic<bool>* cancel = nullptr;
-};
-
 struct GradedAnswer {
   std::vector<int32_t> tokens;  // with its end mark
   std::string text;             // thoughts and all
@@ -41,6 +28,21 @@ struct GradedQuestion {
   Question question;
   std::vector<int32_t> prompt;
   std::vector<GradedAnswer> answers;
+};
+
+struct TaskEvalOptions {
+  int64_t questions = 200;  // the first so many held-out ones, or all there are
+  int64_t answers = 1;      // to each
+  int64_t max_tokens = 256;
+  double temperature = 0;
+  uint64_t seed = 0;
+  std::optional<bool> enable_thinking{};  // said to the chat template
+  ThinkingBudget budget{};
+  std::string adapter{};
+  std::function<void(int64_t done, int64_t total)> progress{};  // of answers: at the start, and as each ends
+  // Hears all answers before any is judged, which can fail; without keys and verdicts.
+  std::function<void(const std::vector<GradedQuestion>&)> sampled{};
+  const std::atomic<bool>* cancel = nullptr;
 };
 
 // What an answer is worth. A cut-off answer is wrong, whatever it says.

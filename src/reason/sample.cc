@@ -112,9 +112,11 @@ std::vector<std::vector<SampledAnswer>> sample_answers(Engine& engine, const std
   return Sampling(engine, prompts, stops, options).run();
 }
 
-EngineOptions sampling_engine(const ModelConfig& model, int64_t batch, int64_t max_tokens) {
-  constexpr int64_t kPromptTokens = 512;
-  return {.cache_tokens = batch * std::min(model.context, max_tokens + kPromptTokens),
+EngineOptions sampling_engine(const ModelConfig& model, int64_t batch, int64_t max_tokens, int64_t prompt_tokens) {
+  constexpr int64_t kMostAtOnce = 1 << 16;
+  require(batch >= 1 && batch <= kMostAtOnce, "[sample] expected 1 to {} answers at a time, got {}", kMostAtOnce,
+          batch);
+  return {.cache_tokens = batch * std::min(model.context, std::min(model.context, max_tokens) + prompt_tokens),
           .batch = batch,
           .step_seconds = 0,
           .queued_tokens = int64_t(1) << 26};

@@ -42,9 +42,9 @@ struct SampleOptions {
 std::vector<std::vector<SampledAnswer>> sample_answers(Engine& engine, const std::vector<std::vector<int32_t>>& prompts,
                                                        const std::vector<int32_t>& stops, const SampleOptions& options);
 
-// An engine for many such answers of at most so many tokens, `batch` at a time, to prompts that are not far longer than
-// usual: it waits for nobody and takes all at once.
-EngineOptions sampling_engine(const ModelConfig& model, int64_t batch, int64_t max_tokens);
+// An engine for many such answers of at most so many tokens, `batch` at a time, to prompts that are hardly longer than
+// `prompt_tokens`: it waits for nobody and takes all at once. Error for a batch above 65,536.
+EngineOptions sampling_engine(const ModelConfig& model, int64_t batch, int64_t max_tokens, int64_t prompt_tokens = 512);
 
 // The text of an answer, without its end mark; what is no UTF-8 in it is U+FFFD.
 std::string text_of(const Tokenizer& tokenizer, const SampledAnswer& answer);

@@ -46,6 +46,14 @@ ScorerModel load_scorer(Device& device, const std::string& folder) {
   return scorer;
 }
 
+void require_can_judge(const ScorerModel& scorer, const Transformer& model, int64_t tokens, std::string_view option) {
+  const ModelConfig& judge = scorer.trunk->config();
+  require(judge.vocabulary == model.config().vocabulary, "[scorer] expected a scorer with {} tokens, got {}",
+          model.config().vocabulary, judge.vocabulary);
+  require(judge.context >= tokens, "[scorer] expected a scorer that can read {} tokens, it reads {}: give a smaller {}",
+          tokens, judge.context, option);
+}
+
 void save_scorer(const ScorerModel& scorer, const std::string& folder) {
   save_model(*scorer.trunk, folder);
   const Parameter& head = scorer.head_2C;

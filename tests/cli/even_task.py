@@ -9,6 +9,8 @@ for line in sys.stdin:
         number = ask["make"]["counter"] % 5000
         reply = {"prompt": f"Even {number}?", "answer": "ab"}
     else:
+        if sys.argv[1:] == ["no-verdict"]:
+            sys.exit(1)
         said = ask["verify"]["answer"]
         reply = {"right": len(said) > 0 and len(said) % 2 == 0}
     print(json.dumps(reply), flush=True)
