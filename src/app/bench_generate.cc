@@ -58,7 +58,8 @@ void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
   const std::string prefill = fmt::format("prefill {}", kPrefill), deep = fmt::format("depth {}", kDeep);
   const auto decode = [](int64_t batch) { return fmt::format("decode {}", batch); };
   bench.print_probes();
-  if (!bench.wants(prefill) && !bench.wants(deep) &&
+  const bool goes_deep = !bench.options().quick && bench.wants(deep);
+  if (!bench.wants(prefill) && !goes_deep &&
       std::ranges::none_of(kBatches, [&](int64_t batch) { return bench.wants(decode(batch)); }))
     return;
   const Kernels& kernels = default_kernels();
@@ -111,7 +112,7 @@ void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
         name, "tok/s", double(batch * fresh), [&] { generate(batch, depth, fresh); }, limit));
   };
   for (int64_t batch : kBatches) measure_decode(decode(batch), batch, shallow);
-  if (!bench.options().quick) measure_decode(deep, 1, kDeep);
+  if (goes_deep) measure_decode(deep, 1, kDeep);
 }
 
 }  // namespace fude

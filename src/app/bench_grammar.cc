@@ -112,22 +112,33 @@ void bench_grammar(Bench& bench, const std::string& tokenizer) {
   const BenchOptions& options = bench.options();
   const auto vocabulary = std::make_shared<const grammar::GrammarVocabulary>(Tokenizer::load(tokenizer));
   GrammarTimes all;
-  const auto print = [&](const std::string& name, const GrammarTimes& times) {
+  const auto row_name = [](const char* name, const char* part, int percent) {
+    return fmt::format("{} {} p{}", name, part, percent);
+  };
+  const auto print = [&](const char* name, const GrammarTimes& times) {
     for (const auto& [part, masks] : {std::pair("cold", &times.cold), std::pair("warm", &times.warm)})
       for (const int percent : {50, 99})
-        bench.print({fmt::format("{} {} p{}", name, part, percent), "us", masks->at(percent / 100.0)});
+        if (const std::string row = row_name(name, part, percent); bench.wants(row))
+          bench.print({row, "us", masks->at(percent / 100.0)});
   };
+  const auto wants_any = [&](const char* name) {
+    bool wants = false;
+    for (const char* part : {"cold", "warm"})
+      for (const int percent : {50, 99}) wants |= bench.wants(row_name(name, part, percent));
+    return wants;
+  };
+  const bool wants_all = wants_any("all");
   for (const GrammarCase& one : kGrammarCases) {
-    if (!bench.wants(one.name) && !bench.wants("all")) continue;
+    if (!wants_all && !wants_any(one.name)) continue;
     const GrammarTimes times = time_masks(one, vocabulary,
                                           options.rounds > 0 ? options.rounds
                                           : options.quick    ? 3
                                                              : 15);
-    if (bench.wants(one.name)) print(one.name, times);
+    print(one.name, times);
     for (const auto& [to, from] : {std::pair(&all.cold, &times.cold), std::pair(&all.warm, &times.warm)})
       to->microseconds.insert(to->microseconds.end(), from->microseconds.begin(), from->microseconds.end());
   }
-  if (bench.wants("all")) print("all", all);
+  if (wants_all) print("all", all);
 }
 
 }  // namespace fude

@@ -42,7 +42,8 @@ void forget_peak_resident() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 void measure_step(Bench& bench, const BenchTier& tier, DType type, const StepSize& size) {
   const std::string name = fmt::format("{}{} step B={} T={}", name_of(type), tier.suffix, size.batch, size.sequence);
-  if (!bench.wants(name)) return;
+  const std::string memory_name = name + " memory";
+  if (!bench.wants(name) && !bench.wants(memory_name)) return;
   bench.read_bandwidth();  // the probe's buffer is there from now on
   forget_peak_resident();
   Device device(bench.device().threads().count());
@@ -61,7 +62,7 @@ void measure_step(Bench& bench, const BenchTier& tier, DType type, const StepSiz
   };
   bench.print(bench.measure(name, "tok/s", tokens, work, limit));
   const double memory = peak_resident_mebibytes() - double(bench.probe_bytes()) / (1 << 20);
-  if (memory > 0) bench.print({name + " memory", "MiB", {memory, memory, memory}});
+  if (memory > 0) bench.print({memory_name, "MiB", {memory, memory, memory}});
 }
 
 }  // namespace

@@ -19,7 +19,7 @@
 namespace fude {
 namespace {
 
-// Lines that are read before any of them is answered.
+// Lines that are run together, if they are there: nobody who waits for an answer has to send more.
 constexpr size_t kLinesAtOnce = 64;
 
 struct EmbedOptions {
@@ -35,6 +35,7 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
   Engine engine(*model, default_kernels());
   const std::string adapter = o.adapter.empty() ? "" : "given";
   if (!adapter.empty()) engine.adapters().load(adapter, o.adapter);
+  std::ios::sync_with_stdio(false);  // else standard input does not say what is there
   std::ifstream file(o.in);
   require(o.in.empty() || file.is_open(), "[embed] {} cannot be read", o.in);
   std::istream& lines = o.in.empty() ? std::cin : file;
@@ -45,7 +46,8 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
   std::vector<int64_t> numbers;  // of their lines
   watch_interrupts();
   for (; lines && !interrupted; texts.clear(), numbers.clear()) {
-    for (std::string line; texts.size() < kLinesAtOnce && std::getline(lines, line);) {
+    const auto is_ready = [&] { return texts.empty() || lines.rdbuf()->in_avail() > 0; };
+    for (std::string line; texts.size() < kLinesAtOnce && is_ready() && std::getline(lines, line);) {
       ++number;
       if (line.ends_with('\r')) line.pop_back();
       if (line.find_first_not_of(" \t") == std::string::npos) continue;
@@ -60,6 +62,7 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
     for (size_t i = 0; i < texts.size(); ++i)
       std::printf("%s\n",
                   Json{{"line", numbers[i]}, {"tokens", texts[i].size()}, {"embedding", embeddings[i]}}.dump().c_str());
+    std::fflush(stdout);
   }
 }
 

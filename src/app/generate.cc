@@ -329,7 +329,8 @@ void add_generate(CLI::App& app, const CommonOptions& common) {
   CLI::App* command = app.add_subcommand("generate", "continue a text");
   command->add_option("model", options->model, kModelHelp)->required();
   add_shared(command, *options);
-  command->add_option("--prompt", options->prompt, "the text to continue; without it, standard input");
+  command->add_option("--prompt", options->prompt, "the text to continue; without it, standard input")
+      ->check(some_text());
   command->callback([=, &common] { run_generate(*options, common); });
 }
 

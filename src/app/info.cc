@@ -61,7 +61,9 @@ void add_gguf(Json& facts, const GgufFile& file, bool list) {
   Json tensors = Json::array();
   for (const auto& [name, tensor] : file.tensors()) {
     const std::string type = tensor.format ? std::string(tensor.format->name) : fmt::format("type {}", tensor.gguf_id);
-    elements[type] += tensor.rows() * tensor.cols();
+    int64_t& sum = elements[type];
+    // Of an unknown type there may be any number.
+    if (__builtin_add_overflow(sum, tensor.rows() * tensor.cols(), &sum)) sum = INT64_MAX;
     if (list) tensors.push_back({{"name", name}, {"type", type}, {"shape", tensor.shape}});
   }
   facts["tensors_in_file"] = file.tensors().size();
@@ -113,6 +115,12 @@ void add_tokenizer_facts(Json& facts, const std::string& path, std::string_view 
                         {"hash", tokenizer.hash()}};
 }
 
+Json facts_of(const RopeConfig& rope) {
+  Json json = rope_to_json(rope);
+  json["rope_theta"] = rope.base;
+  return json;
+}
+
 void add_model(Json& facts, const WeightSource& weights, const InfoOptions& o) {
   const ModelConfig& c = weights.config();
   const int64_t context = o.context == 0 ? c.context : o.context;
@@ -127,6 +135,9 @@ void add_model(Json& facts, const WeightSource& weights, const InfoOptions& o) {
   facts["feed_forward"] = c.feed_forward;
   facts["vocabulary"] = c.vocabulary;
   facts["context"] = c.context;
+  facts["positions"] = c.has_rope ? facts_of(c.rope) : Json("learned");
+  if (c.window > 0) facts["window"] = c.window, facts["positions_in_window"] = facts_of(c.local_rope);
+  facts["ties_head"] = c.ties_head;
   const Device::Usage plan = plan_generation_memory(weights, context, precision_of(o.compute));
   facts["memory"] = {{"compute", o.compute}, {"context", context}};
   for (int i = 0; i < kPurposes; ++i)
@@ -302,8 +313,19 @@ Json facts_of(const InfoOptions& o) {
   return facts;
 }
 
+// What a file says, for a terminal, which would obey control characters.
+std::string harmless(std::string text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? uint8_t(text[i]) : 0; };
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool is_wide = byte(i) == 0xc2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xa0;  // U+0080 to U+009F
+    if (byte(i) >= 0x20 && byte(i) != 0x7f && !is_wide) continue;
+    text.replace(i, is_wide ? 2 : 1, "?");
+  }
+  return text;
+}
+
 std::string text_of(const std::string& key, const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
+  if (value.is_string()) return harmless(value.get<std::string>());
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (value.is_null()) return "not a number";
   if (value.is_number_float()) return fmt::format("{:.4g}", value.get<double>());
@@ -317,7 +339,7 @@ std::string text_of(const std::string& key, const Json& value) {
 
 void print(const Json& facts, const std::string& indent) {
   for (const auto& [key, value] : facts.items()) {
-    std::string label = key.ends_with("_bytes") ? key.substr(0, key.size() - 6) : key;
+    std::string label = harmless(key.ends_with("_bytes") ? key.substr(0, key.size() - 6) : key);
     const bool is_name =
         label.find('.') != std::string::npos || label.starts_with('Q');  // of a key in a file, a format
     if (!is_name) std::replace(label.begin(), label.end(), '_', ' ');
@@ -327,7 +349,7 @@ void print(const Json& facts, const std::string& indent) {
     } else if (key == "tensors" && value.is_array()) {
       for (const Json& tensor : value)
         std::printf("  %-5s %-16s %s\n", tensor["type"].get<std::string>().c_str(), tensor["shape"].dump().c_str(),
-                    tensor["name"].get<std::string>().c_str());
+                    harmless(tensor["name"].get<std::string>()).c_str());
     } else if (value.is_array()) {
       std::string items;
       for (const Json& item : value) items += (items.empty() ? "" : ", ") + text_of(key, item);

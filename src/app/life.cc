@@ -251,11 +251,9 @@ class Life {
                               .answers = answers,
                               .max_tokens = kLongest,
                               .temperature = answers > 1 ? 1.0 : 0.0,
-                              .seed = common_.seed,
-                              .cancel = &interrupted});
+                              .seed = common_.seed});
       };
       LifeGeneration generation{name, asked(world_, 1), asked(*problems_, 1)};
-      if (interrupted) return false;
       const TaskScore facts = score_of(generation.world), sums = score_of(generation.problems);
       say("   {:<16} facts and sums {:5.1f} % ({:.0f} to {:.0f})   problems {:5.1f} % ({:.0f} to {:.0f})", name,
           100 * facts.accuracy.value, 100 * facts.accuracy.interval.low, 100 * facts.accuracy.interval.high,
@@ -267,7 +265,6 @@ class Life {
       report.generations.push_back(std::move(generation));
       if (name != generations.back().first) continue;
       report.tries = asked(*problems_, kTries);
-      if (interrupted) return false;
       score_answers(load_scorer(device, judge_ + "/scorer"), default_kernels(), report.tries);
     }
     for (const auto& [name, estimate, is_difference] : ways_to_choose(report.tries)) {
@@ -321,7 +318,7 @@ void add_life(CLI::App& app, const CommonOptions& common) {
       "life", "the whole line in miniature: corpus, tokenizer, training, examples, tries, questions, chat");
   command->add_option(
       "text", options->text,
-      "your own text (files or folder) instead of the small world: a tokenizer and a model that reads it, "
+      "your own text (a file or a folder) instead of the small world: a tokenizer and a model that reads it, "
       "without the later stages");
   command->add_option("--out", options->out, "folder of this life; the same command goes on where it was stopped")
       ->capture_default_str();

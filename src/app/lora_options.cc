@@ -31,6 +31,7 @@ void add_lora(CLI::App& command, LoraChoice& choice) {
       ->check(CLI::IsMember({"file", "f32", "bf16"}))
       ->capture_default_str();
   command.add_option("--adapter", choice.adapter, "train this adapter further (a folder of PEFT) instead of a new one")
+      ->check(some_text())
       ->excludes(lora);
 }
 

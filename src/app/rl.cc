@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "data/identity.h"
 #include "fetch/pull.h"
 #include "infer/model_files.h"
 #include "model/load.h"
@@ -113,6 +114,8 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
   const Json settings = deciding_settings(s, common.seed);
   options.identity = {{"model", fingerprint_of(s.model)},
                       {"tokenizer", base.tokenizer.hash()},
+                      {"template", hash_hex(chat.source())},
+                      {"questions of the task", fingerprint_of_file(s.task.name)},
                       {"numerics", precision.compute == DType::bf16 ? kernels.bf16 : "f32"}};
   options.identity.update(settings);
   trained.put_into(options);

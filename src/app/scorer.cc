@@ -1,6 +1,5 @@
 // fude scorer: a judge of answers learns from a model's own answers to a task's practice questions, right and wrong
 // ones.
-#include <cmath>
 #include <cstdio>
 
 #include "app/command_line.h"
@@ -86,7 +85,9 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   const auto task = s.task.make(common.seed, s.held_out);
   const Json settings = {{"from", s.model},
                          {"model", fingerprint_of(s.model)},
+                         {"template", hash_hex(chat.source())},
                          {"task", s.task.name},
+                         {"questions of the task", fingerprint_of_file(s.task.name)},
                          {"difficulties", s.task.difficulties_json()},
                          {"questions", s.ask.questions},
                          {"answers", s.ask.answers},
@@ -140,10 +141,9 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
   JudgedBatches batches(answers, s.step_tokens, common.seed);
   TrainerOptions options;
   options.folder = s.out;
-  options.schedule = {
-      .learning_rate = s.learning_rate,
-      .steps = std::max<int64_t>(1, int64_t(std::ceil(s.epochs * double(tokens) / double(s.step_tokens)))),
-      .final_fraction = 0.05};
+  options.schedule = {.learning_rate = s.learning_rate,
+                      .steps = std::max<int64_t>(1, whole_steps(s.epochs * double(tokens) / double(s.step_tokens))),
+                      .final_fraction = 0.05};
   options.schedule.warmup_steps = options.schedule.steps / 20;
   options.optimizer.weight_decay = 0;
   options.step.classifier = &scorer.head_2C;
@@ -204,7 +204,9 @@ void add_scorer(CLI::App& app, const CommonOptions& common) {
   command->add_flag_callback(
       "--all-answers", [s] { s->balances = false; },
       "learn from all answers, not from as many right as wrong ones to each question");
-  command->add_option("--epochs", s->epochs, "times that the answers are read")->capture_default_str();
+  command->add_option("--epochs", s->epochs, "times that the answers are read")
+      ->check(number_at_least(0) & CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--step-tokens", s->step_tokens, "tokens of a step")->check(at_least(1))->capture_default_str();
   command->add_option("--learning-rate", s->learning_rate, "highest learning rate")->capture_default_str();
   command->add_option("--held-out", s->held_out, "held-out questions to measure it on; 0: none")

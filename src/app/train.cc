@@ -151,12 +151,17 @@ void add_train(CLI::App& app, const CommonOptions& common) {
   command->add_option("--data", s->data, "shard folders")->required();
   command->add_option("--weights", s->weights, "shares of the data folders; without: by size");
   command->add_option("--validation", s->validation, "shard folders for validation, each as FOLDER or NAME=FOLDER");
-  command->add_option("--tokenizer", s->tokenizer,
-                      "folder, tokenizer.json, tokenizer.model or .tiktoken; without: the model's");
+  command
+      ->add_option("--tokenizer", s->tokenizer,
+                   "folder, tokenizer.json, tokenizer.model or .tiktoken; without: the model's")
+      ->check(some_text());
   command->option_defaults()->group("Model");
-  CLI::Option* model = command->add_option(
-      "--model", s->model,
-      "model folder, GGUF file or name of fude pull to go on from; without: random weights of the shape below");
+  CLI::Option* model =
+      command
+          ->add_option("--model", s->model,
+                       "model folder, GGUF file or name of fude pull to go on from; without: random weights of the "
+                       "shape below")
+          ->check(some_text());
   add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
   const auto shape = std::make_shared<NewModelOptions>(*command);
   shape->exclude(model);
@@ -205,9 +210,11 @@ void add_train(CLI::App& app, const CommonOptions& common) {
       ->check(at_least(0))
       ->capture_default_str();
   command->add_option("--keep", s->keep, "newest checkpoints kept; 0: all")->check(at_least(0))->capture_default_str();
-  command->add_option(
-      "--export", s->export_to,
-      "folder: write weights, batches and rates of the run there instead of training, for another program to repeat");
+  command
+      ->add_option("--export", s->export_to,
+                   "folder: write weights, batches and rates of the run there instead of training, for another program "
+                   "to repeat")
+      ->check(some_text());
   command->add_option("--sample", s->sample_prompts, "prompts whose continuations go into the report");
   command->callback([=, &common] {
     if (s->model.empty()) s->shape = shape->config();

@@ -5,8 +5,9 @@ import math
 import pathlib
 import random
 import struct
+import subprocess
 
-from harness import FAILED, USAGE, Case, fude, sentences, world
+from harness import FAILED, PROGRAM, USAGE, Case, fude, sentences, world
 
 CONFIG = {"peft_type": "LORA", "r": 4, "lora_alpha": 16, "target_modules": ["q_proj", "down_proj"], "bias": "none", "use_dora": False}
 
@@ -99,6 +100,13 @@ class Embed(AdapterCase):
         alone = self.embed("--in", self.write("text", texts[2]), "--threads", 1)
         self.assertEqual(alone[0]["embedding"], lines[2]["embedding"])
         self.assertEqual(self.embed(stdin=b""), [])
+        # Who waits for an answer gets it: no more has to be sent.
+        with subprocess.Popen([PROGRAM, "embed", str(world().model)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+            for text in texts[:3]:
+                running.stdin.write(text.encode() + b"\n")
+                running.stdin.flush()
+                self.assertEqual(len(json.loads(running.stdout.readline())["embedding"]), 32)
+            running.stdin.close()
         # Blank lines are passed over, and counted.
         sparse = self.embed(stdin=texts[0].encode() + b"\n\r\n \t\n" + b"\n" * 70 + texts[2].encode() + b"\n\n")
         self.assertEqual([line["line"] for line in sparse], [1, 74])

@@ -49,6 +49,11 @@ class Generate(Case):
             self.fails(fude(*command, "--adapter", ""), USAGE, "--adapter", "expected a text, got nothing")
         self.fails(fude("eval", world().model, "--task", "arithmetic", "--save", ""), USAGE, "--save", "got nothing")
         self.fails(fude("score", world().model, "--text", ""), USAGE, "--text", "got nothing")
+        for option in ("--model", "--tokenizer", "--export"):
+            self.fails(fude("train", "--out", self.folder / "run", "--data", world().shards, option, ""), USAGE, option, "got nothing")
+        for option in ("--name", "--api-key", "--scorer", "--draft-model"):
+            self.fails(fude("serve", world().model, "--port", 0, option, ""), USAGE, option, "got nothing")
+        self.fails(fude("generate", world().model, "--prompt", ""), USAGE, "--prompt", "got nothing")
         self.fails(fude("chat", world().model, "--system", ""), USAGE, "--system", "got nothing")
         self.fails(fude("embed", world().model, "--in", ""), USAGE, "--in", "got nothing")
 

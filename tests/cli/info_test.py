@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import struct
 
 from harness import FAILED, Case, fude, world
 
@@ -18,6 +19,7 @@ class Info(Case):
         self.assertEqual((model["kind"], model["layers"], model["width"]), ("model", 2, 32))
         self.assertEqual(model["elements"], {"F32": model["parameters"]})
         self.assertEqual(model["tokenizer"]["entries"], model["vocabulary"])
+        self.assertEqual((model["positions"]["rope_theta"], model["ties_head"]), (10000, True))
         self.assertNotIn("tensors", model)
         self.assertEqual(len(self.facts(world().model, "--tensors")["tensors"]), model["tensors_in_file"])
         copy = self.folder / "copy"
@@ -27,6 +29,15 @@ class Info(Case):
         # Keys and values of two layers, one head of 16, in whole pages of 32 positions, f32.
         self.assertEqual(self.facts(world().model, "--context", 10)["memory"]["cache_bytes"], 2 * 2 * 16 * 32 * 4)
         self.assertLess(self.facts(world().model, "--compute", "bf16")["memory"]["weights_bytes"], model["memory"]["weights_bytes"])
+
+    def test_what_a_file_says_is_not_obeyed(self):
+        name = b"a\x1b]0;title\x07\xc2\x9bb\xc3\xa9"
+        word = lambda text: struct.pack("<Q", len(text)) + text
+        gguf = b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + word(b"general.type") + struct.pack("<I", 8) + word(b"adapter")
+        path = self.write("a.gguf", gguf + word(b"general.name") + struct.pack("<I", 8) + word(name))
+        said = self.succeeds(fude("info", path)).out
+        self.assertIn("a?]0;title??b\u00e9", said)
+        self.assertFalse(set("\x1b\x07\x9b") & set(said))
 
     def test_checkpoint(self):
         folder = next(world().run.glob("checkpoint-*"))

@@ -68,7 +68,8 @@ class Sft(Case):
         self.fails(self.sft("--learn", "nobody"), USAGE, "nobody")
         self.fails(self.sft("--lora-alpha", 3), USAGE, "--lora")
         for wrong in (["--lora", 2, "--lora-alpha", "nan"], ["--lora", 2, "--lora-alpha", -1], ["--keep", -1], ["--save-every", -1],
-                      ["--weight-decay", "nan"], ["--clip", "nan"]):
+                      ["--weight-decay", "nan"], ["--clip", "nan"], ["--learning-rate", -1e-5], ["--epochs", 0], ["--epochs", "inf"], ["--held-out", ""],
+                      ["--adapter", ""]):
             self.fails(self.sft(*wrong), USAGE, wrong[-2])
 
     def test_a_first_try_that_failed_is_not_in_the_way(self):
@@ -92,6 +93,9 @@ class Sft(Case):
         result = self.succeeds(self.sft("--steps", 20, data=self.chats(silent * 300 + CHATS)))
         self.assertIn("300 conversations have nothing to learn", result.err)
         self.assertIn("60 conversations,", result.err)
+
+    def test_more_epochs_than_steps_can_be_counted(self):
+        self.fails(self.sft("--epochs", 1e300), FAILED, "fewer epochs")
 
     def test_says_what_is_cut(self):
         long = json.dumps({"prompt": "Hi", "completion": "word " * 200}) + "\n"
@@ -152,11 +156,34 @@ class Rl(Case):
         shutil.copytree(judge / "scorer", short)
         config = json.loads((short / "config.json").read_text())
         (short / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 32}))
-        self.fails(fude("serve", model, "--scorer", short, "--port", 0), FAILED, "give --context 32")
+        self.fails(fude("serve", model, "--scorer", short, "--port", 0), FAILED, "reads 32", "--context")
+        self.fails(fude("ask", model, "Even 1?", "--by", "best", "--scorer", short, "--max-tokens", 40), FAILED, "reads 32", "--max-tokens")
+        self.fails(fude("eval", model, "--task", EVEN, "--scorer", short, "--max-tokens", 40), FAILED, "reads 32", "--max-tokens")
         for by in ("vote", "best", "weighted"):
             asked = self.succeeds(fude("ask", model, "Even 1?", "--answers", 8, "--max-tokens", 12, "--by", by, "--scorer", judge / "scorer", "--json")).lines()[0]
             self.assertEqual(asked["ended"] + asked["truncated"] + asked["cancelled"], 8)
         self.fails(fude("ask", model, "Even 1?", "--by", "best"), FAILED, "scorer")
+
+    def test_answers_outlive_a_judge_that_fails(self):
+        saved = self.folder / "answers.jsonl"
+        result = fude("eval", world().model, "--task", EVEN + " no-verdict", "--questions", 3, "--answers", 2, "--max-tokens", 40, "--save", saved)
+        self.fails(result, FAILED, "[program]", "without a reply")
+        lines = [json.loads(line) for line in saved.read_text().splitlines()]
+        self.assertEqual(len(lines), 6)
+        self.assertEqual(set(lines[0]), {"question", "text", "is_truncated", "tokens"})
+
+    def test_other_questions_are_another_run(self):
+        lines = lambda n: (json.dumps({"prompt": f"Even {n} {i}?", "answer": "ab"}) + "\n" for i in range(8))
+        task = self.write("task.jsonl", "".join(lines(1)))
+        rl = ["rl", world().model, "--task", task, "--out", self.folder / "rl", "--questions", 2, "--answers", 2, "--max-tokens", 4, "--steps", 1,
+              "--held-out", 0, "--keep-equal"]
+        judge = ["scorer", world().model, "--task", task, "--out", self.folder / "judge", "--questions", 4, "--answers", 2, "--max-tokens", 4,
+                 "--held-out", 0]
+        for command in (rl, judge):
+            self.succeeds(fude(*command))
+        task.write_text("".join(lines(2)))
+        for command in (rl, judge):
+            self.fails(fude(*command), FAILED, "questions of the task")
 
     def test_no_answer_in_time(self):
         for more in ((), ("--json",)):
@@ -169,6 +196,9 @@ class Rl(Case):
         self.fails(self.rl("--temperature", 0.5), FAILED, "another run", "'temperature' was 1, now it is 0.5")
 
     def test_mistakes(self):
+        self.fails(self.rl("--adapter", ""), USAGE, "--adapter", "got nothing")
+        self.fails(fude("scorer", world().model, "--task", EVEN, "--out", self.folder / "judge", "--epochs", 0), USAGE, "--epochs")
+        self.fails(self.rl("--batch", 2**62), FAILED, "65536")
         self.fails(self.rl("--difficulty", "5-2"), USAGE, "--difficulty")
         for option in ("--clip-low", "--clip-high", "--kl"):
             self.fails(self.rl(option, "nan"), USAGE, option)

@@ -67,6 +67,13 @@ class CommandLine(Case):
         self.addCleanup(closed.chmod, 0o700)
         self.fails(fude("chat", closed), FAILED, "cannot be read", "Permission denied")
 
+    def test_rows_of_a_benchmark_by_any_part_of_their_name(self):
+        grammar = ("bench", "grammar", "--quick", "--rounds", 1, "--tokenizer", world().tokenizer, "--json")
+        names = lambda *words: [line["name"] for line in self.succeeds(fude(*grammar, *words)).lines()]
+        self.assertEqual(names("--filter", "people cold"), ["people cold p50", "people cold p99"])
+        self.assertEqual(len(names("--filter", "people warm", "--filter", "tree")), 6)
+        self.fails(fude("bench", "--quick", "--filter", "depth", "generate", world().model), FAILED, "'depth'")
+
     def test_rows_of_a_benchmark_that_are_not_there(self):
         result = self.fails(fude("bench", "--quick", "--filter", "zzz", "--filter", "yyy", "gemm"), FAILED, "'zzz' or 'yyy'", "fude bench gemm --help")
         self.assertEqual(result.out, "")
