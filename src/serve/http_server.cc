@@ -22,6 +22,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <ctime>
 #include <deque>
 #include <iterator>
 #include <limits>
@@ -84,13 +85,24 @@ std::string new_request_id() {
   return fmt::format("req_{:016x}{:016x}", random(), random());
 }
 
+// RFC 9110, 5.6.7; by hand, since a program's locale would change the names.
+std::string date_of(std::time_t time) {
+  constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  std::tm t{};
+  ::gmtime_r(&time, &t);
+  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays[t.tm_wday], t.tm_mday, kMonths[t.tm_mon],
+                     1900 + t.tm_year, t.tm_hour, t.tm_min, t.tm_sec);
+}
+
 std::string head_of(const HttpRequest& request, const HttpReply& reply, bool is_stream, bool keeps_alive,
                     bool is_chunked) {
   std::string head = fmt::format(
-      "HTTP/1.1 {} {}\r\ncontent-type: {}\r\nx-request-id: {}\r\nopenai-processing-ms: {}\r\n"
+      "HTTP/1.1 {} {}\r\ndate: {}\r\ncontent-type: {}\r\nx-request-id: {}\r\nopenai-processing-ms: {}\r\n"
       "x-content-type-options: nosniff\r\n",
-      reply.status, std::string(http::obsolete_reason(http::status(reply.status))), reply.content_type, request.id,
-      int64_t((now_seconds() - request.began) * 1000));
+      reply.status, std::string(http::obsolete_reason(http::status(reply.status))), date_of(std::time(nullptr)),
+      reply.content_type, request.id, int64_t((now_seconds() - request.began) * 1000));
   for (const auto& [name, value] : reply.headers) head += name + ": " + value + "\r\n";
   if (!keeps_alive) head += "connection: close\r\n";
   if (is_chunked) head += "transfer-encoding: chunked\r\n";

@@ -2,6 +2,7 @@
 #include "tests/support/serve_case.h"
 
 #include <cmath>
+#include <ctime>
 #include <map>
 
 #include "base/random.h"
@@ -51,6 +52,11 @@ TEST(Server, WholeAnswers) {
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_NE(answer.head.find("x-request-id: req_"), std::string::npos);
   EXPECT_NE(answer.head.find("openai-processing-ms: "), std::string::npos);
+  const size_t date = answer.head.find("\r\ndate: ");
+  ASSERT_NE(date, std::string::npos);
+  std::tm time{};
+  ASSERT_NE(::strptime(answer.head.c_str() + date + 8, "%a, %d %b %Y %H:%M:%S GMT\r\n", &time), nullptr);
+  EXPECT_NEAR(double(::timegm(&time)), double(std::time(nullptr)), 10.0);
   const Json json = answer.json();
   EXPECT_EQ(json["object"], "chat.completion");
   EXPECT_EQ(json["choices"][0]["finish_reason"], "length");
