@@ -58,6 +58,9 @@ def commands(options):
     bare = [options.fude, "--threads", str(options.threads), "--json", "bench", options.benchmark, "--rounds", str(options.rounds)]
     fude = [*bare, *filters]
     if options.benchmark == "gemm":
+        if not os.access(options.peer, os.X_OK):
+            sys.exit(f"compare.py gemm: there is no {options.peer}; with libdnnl-dev installed,"
+                     " `cmake --build build/release --target onednn_gemm` builds it")
         yield "Fude", fude
         for dtype in options.type:
             yield "oneDNN", [options.peer, "--rounds", str(options.rounds), "--type", dtype, *filters]
