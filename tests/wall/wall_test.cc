@@ -9,7 +9,7 @@ namespace {
 
 TEST(Wall, GeneratesWithoutAutograd) {
   Device device(1);
-  const auto model = load_model(device, std::string(FUDE_SOURCE_DIR) + "/tests/goldens/qwen3");
+  const auto model = load_model(device, FUDE_SOURCE_DIR "/tests/goldens/qwen3");
   Engine engine(*model, default_kernels());
   std::vector<int32_t> answer;
   const Finish finish = generate(engine, {.prompt = {1, 2, 3}, .sampling = {.temperature = 0}, .max_tokens = 4},
