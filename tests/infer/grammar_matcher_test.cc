@@ -309,6 +309,12 @@ TEST(GrammarMatcher, MasksLeaveTheOthersTheirProportions) {
   std::vector<float> logprobs(100, -1.0f);
   keep_allowed(mask, logprobs);
   for (int token = 0; token < 100; ++token) EXPECT_EQ(std::isinf(logprobs[size_t(token)]), token != 3 && token != 70);
+  // A model may have fewer rows than there are tokens, or more.
+  for (size_t rows : {70, 200}) {
+    std::vector<float> other(rows, -1.0f);
+    keep_allowed(mask, other);
+    for (size_t token = 0; token < rows; ++token) EXPECT_EQ(std::isinf(other[token]), token != 3 && token != 70);
+  }
   mask.clear();
   EXPECT_THROW(keep_allowed(mask, logprobs), Error);
 }

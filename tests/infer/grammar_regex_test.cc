@@ -130,6 +130,9 @@ TEST(GrammarRegex, RefusesByName) {
   refused("a++", "possessive");
   refused("a**", "nothing to repeat");
   refused("+a", "nothing to repeat");
+  refused("a{2}{3}", "nothing to repeat");
+  refused("a+{3}", "nothing to repeat");
+  refused("{2}a", "nothing to repeat");
   refused("(a", "expected ')'");
   refused("a)", "unexpected ')'");
   refused("[a", "expected ']'");

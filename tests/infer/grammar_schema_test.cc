@@ -227,6 +227,14 @@ TEST(GrammarSchema, WhatIsKeptTogetherHasALimit) {
   EXPECT_NO_THROW(json_schema_grammar(far));
   far["description"] = std::string(1 << 20, 'x');
   EXPECT_THROW(json_schema_grammar(far), Error);
+  // Neighbours behind a long name; alternatives that are nothing beside many that are.
+  Json name, choices, nothing;
+  for (int i = 0; i < 50'000; ++i) choices.push_back(Json::object());
+  name["properties"][std::string(100'000, 'k')]["anyOf"] = choices;
+  name["additionalProperties"] = false;
+  EXPECT_THROW(json_schema_grammar(name), Error);
+  for (int i = 0; i < 19'000; ++i) nothing.push_back(false);
+  EXPECT_THROW(json_schema_grammar(Json{{"allOf", {{{"anyOf", choices}}, {{"anyOf", nothing}}}}}), Error);
 }
 
 void expect_refused_schema(const Json& schema, const std::string& word) {

@@ -11,26 +11,27 @@ namespace {
 class GrammarMask : public TokenMask {
  public:
   explicit GrammarMask(std::shared_ptr<grammar::TokenGrammar> grammar)
-      : size_(grammar->vocabulary().size()), matcher_(grammar), allowed_(size_) {}
+      : matcher_(grammar), allowed_(grammar->vocabulary().size()) {}
 
   void apply(std::span<float> logits_V) override {
     matcher_.allowed(allowed_);
-    // A model may have more rows than there are tokens.
-    const size_t tokens = std::min(logits_V.size(), size_t(size_));
-    grammar::keep_allowed(allowed_, logits_V.first(tokens));
-    std::fill(logits_V.begin() + int64_t(tokens), logits_V.end(), -std::numeric_limits<float>::infinity());
+    rows_ = int64_t(logits_V.size());
+    grammar::keep_allowed(allowed_, logits_V);
   }
   void accept(int32_t token) override {
     require(matcher_.accept(token), "[grammar] token {} may not come here", token);
   }
   std::vector<int32_t> foreseen(int64_t most) override {
     try {
-      return matcher_.foreseen(size_t(most));
+      std::vector<int32_t> tokens = matcher_.foreseen(size_t(most));
+      // A tokenizer may have tokens for which the model has no row.
+      tokens.erase(std::ranges::find_if(tokens, [&](int32_t token) { return token >= rows_; }), tokens.end());
+      return tokens;
     } catch (const Error&) { return {}; }  // a limit: the mask behind these tokens will say so
   }
 
  private:
-  int64_t size_;
+  int64_t rows_ = 0;  // of the model: none is known before the first mask
   grammar::Matcher matcher_;
   grammar::TokenSet allowed_;
 };

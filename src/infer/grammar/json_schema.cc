@@ -32,7 +32,7 @@ class SchemaCompiler {
         builder_(builder),
         reader_(root, limits_, [this](const Shape& a, const Shape& b) { return are_apart(a, b, kApartDepth); }) {}
 
-  ExpressionPtr run() { return value({{&root_, "#"}}); }
+  ExpressionPtr run() { return value({{&root_}}); }
 
  private:
   // What is known about a conjunction of schemas: its rule, and its expression once that is made.
@@ -107,7 +107,7 @@ class SchemaCompiler {
     if (maximum >= 0 && maximum < minimum) return choice({});
     size_t places = 0;
     for (const PlacedSchema& prefix : shape.all("prefixItems")) {
-      require(prefix.schema->is_array(), "[json_schema] expected a list of schemas at '{}'", prefix.place);
+      require(prefix.schema->is_array(), "[json_schema] expected a list of schemas at '{}'", prefix.place());
       places = std::max(places, prefix.schema->size());
     }
     const auto item = [&](size_t index) { return sequence({parts_.space(), value(item_schemas(shape, index))}); };
@@ -139,7 +139,7 @@ class SchemaCompiler {
         require(!items.schema->is_array(),
                 "[json_schema] a list at '{}' is not supported: since 2020-12 it is called "
                 "prefixItems",
-                items.place);
+                items.place());
         result.push_back(items);
       }
     }
@@ -149,7 +149,7 @@ class SchemaCompiler {
   // ---- objects
 
   static const Json& object_at(const PlacedSchema& at) {
-    require(at.schema->is_object(), "[json_schema] expected an object at '{}', got {}", at.place,
+    require(at.schema->is_object(), "[json_schema] expected an object at '{}', got {}", at.place(),
             at.schema->type_name());
     return *at.schema;
   }
@@ -167,9 +167,9 @@ class SchemaCompiler {
     for (const PlacedSchema& properties : shape.all("properties"))
       for (const auto& [name, schema] : object_at(properties).items()) add(name);
     for (const PlacedSchema& required : shape.all("required")) {
-      require(required.schema->is_array(), "[json_schema] expected a list of names at '{}'", required.place);
+      require(required.schema->is_array(), "[json_schema] expected a list of names at '{}'", required.place());
       for (const Json& name : *required.schema) {
-        require(name.is_string(), "[json_schema] expected a list of names at '{}'", required.place);
+        require(name.is_string(), "[json_schema] expected a list of names at '{}'", required.place());
         add(name.get<std::string>());
         names.required.insert(name.get<std::string>());
       }
@@ -190,7 +190,7 @@ class SchemaCompiler {
       const PlacedSchema patterns = shape.schemas[owner].at("patternProperties");
       for (const auto& [pattern, schema] : object_at(patterns).items()) {
         require(result.size() < kMostPatterns, "[json_schema] expected at most {} patterns at '{}'", kMostPatterns,
-                patterns.place);
+                patterns.place());
         result.push_back(
             {owner, compile_regex(pattern, RegexMatch::search, Encoding::json_string, limits_), patterns.at(pattern)});
       }
@@ -199,7 +199,7 @@ class SchemaCompiler {
       for (size_t j = 0; j < i; ++j)
         require(is_empty(*intersection(*result[i].keys, *result[j].keys, limits_)),
                 "[json_schema] patternProperties that can match one name both are not supported: '{}' and '{}'",
-                result[j].schema.place, result[i].schema.place);
+                result[j].schema.place(), result[i].schema.place());
     return result;
   }
 
@@ -295,7 +295,7 @@ class SchemaCompiler {
   // that members counted are not members had: a minimum holds only where it asks for no more than `required` does.
   int32_t member_bounds(const Shape& shape, const Names& names, const ExpressionPtr& extra) {
     const int32_t minimum = shape_minimum(shape, "minProperties"), maximum = shape_maximum(shape, "maxProperties");
-    const std::string place = shape.schemas.empty() ? "#" : shape.schemas[0].place;
+    const std::string place = shape.schemas.empty() ? "#" : shape.schemas[0].place();
     require(minimum <= int32_t(names.required.size()),
             "[json_schema] 'minProperties' at '{}' is supported only where 'required' asks for as many", place);
     const bool is_closed = extra->kind == Expression::Kind::choice && extra->parts.empty();

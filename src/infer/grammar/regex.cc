@@ -96,7 +96,7 @@ class RegexParser final : Scanner {
     for (const bool is_inverse : {false, true})
       if (take(is_inverse ? "\\P" : "\\p")) return quantified(property(is_inverse).encoded[size_t(encoding_)]);
     if (take("\\")) return quantified(encoded(escape(false)));
-    if (is('*') || is('+') || is('?')) fail_here("nothing to repeat");
+    if (int32_t least, most; is('*') || is('+') || is('?') || bounds(least, most)) fail_here("nothing to repeat");
     return quantified(encoded(one_character(take_character())));
   }
 
@@ -131,7 +131,7 @@ class RegexParser final : Scanner {
       return part;
     take("?");  // lazy: the same texts
     if (is('+')) fail_here("possessive repetition is not supported");
-    if (is('*') || is('?')) fail_here("nothing to repeat");
+    if (int32_t least, most; is('*') || is('?') || bounds(least, most)) fail_here("nothing to repeat");
     if (maximum != kUnbounded && maximum < minimum) {
       at_ = before;
       fail_here("the bounds of a repetition are out of order");

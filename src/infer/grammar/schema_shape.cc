@@ -72,7 +72,7 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
-std::string escaped_for_pointer(const std::string& key) {
+std::string escaped_for_pointer(std::string_view key) {
   std::string out;
   for (const char c : key)
     if (c == '~')
@@ -87,9 +87,20 @@ std::string escaped_for_pointer(const std::string& key) {
 }  // namespace
 
 PlacedSchema PlacedSchema::at(const std::string& key) const {
-  return {&*schema->find(key), place + "/" + escaped_for_pointer(key)};
+  const auto found = schema->find(key);
+  return {&*found, std::make_shared<const Step>(Step{last, found.key(), 0})};
 }
-PlacedSchema PlacedSchema::at(size_t index) const { return {&(*schema)[index], place + "/" + std::to_string(index)}; }
+PlacedSchema PlacedSchema::at(size_t index) const {
+  return {&(*schema)[index], std::make_shared<const Step>(Step{last, {}, index})};
+}
+std::string PlacedSchema::place() const {
+  std::vector<const Step*> steps;
+  for (const Step* step = last.get(); step != nullptr; step = step->outer.get()) steps.push_back(step);
+  std::string place = "#";
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step)
+    place += "/" + ((*step)->key ? escaped_for_pointer(*(*step)->key) : std::to_string((*step)->index));
+  return place;
+}
 
 uint32_t type_of(const Json& value) {
   if (value.is_null()) return kNullType;
@@ -154,6 +165,7 @@ void SchemaReader::read(Reading reading, std::vector<Shape>& out) {
   reading.choices.pop_back();
   for (const Due& alternative : choices) {
     copied_ += reading.seen.size();
+    for (const std::vector<Due>& others : reading.choices) copied_ += others.size();
     require(copied_ <= kMostCopied, "[json_schema] expected choices beside fewer schemas");
     Reading with = reading;
     with.to_do = {alternative};
@@ -165,7 +177,7 @@ bool SchemaReader::read_schema(const Due& due, Reading& reading) {
   const auto& [at, origin] = due;
   const Json& schema = *at.schema;
   if (schema.is_boolean()) return schema.get<bool>();
-  require(schema.is_object(), "[json_schema] expected a schema at '{}', got {}", at.place, schema.type_name());
+  require(schema.is_object(), "[json_schema] expected a schema at '{}', got {}", at.place(), schema.type_name());
   if (!reading.seen.insert(&schema).second) {
     // An alternative that is its own choice again adds nothing to it.
     for (const Origin* outer = origin.get(); outer != nullptr; outer = outer->outer.get())
@@ -193,18 +205,19 @@ void SchemaReader::check_keywords(const PlacedSchema& at) const {
     if (kHandled.count(key) > 0 || kAnnotations.count(key) > 0) continue;
     if (key == "uniqueItems" && value == false) continue;
     if (key == "id" && at.schema == &root_ && value.is_string()) continue;  // what drafts before 6 call $id
-    fail("[json_schema] the keyword '{}' at '{}' is not supported", key, at.place);
+    fail("[json_schema] the keyword '{}' at '{}' is not supported", key, at.place());
   }
   require(at.schema == &root_ || !at.schema->contains("$id"),
           "[json_schema] '$id' at '{}' is not supported inside a schema: references could mean another document",
-          at.place);
+          at.place());
 }
 
 uint32_t SchemaReader::types_of(const PlacedSchema& types) const {
   const auto one = [&](const Json& name) {
-    require(name.is_string(), "[json_schema] expected a type's name at '{}', got {}", types.place, name.type_name());
+    require(name.is_string(), "[json_schema] expected a type's name at '{}', got {}", types.place(), name.type_name());
     const auto found = kTypeNames.find(name.get_ref<const std::string&>());
-    require(found != kTypeNames.end(), "[json_schema] unknown type '{}' at '{}'", name.get<std::string>(), types.place);
+    require(found != kTypeNames.end(), "[json_schema] unknown type '{}' at '{}'", name.get<std::string>(),
+            types.place());
     return found->second;
   };
   if (!types.schema->is_array()) return one(*types.schema);
@@ -214,16 +227,16 @@ uint32_t SchemaReader::types_of(const PlacedSchema& types) const {
 }
 
 PlacedSchema SchemaReader::resolve(const PlacedSchema& reference) const {
-  require(reference.schema->is_string(), "[json_schema] expected a string at '{}'", reference.place);
+  require(reference.schema->is_string(), "[json_schema] expected a string at '{}'", reference.place());
   const std::string& target = reference.schema->get_ref<const std::string&>();
   require(target == "#" || target.starts_with("#/"),
-          "[json_schema] '$ref' at '{}': expected a reference into this schema (#/…), got '{}'", reference.place,
+          "[json_schema] '$ref' at '{}': expected a reference into this schema (#/…), got '{}'", reference.place(),
           target);
   // A URI's escapes lie around those of the pointer.
   const std::optional<std::string> pointer = percent_decoded(target);
   require(pointer.has_value(), "[json_schema] '$ref' at '{}': expected two hexadecimal digits behind each %, got '{}'",
-          reference.place, target);
-  PlacedSchema at = {&root_, "#"};
+          reference.place(), target);
+  PlacedSchema at = {&root_};
   for (size_t begin = 2; begin <= pointer->size();) {
     const size_t end = std::min(pointer->find('/', begin), pointer->size());
     std::string key;
@@ -240,7 +253,7 @@ PlacedSchema SchemaReader::resolve(const PlacedSchema& reference) const {
     else if (at.schema->is_array() && is_index && std::stoul(key) < at.schema->size())
       at = at.at(std::stoul(key));
     else
-      fail("[json_schema] '$ref' at '{}': there is no '{}'", reference.place, target);
+      fail("[json_schema] '$ref' at '{}': there is no '{}'", reference.place(), target);
     begin = end + 1;
   }
   return at;
@@ -248,7 +261,7 @@ PlacedSchema SchemaReader::resolve(const PlacedSchema& reference) const {
 
 Conjunction SchemaReader::alternatives_of(const PlacedSchema& list) const {
   require(list.schema->is_array() && !list.schema->empty(), "[json_schema] expected a list of schemas at '{}'",
-          list.place);
+          list.place());
   Conjunction parts;
   for (size_t i = 0; i < list.schema->size(); ++i) parts.push_back(list.at(i));
   return parts;
@@ -267,7 +280,7 @@ void SchemaReader::check_apart(const PlacedSchema& list) {
               are_apart_(a, b),
               "[json_schema] 'oneOf' at '{}': alternatives {} and {} may both hold, which is not supported (if that "
               "is fine, say anyOf)",
-              list.place, j, i);
+              list.place(), j, i);
 }
 
 }  // namespace fude::grammar

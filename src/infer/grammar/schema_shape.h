@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,13 +18,21 @@
 
 namespace fude::grammar {
 
-// A schema and where it stands: a JSON pointer, for messages.
+// A schema and where it stands. Its keys are those of the whole schema, which must outlive it; neighbours share the way
+// to them, since keys may be long and neighbours many.
 struct PlacedSchema {
+  struct Step {
+    std::shared_ptr<const Step> outer;
+    std::optional<std::string_view> key;  // or else
+    size_t index;
+  };
   const Json* schema = nullptr;
-  std::string place;
+  std::shared_ptr<const Step> last{};
   // A part of it.
   PlacedSchema at(const std::string& key) const;
   PlacedSchema at(size_t index) const;
+  // A JSON pointer, for messages.
+  std::string place() const;
 };
 using Conjunction = std::vector<PlacedSchema>;
 

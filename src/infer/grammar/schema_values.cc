@@ -25,26 +25,27 @@ AutomatonPtr narrowed(const AutomatonPtr& a, const AutomatonPtr& b, const Counte
 int32_t count_at(const PlacedSchema& at) {
   const Json& value = *at.schema;
   require(value.is_number() && value.get<double>() >= 0 && std::floor(value.get<double>()) == value.get<double>(),
-          "[json_schema] expected an integer of at least 0 at '{}', got {}", at.place, value.dump());
+          "[json_schema] expected an integer of at least 0 at '{}', got {}", at.place(), value.dump());
   return int32_t(std::min(value.get<double>(), double(INT32_MAX)));
 }
 
 const std::string& string_at(const PlacedSchema& at) {
-  require(at.schema->is_string(), "[json_schema] expected a string at '{}', got {}", at.place, at.schema->type_name());
+  require(at.schema->is_string(), "[json_schema] expected a string at '{}', got {}", at.place(),
+          at.schema->type_name());
   return at.schema->get_ref<const std::string&>();
 }
 
 // The numbers that `value` divides; null: all integers.
 AutomatonPtr multiples_at(const PlacedSchema& at, bool integers_only, const CountedLimits& limits) {
   require(at.schema->is_number() && at.schema->get<double>() > 0,
-          "[json_schema] expected a number above 0 at '{}', got {}", at.place, at.schema->dump());
+          "[json_schema] expected a number above 0 at '{}', got {}", at.place(), at.schema->dump());
   const Decimal value = decimal_of(*at.schema);
   const bool is_power = value.integer == "0" && value.fraction.find_first_not_of('0') == value.fraction.size() - 1 &&
                         value.fraction.back() == '1';
   if (is_power) return integers_only ? nullptr : numbers_with_places(int32_t(value.fraction.size()), limits);
   const bool is_small = value.fraction.empty() && at.schema->get<double>() <= double(kLargestDivisor);
   require(is_small, "[json_schema] 'multipleOf' at '{}': expected an integer of at most {} or a power of 1/10, got {}",
-          at.place, kLargestDivisor, at.schema->dump());
+          at.place(), kLargestDivisor, at.schema->dump());
   return multiples_of(at.schema->get<int64_t>(), limits);
 }
 
@@ -98,7 +99,7 @@ AutomatonPtr shape_numbers(const Shape& shape, const CountedLimits& limits) {
   AutomatonPtr result;
   for (const char* keyword : {"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"})
     for (const PlacedSchema& at : shape.all(keyword)) {
-      require(at.schema->is_number(), "[json_schema] expected a number at '{}', got {}", at.place,
+      require(at.schema->is_number(), "[json_schema] expected a number at '{}', got {}", at.place(),
               at.schema->type_name());
       const NumberBound bound = {decimal_of(*at.schema), keyword[0] == 'e'};
       const bool is_low = std::string_view(keyword).ends_with("inimum");
@@ -118,11 +119,11 @@ StringShape shape_strings(const Shape& shape, const CountedLimits& limits) {
     try {
       const auto pattern = compile_regex(string_at(at), RegexMatch::search, Encoding::json_string, limits);
       result.content = narrowed(result.content, pattern, limits);
-    } catch (const Error& error) { fail("[json_schema] 'pattern' at '{}': {}", at.place, error.what()); }
+    } catch (const Error& error) { fail("[json_schema] 'pattern' at '{}': {}", at.place(), error.what()); }
   }
   for (const PlacedSchema& at : shape.all("format")) {
     const std::string_view pattern = format_pattern(string_at(at));
-    require(!pattern.empty(), "[json_schema] the format '{}' at '{}' is not supported", string_at(at), at.place);
+    require(!pattern.empty(), "[json_schema] the format '{}' at '{}' is not supported", string_at(at), at.place());
     result.content =
         narrowed(result.content, compile_regex(pattern, RegexMatch::whole, Encoding::json_string, limits), limits);
   }
@@ -144,7 +145,7 @@ std::optional<std::vector<const Json*>> shape_constants(const Shape& shape, cons
   if (lists.empty() && single.empty()) return std::nullopt;
   for (const PlacedSchema& list : lists)
     require(list.schema->is_array() && (lists.size() == 1 || list.schema->size() <= kMostCompared),
-            "[json_schema] expected a list at '{}', of at most {} values where several must be compared", list.place,
+            "[json_schema] expected a list at '{}', of at most {} values where several must be compared", list.place(),
             kMostCompared);
   if (!single.empty())
     candidates.push_back(single[0].schema);
@@ -164,7 +165,7 @@ std::optional<std::vector<const Json*>> shape_constants(const Shape& shape, cons
           !has_parts_keyword(shape, *value),
           "[json_schema] 'enum' or 'const' with a list or an object beside keywords about its parts, at '{}', is not "
           "supported",
-          lists.empty() ? single[0].place : lists[0].place);
+          lists.empty() ? single[0].place() : lists[0].place());
     if (value->is_number()) return numbers && !numbers->matches(decimal_text(*value));
     if (!value->is_string()) return false;
     const std::string& text = value->get_ref<const std::string&>();

@@ -14,9 +14,6 @@ int64_t TokenSet::count() const {
 }
 
 void keep_allowed(const TokenSet& allowed, std::span<float> logprobs_V) {
-  require((logprobs_V.size() + 63) / 64 >= allowed.words().size(),
-          "[grammar] expected log-probabilities of at least the vocabulary's {} tokens, got {}",
-          allowed.words().size() * 64, logprobs_V.size());
   bool any = false;
   for (size_t token = 0; token < logprobs_V.size(); ++token)
     if (token / 64 < allowed.words().size() && allowed.has(TokenId(token)))

@@ -38,7 +38,8 @@ class TokenSet {
 };
 
 // Takes the tokens that are not in the mask out of a row of log-probabilities (they become -infinity): the sampler
-// then draws from the others, with their probabilities in proportion. Error if none is left or the sizes differ.
+// then draws from the others, with their probabilities in proportion. Either may have more tokens than the other. Error
+// if none is left.
 void keep_allowed(const TokenSet& allowed, std::span<float> logprobs_V);
 
 }  // namespace fude::grammar
