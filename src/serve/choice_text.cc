@@ -18,7 +18,7 @@ void ChoiceText::add(const AnswerToken& token, Delta& delta) {
   ++tokens_;
   if (reader_.is_in_thought()) ++reasoning_tokens_;
   if (keeps_logprobs_) pending_.push_back({token, read_});
-  const std::string text = tokenizer_.has(token.sampled.token) ? stream_.add(token.sampled.token) : "";
+  const std::string text = stream_.add(token.sampled.token);
   read_ += text.size();
   give(stop_.add(text), delta);
 }

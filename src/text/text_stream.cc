@@ -5,6 +5,7 @@
 namespace fude {
 
 std::string TextStream::add(TokenId token) {
+  if (!tokenizer_.has(token)) return {};
   if (special_ == Special::hidden && tokenizer_.is_special(token)) return {};
   held_ += tokenizer_.bytes_of(token);
   const size_t whole = held_.size() - incomplete_suffix(held_);

@@ -234,6 +234,11 @@ std::string Tokenizer::hash() const {
   if (vocabulary.kind != Vocabulary::Kind::bytes || (!data.normal.empty() && !nfc)) {
     append_number(all, uint64_t(vocabulary.kind) | uint64_t(vocabulary.byte_fallback) << 8 |
                            uint64_t(data.drops_prefix) << 9 | uint64_t(data.prefix_space) << 16);
+    // Merges of one rank go from left to right.
+    bool has_ties = false;
+    for (size_t i = 0; i < vocabulary.merges.size(); ++i) has_ties |= vocabulary.merges[i].rank != i;
+    if (has_ties)
+      for (const Merge& merge : vocabulary.merges) append_number(all, merge.rank);
     for (const double score : vocabulary.scores) append_number(all, std::bit_cast<uint64_t>(score));
     for (const NormalStep& step : data.normal) {
       append_number(all, uint64_t(step.kind));

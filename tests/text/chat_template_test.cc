@@ -85,6 +85,11 @@ TEST(ChatTemplate, LimitsHold) {
   const std::string kDeep = "nested deeper than";
   expect_limit("{{ 'a' * 10 ** 9 }}", kCost);
   expect_limit("{{ [1] * 10 ** 18 }}", kCost);
+  for (const char* use :
+       {"x|truncate(3)", "x|int", "x|float", "x|wordcount", "''.rfind(x)", "''.rpartition(x)", "''.rsplit(x)"})
+    expect_limit(
+        "{% set x = 'a' * 4000000 %}{% for i in range(99999) %}{% set y = " + std::string(use) + " %}{% endfor %}",
+        kCost);
   expect_limit("{{ 10 ** 10 ** 10 }}", "does not fit in 64 bits");
   expect_limit("{{ 9223372036854775807 + 1 }}", "does not fit in 64 bits");
   expect_limit("{{ -9223372036854775807 - 2 }}", "does not fit in 64 bits");

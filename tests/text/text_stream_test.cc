@@ -32,6 +32,11 @@ TEST(TextStream, HoldsBackIncompleteCharacters) {
   EXPECT_EQ(stream.flush(), "");
 }
 
+TEST(TextStream, ARowOfTheModelThatIsNoTokenHasNoText) {
+  TextStream stream(byte_tokenizer());
+  EXPECT_EQ(stream.add(TokenId(byte_tokenizer().vocabulary_size())), "");
+}
+
 TEST(TextStream, SpecialTokensAreHiddenUnlessAskedFor) {
   TextStream hidden(byte_tokenizer()), shown(byte_tokenizer(), TextStream::Special::shown);
   EXPECT_EQ(hidden.add(256), "");

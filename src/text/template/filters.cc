@@ -160,6 +160,7 @@ bool read_whole(const Text& text, Number& out) {
 
 Value to_integer(Machine& machine, const Value& input, const Arguments& arguments) {
   const auto given = bind(machine, arguments, {"default", "base"});
+  if (input.text()) machine.spend(input.text()->size() / 8);
   machine.require(!given[1], "the filter int knows only base 10");
   machine.require_defined(input);
   int64_t integer;
@@ -175,6 +176,7 @@ Value to_integer(Machine& machine, const Value& input, const Arguments& argument
 
 Value to_float(Machine& machine, const Value& input, const Arguments& arguments) {
   const auto given = bind(machine, arguments, {"default"});
+  if (input.text()) machine.spend(input.text()->size() / 8);
   machine.require_defined(input);
   double real;
   if (as_number(input, real) || (input.text() && read_whole(*input.text(), real))) return real;
@@ -212,6 +214,7 @@ Value rounded(Machine& machine, const Value& input, const Arguments& arguments) 
 
 Value wordcount(Machine& machine, const Value& input, const Arguments&) {
   const Text text = machine.shown(input);
+  machine.spend(text.size() / 8);
   int64_t count = 0;
   bool in_word = false;
   for (size_t at = 0; at < text.size();) {
@@ -227,10 +230,12 @@ Value wordcount(Machine& machine, const Value& input, const Arguments&) {
 Value truncate(Machine& machine, const Value& input, const Arguments& arguments) {
   const auto given = bind(machine, arguments, {"length", "killwords", "end", "leeway"});
   machine.require(input.text() != nullptr, "expected a string to truncate, got {}", kind_name(input));
+  machine.spend(input.text()->size() / 8);
   const Text text = *input.text(), end = given[2] ? machine.shown(*given[2]) : Text("...", true);
   int64_t length = 255, leeway = 5;
   machine.require((!given[0] || as_integer(*given[0], length)) && (!given[3] || as_integer(*given[3], leeway)),
                   "expected integers for truncate");
+  machine.spend(end.size() / 8);
   const int64_t end_length = int64_t(count_characters(end.bytes));
   machine.require(length >= end_length && leeway >= 0, "the length for truncate is too small");
   if (int64_t(count_characters(text.bytes)) - leeway <= length) return machine.text(text);
