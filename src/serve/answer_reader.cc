@@ -149,18 +149,41 @@ bool AnswerReader::step(std::vector<AnswerPart>& parts, bool is_end) {
     case State::arguments:
       step_arguments(parts);
       return true;
-    case State::behind_call: {
-      const size_t close = held_.find(kCallClose);
-      if (close == std::string::npos) {  // what stands here, a brace and space, says nothing
-        held_.erase(0, held_.size() - begun(held_, kCallClose));
-        return false;
-      }
-      held_.erase(0, close + std::string_view(kCallClose).size());
-      state_ = State::content, skips_space_ = true;
-      return true;
-    }
+    case State::behind_call:
+      return step_behind_call(is_end);
   }
   return false;
+}
+
+// A call's own end says nothing; one that a model forgot takes nothing with it that stands behind.
+bool AnswerReader::step_behind_call(bool is_end) {
+  const bool is_bare = form_.calls == AnswerForm::Calls::bare;
+  const size_t close = is_bare ? std::string::npos : held_.find(kCallClose),
+               open = is_bare ? std::string::npos : held_.find(kCallOpen), none = std::string::npos;
+  if (open < close) {
+    held_.erase(0, open + std::string_view(kCallOpen).size());
+    state_ = State::call;
+    return true;
+  }
+  if (close != none) {
+    held_.erase(0, close + std::string_view(kCallClose).size());
+    state_ = State::content, skips_space_ = true;
+    return true;
+  }
+  size_t rest = held_.find_first_not_of(kSpace);
+  if (rest != none && held_[rest] == ',') rest = held_.find('}', rest);  // members behind the arguments
+  if (rest != none) rest = held_.find_first_not_of("} \t\r\n", rest);
+  // Llama's calls follow each other behind a semicolon.
+  if (is_bare && rest != none && held_[rest] == ';')
+    if (const size_t next = held_.find_first_not_of(kSpace, rest + 1); next != none && held_[next] == '{') {
+      held_.erase(0, next);
+      state_ = State::call;
+      return true;
+    }
+  if (!is_end) return false;
+  held_.erase(0, rest);
+  state_ = State::content;
+  return true;
 }
 
 bool AnswerReader::step_start(bool is_end) {

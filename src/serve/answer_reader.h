@@ -57,6 +57,7 @@ class AnswerReader {
   bool step_start(bool is_end);
   bool step_call(std::vector<AnswerPart>& parts, bool is_end);
   void step_arguments(std::vector<AnswerPart>& parts);
+  bool step_behind_call(bool is_end);
   void give_awaited(std::vector<AnswerPart>& parts);
   // Text up to the marker goes to `kind`; true if the marker was there, and is behind us.
   bool pass_marker(std::string_view marker, AnswerPart::Kind kind, std::vector<AnswerPart>& parts, bool is_end);

@@ -137,12 +137,7 @@ HttpReply Api::serve(const HttpRequest& request) {
     return reply_of(memory);
   } catch (const Error& error) {
     return reply_of(ApiError(400, error.what(), "", "invalid_value"));
-  } catch (const std::exception&) {
-    // A mistake of the server's own: it would come again.
-    HttpReply failed = reply_of(ApiError(500, "[serve] internal error", "", "internal_error"));
-    failed.headers.emplace_back("x-should-retry", "false");
-    return failed;
-  }
+  } catch (const std::exception&) { return reply_of(ApiError(500, "[serve] internal error", "", "internal_error")); }
 }
 
 HttpReply Api::reply(const HttpRequest& request) {

@@ -35,7 +35,7 @@ ChatExchange::ChatExchange(EngineThread& engine, const Tokenizer& tokenizer, Ser
       metrics_(metrics),
       is_stream_(request.is_stream),
       // A whole answer is looked at when there is much of it, or when it may have to be stopped.
-      wake_at_(request.is_stream || !request.stops.empty() || form.has_one_call ? 1 : kMostEvents / 64),
+      wake_at_(request.is_stream || !request.stops.empty() || form.has_one_call ? 1 : 256),
       began_(began),
       writer_(tokenizer, model, request),
       judge_(request.vote > 0 && request.choose != ChooseBy::vote ? judge : nullptr),
@@ -88,6 +88,8 @@ void ChatExchange::start(std::function<void()> wake) {
 bool ChatExchange::take(std::string& bytes) {
   try {
     take_events(bytes);
+  } catch (const std::bad_alloc&) {
+    error_ = error_of({.cause = std::current_exception()});
   } catch (const std::exception&) {
     error_ = std::make_unique<ApiError>(500, "[serve] internal error", "", "internal_error");
   }

@@ -45,7 +45,7 @@ class ChatExchange : public HttpSource, public std::enable_shared_from_this<Chat
     double logprob = 0;                         // of these together
     void keep(const SampledToken& token) { tokens.push_back(token.token), logprob += double(token.logprob); }
   };
-  static constexpr size_t kMostEvents = 1 << 14;
+  static constexpr size_t kMostEvents = 1 << 17;  // more than a fast engine makes in the time that a reader has
 
   // The engine's thread.
   bool on_token(const AnswerToken& token);

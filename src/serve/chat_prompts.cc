@@ -1,5 +1,7 @@
 #include "serve/chat_prompts.h"
 
+#include <unordered_map>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -34,6 +36,9 @@ Json arguments_of(const ToolCall& call) {
 // As the template has it.
 Json messages_for_template(const std::vector<ChatMessage>& messages, bool knows_developer) {
   Json list = Json::array();
+  std::unordered_map<std::string_view, std::string_view> name_of_call;
+  for (const ChatMessage& m : messages)
+    for (const ToolCall& call : m.calls) name_of_call[call.id] = call.name;
   for (const ChatMessage& m : messages) {
     Json message = {{"role", m.role == "developer" && !knows_developer ? "system" : m.role}, {"content", m.content}};
     for (const ToolCall& call : m.calls)
@@ -42,9 +47,7 @@ Json messages_for_template(const std::vector<ChatMessage>& messages, bool knows_
                                        {"function", {{"name", call.name}, {"arguments", arguments_of(call)}}}});
     if (m.role == "tool") {
       message["tool_call_id"] = m.call_id;
-      for (const ChatMessage& earlier : messages)
-        for (const ToolCall& call : earlier.calls)
-          if (call.id == m.call_id) message["name"] = call.name;
+      if (const auto name = name_of_call.find(m.call_id); name != name_of_call.end()) message["name"] = name->second;
     }
     list.push_back(std::move(message));
   }

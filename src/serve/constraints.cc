@@ -21,6 +21,12 @@ bool has_schemas_by_name(const std::string& key) {
   return key == "properties" || key == "patternProperties" || key == "$defs" || key == "definitions";
 }
 
+// Behind the members that are there, none of which has this key: the library would look through all of them.
+Json& added(Json& object, const std::string& key, Json value) {
+  std::vector<Json::object_t::value_type>& members = object.get_ref<Json::object_t&>();
+  return members.emplace_back(key, std::move(value)).second;
+}
+
 // A schema that becomes part of another: its references go to where it stands now. Values are not schemas, and names
 // that a client chose are not keywords.
 Json moved_to(const Json& schema, const std::string& place) {
@@ -33,14 +39,14 @@ Json moved_to(const Json& schema, const std::string& place) {
   Json object = Json::object();
   for (const auto& [key, value] : schema.items()) {
     if (key == "$ref" && value.is_string() && value.get_ref<const std::string&>().starts_with('#')) {
-      object[key] = "#" + place + value.get<std::string>().substr(1);
+      added(object, key, "#" + place + value.get<std::string>().substr(1));
     } else if (key == "const" || key == "enum" || key == "default" || key == "examples") {
-      object[key] = value;
+      added(object, key, value);
     } else if (has_schemas_by_name(key) && value.is_object()) {
-      Json& named = object[key] = Json::object();
-      for (const auto& [name, part] : value.items()) named[name] = moved_to(part, place);
+      Json& named = added(object, key, Json::object());
+      for (const auto& [name, part] : value.items()) added(named, name, moved_to(part, place));
     } else {
-      object[key] = moved_to(value, place);
+      added(object, key, moved_to(value, place));
     }
   }
   return object;

@@ -39,12 +39,13 @@ const Json* JsonFields::find(const char* key) const {
 
 const Json& JsonFields::need(const char* key) const {
   if (const Json* value = find(key)) return *value;
-  std::string found = "missing";
+  const bool is_null = object_.contains(key);
+  std::string found = is_null ? "null" : "missing";
   for (const auto& [name, value] : object_.items())
-    if (name == key)
-      found = "null";
-    else if (name.size() < 60 && nearest_name(name, {key}) == key && !object_.contains(key))
+    if (!is_null && name.size() < 60 && nearest_name(name, {key}) == key) {
       found = "missing; '" + name + "' is not known";
+      break;
+    }
   throw ApiError(400, fmt::format("[request] expected '{}', it is {}", place_of(key), found), place_of(key),
                  "missing_required_parameter");
 }

@@ -60,6 +60,15 @@ TEST(AnswerReader, TaggedCalls) {
   EXPECT_EQ(read(kTagged, call + "\n<tool_call>{\"name\":\"g\",\"arguments\":{}}</tool_call>\n"), two);
   EXPECT_EQ(read(kTagged, "<tool_call>{\"arguments\": {\"a\": 1}, \"name\": \"g\"}</tool_call>"),
             (Parts{{Kind::call, "g"}, {Kind::arguments, "{\"a\":1}"}}));
+  // An end that was forgotten takes nothing with it.
+  EXPECT_EQ(
+      read(kTagged,
+           "<tool_call>{\"name\":\"g\",\"arguments\":{}}\n<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>"),
+      (Parts{{Kind::call, "g"}, {Kind::arguments, "{}"}, {Kind::call, "f"}, {Kind::arguments, "{}"}}));
+  EXPECT_EQ(read(kTagged, "<tool_call>{\"name\":\"g\",\"arguments\":{}, \"id\": 1}} Which city?"),
+            (Parts{{Kind::call, "g"}, {Kind::arguments, "{}"}, {Kind::content, "Which city?"}}));
+  EXPECT_EQ(read(kTagged, "<tool_call>{\"name\":\"g\",\"arguments\":{}, \"id\": 1}</tool_call>"),
+            (Parts{{Kind::call, "g"}, {Kind::arguments, "{}"}}));
   EXPECT_EQ(read(kTagged, "<tool_call>{\"name\": \"f\", \"arguments\": {}}"),
             (Parts{{Kind::call, "f"}, {Kind::arguments, "{}"}}));
 }
@@ -74,6 +83,8 @@ TEST(AnswerReader, WhatIsNoCallIsText) {
 TEST(AnswerReader, BareCalls) {
   EXPECT_EQ(read(kBare, "{\"name\": \"g\", \"parameters\": {\"a\": 1}}"),
             (Parts{{Kind::call, "g"}, {Kind::arguments, "{\"a\": 1}"}}));
+  EXPECT_EQ(read(kBare, "{\"name\": \"g\", \"parameters\": {}}; {\"name\": \"f\", \"parameters\": {\"a\": 1}}"),
+            (Parts{{Kind::call, "g"}, {Kind::arguments, "{}"}, {Kind::call, "f"}, {Kind::arguments, "{\"a\": 1}"}}));
   EXPECT_EQ(read(kBare, "{\"nam\": 1}"), (Parts{{Kind::content, "{\"nam\": 1}"}}));
   EXPECT_EQ(read(kBare, "So {\"name\": \"g\", \"parameters\": {}}"),
             (Parts{{Kind::content, "So {\"name\": \"g\", \"parameters\": {}}"}}));
