@@ -142,9 +142,14 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
   const Chat chat(loaded.tokenizer);
   const auto task = s.task.make(common.seed, s.ask.questions);
   std::optional<ScorerModel> scorer;
-  if (!s.scorer.empty())
+  if (!s.scorer.empty()) {
+    int64_t longest = 0;
+    for (int64_t i = 0; i < std::min(s.ask.questions, task->held_out_count()); ++i)
+      longest = std::max(longest, std::ssize(chat.question(task->held_out(i).question.prompt, s.ask.enable_thinking)));
+    const int64_t context = loaded.model->config().context;
     require_can_judge(scorer.emplace(load_scorer(device, s.scorer)), *loaded.model,
-                      std::min(s.ask.max_tokens, loaded.model->config().context), "--max-tokens");
+                      std::min(std::min(s.ask.max_tokens, context) + longest, context), "--max-tokens");
+  }
   Engine engine(*loaded.model, default_kernels(), sampling_engine(loaded.model->config(), s.batch, s.ask.max_tokens));
   if (!s.adapter.empty()) engine.adapters().load(s.ask.adapter = "given", s.adapter);
   s.ask.seed = common.seed, s.ask.cancel = &interrupted;

@@ -27,18 +27,23 @@ double student_quantile(int64_t freedom) {
 
 // Who wins a vote, and how right that is: of several with the same sum, the share that is right.
 double rightness_of_winner(std::span<const Try* const> voters) {
-  std::map<int64_t, std::pair<double, bool>> sums;  // by answer: weights, and whether it is right
+  // Of equal answers a verdict may differ, which sees more of them than what they commit to.
+  struct Sum {
+    double weight = 0;
+    int64_t voters = 0, right = 0;
+  };
+  std::map<int64_t, Sum> sums;  // by answer
   for (const Try* vote : voters) {
     if (vote->answer == kNoAnswer) continue;
-    auto& [sum, is_right] = sums[vote->answer];
-    sum += vote->weight, is_right = vote->is_right;
+    Sum& sum = sums[vote->answer];
+    sum.weight += vote->weight, ++sum.voters, sum.right += vote->is_right ? 1 : 0;
   }
   double best = -std::numeric_limits<double>::infinity();
-  for (const auto& [answer, sum] : sums) best = std::max(best, sum.first);
-  int64_t winners = 0, right = 0;
+  for (const auto& [answer, sum] : sums) best = std::max(best, sum.weight);
+  double winners = 0, right = 0;
   for (const auto& [answer, sum] : sums)
-    if (sum.first == best) ++winners, right += sum.second;
-  return winners == 0 ? 0 : double(right) / double(winners);
+    if (sum.weight == best) ++winners, right += double(sum.right) / double(sum.voters);
+  return winners == 0 ? 0 : right / winners;
 }
 
 void require_subset(const char* op, int64_t k, int64_t tries) {

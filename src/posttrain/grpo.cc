@@ -254,9 +254,11 @@ void GrpoBatches::learned(StepMetrics& line) {
   if (options_.policy.kl != 0) line.values.emplace_back("kl from the reference", sums.kl / tokens);
   if (next_update_ == 0) line.event = doctor_.look({r.right, equal, r.truncated, r.tokens, -sums.logprob / tokens});
   if (next_update_ == 0) line.values.emplace_back("largest difference of log-probabilities", sums.ratio_error);
-  if (next_update_ == 0 && (line.step == 1 || line.step % options_.show_every == 0))
+  // The first update of a rollout is not every step's.
+  const int64_t updates = options_.minibatches * options_.epochs;
+  if (next_update_ == 0 && (line.step == 1 || line.step % options_.show_every < updates))
     line.samples.push_back({r.question, r.shown});
-  next_update_ = (next_update_ + 1) % (options_.minibatches * options_.epochs);
+  next_update_ = (next_update_ + 1) % updates;
   if (next_update_ == 0) rollouts_ = {};
 }
 

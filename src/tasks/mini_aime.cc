@@ -150,8 +150,11 @@ std::vector<CheckedLine> MiniAime::check_steps(const Question& question, std::st
     return true;
   };
 
+  // Whole lines: the beginning of one may be wrong where it is not.
+  const std::string_view read =
+      work.size() <= kLongestAnswer ? work : work.substr(0, work.rfind('\n', kLongestAnswer) + 1);
   std::vector<CheckedLine> lines;
-  for (std::string_view rest = work.substr(0, kLongestAnswer); !rest.empty();) {
+  for (std::string_view rest = read; !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     const std::string text = normalize_answer(line);

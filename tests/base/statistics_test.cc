@@ -123,6 +123,11 @@ TEST(BestOf, IsTheMeanOverAllSubsets) {
         << k;
 }
 
+TEST(VoteAt, AnAnswerIsWorthWhatItsVotersAre) {
+  EXPECT_EQ(vote_at(4, std::vector<Try>{{1, true}, {1, true}, {1, true}, {1, false}}, 1), 0.75);
+  EXPECT_EQ(vote_at(4, std::vector<Try>{{1, false}, {1, true}, {1, true}, {1, true}}, 1), 0.75);
+}
+
 TEST(VoteAt, CountsEqualAnswersAndSharesTies) {
   const std::vector<Try> tries = {{7, true}, {7, true}, {3, false}, {3, false}, {kNoAnswer, false}, {9, false}};
   EXPECT_EQ(vote_at(6, tries, 1), 0.5);

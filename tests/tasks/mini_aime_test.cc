@@ -102,7 +102,8 @@ TEST(CheckSteps, RefusesTrueEquationsThatAreNoSteps) {
 }
 
 TEST(CheckSteps, GarbageIsRefusedAndDoesNotTakeLong) {
-  EXPECT_EQ(labels(sixteen(), std::string(1 << 20, '(')), "n");
+  EXPECT_EQ(labels(sixteen(), std::string(2000, '(')), "n");
+  EXPECT_EQ(labels(sixteen(), std::string(1 << 20, '(')), "");  // no whole line among what is read
   EXPECT_EQ(labels(sixteen(), "\xff\xfe\n\xe3\x81\nb = 1\xff"), "nnn");
   EXPECT_LE(labels(sixteen(), std::string(1 << 20, '=')).size(), 1u);
   EXPECT_LE(check_steps(sixteen(), std::string(1 << 20, '\n') + "b = 19").size(), 1u);
