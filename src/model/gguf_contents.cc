@@ -33,7 +33,7 @@ int64_t GgufContents::Tensor::size() const {
   return size;
 }
 
-GgufContents contents_of(std::shared_ptr<const GgufFile> file) {
+GgufContents contents_of(const std::shared_ptr<const GgufFile>& file) {
   GgufContents contents{config_of_gguf(*file), file->metadata(), {}, file};
   for (const auto& [name, tensor] : file->tensors()) {
     require(tensor.format != nullptr, "[gguf] {}: tensor {} has the unknown type {}", file->path(), name,
@@ -44,7 +44,7 @@ GgufContents contents_of(std::shared_ptr<const GgufFile> file) {
   return contents;
 }
 
-GgufContents contents_of(std::shared_ptr<const WeightSource> weights, const std::string& name) {
+GgufContents contents_of(const std::shared_ptr<const WeightSource>& weights, const std::string& name) {
   GgufContents contents{weights->config(), GgufMetadata(weights->path()), {}, weights};
   const GgufFamily& family = gguf_family_of_model(contents.config);
   const std::map<std::string, std::string> names = gguf_names_of(contents.config);
@@ -56,8 +56,9 @@ GgufContents contents_of(std::shared_ptr<const WeightSource> weights, const std:
   contents.metadata.set("general.type", "model");
   contents.metadata.set("general.name", name);
   if (const std::vector<float> divisors = rope_divisors_of(contents.config); !divisors.empty())
-    contents.tensors.push_back(
-        {"rope_freqs.weight", {int64_t(divisors.size())}, WeightType::f32, [=] { return divisors; }});
+    contents.tensors.push_back({"rope_freqs.weight", {int64_t(divisors.size())}, WeightType::f32, [divisors] {
+                                  return std::vector<float>(divisors);
+                                }});
   for (const Parameter* parameter : std::as_const(*model).parameters())
     for (const Segment& segment : parameter->segments()) {
       const std::string& gguf_name = names.at(segment.name);

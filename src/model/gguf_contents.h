@@ -32,10 +32,10 @@ struct GgufContents {
 };
 
 // The tensors as they are.
-GgufContents contents_of(std::shared_ptr<const GgufFile> file);
+GgufContents contents_of(const std::shared_ptr<const GgufFile>& file);
 // The tensors under llama.cpp's names and in its order of rows. Error if llama.cpp has no such model. Norms, biases and
 // learned positions are F32, as llama.cpp wants them. `name` is for people.
-GgufContents contents_of(std::shared_ptr<const WeightSource> weights, const std::string& name);
+GgufContents contents_of(const std::shared_ptr<const WeightSource>& weights, const std::string& name);
 
 // Whether a tensor's type is free to choose: a matrix that rows are multiplied with, or looked up in.
 bool has_free_type(const GgufContents::Tensor& tensor);

@@ -90,7 +90,7 @@ std::shared_ptr<Adapter> make_adapter(const Transformer& model, const std::strin
   const TensorNames& names = architecture_of(model.config().family).names;
   const std::map<std::string, AdapterPlace> places = places_of(model, names.head);
   const Parameter& table = model.token_table();
-  const auto adapter = std::make_shared<Adapter>();
+  auto adapter = std::make_shared<Adapter>();
   adapter->home = std::make_unique<Device>(1, model.device().only_counts());
   std::set<std::string> names_seen;
   for (const LoraPair& pair : pairs) {

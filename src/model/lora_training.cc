@@ -109,7 +109,7 @@ void require_options(const Transformer& model, const Adapter& adapter, const Lor
 
 std::shared_ptr<Adapter> new_adapter(const Transformer& model, const LoraOptions& options) {
   if (!options.from.empty()) {
-    const std::shared_ptr<Adapter> adapter = load_adapter(model, options.from);
+    std::shared_ptr<Adapter> adapter = load_adapter(model, options.from);
     require_options(model, *adapter, options, options.from);
     return adapter;
   }

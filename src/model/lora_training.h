@@ -21,7 +21,7 @@ struct LoraOptions {
   std::vector<std::string> targets = {};
   bool is_rank_stabilised = false;
   uint64_t seed = 0;
-  std::string from = "";  // a folder of PEFT that is trained further; without one, matrices are new
+  std::string from{};  // a folder of PEFT that is trained further; without one, matrices are new
 
   double scale() const;  // alpha / rank, or alpha / √rank
 };

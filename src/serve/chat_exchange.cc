@@ -177,7 +177,7 @@ void ChatExchange::ask_judge() {
   judge_->judge(std::move(answers),
                 [self = shared_from_this()](std::vector<double> scores, std::exception_ptr failure) {
                   const std::lock_guard lock(self->mutex_);
-                  self->scores_ = std::move(scores), self->judge_failure_ = failure;
+                  self->scores_ = std::move(scores), self->judge_failure_ = std::move(failure);
                   self->is_judged_ = true;
                   if (self->wake_) self->wake_();
                 });

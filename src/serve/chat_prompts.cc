@@ -1,10 +1,10 @@
 #include "serve/chat_prompts.h"
 
+#include <algorithm>
 #include <unordered_map>
 
-#include <algorithm>
-
 #include "base/error.h"
+#include "serve/api_error.h"
 
 namespace fude {
 namespace {

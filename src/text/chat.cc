@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "text/tokenizer_file.h"
 
 namespace fude {
 namespace {

@@ -80,8 +80,8 @@ SplitStep split_step(const Json& split, std::string_view where) {
   if (!pattern.is_regex && !invert && behavior == "MergedWithPrevious")
     return {SplitStep::Kind::after_text, pattern.text};
   if (!pattern.is_regex && !invert && behavior == "MergedWithNext") return {SplitStep::Kind::before_text, pattern.text};
-  const SplitStep step{SplitStep::Kind::pattern,
-                       pattern.is_regex ? canonical_pattern(pattern.text) : literal_pattern(pattern.text)};
+  SplitStep step{SplitStep::Kind::pattern,
+                 pattern.is_regex ? canonical_pattern(pattern.text) : literal_pattern(pattern.text)};
   // Removing what lies outside the matches changes nothing if the matches cover every text, as the known patterns' do.
   const bool keeps_all =
       behavior == "Isolated" || (behavior == "Removed" && invert && make_known_splitter(step.pattern));

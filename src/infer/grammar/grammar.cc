@@ -211,7 +211,7 @@ std::vector<int32_t> GrammarBuilder::closure(const std::function<bool(int32_t)>&
       Alternative& alternative = all.emplace_back(Alternative{rule});
       for (const int32_t symbol : symbols)
         if (is_rule(symbol))
-          ++alternative.missing, uses[size_t(~symbol)].push_back(all.size() - 1);
+          ++alternative.missing, uses[Grammar::rule_number(symbol)].push_back(all.size() - 1);
         else if (!holds(symbol))
           alternative.missing = SIZE_MAX / 2;
       note(alternative, 0);
@@ -229,7 +229,7 @@ void GrammarBuilder::drop_unproductive() {
   calls_ = closure([](int32_t symbol) { return symbol != kNothing; });
   const auto is_hopeless = [&](const std::vector<int32_t>& alternative) {
     return std::any_of(alternative.begin(), alternative.end(), [&](int32_t symbol) {
-      return is_rule(symbol) ? calls_[size_t(~symbol)] == kNever : symbol == kNothing;
+      return is_rule(symbol) ? calls_[Grammar::rule_number(symbol)] == kNever : symbol == kNothing;
     });
   };
   for (auto& alternatives : alternatives_) std::erase_if(alternatives, is_hopeless);
@@ -248,7 +248,7 @@ void GrammarBuilder::flatten() {
       if (alternative.empty()) continue;
       int32_t calls = 0;
       for (const int32_t symbol : alternative)
-        if (is_rule(symbol)) calls = std::max(calls, calls_[size_t(~symbol)] + 1);
+        if (is_rule(symbol)) calls = std::max(calls, calls_[Grammar::rule_number(symbol)] + 1);
       grammar_.rules[rule].alternatives.push_back({int32_t(grammar_.symbols.size()), calls});
       grammar_.symbols.insert(grammar_.symbols.end(), alternative.begin(), alternative.end());
       grammar_.symbols.push_back(Grammar::kEnd);

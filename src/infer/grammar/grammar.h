@@ -21,6 +21,7 @@ namespace fude::grammar {
 struct Grammar {
   // What stands at a position of a rule: a lexeme's number, ~ a rule's number, or kEnd.
   static constexpr int32_t kEnd = INT32_MIN;
+  static constexpr size_t rule_number(int32_t symbol) { return size_t(-1 - int64_t(symbol)); }  // of ~ a rule's
   std::vector<int32_t> symbols;  // of all alternatives, each followed by kEnd
   struct Rule {
     struct Alternative {

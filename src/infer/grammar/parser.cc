@@ -167,7 +167,7 @@ void Parser::drain() {
       if (grammar_.lexemes[size_t(symbol)].is_nullable) visit(position + 1, node);
     } else {
       call(position, node);
-      if (grammar_.rules[size_t(~symbol)].is_nullable) visit(position + 1, node);
+      if (grammar_.rules[Grammar::rule_number(symbol)].is_nullable) visit(position + 1, node);
     }
   }
 }

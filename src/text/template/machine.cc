@@ -31,16 +31,16 @@ Value Machine::list(std::vector<Value> items, List::Kind kind) {
 Value Machine::dict(std::vector<std::pair<Value, Value>> items) {
   allocate(64 + items.size() * (2 * sizeof(Value) + 96));
   auto dict = std::make_shared<Dict>();
-  for (auto& [key, value] : items) {
+  for (std::pair<Value, Value>& item : items) {
     std::string name;
-    require(dict_key(key, name), "{} cannot be the key of a mapping", kind_name(key));
+    require(dict_key(item.first, name), "{} cannot be the key of a mapping", kind_name(item.first));
     allocate(name.size());
-    dict->depth = std::max({dict->depth, 1 + depth_of(value)});
+    dict->depth = std::max({dict->depth, 1 + depth_of(item.second)});
     const auto [place, is_new] = dict->places.emplace(std::move(name), dict->items.size());
     if (is_new)
-      dict->items.emplace_back(std::move(key), std::move(value));
+      dict->items.push_back(std::move(item));
     else
-      dict->items[place->second].second = std::move(value);
+      dict->items[place->second].second = std::move(item.second);
   }
   require(dict->depth <= limits_.value_nesting, "mappings are nested deeper than {}", limits_.value_nesting);
   return Ref<Dict>(std::move(dict));

@@ -171,8 +171,7 @@ struct JsonWriter {
   void write_key(const Value& key) {
     if (key.text()) return write_text(*key.text());
     writer.machine.require(!key.is<Undefined>(), "an undefined value cannot be a key of JSON");
-    Value shown = key;
-    write_text(Text(scalar(shown), true));
+    write_text(Text(scalar(key), true));
   }
 
   std::string scalar(const Value& value) {
