@@ -234,14 +234,6 @@ void Loader::restore(const LoaderState& state) {
   totals_ = state.totals;
 }
 
-std::vector<double> Loader::epochs() const {
-  std::vector<double> epochs;
-  epochs.reserve(size_t(mixture_.sources()));
-  for (int i = 0; i < mixture_.sources(); ++i)
-    epochs.push_back(double(mixture_.position()[size_t(i)].documents) / double(mixture_.set(i).documents()));
-  return epochs;
-}
-
 ValidationRows::ValidationRows(std::string name, std::shared_ptr<const ShardSet> set, LoaderOptions options,
                                int64_t limit)
     : name_(std::move(name)), set_(std::move(set)), options_(std::move(options)) {

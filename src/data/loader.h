@@ -52,8 +52,6 @@ class Loader {
   const LoaderTotals& totals() const { return totals_; }
   // Rows that wait to be drawn from.
   int64_t waiting_rows() const { return int64_t(pool_size_); }
-  // How many times each set has been read, as a fraction of its documents.
-  std::vector<double> epochs() const;
 
  private:
   PackedRow pack_row();

@@ -64,6 +64,11 @@ void check_base(const AdapterPlace& place, const std::string& source, const Lora
 
 }  // namespace
 
+std::string AdapterPlace::module() const {
+  const std::string path = tensor.substr(0, tensor.rfind('.'));
+  return path.substr(path.rfind('.') + 1);
+}
+
 std::vector<AdapterPlace> block_places(const Transformer& model) {
   std::vector<AdapterPlace> places;
   for (const Parameter* parameter : model.block_matrices()) {

@@ -20,6 +20,7 @@ struct AdapterPlace {
   std::string tensor;
   const Parameter* weight;
   int64_t first, rows;
+  std::string module() const;  // as adapters name it: q_proj
 };
 // The products of the blocks, in the model's order.
 std::vector<AdapterPlace> block_places(const Transformer& model);

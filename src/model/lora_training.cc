@@ -19,8 +19,7 @@ bool is_target(const std::string& tensor, const std::string& target) {
 std::string last_names(const std::vector<AdapterPlace>& places) {
   std::vector<std::string> names;
   for (const AdapterPlace& place : places) {
-    const std::string module = place.tensor.substr(0, place.tensor.rfind('.'));
-    const std::string name = module.substr(module.rfind('.') + 1);
+    const std::string name = place.module();
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
   std::string text;

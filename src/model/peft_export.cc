@@ -19,10 +19,7 @@ Json config_json(const Transformer& model, const LoraOptions& options, const std
                  const std::string& base_model) {
   std::vector<std::string> targets = options.targets;
   if (targets.empty())
-    for (const AdapterPlace& place : places) {
-      const std::string module = place.tensor.substr(0, place.tensor.rfind('.'));
-      targets.push_back(module.substr(module.rfind('.') + 1));
-    }
+    for (const AdapterPlace& place : places) targets.push_back(place.module());
   std::ranges::sort(targets);
   targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
   Json json;
