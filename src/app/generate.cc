@@ -115,7 +115,7 @@ void add_ends(const Tokenizer& tokenizer, std::vector<TokenId>& stops) {
 std::string schema_of(const std::string& given) {
   if (file_exists(given)) return read_file(given);
   const size_t begin = given.find_first_not_of(" \t\r\n"), end = given.find_last_not_of(" \t\r\n");
-  const std::string text = begin == std::string::npos ? "" : given.substr(begin, end + 1 - begin);
+  std::string text = begin == std::string::npos ? "" : given.substr(begin, end + 1 - begin);
   require(text.starts_with('{') || text == "true" || text == "false",
           "[generate] --json-schema: there is no file {}, and the text of a schema begins with {{", given);
   return text;

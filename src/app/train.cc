@@ -54,7 +54,7 @@ class NewModelOptions {
 
   // Error if something was asked for that the family has otherwise.
   ModelConfig config() const {
-    const ModelConfig config = new_config(wanted_.family, wanted_);
+    ModelConfig config = new_config(wanted_.family, wanted_);
     for (const auto& [option, member] : sizes_)
       require(option->empty() || config.*member == wanted_.*member, "[model] expected {} {} of the family {}, got {}",
               option->get_name(), config.*member, config.family, wanted_.*member);

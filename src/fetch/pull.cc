@@ -128,7 +128,7 @@ std::string find_model(const std::string& model) {
 }
 
 std::string pull(const CatalogueEntry& entry, const PullEvents& events) {
-  const std::string path = cached_path(entry);
+  std::string path = cached_path(entry);
   if (is_cached(entry)) return path;
   const auto lock = locked(fs::path(path).parent_path(), entry.name);
   std::string failures;

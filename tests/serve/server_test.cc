@@ -350,9 +350,7 @@ TEST(Server, AFormatBesideTools) {
     EXPECT_EQ(called["choices"][0]["finish_reason"], "tool_calls") << called;
     EXPECT_TRUE(called["choices"][0]["message"]["content"].is_null()) << called;
     const Json calls = called["choices"][0]["message"]["tool_calls"];
-    if (*more != 0) {
-      EXPECT_EQ(calls.size(), 1u);
-    }
+    if (*more != 0) { EXPECT_EQ(calls.size(), 1u); }
     for (const Json& call : calls)
       EXPECT_TRUE(parse_json(call["function"]["arguments"].get<std::string>(), "arguments").is_object()) << called;
   }

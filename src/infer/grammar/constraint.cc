@@ -10,7 +10,7 @@ namespace {
 
 class GrammarMask : public TokenMask {
  public:
-  explicit GrammarMask(std::shared_ptr<grammar::TokenGrammar> grammar)
+  explicit GrammarMask(const std::shared_ptr<grammar::TokenGrammar>& grammar)
       : matcher_(grammar), allowed_(grammar->vocabulary().size()) {}
 
   void apply(std::span<float> logits_V) override {
