@@ -35,10 +35,7 @@ void run_ask(AskSettings s, const CommonOptions& common) {
   std::optional<ScorerModel> scorer;
   if (!s.scorer.empty()) {
     s.choose.scorer = &scorer.emplace(load_scorer(device, s.scorer));
-    const int64_t context = loaded.model->config().context;
-    require_can_judge(*scorer, *loaded.model,
-                      std::min(std::min(s.choose.max_tokens, context) + int64_t(prompt.size()), context),
-                      "--max-tokens");
+    require_can_judge(*scorer, *loaded.model, int64_t(prompt.size()), s.choose.max_tokens, "--max-tokens");
   }
   s.choose.by = choose_by_of(s.by);
   s.choose.sampling.seed = common.seed, s.choose.cancel = &interrupted;

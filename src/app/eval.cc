@@ -146,9 +146,8 @@ void run_eval(EvalSettings s, const CommonOptions& common) {
     int64_t longest = 0;
     for (int64_t i = 0; i < std::min(s.ask.questions, task->held_out_count()); ++i)
       longest = std::max(longest, std::ssize(chat.question(task->held_out(i).question.prompt, s.ask.enable_thinking)));
-    const int64_t context = loaded.model->config().context;
-    require_can_judge(scorer.emplace(load_scorer(device, s.scorer)), *loaded.model,
-                      std::min(std::min(s.ask.max_tokens, context) + longest, context), "--max-tokens");
+    require_can_judge(scorer.emplace(load_scorer(device, s.scorer)), *loaded.model, longest, s.ask.max_tokens,
+                      "--max-tokens");
   }
   Engine engine(*loaded.model, default_kernels(), sampling_engine(loaded.model->config(), s.batch, s.ask.max_tokens));
   if (!s.adapter.empty()) engine.adapters().load(s.ask.adapter = "given", s.adapter);

@@ -50,7 +50,7 @@ void run_serve(ServeOptions o, const CommonOptions& common) {
   std::optional<AnswerJudge> judge;
   if (!o.scorer.empty()) {
     scorer = load_scorer(judge_device.emplace(common.threads), o.scorer);
-    require_can_judge(*scorer, *loaded.model, engine.context(), "--context");
+    require_can_judge(*scorer, *loaded.model, 0, engine.context(), "--context");
     api_options.judge = &judge.emplace(*scorer, default_kernels());
   }
   Api api(engine, loaded.tokenizer, api_options);

@@ -46,7 +46,10 @@ ScorerModel load_scorer(Device& device, const std::string& folder) {
   return scorer;
 }
 
-void require_can_judge(const ScorerModel& scorer, const Transformer& model, int64_t tokens, std::string_view option) {
+void require_can_judge(const ScorerModel& scorer, const Transformer& model, int64_t prompt_tokens, int64_t max_tokens,
+                       std::string_view option) {
+  const int64_t context = model.config().context;
+  const int64_t tokens = std::min(std::min(max_tokens, context) + prompt_tokens, context);
   const ModelConfig& judge = scorer.trunk->config();
   require(judge.vocabulary == model.config().vocabulary, "[scorer] expected a scorer with {} tokens, got {}",
           model.config().vocabulary, judge.vocabulary);

@@ -43,10 +43,10 @@ inline constexpr int32_t kWrong = 0, kRight = 1;  // classes
 ScorerModel make_scorer(std::unique_ptr<Transformer> trunk);
 // Error if the folder is no scorer's.
 ScorerModel load_scorer(Device& device, const std::string& folder);
-// Error unless the scorer has the model's tokens and reads so many of them: before answers are made that it cannot
-// judge.
-// `option` is what a user would lower.
-void require_can_judge(const ScorerModel& scorer, const Transformer& model, int64_t tokens, std::string_view option);
+// Error unless the scorer has the model's tokens and reads a prompt and an answer of so many: before answers are made
+// that it cannot judge. `option` is what a user would lower.
+void require_can_judge(const ScorerModel& scorer, const Transformer& model, int64_t prompt_tokens, int64_t max_tokens,
+                       std::string_view option);
 void save_scorer(const ScorerModel& scorer, const std::string& folder);
 
 // What the scorer says at each answer's last token, as log (p / (1 − p)), each as if it were the only one. Answers that
