@@ -54,6 +54,7 @@ void measure_step(Bench& bench, const BenchTier& tier, DType type, const StepSiz
   const auto work = [&] {
     sum.run({&block, 1});
     optimizer.step(sum.gradients(), 3e-4f);
+    sum.clear();
   };
   const double tokens = double(block.tokens()), flop = step_flop(model->config(), {&block, 1});
   const auto limit = [&] {

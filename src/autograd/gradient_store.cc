@@ -32,16 +32,25 @@ GradientPlace GradientStore::into(uint64_t id, const Shape& shape) {
 
 bool GradientStore::share(uint64_t id, const Tensor& gradient) { return activations_.try_emplace(id, gradient).second; }
 
-GradientPlace GradientStore::into(const Parameter& parameter) {
+GradientPlace& GradientStore::place_of(const Parameter& parameter) {
   require(!parameter.keeps_formats(),
           "[gradients] {}: expected a parameter in f32 or bf16, got one that stays as its file has it and cannot be "
           "trained; load the model in f32 or bf16",
           parameter.name());
   GradientPlace& place = parameters_[&parameter];
   if (place.tensor.is_empty()) place.tensor = Tensor(device_, {parameter.stored()}, DType::f32, Purpose::gradients);
+  return place;
+}
+
+GradientPlace GradientStore::into(const Parameter& parameter) {
+  GradientPlace& place = place_of(parameter);
   GradientPlace result = place;
   place.add = true;
   return result;
+}
+
+void GradientStore::reserve(std::span<const Parameter* const> parameters) {
+  for (const Parameter* parameter : parameters) place_of(*parameter);
 }
 
 Tensor GradientStore::of(const Parameter& parameter) const {
@@ -49,9 +58,9 @@ Tensor GradientStore::of(const Parameter& parameter) const {
   return found == parameters_.end() || !found->second.add ? Tensor{} : found->second.tensor;
 }
 
-void GradientStore::restart() {
+void GradientStore::clear() {
   activations_.clear();
-  for (auto& [parameter, place] : parameters_) place.add = false;
+  parameters_.clear();
 }
 
 }  // namespace fude

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -30,10 +31,14 @@ class GradientStore final : public Gradients {
   GradientPlace into(const Parameter& parameter) override;
   // The parameter's gradient, in the parameter's element order; empty if it has none yet.
   Tensor of(const Parameter& parameter) const;
-  // Keeps the memory of the parameters' gradients; the next writer stores.
-  void restart();
+  // Takes memory for these parameters' gradients now, and so beside each other; the first writer still stores.
+  void reserve(std::span<const Parameter* const> parameters);
+  // Gives all memory back.
+  void clear();
 
  private:
+  GradientPlace& place_of(const Parameter& parameter);
+
   Device& device_;
   std::optional<std::unordered_set<const Parameter*>> trained_;
   std::unordered_map<uint64_t, Tensor> activations_;

@@ -25,7 +25,7 @@ OutOfMemory out_of_addresses(int64_t bytes, std::string_view what, int64_t grant
 }  // namespace
 
 std::string_view name_of(Purpose purpose) {
-  static constexpr std::string_view names[kPurposes] = {"weights", "gradients", "optimizer", "activations", "cache"};
+  static constexpr std::string_view names[kPurposes] = {"weights", "optimizer", "gradients", "activations", "cache"};
   return names[int(purpose)];
 }
 

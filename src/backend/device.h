@@ -17,7 +17,7 @@ namespace fude {
 enum class Contents { undefined, zero };
 
 // What memory is for, in the memory plan.
-enum class Purpose { weights, gradients, optimizer, activations, cache };
+enum class Purpose { weights, optimizer, gradients, activations, cache };
 inline constexpr int kPurposes = 5;
 std::string_view name_of(Purpose purpose);
 
@@ -49,7 +49,7 @@ class Device {
   Threads& threads() { return *threads_; }
 
  private:
-  Arena& arena_of(Purpose purpose) { return purpose < Purpose::activations ? lasting_ : passing_; }
+  Arena& arena_of(Purpose purpose) { return purpose < Purpose::gradients ? lasting_ : passing_; }
 
   bool only_counts_;
   int64_t room_;

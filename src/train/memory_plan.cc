@@ -34,11 +34,9 @@ MemoryPlan plan_training_memory(Transformer& model, const TrainerOptions& option
   GradientSum gradients(model, counting_kernels(), options.step);
   // One leaf for each slot: the others find the memory as the first left it.
   const std::vector<TokenBlock> blocks(size_t(options.step.slots), full_block(options.rows_per_block, row_tokens));
-  // Twice: only the second step begins with gradients in memory.
-  for (int step = 0; step < 2; ++step) {
-    gradients.run(blocks);
-    optimizer.step(gradients.gradients(), 1e-3f);
-  }
+  gradients.run(blocks);
+  optimizer.step(gradients.gradients(), 1e-3f);
+  gradients.clear();
   evaluate(model, counting_kernels(), {blocks.data(), 1}, adapter);
   const int64_t tokens = int64_t(blocks.front().tokens_N.size());
   ScratchSizes of_caller, of_other;

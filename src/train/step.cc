@@ -102,7 +102,9 @@ BatchLoss GradientSum::run_subtree(std::span<const TokenBlock> blocks, int64_t t
 double GradientSum::sum_slots(std::span<const TokenBlock> blocks, size_t first, int64_t slots, size_t level,
                               const Objective& objective) {
   if (slots == 1) {
-    levels_[level].restart();
+    levels_[level].clear();
+    // What outlives a block's activations must not lie between them: the next block's would not fit there.
+    if (blocks.size() > 1 || options_.slots > 1) levels_[level].reserve(trained_);
     double nats = 0;
     for (size_t i = 0; i < blocks.size(); ++i)
       nats += sum_of(run_block(
@@ -115,6 +117,7 @@ double GradientSum::sum_slots(std::span<const TokenBlock> blocks, size_t first, 
   const double left = sum_slots(blocks.first(half), first, slots / 2, level, objective);
   const double right = sum_slots(blocks.subspan(half), first + half, slots / 2, level + 1, objective);
   add(level, levels_[level + 1]);
+  levels_[level + 1].clear();
   return left + right;
 }
 

@@ -4,7 +4,8 @@
 //   (s0 + s1) + (s2 + s3)     s0 = block 0 + block 1 + …
 //
 // A worker may sum any whole subtree by itself; when their sums meet in the same tree, any number of workers
-// up to R gives the same bits. Memory: one gradient, and one more for each level of the worker's tree.
+// up to R gives the same bits. Memory: one gradient, and one more for each level of the worker's tree. A step of one
+// block needs hardly any for it: on the way back, a layer's gradients find room where its activations were.
 #pragma once
 
 #include <deque>
@@ -55,6 +56,8 @@ class GradientSum {
   void add(const GradientStore& other);
 
   const GradientStore& gradients() const { return levels_.front(); }
+  // Gives their memory back, once they have been used.
+  void clear() { levels_.front().clear(); }
 
  private:
   double sum_slots(std::span<const TokenBlock> blocks, size_t first, int64_t slots, size_t level,

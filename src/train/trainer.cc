@@ -222,6 +222,7 @@ bool Trainer::run(const std::atomic<bool>* stop) {
     if (verdict == SpikeDetector::Verdict::spike) line.event = "loss spike";
     if (verdict != SpikeDetector::Verdict::not_finite)
       line.gradient_norm = optimizer_.step(gradients_.gradients(), float(line.learning_rate));
+    gradients_.clear();
     source_.learned(line);
     line.seconds = now_seconds() - began;
     if (!std::isfinite(line.loss) || !std::isfinite(line.gradient_norm)) {

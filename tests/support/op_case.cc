@@ -325,7 +325,7 @@ void time_op(const OpCase& op) {
         name + " back", output_floats, 4 * (2 * (input_floats + parameter_floats) + output_floats),
         [&] { tape.backward(gradients); },
         [&] {
-          gradients.restart();
+          gradients.clear();
           const std::vector<Tensor> outputs = op.run(pass, inputs, parameters, rows);
           for (size_t o = 0; o < outputs.size(); ++o)
             std::copy(cotangents[o].begin(), cotangents[o].end(), gradients.into(outputs[o]).tensor.data<float>());

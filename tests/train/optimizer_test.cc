@@ -37,7 +37,7 @@ struct Bench {
     return float(0.1 * random.normal());
   }
   void fill_gradients(int step) {
-    gradients.restart();
+    gradients.clear();
     for (size_t which = 0; which < 3; ++which) {
       const Parameter& p = *all()[which];
       Tensor g = gradients.into(p).tensor;

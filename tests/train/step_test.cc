@@ -151,19 +151,35 @@ TEST_P(CheckpointedBlocks, GiveTheSameBitsInLessMemory) {
 INSTANTIATE_TEST_SUITE_P(Families, CheckpointedBlocks, testing::ValuesIn(architectures()),
                          [](const auto& info) { return std::string(info.param->family); });
 
-// What stays of a block is its input; what is made again is one block's.
-TEST(MemoryPlan, OfCheckpointedBlocks) {
-  ModelConfig config = small("gpt2");
-  config.width = 256, config.layers = 12, config.heads = config.kv_heads = 4, config.head_size = 64,
-  config.feed_forward = 1024;
-  TrainerOptions options{.rows_per_block = 4};
-  const auto activations = [&](bool checkpoint) {
-    options.step.checkpoint_blocks = checkpoint;
+// Of a step's high-water mark: a model of twelve layers, four times as much in activations as in weights.
+class MemoryPlanOfAStep : public testing::Test {
+ protected:
+  MemoryPlanOfAStep() {
+    config.width = 256, config.layers = 12, config.heads = config.kv_heads = 4, config.head_size = 64,
+    config.feed_forward = 1024;
+  }
+  Device::Usage usage(const StepOptions& step) const {
     Device device(1, /*only_counts=*/true);
     Transformer model(device, config);
-    return plan_training_memory(model, options, 64, default_kernels(), 2).device.at_peak[int(Purpose::activations)];
-  };
-  EXPECT_LT(double(activations(true)), 0.25 * double(activations(false)));
+    return plan_training_memory(model, {.step = step, .rows_per_block = 32}, 64, default_kernels(), 2).device;
+  }
+  static double of(const Device::Usage& usage, Purpose purpose) { return double(usage.at_peak[size_t(purpose)]); }
+
+  ModelConfig config = small("gpt2");
+};
+
+// What stays of a block is its input; what is made again is one block's.
+TEST_F(MemoryPlanOfAStep, CheckpointedBlocksKeepTheirInput) {
+  EXPECT_LT(of(usage({.checkpoint_blocks = true}), Purpose::activations), 0.25 * of(usage({}), Purpose::activations));
+}
+
+// At its mark one block has no gradients yet but the classifier's; two slots have those of both.
+TEST_F(MemoryPlanOfAStep, GradientsOfOneBlockFindRoomWhereActivationsWere) {
+  const Device::Usage one = usage({}), several = usage({.slots = 2});
+  EXPECT_LT(of(one, Purpose::gradients), 0.05 * of(one, Purpose::weights));
+  EXPECT_EQ(of(several, Purpose::gradients), 2 * of(several, Purpose::weights));
+  EXPECT_EQ(of(several, Purpose::activations), of(one, Purpose::activations));
+  EXPECT_LT(double(several.held), 1.02 * double(several.peak));
 }
 
 }  // namespace
