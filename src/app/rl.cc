@@ -218,7 +218,7 @@ void add_rl(CLI::App& app, const CommonOptions& common) {
   command->add_option("--weight-decay", s->optimizer.weight_decay, "decoupled, of matrices")
       ->check(number_at_least(0))
       ->capture_default_str();
-  add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
+  add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights still trained in f32)");
   add_lora(*command, *lora);
   command->option_defaults()->group("Watching and saving");
   command->add_option("--held-out", s->held_out, "held-out questions that accuracy is measured on; 0: none")

@@ -108,7 +108,7 @@ void add_sft(CLI::App& app, const CommonOptions& common) {
   command->add_option("--clip", train.optimizer.max_norm, "largest gradient norm; 0: off")
       ->check(number_at_least(0))
       ->capture_default_str();
-  add_compute(*command, train.compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
+  add_compute(*command, train.compute, "what matrices multiply in: f32, or bf16 (weights still trained in f32)");
   command->add_flag("--checkpoint-activations", train.step.checkpoint_blocks,
                     "keep less of the forward pass and run it again: less memory, a third more time, the same bits");
   add_lora(*command, s->lora);

@@ -162,7 +162,7 @@ void add_train(CLI::App& app, const CommonOptions& common) {
                        "model folder, GGUF file or name of fude pull to go on from; without: random weights of the "
                        "shape below")
           ->check(some_text());
-  add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights kept in f32 beside it)");
+  add_compute(*command, s->compute, "what matrices multiply in: f32, or bf16 (weights still trained in f32)");
   const auto shape = std::make_shared<NewModelOptions>(*command);
   shape->exclude(model);
   command->option_defaults()->group("Batch");

@@ -150,9 +150,8 @@ struct Kernels {
   LogitSums (*row_sums)(const float* logits_V, int64_t size, float inverse_temperature) = nothing;
   // adamw.h
   double (*sum_of_squares)(Threads&, const Tensor& x) = nothing;
-  void (*adamw)(Threads&, const Tensor& gradient, const AdamWStep&, Tensor& values, Tensor& mean, Tensor& variance,
-                Tensor& packed) = nothing;
-  void (*pack_bf16)(Threads&, const Tensor& values, Tensor& packed) = nothing;
+  void (*adamw)(Threads&, const Tensor& gradient, const AdamWStep&, Tensor& mean, Tensor& variance,
+                Parameter& parameter) = nothing;
   // probe.h, on the calling thread: the FLOP done in so many rounds (bf16: null without the instruction); reading
   double (*probe_f32)(int64_t rounds) = nothing;
   double (*probe_bf16)(int64_t rounds) = nullptr;

@@ -24,14 +24,14 @@ struct BFloat16 {
   explicit operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
 };
 
-enum class DType { f32, bf16, f16, i32, i8, u8 };
+enum class DType { f32, bf16, f16, i32, i16, i8, u8 };
 
 inline int64_t size_of(DType type) {
-  if (type == DType::bf16 || type == DType::f16) return 2;
+  if (type == DType::bf16 || type == DType::f16 || type == DType::i16) return 2;
   return type == DType::i8 || type == DType::u8 ? 1 : 4;
 }
 inline std::string_view name_of(DType type) {
-  static constexpr std::string_view names[] = {"f32", "bf16", "f16", "i32", "i8", "u8"};
+  static constexpr std::string_view names[] = {"f32", "bf16", "f16", "i32", "i16", "i8", "u8"};
   return names[int(type)];
 }
 
@@ -49,6 +49,8 @@ template <>
 inline constexpr DType dtype_of<Float16> = DType::f16;
 template <>
 inline constexpr DType dtype_of<int32_t> = DType::i32;
+template <>
+inline constexpr DType dtype_of<int16_t> = DType::i16;
 template <>
 inline constexpr DType dtype_of<std::byte> = DType::u8;
 template <>

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "base/error.h"
+#include "tensor/split_float.h"
 
 namespace fude {
 
@@ -33,11 +34,15 @@ Parameter::Parameter(Device& device, std::string name, Layout layout, std::vecto
     packed_ = Tensor(device, {stored_rows * cols_}, type, Purpose::weights, Contents::zero);
     return;
   }
-  if (!is_bf16 || precision.keeps_master) {
-    values_ = Tensor(device, {stored_rows * cols_}, DType::f32, Purpose::weights, Contents::zero);
+  const auto zeros = [&](DType type) {
+    return Tensor(device, {stored_rows * cols_}, type, Purpose::weights, Contents::zero);
+  };
+  if (is_bf16) {
+    packed_ = zeros(DType::bf16);
+    if (precision.keeps_master) remainders_ = zeros(DType::i16);
+  } else {
+    packed_ = values_ = zeros(DType::f32);
   }
-  packed_ = values_;
-  if (is_bf16) { packed_ = Tensor(device, {stored_rows * cols_}, DType::bf16, Purpose::weights, Contents::zero); }
 }
 
 bool Parameter::can_keep_formats(const std::vector<Segment>& segments, int64_t cols) {
@@ -108,6 +113,11 @@ void Parameter::with_halves(const Body& body) const {
   packed_.type() == DType::f16 ? body(packed_.data<Float16>()) : body(packed_.data<BFloat16>());
 }
 
+std::vector<std::pair<std::string, Tensor>> Parameter::master() const {
+  if (remainders_.is_empty()) return {{"", values_}};
+  return {{"", packed_}, {".remainder", remainders_}};
+}
+
 void Parameter::set_encoded(int64_t begin, int64_t count, const std::byte* rows) {
   require(keeps_formats(), "[parameter] {}: keeps no format of a file", name_);
   if (packed_.raw() == nullptr) return;
@@ -143,17 +153,24 @@ void Parameter::set_rows(int64_t begin, int64_t count, const float* row_major) {
       put_in_panel(format, bytes, format.block_bytes, row % kPanel, 1, panel_block);
     });
   }
-  const auto put_into = [&](auto* stored, const auto& place_of) {
+  const auto put = [&](const auto& put_one) {
     for_places(begin, count, [&](int64_t place, int64_t row, int64_t col, int64_t n) {
       const float* from = row_major + row * cols_ + col;
-      for (int64_t i = 0; i < n; ++i)
-        stored[place_of(place + i)] = std::remove_pointer_t<decltype(stored)>(from[i * cols_]);
+      for (int64_t i = 0; i < n; ++i) put_one(place + i, from[i * cols_]);
     });
   };
-  const auto same_place = [](int64_t place) { return place; };
-  if (is_in_halves()) return with_halves([&](auto* halves) { put_into(halves, same_place); });
-  if (has_master()) put_into(values_.data<float>(), same_place);
-  if (compute() == DType::bf16) put_into(packed_.data<BFloat16>(), paired_position);
+  const auto put_into = [&](auto* stored) {
+    put([&](int64_t place, float x) { stored[place] = std::remove_pointer_t<decltype(stored)>(x); });
+  };
+  if (is_in_halves()) return with_halves(put_into);
+  if (compute() == DType::f32) return put_into(values_.data<float>());
+  auto* upper = packed_.data<BFloat16>();
+  auto* remainders = has_master() ? remainders_.data<int16_t>() : nullptr;
+  put([&](int64_t place, float x) {
+    const SplitFloat halves(x);
+    upper[paired_position(place)] = halves.upper;
+    if (remainders != nullptr) remainders[paired_position(place)] = halves.remainder;
+  });
 }
 
 void Parameter::get_rows(int64_t begin, int64_t count, float* row_major) const {
@@ -168,14 +185,18 @@ void Parameter::get_rows(int64_t begin, int64_t count, float* row_major) const {
     });
   }
   require(begin >= 0 && begin + count <= rows_, "[parameter] {}: rows out of range", name_);
-  const auto take_from = [&](const auto* stored, const auto& place_of) {
+  const auto take = [&](const auto& at) {
     for (int64_t row = 0; row < count; ++row)
-      for (int64_t col = 0; col < cols_; ++col)
-        row_major[row * cols_ + col] = float(stored[place_of(position(begin + row, col))]);
+      for (int64_t col = 0; col < cols_; ++col) row_major[row * cols_ + col] = at(position(begin + row, col));
   };
   if (is_in_halves())
-    return with_halves([&](const auto* halves) { take_from(halves, [](int64_t place) { return place; }); });
-  take_from(packed_.data<BFloat16>(), paired_position);
+    return with_halves([&](const auto* halves) { take([&](int64_t place) { return float(halves[place]); }); });
+  const auto* upper = packed_.data<BFloat16>();
+  const auto* remainders = has_master() ? remainders_.data<int16_t>() : nullptr;
+  take([&](int64_t place) {
+    const int64_t at = paired_position(place);
+    return float(SplitFloat(upper[at], remainders != nullptr ? remainders[at] : int16_t(0)));
+  });
 }
 
 void Parameter::get_rows_of(const Tensor& same_order, int64_t begin, int64_t count, float* row_major) const {

@@ -8,9 +8,9 @@
 // moments use the same order. Vectors (norm weights, biases) are plain. One parameter may hold several
 // tensors of the file stacked by rows (q, k, v): its segments.
 //
-// What kernels multiply with is the packed form. In f32 it is the values themselves. In bf16 it is a second
-// tensor whose columns lie in pairs, [panel][k / 2][32][2] (an even number of columns), and the f32 values,
-// if kept, are the master that an optimiser updates; a model that is only run needs none.
+// What kernels multiply with is the packed form. In f32 it is the values themselves. In bf16 its columns lie in pairs,
+// [panel][k / 2][32][2] (an even number of columns). The f32 master values that an optimiser updates are then the
+// packed form and, in the same order, its remainders (split_float.h); a model that is only run needs none.
 //
 // Weights that are only run can keep the format of their file. F16 and BF16 then lie in the order of f32 panels and
 // are widened as kernels load them: half the memory, and the results of the f32 values bit for bit. Blocks of integers
@@ -43,7 +43,7 @@ struct PanelRun {
   int64_t offset, panel_bytes;  // in the packed form
 };
 
-// In what a matrix is multiplied, and whether bf16 has an f32 master beside it. Vectors are always f32.
+// In what a matrix is multiplied, and whether bf16 keeps f32 master values. Vectors are always f32.
 struct Precision {
   DType compute = DType::f32;
   bool keeps_master = true;
@@ -79,16 +79,21 @@ class Parameter {
   // What a matrix is multiplied in (u8: blocks), and the tensor that kernels read.
   DType compute() const { return is_in_halves_ ? DType::f32 : packed_.type(); }
   const Tensor& packed() const { return packed_; }
-  bool has_master() const { return !values_.is_empty(); }
-  // f32 in the order above, padding included; empty if bf16 has no master, or formats are kept.
+  bool has_master() const { return !values_.is_empty() || !remainders_.is_empty(); }
+  // f32 in the order above, padding included; empty in bf16 and where formats are kept.
   const Tensor& values() const { return values_; }
+  // i16 in the order of packed(); empty unless bf16 has a master.
+  const Tensor& remainders() const { return remainders_; }
+  // The tensors that hold the master values, by what their names add to name(), for a checkpoint to save and to copy
+  // back into.
+  std::vector<std::pair<std::string, Tensor>> master() const;
   int64_t stored() const { return packed_.size(); }
   // Position among the stored elements.
   int64_t position(int64_t row, int64_t col) const {
     return is_matrix() ? (row / kPanel * cols_ + col) * kPanel + row % kPanel : row * cols_ + col;
   }
   // Row-major copies of rows [begin, begin + count), in and out; set_rows writes every form, get_rows reads
-  // the values, or the packed form where there are none. In blocks and halves, values are encoded.
+  // the master values, or the packed form where there are none. In blocks and halves, values are encoded.
   void set_rows(int64_t begin, int64_t count, const float* row_major);
   void get_rows(int64_t begin, int64_t count, float* row_major) const;
   // Rows as they lie in a file of their segment's format, bit for bit; only where formats are kept.
@@ -111,7 +116,7 @@ class Parameter {
   Layout layout_ = Layout::vector;
   std::vector<Segment> segments_;
   int64_t rows_ = 0, cols_ = 0;
-  Tensor values_, packed_;
+  Tensor values_, packed_, remainders_;
   std::vector<PanelRun> runs_;
   bool is_in_halves_ = false;
 };

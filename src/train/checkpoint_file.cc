@@ -31,7 +31,7 @@ T load(std::span<const std::byte> bytes, uint64_t at) {
 }
 
 DType dtype_named(std::string_view name, std::string_view where) {
-  for (const DType type : {DType::f32, DType::bf16, DType::i32})
+  for (const DType type : {DType::f32, DType::bf16, DType::i32, DType::i16})
     if (name == name_of(type)) return type;
   fail("[{}] unknown element type '{}'", where, name);
 }

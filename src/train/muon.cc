@@ -79,8 +79,7 @@ bool is_block_matrix(const Parameter& parameter) {
   return true;
 }
 
-void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, const Parameter& parameter,
-               Tensor& momentum) {
+void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, Tensor& momentum, Parameter& parameter) {
   require(parameter.is_matrix(), "[muon] {}: expected a matrix", parameter.name());
   require(gradient.size() == parameter.stored() && momentum.size() == parameter.stored(),
           "[muon] {}: expected {} elements, got a gradient of {} and momentum of {}", parameter.name(),
@@ -88,7 +87,7 @@ void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, c
   const int64_t cols = parameter.cols();
   const float beta = step.momentum, scale = step.gradient_scale;
   const float* g = gradient.data<float>();
-  float *moment = momentum.data<float>(), *values = parameter.values().data<float>();
+  float* moment = momentum.data<float>();
   const bool is_real = !pass.device.only_counts();
   if (is_real)
     pass.threads().parallel_for(parameter.stored(), 1 << 14, [&](int64_t begin, int64_t end) {
@@ -116,17 +115,14 @@ void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, c
       const float keep = 1 - step.learning_rate * step.weight_decay;
       const float rate = step.learning_rate * float(std::sqrt(std::max(1.0, double(rows) / double(cols))));
       pass.threads().parallel_for(rows, kGrain, [&](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row)
-          for (int64_t col = 0; col < cols; ++col) {
-            float& value = values[parameter.position(first + row, col)];
-            value = keep * value - rate * d[row * cols + col];
-          }
+        std::vector<float> values(size_t((end - begin) * cols));
+        parameter.get_rows(first + begin, end - begin, values.data());
+        for (size_t i = 0; i < values.size(); ++i) values[i] = keep * values[i] - rate * d[size_t(begin * cols) + i];
+        parameter.set_rows(first + begin, end - begin, values.data());
       });
     }
     first += rows;
   }
-  Tensor packed = parameter.packed();
-  if (parameter.compute() == DType::bf16) pass.kernels.pack_bf16(pass.threads(), parameter.values(), packed);
 }
 
 }  // namespace fude

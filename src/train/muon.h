@@ -22,7 +22,6 @@ void orthogonalize(const Pass& pass, Tensor& x);
 
 // One step on a matrix: Nesterov momentum (in the parameter's element order), then, for each matrix of each segment by
 // itself, values ← values · (1 - rate · decay) - rate · sqrt(max(1, rows / cols)) · orthogonalize(direction).
-void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, const Parameter& parameter,
-               Tensor& momentum);
+void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, Tensor& momentum, Parameter& parameter);
 
 }  // namespace fude

@@ -19,7 +19,7 @@ Optimizer::Optimizer(Device& device, const Kernels& kernels, std::vector<Paramet
   std::set<std::string> names;
   moments_.reserve(parameters_.size());
   for (const Parameter* parameter : parameters_) {
-    require(parameter->has_master(), "[optimizer] {}: expected f32 values to update", parameter->name());
+    require(parameter->has_master(), "[optimizer] {}: expected master values to update", parameter->name());
     require(names.insert(parameter->name()).second, "[optimizer] the parameter {} comes twice", parameter->name());
     const auto zeros = [&] {
       return Tensor(device_, {parameter->stored()}, DType::f32, Purpose::optimizer, Contents::zero);
@@ -57,16 +57,15 @@ double Optimizer::step(const GradientStore& gradients, float learning_rate) {
                       gradient_scale};
   const Pass pass{device_, kernels_};
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    const Parameter& parameter = *parameters_[i];
+    Parameter& parameter = *parameters_[i];
     const Tensor gradient = gradients.of(parameter);
     if (gradient.is_empty()) continue;
     Moments& moments = moments_[i];
     if (!moments.momentum.is_empty()) {
-      muon_step(pass, gradient, muon, parameter, moments.momentum);
+      muon_step(pass, gradient, muon, moments.momentum, parameter);
     } else {
       adamw.weight_decay = parameter.is_matrix() ? options_.weight_decay : 0.0f;
-      Tensor values = parameter.values(), packed = parameter.packed();
-      kernels_.adamw(threads, gradient, adamw, values, moments.mean, moments.variance, packed);
+      kernels_.adamw(threads, gradient, adamw, moments.mean, moments.variance, parameter);
     }
   }
   return norm;

@@ -67,7 +67,8 @@ std::string Trainer::checkpoint_folder(int64_t step) const {
 
 NamedTensors Trainer::tensors() {
   NamedTensors all;
-  for (Parameter* p : optimizer_.parameters()) all.emplace_back(p->name(), p->values());
+  for (const Parameter* p : optimizer_.parameters())
+    for (auto& [ending, tensor] : p->master()) all.emplace_back(p->name() + ending, tensor);
   for (auto& moment : optimizer_.state()) all.push_back(moment);
   return all;
 }
@@ -98,10 +99,6 @@ int64_t Trainer::resume() {
           "[train] {}: the state of the run is not complete", folder);
   require_same_run(user["identity"], options_.identity, folder);
   checkpoint.restore(tensors());
-  for (const Parameter* p : optimizer_.parameters()) {
-    Tensor packed = p->packed();
-    if (p->compute() == DType::bf16) kernels_.pack_bf16(model_.device().threads(), p->values(), packed);
-  }
   source_.restore(user["source"], folder);
   spikes_.restore(user["spikes"]);
   steps_done_ = saved_step_ = json_integer(user, "step", folder);

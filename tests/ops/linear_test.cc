@@ -65,7 +65,7 @@ TEST(Linear, Scratch) {
           const std::vector<float> zeros(size_t(outputs * depth));
           weight.set_rows(0, outputs, zeros.data());
           Tensor x = tensor_of(device, {rows, depth}, random_floats(size_t(rows * depth), 1));
-          Tensor y(device, {rows, outputs}, DType::f32), dw(device, weight.values().shape(), DType::f32);
+          Tensor y(device, {rows, outputs}, DType::f32), dw(device, {weight.stored()}, DType::f32);
           kernels.linear(device.threads(), x, weight, nullptr, y);
           kernels.linear_backward_weight(device.threads(), y, x, compute, {dw, false});
           kernels.linear_backward_input(device.threads(), y, weight, {x, false});

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "tensor/split_float.h"
 
 namespace fude {
 namespace {
@@ -50,6 +51,52 @@ TEST(Parameter, RowsInTheMiddle) {
   EXPECT_EQ(part, rows);
   EXPECT_THROW(parameter.set_rows(70, 11, rows.data()), Error);
   EXPECT_THROW(parameter.get_rows(-1, 2, part.data()), Error);
+}
+
+// Every f32 comes back from its halves; the upper one is the nearest bf16, ties away from zero.
+TEST(SplitFloat, LosesNothing) {
+  std::vector<uint32_t> all = {0x00000000, 0x80000000, 0x00000001, 0x7F7FFFFF, 0xFF7FFFFF, 0x7F800000,
+                               0xFF800000, 0x3F808000, 0x3F818000, 0xBF808000, 0x3F807FFF, 0x3F808001};
+  for (uint64_t bits = 0; bits < uint64_t(1) << 32; bits += 65521) all.push_back(uint32_t(bits));
+  for (const uint32_t bits : all) {
+    const float x = std::bit_cast<float>(bits);
+    const SplitFloat halves(x);
+    if (std::isnan(x)) {
+      ASSERT_TRUE(std::isnan(float(halves)) && std::isnan(float(halves.upper))) << bits;
+      continue;
+    }
+    ASSERT_EQ(std::bit_cast<uint32_t>(float(halves)), bits);
+    const bool is_tie = (bits & 0xFFFF) == 0x8000;
+    ASSERT_EQ(halves.upper.bits, is_tie ? uint16_t((bits >> 16) + 1) : BFloat16(x).bits) << bits;
+  }
+  for (const uint32_t nan : {0x7F800001u, 0x7FFFFFFFu, 0xFF800001u, 0xFFFFFFFFu}) {
+    const SplitFloat halves(std::bit_cast<float>(nan));
+    EXPECT_TRUE(std::isnan(float(halves)) && std::isnan(float(halves.upper))) << nan;
+  }
+}
+
+// In bf16 columns lie in pairs; with a master the values come back bit for bit, without one as bf16.
+TEST(Parameter, KeepsItsMasterInHalves) {
+  Device device(1);
+  std::vector<float> values(71 * 46), back(values.size());
+  for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(float(i)) / 3;
+  for (const bool keeps_master : {true, false}) {
+    Parameter parameter(device, "w", Parameter::Layout::panels, {{"w", 71}}, 46, {DType::bf16, keeps_master});
+    EXPECT_EQ(parameter.has_master(), keeps_master);
+    EXPECT_EQ(parameter.stored(), 96 * 46);
+    EXPECT_EQ(device.usage().now[int(Purpose::weights)], 96 * 46 * (keeps_master ? 4 : 2));
+    parameter.set_rows(0, 40, values.data());
+    parameter.set_rows(40, 31, values.data() + 40 * 46);
+    parameter.get_rows(0, 71, back.data());
+    for (int64_t row = 0; row < 71; ++row)
+      for (int64_t col = 0; col < 46; ++col) {
+        const auto i = size_t(row * 46 + col);
+        const BFloat16 upper = SplitFloat(values[i]).upper;
+        const int64_t place = row / 32 * 32 * 46 + col / 2 * 64 + row % 32 * 2 + col % 2;
+        ASSERT_EQ(parameter.packed().data<BFloat16>()[place].bits, upper.bits);
+        ASSERT_EQ(back[i], keeps_master ? values[i] : float(upper));
+      }
+  }
 }
 
 // Rows of blocks come back as their own format decodes them, through several segments, formats and a last narrow panel.

@@ -119,8 +119,10 @@ class TrainerRun : public testing::Test {
     trainer.resume();
     is_done = trainer.run(&stop);
     std::vector<float> weights;
-    for (const Parameter* p : model.parameters())
-      weights.insert(weights.end(), p->values().data<float>(), p->values().data<float>() + p->stored());
+    for (const Parameter* p : model.parameters()) {
+      weights.resize(weights.size() + size_t(p->count()));
+      p->get_rows(0, p->rows(), weights.data() + weights.size() - p->count());
+    }
     return weights;
   }
 
