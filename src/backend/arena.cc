@@ -4,14 +4,7 @@
 
 #include <algorithm>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#endif
+#include "backend/sanitizer.h"
 
 namespace fude {
 namespace {
@@ -24,15 +17,7 @@ constexpr int64_t kGrowth = 16 * kHugePage;
 int64_t rounded(int64_t bytes, int64_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 // AddressSanitizer sees free memory, and a gap behind every block, as out of bounds.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr int64_t kGap = kAlignment;
-void open(void* block, int64_t bytes) { ASAN_UNPOISON_MEMORY_REGION(block, size_t(bytes)); }
-void close(void* block, int64_t bytes) { ASAN_POISON_MEMORY_REGION(block, size_t(bytes)); }
-#else
-constexpr int64_t kGap = 0;
-void open(void*, int64_t) {}
-void close(void*, int64_t) {}
-#endif
+constexpr int64_t kGap = kHasAddressSanitizer ? kAlignment : 0;
 
 int64_t size_of_block(int64_t bytes) { return rounded(bytes + kGap, kAlignment); }
 
@@ -56,7 +41,7 @@ Arena::Arena(int64_t bytes, bool only_counts) : only_counts_(only_counts) {
 
 Arena::~Arena() {
   if (only_counts_ || base_ == nullptr) return;
-  open(base_, usable_);
+  open_memory(base_, usable_);
   ::munmap(base_, size_t(reserved_));
 }
 
@@ -66,7 +51,7 @@ bool Arena::grow_to(int64_t end) {
   if (end <= usable_) return true;
   const int64_t wanted = std::min(reserved_, rounded(end, kGrowth));
   if (end > wanted || ::mprotect(base_ + usable_, size_t(wanted - usable_), PROT_READ | PROT_WRITE) != 0) return false;
-  close(base_ + usable_, wanted - usable_);
+  close_memory(base_ + usable_, wanted - usable_);
   usable_ = wanted;
   return true;
 }
@@ -96,13 +81,13 @@ Arena::Block Arena::take(int64_t bytes) {
     if (joins) free_.erase(last);
     top_ = offset + size;
   }
-  if (!only_counts_) open(base_ + offset, bytes);
+  if (!only_counts_) open_memory(base_ + offset, bytes);
   return {base_ + offset, is_fresh};
 }
 
 void Arena::give_back(void* block, int64_t bytes) {
   int64_t offset = static_cast<char*>(block) - base_, size = size_of_block(bytes);
-  if (!only_counts_) close(block, size);
+  if (!only_counts_) close_memory(block, size);
   auto next = std::ranges::lower_bound(free_, offset, {}, [](const auto& stretch) { return stretch.first; });
   if (next != free_.end() && next->first == offset + size) size += next->second, next = free_.erase(next);
   if (next != free_.begin() && std::prev(next)->first + std::prev(next)->second == offset) {

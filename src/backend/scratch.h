@@ -9,6 +9,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <utility>
+
+#include "backend/sanitizer.h"
 
 namespace fude {
 
@@ -43,27 +46,34 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() {
-    for (float* data : data_) std::free(data);
+    for (size_t use = 0; use < kScratchUses; ++use) release(ScratchUse(use));
   }
 
   float* get(ScratchUse use, int64_t count) {
     float*& data = data_[size_t(use)];
     int64_t& kept = sizes_.counts[size_t(use)];
     if (kept < count) {
-      std::free(data);
+      release(use);
       kept = 0;
       sizes_.ask(use, count);
       const size_t bytes = size_t(kept) * sizeof(float);
       const int64_t page = kept % ScratchSizes::kHugePage == 0 ? ScratchSizes::kHugePage : ScratchSizes::kPage;
       data = static_cast<float*>(std::aligned_alloc(size_t(page) * sizeof(float), bytes));
       if (data == nullptr) kept = 0, throw std::bad_alloc();
-      ::madvise(data, bytes, MADV_HUGEPAGE);
+      if (page == ScratchSizes::kHugePage) ::madvise(data, bytes, MADV_HUGEPAGE);
     }
+    open_memory(data, kept * int64_t(sizeof(float)));
+    close_memory(data + count, (kept - count) * int64_t(sizeof(float)));
     return data;
   }
   const ScratchSizes& sizes() const { return sizes_; }
 
  private:
+  void release(ScratchUse use) {
+    open_memory(data_[size_t(use)], sizes_.counts[size_t(use)] * int64_t(sizeof(float)));
+    std::free(std::exchange(data_[size_t(use)], nullptr));
+  }
+
   std::array<float*, kScratchUses> data_{};
   ScratchSizes sizes_;
 };
