@@ -116,7 +116,7 @@ bool train_by_answers(RlSettings s, const CommonOptions& common) {
                       {"tokenizer", base.tokenizer.hash()},
                       {"template", hash_hex(chat.source())},
                       {"questions of the task", fingerprint_of_file(s.task.name)},
-                      {"numerics", precision.compute == DType::bf16 ? kernels.bf16 : "f32"}};
+                      {"numerics", numerics_of(kernels, precision.compute)}};
   options.identity.update(settings);
   trained.put_into(options);
   if (s.held_out > 0 && task->held_out_count() > 0)

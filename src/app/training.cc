@@ -189,7 +189,7 @@ MemoryPlan memory_plan(const TrainSettings& s, TrainerOptions options, const Mod
       weights ? make_model(counting, *weights, precision) : std::make_unique<Transformer>(counting, shape, precision);
   const std::shared_ptr<Adapter> adapter = s.lora ? new_adapter(*model, *s.lora) : nullptr;
   if (adapter) options.step.adapter = adapter.get(), options.step.trained = parameters(*adapter);
-  return plan_training_memory(*model, options, s.row_tokens, default_kernels(), threads_of(common.threads));
+  return plan_training_memory(*model, options, s.blocks, s.row_tokens, default_kernels(), threads_of(common.threads));
 }
 
 // What the device will hold, and what the program holds already.
@@ -261,7 +261,7 @@ bool train_model(TrainSettings s, const CommonOptions& common) {
                       {"model", fingerprint_of(s.model)},
                       {"tokenizer", tokenizer.hash()},
                       {"seed", common.seed},
-                      {"numerics", precision.compute == DType::bf16 ? kernels.bf16 : "f32"}};
+                      {"numerics", numerics_of(kernels, precision.compute)}};
   const Json deciding = deciding_settings(s, shape);
   options.identity.update(deciding);
   require(!s.lora || base, "[train] expected a model for the adapter to stand beside");

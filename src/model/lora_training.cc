@@ -147,7 +147,7 @@ void merge_adapter(Transformer& model, const Adapter& adapter) {
   for (const Parameter* weight : weights) {
     if (!adapter.parts.contains(weight) && !adapter.tables.contains(weight)) continue;
     found += adapter.parts.count(weight) + adapter.tables.count(weight);
-    require(weight->has_master(), "[lora] {}: expected a weight with values in f32 to merge an adapter into, got none",
+    require(weight->has_master(), "[lora] {}: expected a weight with master values to merge an adapter into, got none",
             weight->name());
     require(
         !is_tied || weight != &model.classifier(),

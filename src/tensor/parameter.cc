@@ -114,6 +114,7 @@ void Parameter::with_halves(const Body& body) const {
 }
 
 std::vector<std::pair<std::string, Tensor>> Parameter::master() const {
+  require(has_master(), "[parameter] {}: expected master values, got none", name_);
   if (remainders_.is_empty()) return {{"", values_}};
   return {{"", packed_}, {".remainder", remainders_}};
 }

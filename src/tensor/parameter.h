@@ -92,8 +92,8 @@ class Parameter {
   int64_t position(int64_t row, int64_t col) const {
     return is_matrix() ? (row / kPanel * cols_ + col) * kPanel + row % kPanel : row * cols_ + col;
   }
-  // Row-major copies of rows [begin, begin + count), in and out; set_rows writes every form, get_rows reads
-  // the master values, or the packed form where there are none. In blocks and halves, values are encoded.
+  // Row-major copies of rows [begin, begin + count), in and out: of the master values, or of the packed form
+  // where there are none. In blocks and halves, values are encoded.
   void set_rows(int64_t begin, int64_t count, const float* row_major);
   void get_rows(int64_t begin, int64_t count, float* row_major) const;
   // Rows as they lie in a file of their segment's format, bit for bit; only where formats are kept.

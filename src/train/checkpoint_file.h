@@ -6,7 +6,7 @@
 //
 // All numbers little-endian. Header: {"tensors": [{"name", "dtype", "count", "offset"}, …], "user": …}; offsets count
 // from the start of the data and are exactly those that the counts imply. `user` is the caller's: step, loader state,
-// hashes of tokenizer, text and configuration, "numerics": f32, bf16 or bf16-dot.
+// hashes of tokenizer, text and configuration, "numerics".
 #pragma once
 
 #include <cstddef>

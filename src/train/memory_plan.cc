@@ -1,5 +1,7 @@
 #include "train/memory_plan.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "ops/low_rank.h"
 
@@ -23,7 +25,7 @@ TokenBlock full_block(int64_t rows, int64_t row_tokens) {
 
 }  // namespace
 
-MemoryPlan plan_training_memory(Transformer& model, const TrainerOptions& options, int64_t row_tokens,
+MemoryPlan plan_training_memory(Transformer& model, const TrainerOptions& options, int64_t blocks, int64_t row_tokens,
                                 const Kernels& kernels, int threads) {
   require(model.device().only_counts(), "[memory_plan] expected a model that is only counted");
   const Adapter* adapter = options.step.adapter;
@@ -32,13 +34,14 @@ MemoryPlan plan_training_memory(Transformer& model, const TrainerOptions& option
   used.insert(used.end(), options.step.trained.begin(), options.step.trained.end());
   Optimizer optimizer(model.device(), counting_kernels(), trained, options.optimizer);
   GradientSum gradients(model, counting_kernels(), options.step);
-  // One leaf for each slot: the others find the memory as the first left it.
-  const std::vector<TokenBlock> blocks(size_t(options.step.slots), full_block(options.rows_per_block, row_tokens));
-  gradients.run(blocks);
+  // Two blocks for each slot that has several: further ones find the memory as the second left it.
+  const std::vector<TokenBlock> some(size_t(std::min(blocks, 2 * options.step.slots)),
+                                     full_block(options.rows_per_block, row_tokens));
+  gradients.run(some);
   optimizer.step(gradients.gradients(), 1e-3f);
   gradients.clear();
-  evaluate(model, counting_kernels(), {blocks.data(), 1}, adapter);
-  const int64_t tokens = int64_t(blocks.front().tokens_N.size());
+  evaluate(model, counting_kernels(), {some.data(), 1}, options.step);
+  const int64_t tokens = int64_t(some.front().tokens_N.size());
   ScratchSizes of_caller, of_other;
   for (const Parameter* p : used)
     if (p->is_matrix()) {

@@ -115,10 +115,14 @@ void muon_step(const Pass& pass, const Tensor& gradient, const MuonStep& step, T
       const float keep = 1 - step.learning_rate * step.weight_decay;
       const float rate = step.learning_rate * float(std::sqrt(std::max(1.0, double(rows) / double(cols))));
       pass.threads().parallel_for(rows, kGrain, [&](int64_t begin, int64_t end) {
-        std::vector<float> values(size_t((end - begin) * cols));
-        parameter.get_rows(first + begin, end - begin, values.data());
-        for (size_t i = 0; i < values.size(); ++i) values[i] = keep * values[i] - rate * d[size_t(begin * cols) + i];
-        parameter.set_rows(first + begin, end - begin, values.data());
+        std::vector<float> values(size_t(kGrain * cols));
+        for (int64_t row = begin; row < end; row += kGrain) {
+          const int64_t count = std::min(kGrain, end - row);
+          parameter.get_rows(first + row, count, values.data());
+          for (int64_t i = 0; i < count * cols; ++i)
+            values[size_t(i)] = keep * values[size_t(i)] - rate * d[row * cols + i];
+          parameter.set_rows(first + row, count, values.data());
+        }
       });
     }
     first += rows;

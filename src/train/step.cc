@@ -21,6 +21,9 @@ TokenBatch batch_of(const TokenBlock& block, const Adapter* adapter) {
 std::vector<float> run_block(const Transformer& model, const Kernels& kernels, const TokenBlock& block,
                              const StepOptions& options, const ClassifierLossOptions& loss = {}) {
   if (block.tokens_N.empty()) return {};
+  const Parameter& classifier = options.classifier != nullptr ? *options.classifier : model.classifier();
+  require(options.adapter == nullptr || !options.adapter->parts.contains(&classifier),
+          "[train] {}: expected an adapter without a part beside the classifier", classifier.name());
   const TokenBatch batch = batch_of(block, options.adapter);
   ClosureTape tape;
   const Pass pass{model.device(), kernels, loss.gradients ? &tape : nullptr, options.checkpoint_blocks};
@@ -28,7 +31,6 @@ std::vector<float> run_block(const Transformer& model, const Kernels& kernels, c
   std::vector<float> loss_N;
   {
     const Tensor hidden_NC = model.forward(pass, batch, kv);
-    const Parameter& classifier = options.classifier != nullptr ? *options.classifier : model.classifier();
     loss_N = classifier_loss(pass, hidden_NC, classifier, block.targets_N, loss);
   }
   if (loss.gradients) tape.backward(*loss.gradients);
@@ -55,9 +57,9 @@ BatchLoss counts_of(std::span<const TokenBlock> blocks) {
 double BatchLoss::bits_per_byte() const { return bytes == 0 ? 0 : nats / std::log(2.0) / double(bytes); }
 
 BatchLoss evaluate(const Transformer& model, const Kernels& kernels, std::span<const TokenBlock> blocks,
-                   const Adapter* adapter) {
+                   const StepOptions& options) {
   BatchLoss total = counts_of(blocks);
-  for (const TokenBlock& block : blocks) total.nats += sum_of(run_block(model, kernels, block, {.adapter = adapter}));
+  for (const TokenBlock& block : blocks) total.nats += sum_of(run_block(model, kernels, block, options));
   return total;
 }
 

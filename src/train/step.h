@@ -4,8 +4,8 @@
 //   (s0 + s1) + (s2 + s3)     s0 = block 0 + block 1 + …
 //
 // A worker may sum any whole subtree by itself; when their sums meet in the same tree, any number of workers
-// up to R gives the same bits. Memory: one gradient, and one more for each level of the worker's tree. A step of one
-// block needs hardly any for it: on the way back, a layer's gradients find room where its activations were.
+// up to R gives the same bits. Memory: one gradient, and one more for each level of the worker's tree. In a step of one
+// block a layer's gradients find room where its activations were, as far as these are larger.
 #pragma once
 
 #include <deque>
@@ -30,14 +30,14 @@ struct BatchLoss {
 struct StepOptions {
   int64_t slots = 1;                      // R, a power of two; another R, other bits
   bool checkpoint_blocks = false;         // less memory, more time, the same bits
-  const Adapter* adapter = nullptr;       // that all rows run with
+  const Adapter* adapter = nullptr;       // that all rows run with; not one with a part beside the classifier
   const Parameter* classifier = nullptr;  // in place of the model's: targets are its rows
   std::vector<Parameter*> trained = {};   // that get gradients; empty: all of the model
 };
 
-// The loss of some blocks, without gradients.
+// The loss of some blocks, with the options' adapter and classifier, without gradients.
 BatchLoss evaluate(const Transformer& model, const Kernels& kernels, std::span<const TokenBlock> blocks,
-                   const Adapter* adapter = nullptr);
+                   const StepOptions& options = {});
 // The log-probability of each target of a block; 0 where there is none.
 std::vector<float> target_logprobs(const Transformer& model, const Kernels& kernels, const TokenBlock& block,
                                    const Adapter* adapter = nullptr, float inverse_temperature = 1.0f);

@@ -42,6 +42,10 @@ std::vector<int64_t> checkpoints_in(const std::string& folder) {
   return steps;
 }
 
+std::string numerics_of(const Kernels& kernels, DType compute) {
+  return compute == DType::f32 ? "f32" : fmt::format("{}, weights in halves", kernels.bf16);
+}
+
 Trainer::Trainer(Transformer& model, const Kernels& kernels, BatchSource& source,
                  std::vector<ValidationRows> validation, TrainerOptions options)
     : model_(model),
@@ -173,7 +177,7 @@ std::vector<ValidationMetrics> Trainer::validate() const {
     BatchLoss total;
     for (int64_t row = 0; row < set.rows(); row += options_.rows_per_block) {
       const TokenBlock block = set.block(row, std::min(options_.rows_per_block, set.rows() - row));
-      const BatchLoss part = evaluate(model_, kernels_, {&block, 1}, options_.step.adapter);
+      const BatchLoss part = evaluate(model_, kernels_, {&block, 1}, options_.step);
       total.nats += part.nats, total.targets += part.targets, total.bytes += part.bytes;
     }
     result.push_back({set.name(), total.mean(), bits_per_byte(total)});

@@ -3,7 +3,7 @@
 //
 // A checkpoint is a folder (made beside its name, then renamed) with the model as a Hugging Face folder and state.fude:
 // weights and moments in the kernels' order, the position of the source, the spike window, and the run's identity
-// (hashes of text and tokenizer, every setting that decides the weights; "numerics": f32, bf16 or bf16-dot). A run
+// (hashes of text and tokenizer, every setting that decides the weights; "numerics": numerics_of). A run
 // refuses to go on from a state of another identity, and says what differs. Checkpoints are written before any
 // evaluation.
 #pragma once
@@ -23,6 +23,9 @@
 #include "train/step.h"
 
 namespace fude {
+
+// What decides the bits beside that: "f32", or the family of bf16 and how its weights are kept (docs/numerics.md).
+std::string numerics_of(const Kernels& kernels, DType compute);
 
 struct TrainerOptions {
   std::string folder;                           // checkpoints, metrics.jsonl

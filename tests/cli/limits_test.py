@@ -108,6 +108,8 @@ class NotEnoughMemory(Case):
             "gpt2": w.training(self.folder / "gpt2", family="gpt2", head_size=64, **middle),
             "bf16": w.training(self.folder / "bf16", compute="bf16", **middle),
             "checkpointed": [*w.training(self.folder / "checkpointed", **{**middle, "rows": 48}), "--checkpoint-activations"],
+            "blocks": [*w.training(self.folder / "blocks", **{**middle, "rows": 4}), "--blocks", 3],
+            "slots": [*w.training(self.folder / "slots", **{**middle, "rows": 4}), "--blocks", 4, "--gradient-slots", 2],
             "large": w.training(self.folder / "large", width=512, layers=4, heads=8, kv_heads=8, feed_forward=1536, rows=8, steps=2),
         }
         chat = '{"messages": [{"role": "user", "content": "%s"}, {"role": "assistant", "content": "%s"}]}\n' % ("Who?", "Alice.")

@@ -24,8 +24,11 @@ struct Saved {
   std::string path, bytes;
 
   explicit Saved(const char* name) {
-    for (const auto& [tensor_name, type, count] :
-         {std::tuple{"a", DType::f32, 5}, {"b", DType::bf16, 33}, {"none", DType::f32, 0}, {"c", DType::i32, 16}}) {
+    for (const auto& [tensor_name, type, count] : {std::tuple{"a", DType::f32, 5},
+                                                   {"b", DType::bf16, 33},
+                                                   {"none", DType::f32, 0},
+                                                   {"c", DType::i32, 16},
+                                                   {"d", DType::i16, 7}}) {
       Tensor tensor(device, {count}, type);
       for (int64_t i = 0; i < tensor.bytes(); ++i) static_cast<char*>(tensor.raw())[i] = char(i * 31 + count);
       tensors.emplace_back(tensor_name, tensor);

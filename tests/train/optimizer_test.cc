@@ -18,9 +18,9 @@ constexpr int64_t kRows = 48, kCols = 24;  // not a multiple of the panel: paddi
 
 // A small set of parameters with made-up gradients.
 struct Bench {
-  explicit Bench(int threads = 1) : device(threads), gradients(device) {
-    matrix = Parameter(device, "block.w", Parameter::Layout::panels, {{"q", 32}, {"k", 8}, {"v", 8}}, kCols);
-    table = Parameter(device, "embedding", Parameter::Layout::panels, {{"embedding", kRows}}, kCols);
+  explicit Bench(int threads = 1, DType compute = DType::f32) : device(threads), gradients(device) {
+    matrix = Parameter(device, "block.w", Parameter::Layout::panels, {{"q", 32}, {"k", 8}, {"v", 8}}, kCols, {compute});
+    table = Parameter(device, "embedding", Parameter::Layout::panels, {{"embedding", kRows}}, kCols, {compute});
     vector = Parameter(device, "norm", Parameter::Layout::vector, {{"norm", kRows}}, 1);
     uint64_t stream = 0;
     for (Parameter* p : all()) {
@@ -299,6 +299,24 @@ TEST(Muon, FollowsAnF64ReferencePerSegment) {
   bench.matrix.get_rows(0, kRows, values.data());
   // Newton-Schulz magnifies small singular directions by up to 3.4445^5 = 485; steps are 0.02 of entries below 1.
   for (size_t i = 0; i < w.size(); ++i) EXPECT_NEAR(values[i], w[i], 1e-5) << i;
+}
+
+// Master values in halves go the way of those in f32, by Muon and by AdamW.
+TEST(Muon, UpdatesHalvesAsWhole) {
+  Bench whole(1), halves(3, DType::bf16);
+  Optimizer a(whole.device, default_kernels(), whole.all(), with_muon());
+  Optimizer b(halves.device, default_kernels(), halves.all(), with_muon());
+  for (int step = 0; step < 3; ++step) {
+    whole.fill_gradients(step), halves.fill_gradients(step);
+    a.step(whole.gradients, 0.01f), b.step(halves.gradients, 0.01f);
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    const Parameter &p = *whole.all()[i], &q = *halves.all()[i];
+    std::vector<float> wanted(size_t(p.count())), got(wanted.size());
+    p.get_rows(0, p.rows(), wanted.data()), q.get_rows(0, q.rows(), got.data());
+    EXPECT_EQ(got, wanted) << p.name();
+    EXPECT_EQ(q.values().is_empty(), q.is_matrix());
+  }
 }
 
 TEST(Muon, SameBitsForAnyNumberOfThreads) {
