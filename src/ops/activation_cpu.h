@@ -20,6 +20,8 @@ FUDE_INLINE Lanes gelu(Lanes x) {
   return x * sigmoid(x * kGeluSlope * fma(x * x, broadcast(kGeluCubic), broadcast(1.0f)));
 }
 FUDE_INLINE Activation gelu_and_slope(Lanes x) {
-  const Lanes cubic = x * x * kGeluCubic, s = sigmoid(x * kGeluSlope * (1.0f + cubic));
-  return {x * s, fma(x * (s * (1.0f - s)), kGeluSlope * (1.0f + 3.0f * cubic), s)};
+  // The slope is 0 or 1 long before; behind it x³ overflows.
+  const Lanes near = max(min(x, broadcast(100.0f)), broadcast(-100.0f));
+  const Lanes cubic = near * near * kGeluCubic, s = sigmoid(near * kGeluSlope * (1.0f + cubic));
+  return {x * s, fma(near * (s * (1.0f - s)), kGeluSlope * (1.0f + 3.0f * cubic), s)};
 }

@@ -2,7 +2,8 @@
 //
 //   o[n,h,:] = Σ over visible keys j of softmax_j(scale · q[n,h]·k[j,g]) · v[j,g,:],   g = h / (H/G)
 //
-// Position n sees the positions up to its own; with a window, only the last `window` of them.
+// Position n sees the positions up to its own; with a window, only the last `window` of them (a value before it, in the
+// block where it begins, takes part times zero).
 // Keys form blocks of 256 absolute positions. A block's maximum, sum and output are its own, over its visible keys;
 // blocks are merged serially in position order, at every length. Scores are one chain over D per key, sums run in
 // sixteen lanes, outputs are one chain over the block's keys: chunked prefill, decode and training give the same bits.

@@ -10,8 +10,10 @@
 namespace {
 
 inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-// Rows of an item where there are many: a multiple of every tile's. The more there are, the less is read again and
-// copied for each; but threads want some items each.
+// So many rows of a sequence and head are few: a token of the largest groups, or a few guessed ones of small groups.
+inline constexpr int64_t kFewRows = 24;
+// Rows of an item where there are many: whole tiles, unless the group divides it worse. The more there are, the less is
+// read again and copied for each; but threads want some items each.
 inline constexpr int64_t kLeastItemRows = 192, kMostItemRows = 768, kItemsOfThread = 12;
 static_assert(kKeyPage % kTileLanes == 0, "keys that are turned together lie in one page");
 
@@ -48,7 +50,7 @@ struct Partial {
   float *maxima, *sums;
 };
 
-// Adds a later block's partial of rows [row, row + count), count ≤ kTileRows ≤ 16; the first block is copied.
+// Adds a later block's partial of rows [row, row + count), count ≤ 16; the first block is copied.
 inline void merge(const Partial& all, int64_t row, const Partial& block, int64_t block_row, int64_t count, int64_t d,
                   bool is_first) {
   float *maxima = all.maxima + row, *sums = all.sums + row;
@@ -100,7 +102,7 @@ inline int64_t partial_size(int64_t rows, int64_t stride) { return rounded_up(ro
 struct AttentionSequence {
   int64_t first, last, position;  // tokens of the batch, and the position of the first
   const int64_t* page_rows;
-  int64_t slot;  // of its first block and head if it has few rows, or -1
+  int64_t slot;  // where that of its first block and head begins, if it has few rows, or -1
 
   // The row of a position; those up to the end of its page follow.
   int64_t row_of(int64_t position) const { return page_rows[position / kKeyPage] + position % kKeyPage; }
@@ -176,10 +178,10 @@ struct AttentionForward {
 
   int64_t first_block(const AttentionSequence& sequence) const { return shape.first_block(sequence.position); }
   Partial slot(const AttentionSequence& sequence, int64_t block, int64_t kv_head) const {
-    const int64_t size = partial_size(kTileRows, shape.stride);
-    const int64_t at = sequence.slot + (block - first_block(sequence)) * shape.kv_heads + kv_head;
-    return partial_at(slots + at * size, kTileRows, shape.stride);
+    const int64_t number = (block - first_block(sequence)) * shape.kv_heads + kv_head, rows = rows_of(sequence);
+    return partial_at(slots + sequence.slot + number * partial_size(rows, shape.stride), rows, shape.stride);
   }
+  int64_t rows_of(const AttentionSequence& sequence) const { return (sequence.last - sequence.first) * shape.group; }
   // Gathers rows [row, row + count) of the tokens from `first` on, and the end of a block's keys that each sees.
   void gather(int64_t first, int64_t position, int64_t kv_head, int64_t row, int64_t count, int64_t block,
               float* queries, int64_t* visible) const {
@@ -264,15 +266,20 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
   const int64_t heads = last_head - first_head;
   const auto row_of = [&](int64_t key) { return sequence.row_of(block * kKeyBlock + key); };
   const int64_t row = std::max<int64_t>(0, block * kKeyBlock - sequence.position) * s.group;
-  const int64_t count = s.rows_up_to(block, sequence.position, (sequence.last - sequence.first) * s.group) - row;
-  float* at = scratch(ScratchUse::rows, heads * kTileRows * (kKeyBlock + s.stride) + kKeyPage * (s.padded + s.stride));
+  const int64_t count = s.rows_up_to(block, sequence.position, rows_of(sequence)) - row;
+  float* at = scratch(ScratchUse::rows, heads * count * (kKeyBlock + s.stride) + kKeyPage * (s.padded + s.stride));
   const auto take = [&](int64_t size) { return std::exchange(at, at + size); };
-  float *scores = take(heads * kTileRows * kKeyBlock), *queries = take(heads * kTileRows * s.stride);
+  float *scores = take(heads * count * kKeyBlock), *queries = take(heads * count * s.stride);
   float *turned = take(kKeyPage * s.padded), *values = take(kKeyPage * s.stride);
-  const auto scores_of = [&](int64_t head) { return scores + (head - first_head) * kTileRows * kKeyBlock; };
-  const auto queries_of = [&](int64_t head) { return queries + (head - first_head) * kTileRows * s.stride; };
+  const auto scores_of = [&](int64_t head) { return scores + (head - first_head) * count * kKeyBlock; };
+  const auto queries_of = [&](int64_t head) { return queries + (head - first_head) * count * s.stride; };
+  // Tiles of equal height. What is asked for, the first one asks for.
+  const int64_t tiles = (count + kTileRows - 1) / kTileRows, tile_rows = (count + tiles - 1) / tiles;
+  const auto for_tiles = [&](const auto& body) FUDE_INLINE_BODY {
+    for (int64_t first = 0; first < count; first += tile_rows) body(first, std::min(tile_rows, count - first));
+  };
 
-  int64_t visible[kTileRows];
+  int64_t visible[kFewRows];
   for (int64_t head = first_head; head < last_head; ++head)
     gather(sequence.first, sequence.position, head, row, count, block, queries_of(head), visible);
   const int64_t most = visible[count - 1];
@@ -285,11 +292,14 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
   for (int64_t key = 0; key < most; key += kKeyPage) {
     const int64_t keys = std::min(kKeyPage, most - key);
     for (int64_t head = first_head; head < last_head; ++head) {
-      Product product{
-          queries_of(head),      s.stride,  1,  k.lanes(row_of(key), head, keys, turned, values, s.stride), kKeyPage,
-          scores_of(head) + key, kKeyBlock, s.d};
-      product.ahead = behind(k, v, row_of(0), key, head), product.ahead_of_step = k.page_bytes() / s.d;
-      multiply(std::move(product), count, rounded_up(keys, kTileLanes));
+      const float* lanes = k.lanes(row_of(key), head, keys, turned, values, s.stride);
+      for_tiles([&](int64_t first, int64_t height) FUDE_INLINE_BODY {
+        Product product{queries_of(head) + first * s.stride,       s.stride,  1,  lanes, kKeyPage,
+                        scores_of(head) + first * kKeyBlock + key, kKeyBlock, s.d};
+        if (first == 0)
+          product.ahead = behind(k, v, row_of(0), key, head), product.ahead_of_step = k.page_bytes() / s.d;
+        multiply(std::move(product), height, rounded_up(keys, kTileLanes));
+      });
     }
   }
   for (int64_t head = first_head; head < last_head; ++head) {
@@ -301,7 +311,7 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
   const bool is_last = block + 1 == sequence.end_block();
   const int64_t next_keys = row_of(is_last ? 0 : kKeyBlock);
   for (int64_t key = 0; key < most; key += kKeyPage) {
-    int64_t depths[kTileRows];
+    int64_t depths[kFewRows];
     for (int64_t r = 0; r < count; ++r) depths[r] = std::clamp<int64_t>(visible[r] - key, 0, kKeyPage);
     for (int64_t head = first_head; head < last_head; ++head) {
       const float* from = values;
@@ -310,32 +320,37 @@ inline void AttentionForward::attend_few(const AttentionSequence& sequence, int6
         from = v.rows(row_of(key), head, depths[count - 1], values, s.stride, stride);
       else
         v.copy(row_of(key), head, depths[count - 1], values, s.stride);
-      Product product{scores_of(head) + key,
-                      kKeyBlock,
-                      1,
-                      from,
-                      stride,
-                      slot(sequence, block, head).out + row * s.stride,
-                      s.stride,
-                      depths[0],
-                      depths,
-                      key > 0};
-      product.ahead = behind(v, k, next_keys, key, head);
-      if (const bool is_end = is_last && key + kKeyPage >= most && head + 1 == last_head; !is_end)
-        product.ahead_of_step = v.page_bytes() / kKeyPage;
-      multiply(std::move(product), count, s.padded);
+      const bool is_end = is_last && key + kKeyPage >= most && head + 1 == last_head;
+      for_tiles([&](int64_t first, int64_t height) FUDE_INLINE_BODY {
+        Product product{scores_of(head) + first * kKeyBlock + key,
+                        kKeyBlock,
+                        1,
+                        from,
+                        stride,
+                        slot(sequence, block, head).out + (row + first) * s.stride,
+                        s.stride,
+                        depths[first],
+                        depths + first,
+                        key > 0};
+        if (first == 0) {
+          product.ahead = behind(v, k, next_keys, key, head);
+          if (!is_end) product.ahead_of_step = v.page_bytes() / kKeyPage;
+        }
+        multiply(std::move(product), height, s.padded);
+      });
     }
   }
 }
 
 inline void AttentionForward::merge_slots(const AttentionSequence& sequence, int64_t kv_head) const {
   const Partial all = slot(sequence, first_block(sequence), kv_head);
-  const int64_t rows = (sequence.last - sequence.first) * shape.group;
+  const int64_t rows = rows_of(sequence);
   for (int64_t block = first_block(sequence) + 1; block < sequence.end_block(); ++block) {
-    const int64_t row = std::max<int64_t>(0, block * kKeyBlock - sequence.position) * shape.group;
+    const int64_t first = std::max<int64_t>(0, block * kKeyBlock - sequence.position) * shape.group;
     const int64_t end_row = shape.rows_up_to(block, sequence.position, rows);
-    if (row < end_row)
-      add_block(all, row, slot(sequence, block, kv_head), row, end_row - row, sequence.position, block);
+    for (int64_t row = first; row < end_row; row += kLanes)
+      add_block(all, row, slot(sequence, block, kv_head), row, std::min(kLanes, end_row - row), sequence.position,
+                block);
   }
   finish(all, rows, sequence.first, kv_head);
 }
@@ -356,22 +371,25 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
                            nullptr};
   const AttentionShape& s = forward.shape;
   std::vector<AttentionSequence> sequences;
-  int64_t slots = 0, long_rows = 0;
+  int64_t slots = 0, short_blocks = 0, long_rows = 0;
   double work = 0;
   for (int64_t i = 0; i < batch.sequences(); ++i) {
     const int64_t first = batch.sequence_starts[size_t(i)], last = batch.sequence_starts[size_t(i) + 1];
     if (first == last) continue;
-    const bool is_short = (last - first) * s.group <= kTileRows;
+    const int64_t rows = (last - first) * s.group;
+    const bool is_short = rows <= kFewRows;
     sequences.push_back({first, last, batch.positions_N[size_t(first)], kv.page_rows.data() + kv.first_page[size_t(i)],
                          is_short ? slots : -1});
     const AttentionSequence& added = sequences.back();
-    if (is_short)
-      slots += (added.end_block() - forward.first_block(added)) * s.kv_heads;
-    else
+    if (is_short) {
+      const int64_t blocks = added.end_block() - forward.first_block(added);
+      slots += blocks * s.kv_heads * partial_size(rows, s.stride), short_blocks += blocks;
+    } else {
       long_rows += (last - first) * s.heads;
+    }
     work += 2.0 * double(last - first) * double(added.keys() - s.first_key(added.position)) * double(s.heads * s.d);
   }
-  forward.slots = scratch(ScratchUse::results, slots * partial_size(kTileRows, s.stride));
+  forward.slots = scratch(ScratchUse::results, slots);
 
   struct Item {
     const AttentionSequence* sequence;
@@ -379,8 +397,7 @@ inline void attention(Threads& threads, const Tensor& q_NHD, const KvView& kv, c
   };
   std::vector<Item> items;
   // All heads of a block at a time, if there are blocks enough for all threads.
-  const int64_t blocks = slots / s.kv_heads,
-                shares = std::max<int64_t>(1, 2 * threads.count() / std::max<int64_t>(1, blocks));
+  const int64_t shares = std::max<int64_t>(1, 2 * threads.count() / std::max<int64_t>(1, short_blocks));
   const int64_t heads = std::max<int64_t>(1, s.kv_heads / shares);
   const int64_t rows = std::clamp(long_rows / (kItemsOfThread * threads.count()), kLeastItemRows, kMostItemRows);
   const int64_t tokens = std::max<int64_t>(1, rows / kLeastItemRows * kLeastItemRows / s.group);

@@ -1,7 +1,8 @@
 // Writes keys or values where a KvView finds them, in the type in which they are kept.
 //
 // bf16: to nearest even. i8: each head of a row has the scale max|x| / 127, and x is kept as the integer nearest to
-// x / scale, of two the even one; so it comes back within half a scale.
+// x / scale, of two the even one; so it comes back within half a scale, but for rounding. A head below 1e-30 is zero;
+// one with anything infinite or NaN is all NaN.
 #pragma once
 
 #include "ops/pass.h"

@@ -17,17 +17,17 @@ inline void put_head(const float* x, int64_t d, T* to, int64_t step, float*) {
 }
 
 inline void put_head(const float* x, int64_t d, int8_t* to, int64_t step, float* scale) {
-  Lanes top{};
+  Lanes top{}, spoiled{};  // NaN where anything is infinite or NaN: all of the head then is
   for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
     const Lanes value = load_first(x + i, n);
-    top = max(top, max(value, -value));
+    top = max(top, max(value, -value)), spoiled = spoiled + value * 0.0f;
   });
   const float most = largest(top), inverse = most > 1e-30f ? 127.0f / most : 0.0f;
-  *scale = most > 1e-30f ? most / 127.0f : 0.0f;
+  *scale = (most > 1e-30f ? most / 127.0f : 0.0f) + sum(spoiled);
   constexpr float kRound = 12582912.0f;  // 1.5 · 2²³: adding it rounds to an integer, to nearest even
   for_lanes(0, d, [&](int64_t i, auto n) FUDE_INLINE_BODY {
     float whole[kLanes];
-    // NaN becomes a number: what made it shows elsewhere.
+    // NaN becomes a number here; the scale has it.
     const Lanes within = min(max(load_first(x + i, n) * inverse, broadcast(-127.0f)), broadcast(127.0f));
     store(whole, within + kRound - kRound);
     for (int64_t lane = 0; lane < n; ++lane) to[(i + lane) * step] = int8_t(whole[lane]);

@@ -1,5 +1,6 @@
 #include "ops/attention.h"
 
+#include "autograd/closure_tape.h"
 #include "backend/cpu/tier.h"
 #include "ops/kv_rows.h"
 #include "tests/support/op_case.h"
@@ -99,6 +100,13 @@ TEST(Attention, RaggedBatches) {
     check_op(attention_case({1, 7, 20}, 4, 2, d, 24));
     check_op(attention_case({17, 1, 33}, 3, 1, d, 12));
   }
+  check_op(attention_case({5, 1, 12}, 2, 1, 256, 8));
+}
+
+// Groups that end in the middle of a tile of rows, and one larger than any tile.
+TEST(Attention, Groups) {
+  for (const auto& [heads, kv_heads] : {std::pair<int64_t, int64_t>{4, 1}, {5, 1}, {7, 1}, {14, 2}, {16, 1}})
+    for (int64_t window : {0, 7}) check_op(attention_case({1, 7, 40}, heads, kv_heads, 16, 4, {0.0f, window}));
 }
 
 TEST(Attention, CrossesBlocksOfKeys) {
@@ -121,6 +129,54 @@ TEST(Attention, Prefixes) {
   for (int64_t window : {7, 40}) check_op(attention_case({70, 5, 40, 20, 1, 33}, 2, 1, 16, 12, {0.0f, window}, two));
   const std::vector<Prefix> longer = {{}, {0, 288}, {0, 512}, {0, 256}};
   for (int64_t window : {0, 100, 300}) check_op(attention_case({530, 7, 300, 40}, 2, 1, 8, 2, {0.0f, window}, longer));
+}
+
+// What forward or backward would read or write beside its tensors.
+TEST(Attention, RefusesWhatDoesNotFit) {
+  Device device(1);
+  const auto run = [&](const auto& spoil, bool has_tape = true) {
+    auto all = pack({40, 7}, {{}, {0, 32}});
+    KvView kv{{Tensor(device, {47, 1, 8}, DType::f32), {}},
+              {Tensor(device, {47, 1, 8}, DType::f32), {}},
+              all->page_rows,
+              all->first_page};
+    AttentionOptions options;
+    spoil(kv, all->batch, options);
+    ClosureTape tape;
+    attention({device, default_kernels(), has_tape ? &tape : nullptr}, Tensor(device, {47, 2, 8}, DType::f32), kv,
+              all->batch, options);
+  };
+  EXPECT_NO_THROW(run([](auto&...) {}));
+  EXPECT_THROW(run([](KvView& kv, auto&...) { kv.page_rows.back() = 41; }), Error);
+  EXPECT_THROW(run([](KvView& kv, auto&...) { kv.page_rows[0] = -1; }), Error);
+  EXPECT_THROW(run([](KvView& kv, auto&...) { kv.page_rows.pop_back(); }), Error);
+  EXPECT_THROW(run([](KvView&, TokenBatch& batch, auto&) { batch.positions_N.pop_back(); }), Error);
+  EXPECT_THROW(run([](KvView&, TokenBatch& batch, auto&) { batch.prefixes = {-1, 7}; }), Error);
+  EXPECT_THROW(run([](KvView&, TokenBatch& batch, auto&) { batch.prefixes = {-2, 0}; }), Error);
+  EXPECT_THROW(run([](KvView&, TokenBatch&, AttentionOptions& options) { options.window = INT64_MAX; }), Error);
+  const auto in_halves = [&](KvView& kv, auto&...) {
+    for (KvRows* rows : {&kv.k, &kv.v})
+      rows->rows_RGD = Tensor(device, {47, 1, 8}, DType::bf16, Purpose::cache, Contents::zero);
+  };
+  EXPECT_THROW(run(in_halves), Error);
+  EXPECT_NO_THROW(run(in_halves, /*has_tape=*/false));
+}
+
+// In eight bits too a head that is no number stays none, wherever it has lost it; its neighbours do not notice.
+TEST(KvRows, WhatIsNoNumberStaysNone) {
+  for (Tier tier : supported_tiers())
+    for (const int64_t d : {16, 20, 64})
+      for (const float spoiled : {NAN, INFINITY, -INFINITY})
+        for (int64_t at = 0; at < d; ++at) {
+          GuardedDevice device(1);
+          auto x = random_floats(3 * d, 1);
+          x[size_t(d + at)] = spoiled;
+          KvRows kv{Tensor(device, {3, 1, d}, DType::i8), Tensor(device, {3, 1}, DType::f32)};
+          put_kv_rows(device.threads(), kernels_of(tier), tensor_of(device, {3, 1, d}, x), {0, 1, 2}, kv);
+          const auto scales = floats_of(kv.scales_RG);
+          ASSERT_TRUE(std::isnan(scales[1])) << name_of(tier) << ' ' << at;
+          ASSERT_TRUE(std::isfinite(scales[0]) && std::isfinite(scales[2]));
+        }
 }
 
 TEST(Attention, Speed) {
@@ -221,10 +277,13 @@ INSTANTIATE_TEST_SUITE_P(Attention, Cached, testing::Bool(),
                          [](const auto& info) { return info.param ? "InPages" : "InRows"; });
 
 TEST_P(Cached, PrefillIsDecode) {
-  const int64_t heads = 4, kv_heads = 2, pages = 32;
+  const int64_t pages = 32;
+  struct Sizes {
+    int64_t d, window = 0, heads = 4, kv_heads = 2;
+  };
   for (Tier tier : supported_tiers())
-    for (const auto& [d, window] :
-         {std::pair<int64_t, int64_t>{16, 0}, {24, 0}, {64, 0}, {16, 1}, {16, 256}, {24, 300}}) {
+    for (const auto& [d, window, heads, kv_heads] :
+         {Sizes{16}, {24}, {64}, {16, 1}, {16, 256}, {24, 300}, {16, 0, 7, 1}, {16, 256, 16, 1}, {24, 0, 10, 2}}) {
       const AttentionOptions options{0, window};
       const std::vector<int64_t> lengths = {1, 7, 300, 600};
       const auto all = pack(lengths);
