@@ -1,4 +1,4 @@
-// Where tensors live and who works on them: memory with its accounts, and the threads.
+// Where tensors live and who works on them: memory with its accounts, and the threads. One caller at a time.
 //
 // A Device that only counts hands out no memory; running the same code on it (with kernels that do nothing) yields the
 // memory plan before the first real allocation.

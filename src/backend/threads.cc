@@ -58,6 +58,12 @@ Threads::~Threads() {
 }
 
 void Threads::run(int64_t items, int64_t grain, bool shrinks, Call call, const void* context) {
+  require(!is_running_.exchange(true, std::memory_order_acquire),
+          "[threads] expected one job at a time, got another while one runs: on a device of its own it may");
+  struct Ending {
+    std::atomic<bool>& is_running;
+    ~Ending() { is_running.store(false, std::memory_order_release); }
+  } ending{is_running_};
   const int64_t chunks = (items + grain - 1) / grain;
   owners_ = std::min<int64_t>(count(), chunks), grain_ = grain, shrinks_ = shrinks, call_ = call, context_ = context;
   for (int64_t i = 0; i < owners_; ++i) {

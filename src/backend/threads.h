@@ -29,8 +29,8 @@ class Threads {
 
   // Calls body(begin, end) over [0, items) in chunks of at most `grain`; a single thread gets all at once. Returns when
   // all of it is done.
-  // `body` must not call parallel_for. What it throws is thrown again when all threads have left; then some items may
-  // not be done.
+  // One job at a time: `body` must not call parallel_for, nor another thread while it runs (Error if found out). What
+  // it throws is thrown again when all threads have left; then some items may not be done.
   template <class Body>
   void parallel_for(int64_t items, int64_t grain, const Body& body) {
     if (items <= 0) return;
@@ -107,6 +107,7 @@ class Threads {
   bool shrinks_ = false;
   Call call_ = nullptr;
   const void* context_ = nullptr;
+  std::atomic<bool> is_running_{false};
   std::atomic<bool> has_failed_{false};
   std::exception_ptr failure_;
   std::unique_ptr<Stretch[]> stretches_;

@@ -65,13 +65,9 @@ FUDE_INLINE ColumnPair join_halves(const BFloat16* upper, const int16_t* remaind
 }
 
 FUDE_INLINE void split_halves(const ColumnPair& x, BFloat16* upper, int16_t* remainders) {
-  // The bf16 nearest to it, ties away from zero, in the upper half of each word.
-  const auto nearest = [](UintPart bits) FUDE_INLINE_BODY {
-    return ((IntPart)(bits & 0x7FFFFFFFu) > 0x7F800000 ? UintPart{} + 0x7FC00000u : bits + 0x8000u) & 0xFFFF0000u;
-  };
   for (size_t i = 0; i < kLanes / kPartLanes; ++i) {
     const UintPart even = (UintPart)x.even.part[i], odd = (UintPart)x.odd.part[i];
-    const UintPart even_upper = nearest(even), odd_upper = nearest(odd);
+    const UintPart even_upper = bf16_bits_of_weight(x.even.part[i]), odd_upper = bf16_bits_of_weight(x.odd.part[i]);
     const UintPart words = (even_upper >> 16) | odd_upper;
     const UintPart rest = ((even - even_upper) & 0xFFFFu) | (odd - odd_upper) << 16;
     __builtin_memcpy((void*)(upper + 2 * kPartLanes * int64_t(i)), &words, sizeof words);

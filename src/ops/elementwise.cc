@@ -5,6 +5,7 @@
 namespace fude {
 
 Tensor add(const Pass& pass, const Tensor& a, const Tensor& b) {
+  require_shape("add", "b", b, a.shape());
   Residual x{a, b};
   begin_sum(pass, x);
   pass.kernels.add(pass.threads(), a, b, x.sum_NC);

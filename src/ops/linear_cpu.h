@@ -42,7 +42,7 @@ inline int64_t parts_of(int64_t whole, int64_t part) { return (whole + part - 1)
 // thread unless they would be low, and no more than L2 holds.
 struct RowBlocks {
   int64_t n, unit, units, count;
-  int64_t ranges;  // of a block that are claimed at a time, at least
+  int64_t ranges;  // of a block, which are claimed by one at least
   RowBlocks(int threads, int64_t n, int64_t unit) : n(n), unit(unit), units(parts_of(n, unit)) {
     count = std::max(parts_of(units, kBlockRows / unit), std::min<int64_t>(4 * threads, n / kFewBlockRows));
     ranges = parts_of((n <= kPanel ? 8 : 4) * threads, count);
@@ -53,7 +53,7 @@ struct RowBlocks {
   int64_t chain() const { return std::min(kLongestChain, kBlockWords / most_rows()) / 32 * 32; }
   // Words of a row that are kept packed: all chains of it, for the thread's next range of the block, or one.
   int64_t kept(int64_t words) const { return words * most_rows() <= kKeptWords ? words : std::min(words, chain()); }
-  // Of so many panels or columns of a block.
+  // Of so many panels, or tiles of columns, of a block: those that are claimed at a time, at least.
   int64_t least_of(int64_t all) const { return std::max<int64_t>(1, all / ranges); }
 };
 
@@ -62,8 +62,8 @@ struct RowBlocks {
 struct PackedWords {
   int64_t block = -1, words = 0;
   bool keeps;
-  // Whether the chain that ends there is still to be packed.
-  bool needs(int64_t of_block, int64_t end) {
+  // Whether the chain that ends there is still to be packed; the caller then does it.
+  bool takes(int64_t of_block, int64_t end) {
     if (block == of_block && (keeps ? end <= words : end == words)) return false;
     block = of_block, words = end;
     return true;
@@ -121,7 +121,7 @@ inline void forward(Threads& threads, const Tensor& x_NK, const Parameter& w, co
         for (int64_t first = 0; first < words; first += chain) {
           const int64_t count = std::min(chain, words - first), at = first * Format::kPerWord;
           float* packed = buffer + (done.keeps ? first * all : 0);
-          if (done.needs(block, first + count)) {
+          if (done.takes(block, first + count)) {
             for (int64_t row = first_row; row < last_row; row += tile_rows) {
               const int64_t rows = std::min(tile_rows, last_row - row);
               pack_along<Format>(x + row * depth + at, depth, rows, std::min(depth - at, count * Format::kPerWord),
@@ -191,7 +191,7 @@ inline void backward_input(Threads& threads, const Tensor& dy_NO, const Paramete
           const int64_t count = std::min(part, panels - panel), chain = count * kPanel / Format::kPerWord;
           const int64_t first = panel * kPanel / Format::kPerWord;
           float* packed = buffer + (done.keeps ? first * runs * kPanel : 0);
-          if (done.needs(block, first + chain)) {
+          if (done.takes(block, first + chain)) {
             const int64_t size = std::min(outputs - panel * kPanel, count * kPanel);
             for (int64_t run = 0; run < runs; ++run) {
               const int64_t row = first_row + run * kPanel;
@@ -239,6 +239,7 @@ inline void backward_weight(Threads& threads, const Tensor& dy_NO, const Tensor&
   const float *dy = dy_NO.data<float>(), *x = x_NK.data<float>();
   float* result = dw.tensor.data<float>();
   const int64_t tiles = parts_of(depth, kTileRows);
+  if (n == 0 && !dw.add) std::fill(result, result + dw.tensor.size(), 0.0f);
   for (int64_t row = 0; row < n; row += kRowsAtOnce) {
     const int64_t rows = std::min(kRowsAtOnce, n - row), chain = parts_of(rows, Format::kPerWord);
     const int64_t row_stride = padded_stride(chain, kTileRows), lane_stride = padded_stride(chain, kPanel);

@@ -63,7 +63,8 @@ struct TileArguments {
   int64_t result_stride;
   Start start;
   // What comes later is asked for a little at a time: many at once hold up the loads of the tile itself. A shared
-  // stream does it in every step, `ahead_step` bytes further on: at most a line, so that none is asked for twice.
+  // stream does it in every step, `ahead_step` bytes further on: about a line, so that few are left out or asked for
+  // twice.
   // Another tile does it before every run: for `ahead_lines` lines, `ahead_step` bytes further on, and for a row of the
   // next results.
   const char* ahead = nullptr;
@@ -81,7 +82,7 @@ inline constexpr int64_t kStepsOfRun = 32;
 // long as two of f32: the hardware's prefetching alone falls a quarter behind. Rows that keep the multipliers busy hide
 // what L2 takes but not the places in L1 that requests hold (Zen 4: eight rows 74 -> 95 % of the limit, sixteen 85 ->
 // 99, four 81 -> 68).
-inline constexpr bool kIsIntel = FUDE_TIER_LEVEL == 2 || FUDE_TIER_LEVEL == 3;
+inline constexpr bool kIsIntel = FUDE_TIER_LEVEL == 2;
 constexpr int stream_cache(int rows) { return kIsIntel || rows > 4 ? 2 : 3; }
 inline constexpr int64_t kHalvesAhead = FUDE_TIER_LEVEL >= 2 ? 8192 : 2048;
 // With three rows and more a step has so many instructions that those in flight reach less far ahead than memory is

@@ -10,8 +10,8 @@ inline void fetch(const float* from, int64_t floats, int64_t step) {
   for (int64_t i = 0; i < floats; i += step) __builtin_prefetch(from + i);
 }
 
-// As multiply, with `count` lanes of a panel that lies in memory: a few rows wait for it at the beginning of every
-// page, where the hardware's prefetching stops.
+// As multiply of all `depth`, storing, with `count` lanes of a panel that lies in memory: a few rows wait for it at the
+// beginning of every page, where the hardware's prefetching stops.
 inline void multiply_panel(const Product& p, int64_t rows, int64_t count) {
   const int64_t step = count > 16 ? 16 : kPanel;
   for (int64_t t = 0; t < p.depth; t += kStepsOfPage) {

@@ -41,7 +41,7 @@ const float* const* Rotation::blocks_for(std::span<const int32_t> positions_N) c
 
 const float* Rotation::of(int32_t position) const {
   const float* block = blocks_for({&position, 1})[position / kRotationBlock];
-  return block + position % kRotationBlock * 2 * int64_t(frequencies_D2_.size());
+  return block + position % kRotationBlock * head_size();
 }
 
 Qkv qkv_rope(const Pass& pass, const Tensor& qkv_NX, const QkvRopeOptions& options,
@@ -58,6 +58,8 @@ Qkv qkv_rope(const Pass& pass, const Tensor& qkv_NX, const QkvRopeOptions& optio
     arguments.k_norm_D = options.k_norm_D->values().data<float>();
   }
   if (options.rotation != nullptr) {
+    require(options.rotation->head_size() == d, "[qkv_rope] expected a rotation of {} elements, got {}", d,
+            options.rotation->head_size());
     if (!pass.device.only_counts()) arguments.rotation_blocks = options.rotation->blocks_for(positions_N);
   }
   Qkv result{pass.empty({n, h, d}), pass.empty({n, g, d}), pass.empty({n, g, d})};

@@ -21,6 +21,7 @@ class Rotation {
   // [block of positions] → [kRotationBlock, D]: cosines, then sines. Those of these positions are there. Error for a
   // position that is negative or beyond.
   const float* const* blocks_for(std::span<const int32_t> positions_N) const;
+  int64_t head_size() const { return 2 * int64_t(frequencies_D2_.size()); }
   // D / 2 cosines, D / 2 sines.
   const float* of(int32_t position) const;
 

@@ -16,6 +16,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/error.h"
 #include "tensor/format.h"
 
 namespace fude {
@@ -63,17 +64,20 @@ constexpr BlockShape block_shape(WeightType type) {
   }
 }
 
-// Calls body with a block format's type as a compile-time constant.
+// Calls body with a block format's type as a compile-time constant; Error for one that block_shape does not name.
 template <class Body>
 inline void with_block_type(WeightType type, const Body& body) {
   const auto try_one = [&]<WeightType kType>(std::integral_constant<WeightType, kType> constant) {
-    if (type == kType) body(constant);
+    if (type != kType) return false;
+    body(constant);
+    return true;
   };
   const auto try_all = [&]<WeightType... kTypes>(std::integer_sequence<WeightType, kTypes...>) {
-    (try_one(std::integral_constant<WeightType, kTypes>()), ...);
+    return (try_one(std::integral_constant<WeightType, kTypes>()) || ...);
   };
   using enum WeightType;
-  try_all(std::integer_sequence<WeightType, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k>());
+  const bool is_known = try_all(std::integer_sequence<WeightType, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k>());
+  require(is_known, "[blocks] expected a format with a shape of blocks, got number {}", int(type));
 }
 
 // Blocks as they lie in a file, one of each of `count` rows that are `row_bytes` apart, into lanes of a panel's block;

@@ -2,7 +2,8 @@
 //
 // A block stands by itself: so many values, so many bytes. Bits, arithmetic and its order are ggml's, so that a GGUF
 // file means the same here and in llama.cpp: `decode` gives the same f32 bits, `encode` the same bytes. Everything
-// that has to know about formats asks this table; a new format is a row in formats/.
+// that has to know about formats asks this table; a new format is a row in formats/ and, if it is one of blocks, a
+// shape in block_panels.h.
 #pragma once
 
 #include <cstddef>

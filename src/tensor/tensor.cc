@@ -44,6 +44,12 @@ int64_t Shape::size() const {
   return size;
 }
 
+int64_t Shape::cols() const {
+  int64_t cols = rank_ == 0 ? 0 : 1;
+  for (int axis = 1; axis < rank_; ++axis) cols *= extents_[size_t(axis)];
+  return cols;
+}
+
 std::string Shape::text() const {
   std::string text = "[";
   for (int axis = 0; axis < rank_; ++axis) text += (axis ? ", " : "") + std::to_string(extents_[size_t(axis)]);

@@ -17,7 +17,7 @@
 
 namespace fude {
 
-// Up to four extents; rows() is the first, cols() the product of the others (0 without rows).
+// Up to four extents; rows() is the first, cols() the product of the others.
 class Shape {
  public:
   Shape() = default;
@@ -25,6 +25,7 @@ class Shape {
   int rank() const { return rank_; }
   int64_t operator[](int axis) const { return extents_[size_t(axis)]; }
   int64_t size() const;
+  int64_t cols() const;
   bool operator==(const Shape&) const = default;
   std::string text() const;  // "[2, 768]"
 
@@ -47,7 +48,7 @@ class Tensor {
   DType type() const { return type_; }
   int64_t size() const { return shape_.size(); }
   int64_t rows() const { return shape_[0]; }
-  int64_t cols() const { return shape_[0] == 0 ? 0 : shape_.size() / shape_[0]; }
+  int64_t cols() const { return shape_.cols(); }
   int64_t bytes() const { return size() * size_of(type_); }
 
   // Typed access; Error if T is not the element type.

@@ -57,6 +57,14 @@ TEST(Threads, WhatIsThrownComesOut) {
   }
 }
 
+TEST(Threads, RefuseAJobInsideAJob) {
+  Threads threads(3);
+  EXPECT_THROW(
+      threads.parallel_for(10, 1, [&](int64_t, int64_t) { threads.parallel_for(10, 1, [](int64_t, int64_t) {}); }),
+      Error);
+  expect_each_once(threads, 100, 3);
+}
+
 // Jobs so small that workers of one are still arriving when the next begins.
 TEST(Threads, ThousandsOfTinyJobs) {
   Threads threads(6);

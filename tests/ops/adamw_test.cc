@@ -1,6 +1,7 @@
 #include "ops/adamw.h"
 
 #include "backend/cpu/tier.h"
+#include "tensor/split_float.h"
 #include "tests/support/op_case.h"
 
 namespace fude {
@@ -79,6 +80,38 @@ TEST(AdamW, UpdatesHalvesAsWhole) {
           }
       }
     }
+}
+
+// With a rate of zero nothing changes, whatever the numbers: ties, the largest, subnormal ones, NaN.
+TEST(AdamW, SplitsAsSplitFloatDoes) {
+  std::vector<float> values(64 * 32);
+  const std::vector<uint32_t> special = {0x00000000, 0x80000000, 0x00000001, 0x807FFFFF, 0x7F7FFFFF, 0xFF7F8000,
+                                         0x7F800000, 0xFF800000, 0x7F800001, 0xFFFFFFFF, 0x3F808000, 0xBF818000,
+                                         0x00008000, 0x3F807FFF, 0x3F808001, 0x7F7F7FFF};
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = std::bit_cast<float>(i < 512 ? special[i % 16] : uint32_t(i * 2654435761u));
+  for (Tier tier : supported_tiers()) {
+    GuardedDevice device(1);
+    Trained trained(device, Parameter::Layout::panels, 64, 32, DType::bf16);
+    trained.parameter.set_rows(0, 64, values.data());
+    AdamWStep step = step_of(1);
+    step.learning_rate = 0;
+    const std::vector<float> ones(values.size(), 1.0f);
+    kernels_of(tier).adamw(device.threads(), tensor_of(device, {64 * 32}, ones), step, trained.mean, trained.variance,
+                           trained.parameter);
+    std::vector<float> after(values.size());
+    trained.parameter.get_rows(0, 64, after.data());
+    for (size_t i = 0; i < values.size(); ++i) {
+      const int64_t at = paired_position(trained.parameter.position(int64_t(i) / 32, int64_t(i) % 32));
+      const BFloat16 upper = trained.parameter.packed().data<BFloat16>()[at];
+      if (std::isnan(values[i])) {
+        ASSERT_TRUE(std::isnan(after[i]) && std::isnan(float(upper)));
+        continue;
+      }
+      ASSERT_EQ(std::bit_cast<uint32_t>(after[i]), std::bit_cast<uint32_t>(values[i])) << name_of(tier);
+      ASSERT_EQ(upper.bits, SplitFloat(values[i]).upper.bits) << name_of(tier) << ' ' << values[i];
+    }
+  }
 }
 
 TEST(AdamW, FollowsTheDefinition) {

@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 
+#include "autograd/closure_tape.h"
 #include "ops/gated.h"
 #include "tests/support/op_case.h"
 
@@ -110,6 +111,35 @@ TEST(Elementwise, Speed) {
   time_op(add_case(2048, 768));
   time_op(gelu_case(2048, 3072));
   time_op(silu_gated_case(2048, 3072));
+}
+
+// Far from zero gelu is x or nothing, and its slope 1 or 0.
+TEST(Elementwise, GeluFarFromZero) {
+  const std::vector<float> x = {1e3f, -1e3f, 1e13f, -1e13f, 2e19f, -2e19f, 3e38f, -3e38f, 50.0f, -50.0f};
+  for (Tier tier : supported_tiers()) {
+    GuardedDevice device(1);
+    const int64_t count = int64_t(x.size());
+    ClosureTape tape;
+    GradientStore gradients(device);
+    const Tensor input = tensor_of(device, {1, count}, x);
+    const Pass pass{device, kernels_of(tier), &tape};
+    const Tensor y = gelu(pass, input);
+    std::fill_n(gradients.into(y).tensor.data<float>(), count, 1.0f);
+    const auto values = floats_of(y);
+    tape.backward(gradients);
+    const auto slopes = floats_of(gradients.take(input.id()));
+    for (size_t i = 0; i < x.size(); ++i) {
+      EXPECT_NEAR(slopes[i], x[i] > 0 ? 1.0f : 0.0f, 1e-30) << name_of(tier) << ' ' << x[i];
+      EXPECT_EQ(values[i] > 0, x[i] > 0) << name_of(tier) << ' ' << x[i];
+    }
+  }
+}
+
+TEST(Elementwise, AddRefusesWhatDoesNotFit) {
+  Device device(1);
+  const Pass pass{device, default_kernels()};
+  EXPECT_THROW(add(pass, Tensor(device, {2, 3}, DType::f32), Tensor()), Error);
+  EXPECT_THROW(add(pass, Tensor(device, {2, 3}, DType::f32), Tensor(device, {3, 2}, DType::f32)), Error);
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 #include "ops/linear.h"
 
 #include <array>
+#include <bit>
 #include <thread>
 
+#include "autograd/closure_tape.h"
 #include "backend/cpu/tier.h"
 #include "backend/scratch.h"
+#include "tensor/split_float.h"
 #include "tests/support/op_case.h"
 
 namespace fude {
@@ -75,29 +78,73 @@ TEST(Linear, Scratch) {
         }).join();
 }
 
-// What is not exact in bf16 is rounded to it, to nearest even, on both sides of the product.
+// What is not exact in bf16 is rounded to it: activations to nearest even, of a weight ties away from zero.
 TEST(Linear, Bf16RoundsItsOperands) {
-  const std::vector<float> x = random_floats(7 * 20, 1), w = random_floats(40 * 20, 2);
+  std::vector<float> x = random_floats(7 * 20, 1), w = random_floats(40 * 20, 2);
+  for (auto* values : {&x, &w})
+    for (size_t i = 0; i < values->size(); i += 3)
+      (*values)[i] = std::bit_cast<float>((std::bit_cast<uint32_t>((*values)[i]) & 0xFFFF0000) | 0x8000);
   const auto run = [](const Kernels& kernels, const std::vector<float>& x, const std::vector<float>& w) {
     Device device(1);
     Parameter weight(device, "w", Parameter::Layout::panels, {{"w", 40}}, 20, {DType::bf16});
     weight.set_rows(0, 40, w.data());
     return floats_of(linear(Pass{device, kernels}, tensor_of(device, {7, 20}, x), weight));
   };
-  const auto rounded = [](std::vector<float> values) {
-    for (float& value : values) value = float(BFloat16(value));
-    return values;
-  };
+  auto rounded_x = x, rounded_w = w;
+  for (float& value : rounded_x) value = float(BFloat16(value));
+  for (float& value : rounded_w) value = float(SplitFloat(value).upper);
   for (Tier tier : supported_tiers())
-    expect_same_bits(run(kernels_of(tier), x, w), run(kernels_of(tier), rounded(x), rounded(w)), "rounded before");
+    expect_same_bits(run(kernels_of(tier), x, w), run(kernels_of(tier), rounded_x, rounded_w), "rounded before");
 }
 
-// More outputs than the 512 that backward turns at once, more rows than a block, several groups of panels.
+// More outputs than the 512 that backward packs at once, more rows than a block, several groups of panels.
 TEST(Linear, CrossesEveryBlock) {
   for (OpCase op : {linear_case(3, 40, 1100, true), linear_case(500, 70, 40, false), linear_case(2, 1500, 290, true)}) {
     op.probes = 4;
     check_op(op);
   }
+}
+
+// Rows whose words do not all stay packed, cut into several chains; and more rows than dW packs at once.
+TEST(Linear, CutsLongChains) {
+  for (DType compute : {DType::f32, DType::bf16})
+    for (OpCase op : {linear_case(300, 1800, 40, true), linear_case(1100, 34, 40, false)}) {
+      op.probes = 2, op.compute = compute;
+      check_op(op);
+    }
+}
+
+// No rows: no outputs, and a gradient of zero.
+TEST(Linear, OfNoRows) {
+  for (Tier tier : supported_tiers())
+    for (DType compute : {DType::f32, DType::bf16}) {
+      GuardedDevice device(2);
+      ClosureTape tape;
+      GradientStore gradients(device);
+      const Pass pass{device, kernels_of(tier), &tape};
+      Parameter weight(device, "w", Parameter::Layout::panels, {{"w", 40}}, 20, {compute});
+      Parameter bias(device, "b", Parameter::Layout::vector, {{"b", 40}}, 1);
+      const Tensor x(device, {0, 20}, DType::f32), y = linear(pass, x, weight, &bias);
+      EXPECT_EQ(y.shape(), Shape({0, 40}));
+      gradients.into(y);
+      tape.backward(gradients);
+      for (const Parameter* p : {&weight, &bias})
+        for (float g : floats_of(gradients.of(*p))) ASSERT_EQ(g, 0.0f);
+    }
+}
+
+TEST(Linear, RefusesWhatDoesNotFit) {
+  Device device(1);
+  const Pass pass{device, default_kernels()};
+  const Parameter weight(device, "w", Parameter::Layout::panels, {{"w", 40}}, 20);
+  const Parameter bias(device, "b", Parameter::Layout::vector, {{"b", 39}}, 1);
+  Tensor x(device, {3, 20}, DType::f32), narrow(device, {3, 19}, DType::f32), y(device, {3, 40}, DType::f32),
+      short_y(device, {2, 40}, DType::f32);
+  EXPECT_THROW(multiply(pass, narrow, weight, nullptr, y), Error);
+  EXPECT_THROW(multiply(pass, x, weight, nullptr, short_y), Error);
+  EXPECT_THROW(multiply(pass, x, weight, &bias, y), Error);
+  EXPECT_THROW(multiply_backward_input(pass, y, weight, {narrow, false}), Error);
+  EXPECT_THROW(multiply_backward_input(pass, short_y, weight, {x, false}), Error);
 }
 
 }  // namespace

@@ -113,6 +113,15 @@ TEST(QkvRope, RotationIsTheExactAngleRounded) {
     }
 }
 
+TEST(QkvRope, RefusesARotationOfAnotherSize) {
+  Device device(1);
+  const Rotation rotation(8, frequencies(4));
+  const Tensor qkv = tensor_of(device, {1, 24}, random_floats(24, 1));
+  EXPECT_THROW(qkv_rope({device, default_kernels()}, qkv,
+                        {.heads = 1, .kv_heads = 1, .head_size = 8, .rotation = &rotation}, {0}),
+               Error);
+}
+
 TEST(QkvRope, RefusesPositionsBeyondTheContext) {
   Device device(1);
   const Rotation rotation(8, frequencies(4));

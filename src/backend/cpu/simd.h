@@ -149,6 +149,11 @@ FUDE_INLINE UintPart bf16_bits(Part x) {
   const UintPart rounded = bits + 0x7FFFu + ((bits >> 16) & 1u);
   return ((IntPart)(bits & 0x7FFFFFFFu) > 0x7F800000 ? UintPart{} + 0x7FC00000u : rounded) & 0xFFFF0000u;
 }
+// The same with ties away from zero (tensor/split_float.h).
+FUDE_INLINE UintPart bf16_bits_of_weight(Part x) {
+  const UintPart bits = (UintPart)x;
+  return ((IntPart)(bits & 0x7FFFFFFFu) > 0x7F800000 ? UintPart{} + 0x7FC00000u : bits + 0x8000u) & 0xFFFF0000u;
+}
 FUDE_INLINE void store(BFloat16* p, const Lanes& x) {
   make_lanes([&](auto i) FUDE_INLINE_BODY {
     *(UnalignedHalfPart*)(p + i * kPartLanes) = __builtin_convertvector(bf16_bits(x.part[i]) >> 16, HalfPart);
@@ -244,7 +249,7 @@ FUDE_INLINE float largest(const Lanes& x) {
   return reduce(x, [](auto a, auto b) FUDE_INLINE_BODY { return a > b ? a : b; });
 }
 
-// e^x. Cody-Waite reduction to |r| ≤ ln2/2, degree-6 Taylor-like polynomial in pairs (Estrin: half the chain of
+// e^x. Cody-Waite reduction to |r| ≤ ln2/2, degree-7 Taylor-like polynomial in pairs (Estrin: half the chain of
 // Horner's, and the chain is what takes the time), 2^n through the exponent bits; relative error below 2 ulp. Below -87
 // it is exactly 0, above 88 it saturates; NaN stays NaN.
 FUDE_INLINE Part exp(Part x) {
