@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The tests of the program as a whole: tests/cli/run.py build/release/fude [--tests FOLDER] [-k PATTERN]
 
-FOLDER is another one than this, with tests that use this one's harness. With GTEST_OUTPUT=xml:FOLDER/ in the environment it
+With GTEST_OUTPUT=xml:FOLDER/ in the environment it
 writes FOLDER/cli_test.xml (by the name of the tests' folder) like the other test programs, so that
 scripts/test.sh counts each case.
 """
 
+import argparse
 import os
 import pathlib
 import sys
@@ -40,12 +41,17 @@ class Recorder(unittest.TextTestResult):
 
 
 def main():
-    os.environ["FUDE_PROGRAM"] = os.path.abspath(sys.argv.pop(1))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", type=os.path.abspath, help="build/release/fude")
+    parser.add_argument("--tests", type=pathlib.Path, default=HERE, metavar="FOLDER", help="another folder, whose tests use this one's harness")
+    parser.add_argument("-k", action="append", metavar="PATTERN", help="only tests whose name contains this; again for more")
+    arguments = parser.parse_args()
+    os.environ["FUDE_PROGRAM"] = arguments.program
     sys.path.insert(0, str(HERE))
-    tests = pathlib.Path(sys.argv[sys.argv.index("--tests") + 1]).resolve() if "--tests" in sys.argv else HERE
+    tests = arguments.tests.resolve()
     loader = unittest.TestLoader()
-    if "-k" in sys.argv:
-        loader.testNamePatterns = [f"*{sys.argv[sys.argv.index('-k') + 1]}*"]
+    if arguments.k:
+        loader.testNamePatterns = [f"*{pattern}*" for pattern in arguments.k]
     result = unittest.TextTestRunner(resultclass=Recorder, verbosity=2).run(loader.discover(str(tests), "*_test.py"))
     output = os.environ.get("GTEST_OUTPUT", "")
     if output.startswith("xml:"):

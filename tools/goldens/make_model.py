@@ -284,6 +284,7 @@ def make(family, out):
 
 
 def main():
+    transformers.logging.disable_progress_bar()
     if len(sys.argv) != 3 or sys.argv[1] not in (*FAMILIES, "all"):
         sys.exit(f"usage: make_model.py {'|'.join(FAMILIES)}|all OUT")
     torch.set_num_threads(1)
