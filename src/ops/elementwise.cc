@@ -13,17 +13,17 @@ Tensor add(const Pass& pass, const Tensor& a, const Tensor& b) {
 }
 
 Tensor gelu(const Pass& pass, const Tensor& x) {
-  Tensor y = pass.empty(x.shape());
-  pass.kernels.gelu(pass.threads(), x, y);
+  const auto make = [&pass, x] {
+    Tensor y = pass.empty(x.shape());
+    pass.kernels.gelu(pass.threads(), x, y);
+    return y;
+  };
+  const Tensor y = make();
   pass.on_backward([&pass, x, y = y.id()](Gradients& d) {
     const Tensor dy = d.take(y);
     if (!dy.is_empty()) pass.kernels.gelu_backward(pass.threads(), dy, x, d.into(x));
   });
-  pass.on_remake(y, [&pass, x] {
-    Tensor y = pass.empty(x.shape());
-    pass.kernels.gelu(pass.threads(), x, y);
-    return y;
-  });
+  pass.on_remake(y, make);
   return y;
 }
 

@@ -261,7 +261,7 @@ FUDE_INLINE Part exp(Part x) {
   const Part middle = fma(fill_part(8.33345205e-3f), r, fill_part(4.16657962e-2f));
   const Part rest = fma(fill_part(1.66666657e-1f), r, fill_part(0.5f)), square = r * r;
   const Part p = fma(fma(fma(high, square, middle), square, rest), square, r) + 1.0f;
-  const Part scale = (Part)(((IntPart)shifted << 23) + 0x3F800000);
+  const Part scale = (Part)(((UintPart)shifted << 23) + 0x3F800000u);
   return x < -87.0f ? Part{} : p * scale;
 }
 FUDE_INLINE Lanes exp(const Lanes& x) {
