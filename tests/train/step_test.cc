@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "backend/sanitizer.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "model/load.h"
@@ -183,7 +184,8 @@ TEST_F(MemoryPlanOfAStep, GradientsOfOneBlockFindRoomWhereActivationsWere) {
   EXPECT_EQ(of(two_slots, Purpose::gradients), 2 * of(one, Purpose::weights));
   for (const Device::Usage& usage : {one, four, two_slots}) {
     EXPECT_EQ(of(usage, Purpose::activations), of(one, Purpose::activations));
-    EXPECT_LT(double(usage.held), 1.05 * double(usage.peak));
+    // What AddressSanitizer wants behind a block is in the way where the next would just fit.
+    EXPECT_LT(double(usage.held), (kHasAddressSanitizer ? 1.1 : 1.05) * double(usage.peak));
   }
 }
 
