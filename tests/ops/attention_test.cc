@@ -331,7 +331,7 @@ TEST_P(Cached, PrefillIsDecode) {
           batch.sequence_starts.push_back(int32_t(batch.size()));
         }
         const int64_t count = batch.size();
-        const auto put = [&, d = d](const std::vector<float>& x, const KvRows& to) {
+        const auto put = [&, d = d, kv_heads = kv_heads](const std::vector<float>& x, const KvRows& to) {
           put_kv_rows(pass.threads(), pass.kernels, tensor_of(device, {count, kv_heads, d}, x), places, to);
         };
         put(step_k, cache.k), put(step_v, cache.v);
