@@ -107,11 +107,13 @@ TEST(Linear, CrossesEveryBlock) {
 
 // Rows whose words do not all stay packed, cut into several chains; and more rows than dW packs at once.
 TEST(Linear, CutsLongChains) {
-  for (DType compute : {DType::f32, DType::bf16})
-    for (OpCase op : {linear_case(300, 1800, 40, true), linear_case(1100, 34, 40, false)}) {
-      op.probes = 2, op.compute = compute;
-      check_op(op);
-    }
+  for (auto [rows, depth, compute] : {std::tuple<int64_t, int64_t, DType>{300, 1050, DType::f32},
+                                      {300, 2100, DType::bf16},
+                                      {1100, 18, DType::bf16}}) {
+    OpCase op = linear_case(rows, depth, 20, true);
+    op.probes = 1, op.compute = compute;
+    check_op(op);
+  }
 }
 
 // No rows: no outputs, and a gradient of zero.
