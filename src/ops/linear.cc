@@ -1,5 +1,7 @@
 #include "ops/linear.h"
 
+#include <utility>
+
 namespace fude {
 namespace {
 
@@ -38,7 +40,7 @@ void multiply(const Pass& pass, const Tensor& x_NK, const Parameter& weight_OK, 
 
 void multiply_backward_input(const Pass& pass, const Tensor& dy_NO, const Parameter& weight_OK, GradientPlace dx_NK) {
   require_product(weight_OK, dx_NK.tensor, dy_NO);
-  pass.kernels.linear_backward_input(pass.threads(), dy_NO, weight_OK, dx_NK);
+  pass.kernels.linear_backward_input(pass.threads(), dy_NO, weight_OK, std::move(dx_NK));
 }
 
 void expect(const Pass& pass, const Parameter& weight_OK, int64_t rows) {
