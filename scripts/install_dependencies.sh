@@ -9,7 +9,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build pkg-config libfmt-dev nlohmann-json3-dev libxxhash-dev libpcre2-dev libutf8proc-dev
           zlib1g-dev libzstd-dev liblzma-dev libcurl4-openssl-dev ca-certificates libssl-dev libzip-dev
-          libboost1.81-dev libcli11-dev libtomlplusplus-dev libgtest-dev)
+          libboost1.81-dev libcli11-dev libtomlplusplus-dev libedit-dev libgtest-dev)
 for argument in "$@"; do
   case $argument in
     --test) packages+=(python3 zstd) ;;

@@ -1,11 +1,10 @@
 // fude generate, fude chat: a model in the terminal, streaming.
-#include <unistd.h>
-
 #include <cstdio>
 #include <iostream>
 
 #include "app/command_line.h"
 #include "app/commands.h"
+#include "app/line_input.h"
 #include "app/model_files.h"
 #include "app/pipeline.h"
 #include "app/signals.h"
@@ -278,16 +277,14 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
   o.request.sampling.seed = common.seed;
   o.request.stop_tokens = turns->stops();
   constrain(o, tokenizer);
-  const bool is_terminal = ::isatty(STDIN_FILENO) != 0;
   // Where answers are JSON, nothing else is on standard output.
   std::FILE* const screen = is_answered_in_json(o, common) ? stderr : stdout;
+  LineInput input("> ", screen);
+  const bool is_terminal = input.is_terminal();
   if (is_terminal) print_now("Ask anything; Ctrl-C stops an answer, Ctrl-D ends the chat.\n", screen);
-  for (std::string line;;) {
-    if (is_terminal) print_now("> ", screen);
-    if (!std::getline(std::cin, line)) break;
-    if (line.ends_with('\r')) line.pop_back();
-    if (line.empty()) continue;
-    turns->ask(line);
+  while (const std::optional<std::string> line = input.next()) {
+    if (line->empty()) continue;
+    turns->ask(*line);
     // Half of the context at most is kept for the answer.
     if (o.drop_oldest) turns->shrink_to(engine.context() - std::min(o.request.max_tokens, engine.context() / 2));
     const std::vector<TokenId> prompt = turns->tokens();

@@ -1,5 +1,6 @@
 """fude generate and fude chat as their user meets them: on a terminal, through a pipe, in a script."""
 
+import fcntl
 import json
 import os
 import pty
@@ -8,6 +9,7 @@ import select
 import shutil
 import signal
 import subprocess
+import termios
 import time
 
 from harness import DONE, FAILED, PROGRAM, USAGE, Case, fude, sentences, world
@@ -121,6 +123,48 @@ class Generate(Case):
             self.assertIn(b'"finish_reason":"cancelled"', out)
 
 
+class Terminal:
+    """The program where somebody types at it; `screen` is all that it has shown so far."""
+
+    def __init__(self, case, *command, **environment):
+        self.case, self.screen = case, b""
+        self.keys, there = pty.openpty()
+        self.there, self.before = os.dup(there), termios.tcgetattr(there)
+        self.child = subprocess.Popen([PROGRAM, *map(str, command)], stdin=there, stdout=there, stderr=there, start_new_session=True,
+                                      preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), env={**os.environ, "TERM": "xterm", **environment})
+        os.close(there)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.kill(), self.child.wait()
+        os.close(self.keys), os.close(self.there)
+
+    def type(self, keys):
+        """Reads what is shown meanwhile: neither side waits for the other."""
+        while keys:
+            readable, writable, _ = select.select([self.keys], [self.keys], [], 30)
+            if readable:
+                self.screen += os.read(self.keys, 1 << 16)
+            if writable:
+                keys = keys[os.write(self.keys, keys[:256]):]
+
+    def wait_until(self, is_there, seconds=60):
+        until = time.monotonic() + seconds
+        while not is_there(self.screen):
+            self.case.assertLess(time.monotonic(), until, self.screen[-500:])
+            if select.select([self.keys], [], [], 0.1)[0]:
+                self.screen += os.read(self.keys, 1 << 16)
+
+    def is_edited(self):
+        """A line's keys go to the editor one by one; what was typed before that, the terminal echoed."""
+        return not termios.tcgetattr(self.there)[3] & termios.ICANON
+
+    def is_as_it_was(self):
+        return termios.tcgetattr(self.there) == self.before
+
+
 class Chat(Case):
     def test_pipe(self):
         result = self.succeeds(fude("chat", world().model, "--max-tokens", 5, "--drop-oldest", "--json", stdin="Hello\n\nおはよう\r\n".encode() + b"\xff\xfe"))
@@ -172,32 +216,42 @@ class Chat(Case):
     def test_terminal(self):
         """Ctrl-C stops an answer and the chat goes on; Ctrl-D ends it; Ctrl-C at the prompt ends it too."""
         for end, code in ((b"\x04", DONE), (b"\x03", -signal.SIGINT)):
-            terminal, there = pty.openpty()
-            child = subprocess.Popen([PROGRAM, "chat", world().slow_model(), "--max-tokens", "100000", "--temperature", "0"], stdin=there,
-                                     stdout=there, stderr=there, start_new_session=True, preexec_fn=lambda: __import__("fcntl").ioctl(0, 0x540E, 0))
-            os.close(there)
-            screen = b""
+            with Terminal(self, "chat", world().slow_model(), "--max-tokens", "100000", "--temperature", "0") as terminal:
+                terminal.wait_until(lambda screen: b"> " in screen)
+                for turn in (1, 2):
+                    before = len(terminal.screen)
+                    terminal.type(b"Where does Alice live?\n")
+                    terminal.wait_until(lambda screen: len(screen) >= before + 60)  # more than the echo of the question
+                    terminal.type(b"\x03")
+                    terminal.wait_until(lambda screen: screen.count(b"\r\n> ") >= turn + 1)  # the first came with the greeting
+                    self.assertIsNone(terminal.child.poll())
+                terminal.wait_until(lambda screen: terminal.is_edited())
+                terminal.type(end)
+                self.assertEqual(terminal.child.wait(timeout=30), code, terminal.screen[-500:])
+                self.assertEqual(termios.tcgetattr(terminal.there), terminal.before, end)
 
-            def wait_until(is_there, seconds=60):
-                nonlocal screen
-                until = time.monotonic() + seconds
-                while not is_there():
-                    self.assertLess(time.monotonic(), until, screen[-500:])
-                    if select.select([terminal], [], [], 0.1)[0]:
-                        screen += os.read(terminal, 1 << 16)
-
-            wait_until(lambda: b"> " in screen)
-            for turn in (1, 2):
-                before = len(screen)
-                os.write(terminal, b"Where does Alice live?\n")
-                wait_until(lambda: len(screen) >= before + 60)  # more than the echo of the question
-                os.write(terminal, b"\x03")
-                wait_until(lambda: screen.count(b"\r\n> ") >= turn + 1)  # the first came with the greeting
-                self.assertIsNone(child.poll())
-            os.write(terminal, end)
-            self.assertEqual(child.wait(timeout=30), code, screen[-500:])
-            os.close(terminal)
-
+    def test_lines_are_edited(self):
+        """Cursor keys, history, wide characters, and lines longer than a terminal keeps by itself."""
+        run = ("chat", world().model, "--temperature", 1.5, "--regex", "[a-z]{12}", "--drop-oldest")
+        said = ["Where is Bob?", "東京の朝?", "Where is Bob?"]
+        answers = self.succeeds(fude(*run, stdin="\n".join(said).encode())).out.splitlines()
+        self.assertNotEqual(answers[0], answers[1])
+        left, up = b"\x1b[D", b"\x1b[A"
+        typed = [b"Were is Bob?" + 11 * left + b"h\n", "東の朝?".encode() + 3 * left + "京\n".encode(), up + up + b"\n"]
+        for language in ("C.UTF-8", "C"):
+            with Terminal(self, *run, LC_ALL=language) as terminal:
+                for turn, keys in enumerate(typed, 1):
+                    terminal.wait_until(lambda screen: screen.count(b"\r\n> ") >= turn and terminal.is_edited())
+                    terminal.type(keys)
+                terminal.wait_until(lambda screen: screen.count(b"\r\n> ") >= len(typed) + 1)
+                lines = re.sub(rb"\r\n> .*?\r\n", b"\n> ", terminal.screen)
+                self.assertEqual(re.findall(r"^> (.*?)\r?$", lines.decode(), re.M)[:len(said)], answers, terminal.screen)
+        long = b"long " * 2000
+        counted = self.fails(fude("chat", world().model, stdin=long + b"\n"), FAILED, "this message alone")
+        with Terminal(self, "chat", world().model) as terminal:
+            terminal.wait_until(lambda screen: terminal.is_edited())
+            terminal.type(long + b"\n")
+            terminal.wait_until(lambda screen: re.search(r"this message alone has \d+", counted.err).group(0).encode() in screen)
 
     def test_json_has_standard_output_for_itself(self):
         """On a terminal: the greeting and the prompts are for whoever types."""
