@@ -39,6 +39,11 @@ TEST(GrammarGbnf, RulesMayBeRecursiveAnywhere) {
   EXPECT_TRUE(gbnf_matches(counted, "(())()"));
   EXPECT_FALSE(gbnf_matches(counted, "()"));
   EXPECT_FALSE(gbnf_matches(counted, "()()()()"));
+  for (const char* never : {"root ::= x{0}\nx ::= \"a\"\n", "root ::= x{,0}\nx ::= \"a\"\n",
+                            "root ::= (x{0}){2}\nx ::= \"a\" x | \"a\"\n"}) {
+    EXPECT_TRUE(gbnf_matches(never, "")) << never;
+    EXPECT_FALSE(gbnf_matches(never, "a")) << never;
+  }
 }
 
 // grammars/json.gbnf of llama.cpp.

@@ -94,13 +94,15 @@ void GrammarBuilder::lower_rule(int32_t rule, const ExpressionPtr& body) {
   } else if (body->kind == Expression::Kind::repeat && body->minimum == 0 && !body->is_plain && !body->is_apart) {
     // Right recursion for an open end (the parser drops calls that stand last); one rule after the other for a bound.
     result.emplace_back();
-    std::vector<int32_t>& more = result.emplace_back();
     const ExpressionPtr& part = body->parts[0];
-    lower(part, more);
-    if (body->maximum == kUnbounded)
-      append(more, ~rule);
-    else if (body->maximum > 1)
-      append(more, ~rule_of(up_to(part, body->maximum - 1)));
+    if (body->maximum != 0) {
+      std::vector<int32_t>& more = result.emplace_back();
+      lower(part, more);
+      if (body->maximum == kUnbounded)
+        append(more, ~rule);
+      else if (body->maximum > 1)
+        append(more, ~rule_of(up_to(part, body->maximum - 1)));
+    }
   } else {
     lower(body, result.emplace_back());
   }
