@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "infer/grammar/regex.h"
+#include "text/unicode.h"
 
 namespace fude::grammar {
 namespace {
@@ -181,6 +182,24 @@ TEST(GrammarRegex, ManyPropertiesEndSoon) {
   while (many.size() < 1'000'000) many += "\\p{L}\\P{Ll}", one_class += "\\p{L}";
   EXPECT_THROW(compile_regex(many, RegexMatch::whole, Encoding::plain, {}), Error);
   EXPECT_THROW(compile_regex(one_class + "]", RegexMatch::whole, Encoding::json_string, {}), Error);
+}
+
+// A set of seven bytes is hundreds of kilobytes: what is too much is refused before it is all made.
+TEST(GrammarRegex, SetsOfCharactersHaveALimitTogether) {
+  std::string different, same;
+  for (char32_t c = 0x3040; c < 0x3040 + 3000; ++c) {
+    different += "[\\p{L}", append_utf8(different, c), different += "]";
+    same += "[\\p{L}!]";
+  }
+  const auto error_of = [](const std::string& pattern) -> std::string {
+    try {
+      compile_regex(pattern, RegexMatch::whole, Encoding::json_string, {});
+      return "";
+    } catch (const Error& error) { return error.what(); }
+  };
+  EXPECT_NE(error_of(different).find("sets of characters"), std::string::npos) << error_of(different);
+  EXPECT_NE(error_of(same).find("states"), std::string::npos);
+  EXPECT_NE(error_of(std::string(250'000, '.')).find("states"), std::string::npos);
 }
 
 TEST(GrammarRegex, PropertiesHoldInClassesAndOutside) {

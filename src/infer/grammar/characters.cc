@@ -47,6 +47,12 @@ std::string json_escape(uint32_t code_point) {
 
 bool needs_escape(uint32_t code_point) { return code_point < 0x20 || code_point == '"' || code_point == '\\'; }
 
+int64_t bytes_of(const Expression& expression) {
+  int64_t bytes = expression.kind == Expression::Kind::bytes;
+  for (const ExpressionPtr& part : expression.parts) bytes += bytes_of(*part);
+  return bytes;
+}
+
 }  // namespace
 
 CharacterSet::CharacterSet(std::vector<CodePoints> ranges) : ranges_(std::move(ranges)) { normalise(); }
@@ -97,6 +103,17 @@ ExpressionPtr one_of(const CharacterSet& characters, Encoding encoding) {
     if (from <= high) append_utf8_ranges(from, high, parts);
   }
   return choice(std::move(parts));
+}
+
+ExpressionPtr CharacterExpressions::one_of(const CharacterSet& characters, Encoding encoding) {
+  ExpressionPtr& known = known_[{characters.ranges(), encoding}];
+  if (!known) {
+    known = grammar::one_of(characters, encoding);
+    bytes_ += bytes_of(*known);
+    require(bytes_ <= limits_.automaton_states, "[grammar] expected sets of characters of at most {} states together",
+            limits_.automaton_states);
+  }
+  return known;
 }
 
 std::string json_content(std::string_view text) {

@@ -4,12 +4,16 @@
 // (the method of Russ Cox's RE2 and of the utf8-ranges crate). Surrogates are in no set: they have no UTF-8.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "infer/grammar/expression.h"
+#include "infer/grammar/limits.h"
 
 namespace fude::grammar {
 
@@ -17,6 +21,7 @@ constexpr uint32_t kLastCodePoint = 0x10FFFF;
 
 struct CodePoints {
   uint32_t low, high;  // both inside
+  auto operator<=>(const CodePoints&) const = default;
 };
 
 // Kept sorted, without overlaps and surrogates.
@@ -41,6 +46,20 @@ enum class Encoding {
 };
 
 ExpressionPtr one_of(const CharacterSet& characters, Encoding encoding);
+
+// The sets of one source: the same expression for the same set, and in all of them together no more bytes than an
+// automaton may have states, since a pattern of a character is worth up to some hundred kilobytes ([\p{L}]).
+class CharacterExpressions {
+ public:
+  // `limits` is borrowed.
+  explicit CharacterExpressions(const GrammarLimits& limits) : limits_(limits) {}
+  ExpressionPtr one_of(const CharacterSet& characters, Encoding encoding);
+
+ private:
+  const GrammarLimits& limits_;
+  std::map<std::pair<std::vector<CodePoints>, Encoding>, ExpressionPtr> known_;
+  int64_t bytes_ = 0;
+};
 // Well-formed UTF-8 as the content of a JSON string, without the quotes around it.
 std::string json_content(std::string_view text);
 
