@@ -1,5 +1,7 @@
 #include "infer/gguf_tokenizer_keys.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace fude {
@@ -9,6 +11,10 @@ const std::string kPrefix = "tokenizer.ggml.";
 constexpr const char* kTemplate = "tokenizer.chat_template";
 // Of what ends a text or a turn, in this order.
 constexpr const char* kEnds[] = {"eos_token_id", "eot_token_id", "eom_token_id"};
+// What ends a turn in the chat formats of known families. Converters leave eot_token_id out of many files, and
+// llama.cpp finds these by their texts then (llama-vocab.cpp).
+constexpr std::string_view kTurnEnds[] = {"<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>"};
+constexpr int32_t kControl = 3, kUserDefined = 4;  // types of tokens
 
 // Files have them as u8 or as i8.
 std::string bytes_in(const GgufMetadata& m, const std::string& key) {
@@ -19,6 +25,15 @@ std::string bytes_in(const GgufMetadata& m, const std::string& key) {
     bytes += char(byte);
   }
   return bytes;
+}
+
+void add_turn_ends(GgufTokenizer& t) {
+  for (size_t id = 0; id < std::min(t.pieces.texts.size(), t.pieces.types.size()); ++id) {
+    const int32_t type = t.pieces.types[id];
+    if ((type == kControl || type == kUserDefined) && std::ranges::count(kTurnEnds, t.pieces.texts[id]) > 0 &&
+        std::ranges::count(t.ends, int64_t(id)) == 0)
+      t.ends.push_back(int64_t(id));
+  }
 }
 
 }  // namespace
@@ -39,6 +54,7 @@ GgufTokenizer tokenizer_in(const GgufMetadata& m) {
   t.begin = m.find_integer(kPrefix + "bos_token_id"), t.unknown = m.find_integer(kPrefix + "unknown_token_id");
   for (const char* key : kEnds)
     if (const auto id = m.find_integer(kPrefix + key)) t.ends.push_back(*id);
+  if (!m.has(kPrefix + "eot_token_id")) add_turn_ends(t);
   t.prepends_begin = m.find_boolean(kPrefix + "add_bos_token");
   t.appends_end = m.find_boolean(kPrefix + "add_eos_token");
   t.space_prefix = m.find_boolean(kPrefix + "add_space_prefix");

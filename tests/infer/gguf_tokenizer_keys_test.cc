@@ -50,6 +50,17 @@ TEST(GgufTokenizerKeys, OfUnigramModels) {
   EXPECT_THROW(tokenizer_in(m), Error);
 }
 
+// Many converters leave out which token ends a turn; without it an answer goes on into turns that nobody took.
+TEST(GgufTokenizerKeys, TheEndOfATurnIsFoundByItsText) {
+  GgufMetadata m = unigram_keys();
+  m.set(kKeys + "tokens", std::vector<std::string>{"<pad>", "</s>", "<unk>", "<end_of_turn>", "<|im_end|>"});
+  m.set(kKeys + "token_type", std::vector<int32_t>{3, 3, 2, 4, 1});  // the last one is ordinary text
+  m.set(kKeys + "eos_token_id", uint32_t(1));
+  EXPECT_EQ(tokenizer_in(m).ends, (std::vector<int64_t>{1, 3}));
+  m.set(kKeys + "eot_token_id", uint32_t(0));
+  EXPECT_EQ(tokenizer_in(m).ends, (std::vector<int64_t>{1, 0}));
+}
+
 // Nothing for a kind that is not read.
 std::optional<Tokenizer> read_vocabulary(const std::string& path) {
   const GgufTokenizer file = tokenizer_in(GgufFile(path).metadata());
