@@ -18,6 +18,7 @@
 #include "infer/model_files.h"
 #include "model/export_folder.h"
 #include "model/folder.h"
+#include "model/load.h"
 #include "model/lora_training.h"
 #include "model/quantize.h"
 #include "text/tokenizer_file.h"
@@ -58,7 +59,11 @@ void write_with_progress(const char* label, const CommonOptions& common,
 
 // Everything a GGUF file of this model holds.
 GgufContents gguf_contents_of(ModelFiles files, const std::string& path) {
-  if (files.gguf) return contents_of(files.gguf);
+  if (files.gguf) {
+    Device counting(1, /*only_counts=*/true);
+    check_tensors(*files.weights, Transformer(counting, files.weights->config()));
+    return contents_of(files.gguf);
+  }
   GgufContents contents =
       contents_of(std::shared_ptr<const WeightSource>(std::move(files.weights)), name_of_model(path));
   put_tokenizer(gguf_tokenizer_of(files.tokenizer.data(), contents.config.vocabulary, path), contents.metadata);

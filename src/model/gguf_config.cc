@@ -182,6 +182,9 @@ ModelConfig config_of_gguf(const GgufFacts& facts) {
 
 ModelConfig config_of_gguf(const GgufFile& file) {
   gguf_family_of_architecture(file.metadata().string("general.architecture"));  // its error before others
+  const int64_t parts = file.metadata().find_integer("split.count").value_or(1);
+  require(parts <= 1, "[gguf] {}: one of {} parts of a model; join them first (llama-gguf-split --merge)", file.path(),
+          parts);
   GgufFacts facts{file.metadata(), file.tensor("token_embd.weight").rows(), file.has("output.weight"), {}};
   if (file.has("rope_freqs.weight")) facts.rope_divisors = file.read_f32("rope_freqs.weight");
   return config_of_gguf(facts);

@@ -78,6 +78,14 @@ class GgufModel(Case):
             with self.subTest(word=word):
                 self.fails(fude("generate", self.write("model.gguf", content), "--prompt", "a"), FAILED, word)
 
+    def test_part_of_a_model_is_not_written_again(self):
+        """Of a split file, or one that lacks blocks: the copy would look like a model."""
+        for changes, word in (({"split.count": (U32, 3)}, "one of 3 parts"), ({"llama.block_count": (U32, 2)}, "missing")):
+            path, out = self.write("model.gguf", model(**changes)), self.folder / "out.gguf"
+            self.fails(fude("quantize", path, out, "--type", "Q8_0"), FAILED, word)
+            self.fails(fude("convert", path, out), FAILED, word)
+            self.assertFalse(out.exists())
+
 
 if __name__ == "__main__":
     unittest.main()
