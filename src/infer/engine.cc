@@ -42,6 +42,20 @@ EngineOptions completed(EngineOptions o, const ModelConfig& config) {
   return o;
 }
 
+// What a mask foresees: tokens of the model only, and a guess that cannot be made is none.
+std::vector<int32_t> foreseen_by(TokenMask& mask, int64_t most, int64_t vocabulary) {
+  try {
+    std::vector<int32_t> tokens = mask.foreseen(most);
+    const auto first_wrong = std::ranges::find_if(tokens, [&](int32_t t) { return t < 0 || t >= vocabulary; });
+    tokens.erase(first_wrong, tokens.end());
+    return tokens;
+  } catch (const std::exception&) { return {}; }
+}
+
+bool has_nan(const std::vector<PromptToken>& tokens) {
+  return std::ranges::any_of(tokens, [](const PromptToken& token) { return std::isnan(token.logprob); });
+}
+
 }  // namespace
 
 const char* name_of(FinishReason reason) {
@@ -190,7 +204,7 @@ void Engine::draft_ahead() {
     if (!s->is_decoding() || !s->request().may_speculate) continue;
     const int64_t room = std::min(context() - s->size(), s->request().max_tokens - s->generated - 1);
     s->drafts.clear();
-    if (s->mask && room > 0) s->drafts = s->mask->foreseen(std::min(kForeseen, room));
+    if (s->mask && room > 0) s->drafts = foreseen_by(*s->mask, std::min(kForeseen, room), model_.config().vocabulary);
     const int64_t most = std::min(options_.drafts, room);
     if (draft_model_)
       wishes.push_back({s.get(), most});
@@ -268,7 +282,8 @@ void Engine::score_prompt(const PartRows& rows) {
           {logits.logprob(size_t(s.tokens[size_t(from + row + 1)])), top_logprobs(logits, s.request().top_logprobs)});
     }
   }
-  if (rows.part.end() >= s.prompt_size() && s.live->events.prompt_tokens) s.live->events.prompt_tokens(known);
+  if (rows.part.end() >= s.prompt_size() && s.live->events.prompt_tokens && !has_nan(known))
+    s.live->events.prompt_tokens(known);
 }
 
 void Engine::pool_prompt(const PartRows& rows) {
@@ -288,6 +303,9 @@ void Engine::finish_prompt(Sequence& s) {
                     std::make_exception_ptr(Error("[embedding] expected numbers, got infinity or NaN from the model")));
     if (s.live->events.embedding) s.live->events.embedding(embedding_C);
   }
+  if (has_nan(s.live->prompt_tokens))
+    return finish(s, FinishReason::failed, 0,
+                  std::make_exception_ptr(Error("[score] expected log-probabilities, got NaN from the model")));
   finish(s, FinishReason::length, 0);
 }
 

@@ -42,7 +42,7 @@ class Engine {
   bool step();
   // Steps until nothing is left.
   void run();
-  // Waits until there is something to do; false after close().
+  // Waits until there is news for the engine, for when step() had nothing to do; false after close().
   bool wait() { return intake_.wait(); }
   // Any thread: ends wait().
   void close() { intake_.close(); }

@@ -10,6 +10,8 @@
 // the whole vocabulary.
 #pragma once
 
+#include <algorithm>
+#include <cfloat>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -25,7 +27,8 @@ struct SamplingOptions {
   int64_t top_k = 0;                // keep the k most likely; 0: all
   double top_p = 1.0;               // keep the fewest that reach this probability
   double min_p = 0.0;               // keep those of at least this share of the most likely one's probability
-  double repetition_penalty = 1.0;  // divides the scores of tokens seen (Keskar et al., 2019, CTRL)
+  double repetition_penalty = 1.0;  // multiplies the log-probabilities of tokens seen, where CTRL
+                                    // (Keskar et al., 2019) divides logits, whose sign has no meaning
   double presence_penalty = 0.0;    // subtracted once from tokens generated
   double frequency_penalty = 0.0;   // subtracted for every time a token was generated
   uint64_t seed = 0;
@@ -36,7 +39,7 @@ struct SamplingOptions {
 void check(const SamplingOptions& options);
 // What logit_sums is to be asked for.
 inline float inverse_temperature(const SamplingOptions& o) {
-  return o.temperature > 0 ? float(1 / o.temperature) : 1.0f;
+  return o.temperature > 0 ? float(std::min(1 / o.temperature, double(FLT_MAX))) : 1.0f;
 }
 
 struct SampledToken {

@@ -286,7 +286,9 @@ TEST_F(EngineTest, AFailureIsAnAnswer) {
   const float good = 1, bad = NAN;
   norm.set_rows(0, 1, &bad);
   Engine engine(model, default_kernels());
-  const auto heard = run_together(engine, {{.prompt = {1, 2}}, {.prompt = {3}, .choices = 2}});
+  const auto heard = run_together(engine, {{.prompt = {1, 2}},
+                                           {.prompt = {3}, .choices = 2},
+                                           {.prompt = {1, 2, 3}, .max_tokens = 0, .prompt_logprobs_from = 1}});
   for (const auto& request : heard)
     for (const auto& [choice, answer] : request.choices) {
       EXPECT_EQ(answer.reason(), FinishReason::failed);
