@@ -37,13 +37,14 @@ bool is_no_weight(const std::string& name, const ModelConfig& config) {
   return config.ties_head && name == "lm_head.weight";
 }
 
-// The tensors of a folder, wherever its index says they lie.
+// The tensors of a folder, each in whichever of the index's files has it.
 class Folder : public WeightSource {
  public:
   explicit Folder(const std::string& folder) : folder_(folder), config_(read_folder_config(folder)) {
     for (const std::string& file : weight_files(folder)) files_.emplace_back(file);
     for (size_t i = 0; i < files_.size(); ++i)
-      for (const auto& [name, entry] : files_[i].entries()) home_[name] = i;
+      for (const auto& [name, entry] : files_[i].entries())
+        require(home_.emplace(name, i).second, "[model] {}: the tensor {} lies in two files", folder_, name);
   }
 
   const std::string& path() const override { return folder_; }

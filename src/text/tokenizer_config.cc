@@ -70,6 +70,9 @@ void read_tokenizer_config(const std::string& folder, TokenizerData& data) {
   }
   if (file_exists(chat)) data.chat_template = read_file(chat, kConfigBytes);
   if (file_exists(generation)) add_ends(generation, data);
+  // A flag without its token says nothing.
+  data.prepends_begin = data.prepends_begin && data.begin_token != kNoToken;
+  data.appends_end = data.appends_end && !data.end_tokens.empty();
 }
 
 }  // namespace fude
