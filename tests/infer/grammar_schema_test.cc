@@ -244,6 +244,15 @@ void expect_refused_schema(const Json& schema, const std::string& word) {
   } catch (const Error& error) { EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what(); }
 }
 
+// Every shape lists the same constant, which is kept once; as lexemes they are too many.
+TEST(GrammarSchema, AConstantOfManyShapesIsKeptOnce) {
+  Json schema = {{"const", std::string(10'000, 'x')}};
+  for (int i = 0; i < 19'000; ++i) schema["anyOf"].push_back(Json::object());
+  expect_refused_schema(schema, "states");
+  schema = {{"const", std::string(100, 'x')}, {"anyOf", {Json::object(), Json::object()}}};
+  EXPECT_NO_THROW(json_schema_grammar(schema));
+}
+
 // Choices that lie in the comparison of others lie as deep as all of them together.
 TEST(GrammarSchema, ComparedChoicesAreNestedWithinALimit) {
   Json schema = {{"$ref", "#/$defs/d0"}};

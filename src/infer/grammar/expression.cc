@@ -26,8 +26,13 @@ ExpressionPtr byte_range(uint8_t low, uint8_t high) {
 }
 
 ExpressionPtr literal(std::string_view bytes) {
+  static const std::vector<ExpressionPtr> of_byte = [] {
+    std::vector<ExpressionPtr> all;
+    for (int byte = 0; byte < 256; ++byte) all.push_back(byte_range(uint8_t(byte), uint8_t(byte)));
+    return all;
+  }();
   std::vector<ExpressionPtr> parts;
-  for (const char byte : bytes) parts.push_back(byte_range(uint8_t(byte), uint8_t(byte)));
+  for (const char byte : bytes) parts.push_back(of_byte[uint8_t(byte)]);
   return sequence(std::move(parts));
 }
 

@@ -65,7 +65,11 @@ class SchemaCompiler {
   ExpressionPtr of_shape(const Shape& shape) {
     std::vector<ExpressionPtr> choices;
     if (const auto constants = shape_constants(shape, limits_)) {
-      for (const Json* constant : *constants) choices.push_back(parts_.constant(*constant));
+      for (const Json* constant : *constants) {
+        ExpressionPtr& known = constants_[constant];
+        if (!known) known = parts_.constant(*constant);
+        choices.push_back(known);
+      }
       return choice(std::move(choices));
     }
     if (shape.types & kNullType) choices.push_back(literal("null"));
@@ -368,6 +372,7 @@ class SchemaCompiler {
   SchemaReader reader_;
   std::map<std::vector<const Json*>, Value> values_;
   std::map<std::pair<int32_t, int32_t>, ExpressionPtr> lengths_;
+  std::map<const Json*, ExpressionPtr> constants_;                // of the schema; many shapes may list the same ones
   std::map<std::vector<std::string>, ExpressionPtr> other_keys_;  // by the declared names
   int level_ = 0;
   int comparisons_ = 0;
