@@ -60,8 +60,7 @@ void write_with_progress(const char* label, const CommonOptions& common,
 // Everything a GGUF file of this model holds.
 GgufContents gguf_contents_of(ModelFiles files, const std::string& path) {
   if (files.gguf) {
-    Device counting(1, /*only_counts=*/true);
-    check_tensors(*files.weights, Transformer(counting, files.weights->config()));
+    check_tensors(*files.weights);
     return contents_of(files.gguf);
   }
   GgufContents contents =

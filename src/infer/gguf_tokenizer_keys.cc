@@ -14,7 +14,6 @@ constexpr const char* kEnds[] = {"eos_token_id", "eot_token_id", "eom_token_id"}
 // What ends a turn in the chat formats of known families. Converters leave eot_token_id out of many files, and
 // llama.cpp finds these by their texts then (llama-vocab.cpp).
 constexpr std::string_view kTurnEnds[] = {"<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>"};
-constexpr int32_t kControl = 3, kUserDefined = 4;  // types of tokens
 
 // Files have them as u8 or as i8.
 std::string bytes_in(const GgufMetadata& m, const std::string& key) {
@@ -29,9 +28,9 @@ std::string bytes_in(const GgufMetadata& m, const std::string& key) {
 
 void add_turn_ends(GgufTokenizer& t) {
   for (size_t id = 0; id < std::min(t.pieces.texts.size(), t.pieces.types.size()); ++id) {
-    const int32_t type = t.pieces.types[id];
-    if ((type == kControl || type == kUserDefined) && std::ranges::count(kTurnEnds, t.pieces.texts[id]) > 0 &&
-        std::ranges::count(t.ends, int64_t(id)) == 0)
+    const auto type = PieceType(t.pieces.types[id]);
+    if ((type == PieceType::control || type == PieceType::user_defined) &&
+        std::ranges::count(kTurnEnds, t.pieces.texts[id]) > 0 && std::ranges::count(t.ends, int64_t(id)) == 0)
       t.ends.push_back(int64_t(id));
   }
 }

@@ -97,14 +97,17 @@ std::unique_ptr<Transformer> make_model(Device& device, const WeightSource& weig
   return std::make_unique<Transformer>(device, weights.config(), precision, formats);
 }
 
+void check_tensors(const WeightSource& weights) {
+  Device counting(1, /*only_counts=*/true);  // a model without memory
+  check_tensors(weights, Transformer(counting, weights.config()));
+}
+
 std::unique_ptr<Transformer> load_model(Device& device, const std::string& path, Precision precision) {
   return load_model(device, open_weights(path), precision);
 }
 
 std::unique_ptr<Transformer> load_model(Device& device, std::unique_ptr<WeightSource> weights, Precision precision) {
-  // Compared with a model without memory first: what the configuration asks for may not exist.
-  Device counting(1, /*only_counts=*/true);
-  check_tensors(*weights, Transformer(counting, weights->config()));
+  check_tensors(*weights);  // first: what the configuration asks for may not exist
   auto model = make_model(device, *weights, precision);
   for (Parameter* parameter : model->parameters()) {
     int64_t row = 0;

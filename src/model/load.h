@@ -19,6 +19,7 @@ std::unique_ptr<Transformer> make_model(Device& device, const WeightSource& weig
 
 // Error if a tensor is missing, has another shape, or is left over.
 void check_tensors(const WeightSource& weights, const Transformer& model);
+void check_tensors(const WeightSource& weights);  // of the model that its configuration describes
 // The same first.
 std::unique_ptr<Transformer> load_model(Device& device, const std::string& path, Precision precision = {});
 std::unique_ptr<Transformer> load_model(Device& device, std::unique_ptr<WeightSource> weights,

@@ -161,9 +161,6 @@ class Terminal:
         """A line's keys go to the editor one by one; what was typed before that, the terminal echoed."""
         return not termios.tcgetattr(self.there)[3] & termios.ICANON
 
-    def is_as_it_was(self):
-        return termios.tcgetattr(self.there) == self.before
-
 
 class Chat(Case):
     def test_pipe(self):

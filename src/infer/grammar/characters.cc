@@ -105,10 +105,10 @@ ExpressionPtr one_of(const CharacterSet& characters, Encoding encoding) {
   return choice(std::move(parts));
 }
 
-ExpressionPtr CharacterExpressions::one_of(const CharacterSet& characters, Encoding encoding) {
-  ExpressionPtr& known = known_[{characters.ranges(), encoding}];
+ExpressionPtr CharacterExpressions::one_of(const CharacterSet& characters) {
+  ExpressionPtr& known = known_[characters.ranges()];
   if (!known) {
-    known = grammar::one_of(characters, encoding);
+    known = grammar::one_of(characters, encoding_);
     bytes_ += bytes_of(*known);
     require(bytes_ <= limits_.automaton_states, "[grammar] expected sets of characters of at most {} states together",
             limits_.automaton_states);

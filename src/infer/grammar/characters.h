@@ -9,7 +9,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "infer/grammar/expression.h"
@@ -52,14 +51,16 @@ ExpressionPtr one_of(const CharacterSet& characters, Encoding encoding);
 class CharacterExpressions {
  public:
   // `limits` is borrowed.
-  explicit CharacterExpressions(const GrammarLimits& limits) : limits_(limits) {}
-  ExpressionPtr one_of(const CharacterSet& characters, Encoding encoding);
+  CharacterExpressions(Encoding encoding, const GrammarLimits& limits) : encoding_(encoding), limits_(limits) {}
+  ExpressionPtr one_of(const CharacterSet& characters);
 
  private:
+  Encoding encoding_;
   const GrammarLimits& limits_;
-  std::map<std::pair<std::vector<CodePoints>, Encoding>, ExpressionPtr> known_;
+  std::map<std::vector<CodePoints>, ExpressionPtr> known_;
   int64_t bytes_ = 0;
 };
+
 // Well-formed UTF-8 as the content of a JSON string, without the quotes around it.
 std::string json_content(std::string_view text);
 

@@ -106,8 +106,8 @@ class GbnfParser final : Scanner {
 
   ExpressionPtr term() {
     if (take("\"")) return text();
-    if (take("[")) return sets_.one_of(character_class(), Encoding::plain);
-    if (take(".")) return sets_.one_of(CharacterSet{{0, kLastCodePoint}}, Encoding::plain);
+    if (take("[")) return sets_.one_of(character_class());
+    if (take(".")) return sets_.one_of({{0, kLastCodePoint}});
     if (take("(")) {
       if (++nesting_ > limits_.nesting) fail_here("groups are nested deeper than {}", limits_.nesting);
       ExpressionPtr inside = alternatives(true);
@@ -208,7 +208,7 @@ class GbnfParser final : Scanner {
   }
 
   const GrammarLimits limits_;
-  CharacterExpressions sets_{limits_};
+  CharacterExpressions sets_{Encoding::plain, limits_};
   GrammarBuilder builder_;
   std::map<std::string, Rule> rules_;
   int nesting_ = 0;

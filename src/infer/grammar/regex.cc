@@ -279,11 +279,11 @@ class RegexParser final : Scanner {
     return property_of(found->second, is_inverse);
   }
 
-  ExpressionPtr encoded(const CharacterSet& characters) { return sets_.one_of(characters, encoding_); }
+  ExpressionPtr encoded(const CharacterSet& characters) { return sets_.one_of(characters); }
 
   Encoding encoding_;
   const GrammarLimits& limits_;
-  CharacterExpressions sets_{limits_};
+  CharacterExpressions sets_{encoding_, limits_};
   int nesting_ = 0;
 };
 
