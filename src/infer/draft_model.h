@@ -3,8 +3,8 @@
 //
 // It draws as the answer will be drawn: the same options, and the same draw for each position. So where the two models
 // agree about a distribution they agree about the token, at every temperature. All sequences are guessed for at once,
-// one token of each per pass of the small model. It keeps keys and values in pages of its own; for what has no room
-// there nothing is guessed.
+// one token of each per pass of the small model. It keeps keys and values in pages of its own, which no two sequences
+// share; the first in order have room there, and for the others nothing is guessed.
 #pragma once
 
 #include <map>
@@ -27,7 +27,8 @@ class DraftModel {
     Sequence* sequence;
     int64_t most;
   };
-  // Adds to the drafts of these sequences, and forgets all others.
+  // Adds to the drafts of these sequences, and forgets all others. What was not read yet, a long prompt, is read in the
+  // course of several calls.
   void draft(const std::vector<Wish>& wishes);
   // Forgets everything, as after a change of the model's parameters.
   void forget();
@@ -39,7 +40,8 @@ class DraftModel {
   };
   using Key = std::pair<RequestId, int64_t>;  // request and choice
   static Key key_of(const Sequence& sequence) { return {sequence.live->id, sequence.choice}; }
-  bool catch_up(const Sequence& sequence, Known& known, TokenBatch& batch);
+  std::vector<Wish> keep(const std::vector<Wish>& wishes);
+  void read_on(const Sequence& sequence, Known& known, TokenBatch& batch);
   void release(Known& known);
 
   const Transformer& model_;

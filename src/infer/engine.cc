@@ -170,12 +170,12 @@ void Engine::take_news() {
 bool Engine::step() {
   take_news();
   if (scheduler_.sequences().empty()) return false;
+  const double begin = options_.clock();
   draft_ahead();
   std::vector<Scheduler::Part> parts = scheduler_.next();
   // Rows with one adapter lie together, those without one first.
   std::ranges::stable_sort(parts, {}, [](const auto& part) { return part.sequence->live->adapter.key; });
   require(!parts.empty(), "[engine] {} answers wait and none can go on", scheduler_.sequences().size());
-  const double begin = options_.clock();
   int64_t tokens = 0, keys = 0;
   for (const Scheduler::Part& part : parts) {
     leave_queue(*part.sequence->live);

@@ -1,7 +1,10 @@
 #include "infer/scheduler.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
+
+#include "base/error.h"
 
 namespace fude {
 namespace {
@@ -23,13 +26,12 @@ void Scheduler::add(std::unique_ptr<Sequence> sequence) {
 
 std::vector<Scheduler::Part> Scheduler::next() {
   parts_.clear();
-  for (const auto& s : sequences_) {
-    if (!s->is_decoding()) continue;
-    if (!reserve(*s, s->size() + int64_t(s->drafts.size()))) {
-      s->drafts.clear();
-      if (!reserve(*s, s->size())) continue;  // waits for pages, and keeps its own
-    }
-    parts_.push_back({s.get(), s->computed, 1 + int64_t(s->drafts.size())});
+  for (const auto& s : sequences_)
+    if (s->is_decoding() && reserve(*s, s->size())) parts_.push_back({s.get(), s->computed, 1});
+  for (Part& part : parts_) {
+    Sequence& s = *part.sequence;
+    if (!reserve_from_free(s, s.size() + int64_t(s.drafts.size()))) s.drafts.clear();
+    part.count += int64_t(s.drafts.size());
   }
   int64_t left = prompt_tokens_of_step(parts_);
   for (const auto& s : sequences_) {
@@ -65,30 +67,37 @@ int64_t Scheduler::running() const {
   return std::count_if(sequences_.begin(), sequences_.end(), [](const auto& s) { return s->is_running; });
 }
 
-// Takes up a sequence: pages that are known, and room for all of its tokens.
+// Takes up a sequence: pages that are known, and room for all of its tokens. Of what those before it hold nothing can
+// be had, of all else everything; where that is too little, nothing is touched.
 bool Scheduler::admit(Sequence& s) {
-  while (running() >= options_.batch)
-    if (!preempt_behind(s)) return false;
+  const auto own = std::ranges::find(sequences_, &s, &std::unique_ptr<Sequence>::get);
+  const std::span before(sequences_.begin(), own);
+  if (std::ranges::count_if(before, [](const auto& other) { return other->is_running; }) >= options_.batch)
+    return false;
   PrefixTree::Match match;
   if (options_.shares_prefixes || s.choice > 0 || s.generated > 0)
     match = tree_.find(key_of(s), {s.tokens.data(), size_t(s.first_unsaid())});
+  std::vector<Page> held = match.pages;
+  for (const auto& other : before) held.insert(held.end(), other->pages.begin(), other->pages.end());
+  std::ranges::sort(held);
+  const auto distinct = std::unique(held.begin(), held.end()) - held.begin();
+  if (distinct + pages_for(s.size()) - int64_t(match.pages.size()) > pool_.pages()) return false;
+
   s.pages = match.pages;
   for (Page page : s.pages) pool_.share(page);
+  if (match.partial >= 0) pool_.share(match.partial);
+  while (running() >= options_.batch) preempt_behind(s);
   s.is_running = true;
   s.computed = int64_t(s.pages.size()) * kKeyPage;
   if (match.partial >= 0) {
     // It goes on in its own copy; if there is no page for both, without.
-    pool_.share(match.partial);
     if (reserve(s, match.tokens())) {
       pool_.copy(match.partial, s.pages.back());
       s.computed = match.tokens();
     }
     pool_.release(match.partial);
   }
-  if (!reserve(s, s.size())) {
-    give_up_pages(s);
-    return false;
-  }
+  require(reserve(s, s.size()), "[scheduler] expected pages for {} tokens", s.size());
   if (s.cached < 0) s.cached = s.computed;
   return true;
 }
@@ -102,9 +111,15 @@ void Scheduler::give_up_pages(Sequence& s) {
 
 // Pages for so many positions; those it has stay its own if there are not enough.
 bool Scheduler::reserve(Sequence& s, int64_t positions) {
+  while (!reserve_from_free(s, positions))
+    if (!preempt_behind(s)) return false;
+  return true;
+}
+
+// Of those that no sequence holds.
+bool Scheduler::reserve_from_free(Sequence& s, int64_t positions) {
   while (int64_t(s.pages.size()) < pages_for(positions)) {
-    while (pool_.free_pages() == 0)
-      if (!tree_.evict() && !preempt_behind(s)) return false;
+    if (pool_.free_pages() == 0 && !tree_.evict()) return false;
     s.pages.push_back(pool_.take());
   }
   return true;

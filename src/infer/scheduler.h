@@ -51,6 +51,7 @@ class Scheduler {
   PrefixKey key_of(const Sequence& sequence) const { return {sequence.live->adapter.key, version}; }
   bool admit(Sequence& sequence);
   bool reserve(Sequence& sequence, int64_t positions);
+  bool reserve_from_free(Sequence& sequence, int64_t positions);
   bool preempt_behind(const Sequence& sequence);
   void give_up_pages(Sequence& sequence);
   int64_t running() const;

@@ -62,7 +62,13 @@ TEST_F(EngineTest, RefusesWhatItCannotServe) {
   refused({.prompt = {1}, .sampling = {.top_p = 2}});
   refused({.prompt = {1}, .max_tokens = -1});
   refused({.prompt = {1}, .choices = 0});
+  refused({.prompt = {1}, .choices = 129});
   refused({.prompt = {1}, .top_logprobs = 301});
+  refused({.prompt = {1}, .prompt_logprobs_from = -1});
+  refused({.prompt = {1}, .prompt_logprobs_from = 2});
+  refused({.prompt = {1}, .sampling = {.logit_bias = {{300, 1.0}}}});
+  refused({.prompt = {1}, .sampling = {.logit_bias = {{-1, 1.0}}}});
+  EXPECT_THROW(Engine(model, default_kernels(), {.drafts = -1}), Error);
   EXPECT_THROW(Engine(model, default_kernels(), {.context = 701}), Error);
   EXPECT_FALSE(engine.step());
 }
@@ -185,6 +191,39 @@ TEST_F(EngineTest, PreemptsTheLastInRank) {
   expect_same_answers(heard, alone, "preempted");
 }
 
+// What does not fit beside those before it waits, and takes nothing from those behind it or from what is known.
+TEST_F(EngineTest, WhatDoesNotFitWaits) {
+  Engine engine(model, default_kernels(), {.context = 256});  // eight pages
+  generate(engine, {.prompt = random_tokens(60, 1), .max_tokens = 1});
+  std::vector<HeardRequest> heard(3);
+  engine.submit({.prompt = random_tokens(100, 2), .max_tokens = 20, .priority = 9}, heard[0].events());
+  engine.submit({.prompt = random_tokens(20, 3), .max_tokens = 40}, heard[1].events());
+  engine.step();
+  const int64_t known = engine.status().known_pages;
+  engine.submit({.prompt = random_tokens(200, 4), .max_tokens = 1, .priority = 5}, heard[2].events());
+  for (int step = 0; step < 10; ++step) engine.step();
+  EXPECT_EQ(engine.status().preemptions, 0);
+  EXPECT_GE(engine.status().known_pages, known);
+  EXPECT_EQ(heard[1].choices.at(0).tokens.size(), 11u);
+  engine.run();
+  EXPECT_EQ(heard[2].choices.at(0).reason(), FinishReason::length);
+  EXPECT_EQ(heard[1].choices.at(0).tokens.size(), 40u);
+}
+
+// A guess takes a page that nobody needs, or is not made.
+TEST_F(EngineTest, GuessesTakeNoPagesFromAnswers) {
+  std::vector<HeardRequest> heard(2);
+  Engine engine(model, default_kernels(), {.context = 128});  // four pages
+  for (size_t i = 0; i < 2; ++i) {
+    Request request{.prompt = random_tokens(59, i), .max_tokens = 30};
+    request.mask = [](int64_t) { return std::make_unique<Dictation>(); };
+    engine.submit(request, heard[i].events());
+  }
+  for (int step = 0; step < 3; ++step) engine.step();  // the next five tokens would be a page more
+  EXPECT_EQ(engine.status().preemptions, 0);
+  EXPECT_GE(heard[1].choices.at(0).tokens.size(), 3u);
+}
+
 // While answers are written, a prompt is taken in pieces that keep the steps within their time.
 TEST_F(EngineTest, CutsPromptsToTheTimeOfAStep) {
   HeardRequest answer, prompt;
@@ -247,6 +286,15 @@ TEST_F(EngineTest, ChoicesShareTheirPrompt) {
   Engine engine(model, default_kernels());
   run_together(engine, {{.prompt = random_tokens(300, 1), .max_tokens = 1, .choices = 4}});
   EXPECT_EQ(engine.status().tokens, 300 + 3);
+}
+
+// The small model's pages, which nobody shares, are too few for all: those first in rank are guessed for to the end.
+TEST_F(EngineTest, GuessesForThoseWhoHaveRoom) {
+  Engine engine(model, default_kernels(), {.cache_tokens = 704, .drafts = 4, .draft_model = &model});
+  const Request request{.prompt = random_tokens(300, 1), .max_tokens = 100, .choices = 4};
+  const auto heard = run_together(engine, {request});
+  EXPECT_GE(engine.status().accepted, 100);
+  expect_same_answers(heard, run_alone(model, {request}), "guessed for some");
 }
 
 // New weights in the middle of an answer: it goes on with them alone.
@@ -400,7 +448,12 @@ TEST_F(EngineTest, Soak) {
         EXPECT_EQ(answer, expected) << i;
       }
     }
-    if (!heard[i]->prompt_tokens.empty()) { EXPECT_EQ(heard[i]->prompt_tokens, alone.prompt_tokens) << i; }
+    // Said with the prompt; who leaves before may not hear them.
+    const bool may_be_left_out = std::ranges::any_of(
+        heard[i]->choices, [](const auto& choice) { return choice.second.reason() == FinishReason::cancelled; });
+    if (!heard[i]->prompt_tokens.empty() || !may_be_left_out) {
+      EXPECT_EQ(heard[i]->prompt_tokens, alone.prompt_tokens) << i;
+    }
   }
   EXPECT_GT(whole, 30);
   EXPECT_GT(cancelled, 0);

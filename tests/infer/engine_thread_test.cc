@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
@@ -29,6 +30,7 @@ TEST(EngineThread, ServesManyThreads) {
         std::mutex mutex;
         std::condition_variable ended;
         int64_t ends = 0;
+        std::atomic<bool> has_left = false;
         for (uint64_t turn = 0; turn < 4; ++turn) {
           RequestEvents events = heard[client][turn].events();
           events.finish = [&, finish = events.finish](const Finish& end) {
@@ -36,9 +38,17 @@ TEST(EngineThread, ServesManyThreads) {
             finish(end), ++ends;
             ended.notify_one();
           };
+          if (turn == 2)  // nothing more of it comes before it is left
+            events.token = [&, token = events.token](const AnswerToken& answer) {
+              has_left.wait(false);
+              return token(answer);
+            };
           const Submission submission = engine.submit(request_of(client, turn), events);
           ASSERT_TRUE(submission.is_accepted());
-          if (turn == 2) engine.cancel(submission.id);
+          if (turn != 2) continue;
+          engine.cancel(submission.id);
+          has_left = true;
+          has_left.notify_one();
         }
         std::unique_lock lock(mutex);
         ended.wait(lock, [&] { return ends == 4; });
@@ -49,7 +59,8 @@ TEST(EngineThread, ServesManyThreads) {
     for (uint64_t turn = 0; turn < 4; ++turn) {
       const Heard& answer = heard[client][turn].choices.at(0);
       ASSERT_EQ(answer.finishes.size(), 1u);
-      if (answer.reason() == FinishReason::cancelled) continue;
+      EXPECT_EQ(answer.reason(), turn == 2 ? FinishReason::cancelled : FinishReason::length);
+      if (turn == 2) continue;
       EXPECT_EQ(answer, run_alone(model, {request_of(client, turn)}).front().choices.at(0));
     }
 }
@@ -63,7 +74,8 @@ TEST(EngineThread, EndsWithRequestsLeft) {
     EngineThread engine(model, default_kernels());
     engine.submit({.prompt = random_tokens(300, 1), .max_tokens = 300}, heard.events());
   }
-  EXPECT_EQ(heard.choices.at(0).finishes.size(), 1u);
+  ASSERT_EQ(heard.choices.at(0).finishes.size(), 1u);
+  EXPECT_EQ(heard.choices.at(0).reason(), FinishReason::cancelled);
 }
 
 }  // namespace
