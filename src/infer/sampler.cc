@@ -181,7 +181,8 @@ std::optional<Drawn> draw_from_head(const Scores& s, const SamplingOptions& o, i
   const LogitRow& row = s.row;
   const size_t size = row.logits_V.size();
   const double top = s.top(), row_top = s.row_top();
-  const float least = float(top - depth * o.temperature);
+  const double lowest = top - depth * o.temperature;
+  const float least = float(lowest);  // as good among floats, of which none lies between
   const bool is_cut_by_rank = o.top_k > 0 && size_t(o.top_k) < size;
   const size_t count = is_cut_by_rank ? size_t(o.top_k) : size;  // of the tokens that may be drawn, the head's first
   std::vector<Scored> head;
@@ -196,7 +197,7 @@ std::optional<Drawn> draw_from_head(const Scores& s, const SamplingOptions& o, i
     });
     if (head.size() > kMostSorted) return {};
     for (const Scored& c : s.changed)
-      if (c.score >= double(least)) head.push_back(c);
+      if (c.score >= lowest) head.push_back(c);
   }
   std::ranges::sort(head, is_more_likely);
   head.resize(std::min(head.size(), count));
@@ -204,7 +205,7 @@ std::optional<Drawn> draw_from_head(const Scores& s, const SamplingOptions& o, i
   for (const Scored& t : head) weights.push_back(std::exp((t.score - top) / o.temperature));
   const bool is_all = is_cut_by_rank || head.size() == size;
   // Log-probabilities are rounded, and the temperature divides what they have lost.
-  double farthest = std::abs(double(least)), total = 0;
+  double farthest = std::abs(lowest), total = 0;
   if (row_top > double(kNever)) {
     total = double(row.sums.mass) * std::exp((row_top - top) / o.temperature);
     farthest = std::max(farthest, std::abs(row_top));

@@ -14,11 +14,14 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stop
 std::string StopMatcher::add(std::string_view text) {
   if (matched_) return {};
   held_ += text;
-  size_t first = std::string::npos;
-  for (const std::string& stop : stops_) first = std::min(first, held_.find(stop));
-  if (first != std::string::npos) {
+  // The one that ends first, of these the longest: so it does not matter in which pieces the text comes.
+  constexpr size_t kNone = std::string::npos;
+  std::pair<size_t, size_t> match{kNone, kNone};  // its end and begin
+  for (const std::string& stop : stops_)
+    if (const size_t begin = held_.find(stop); begin != kNone) match = std::min(match, {begin + stop.size(), begin});
+  if (match.second != kNone) {
     matched_ = true;
-    return held_.substr(0, first);
+    return held_.substr(0, match.second);
   }
   size_t keep = 0;  // the longest end of the text that begins a stop string
   for (const std::string& stop : stops_)

@@ -171,6 +171,15 @@ TEST(Sampler, TheHeadIsEnough) {
     ASSERT_EQ(sample_token(default_kernels(), row, {}, 0, cold, draw).token,
               sample_token(logprobs, {}, 0, cold, draw).token)
         << draw;
+  // A bias may be finer than log-probabilities are.
+  const SamplingOptions fine = {.temperature = 1e-9, .min_p = 0.05, .logit_bias = {{1, -2e-9}}};
+  const std::vector<float> equal = {0, 0};
+  const LogitRow two = row_of(equal, fine, 0);
+  const std::vector<float> half = {two.logprob(0), two.logprob(1)};
+  for (int draw = 0; draw < 100; ++draw)
+    ASSERT_EQ(sample_token(default_kernels(), two, {}, 0, fine, draw).token,
+              sample_token(half, {}, 0, fine, draw).token)
+        << draw;
 }
 
 TEST(Sampler, TopLogprobsAreInOrder) {
@@ -212,6 +221,15 @@ TEST(StopMatcher, PiecesDoNotMatter) {
       out += stop.flush();
       EXPECT_EQ(out, "aabaab");
     }
+  // The one that ends first counts, even if another begins before it.
+  for (const size_t cut : {0, 3}) {
+    StopMatcher nested({"abcd", "bc", "xbc"});
+    std::string out = nested.add(std::string("abcd").substr(0, cut));
+    out += nested.add(std::string("abcd").substr(cut));
+    EXPECT_EQ(out, "a") << cut;
+  }
+  StopMatcher longest({"bc", "abc"});
+  EXPECT_EQ(longest.add("_abcd"), "_");
 }
 
 }  // namespace
