@@ -1,6 +1,7 @@
 #include "infer/generate.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "base/error.h"
@@ -10,19 +11,23 @@ namespace fude {
 Finish generate(Engine& engine, Request request, std::function<bool(const AnswerToken&)> on_token,
                 const std::atomic<bool>* cancel) {
   request.choices = 1;
-  Finish result;
-  bool is_done = false;
+  struct Result {
+    Finish finish{};
+    bool is_done = false;
+  };
+  // The engine keeps it too: it says what ends even if this function has thrown.
+  const auto result = std::make_shared<Result>();
   RequestEvents events;
   events.token = std::move(on_token);
-  events.finish = [&](const Finish& finish) { result = finish, is_done = true; };
+  events.finish = [result](const Finish& finish) { *result = {finish, true}; };
   const Submission submission = engine.submit(std::move(request), std::move(events));
   require(submission.is_accepted(), "[generate] the engine's queue is full");
-  while (!is_done) {
+  while (!result->is_done) {
     if (cancel != nullptr && cancel->load()) engine.cancel(submission.id);
     engine.step();
   }
-  if (result.cause) std::rethrow_exception(result.cause);
-  return result;
+  if (result->finish.cause) std::rethrow_exception(result->finish.cause);
+  return result->finish;
 }
 
 Device::Usage plan_generation_memory(const WeightSource& weights, int64_t context, Precision precision, DType kv_type) {
