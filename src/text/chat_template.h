@@ -2,8 +2,10 @@
 //
 // The same output as jinja2's immutable sandbox with trim_blocks and lstrip_blocks gives for what chat templates use:
 // the statements if, for, set, macro, call, filter, with, generation, break and continue; expressions, filters, tests
-// and methods of Python's values. Not there: include, import, extends, block, recursive loops, integers beyond 64 bits,
-// case mappings of one character to several (but ß), and the rarer filters; what is missing is an Error that names it.
+// and methods of Python's values. Not there: include, import, extends, block, recursive loops, integers beyond 64 bits
+// and the rarer filters; what is missing is an Error that names it. Otherwise than in Python, case mappings of one
+// character to several (but ß) are not known, and isdigit and isnumeric are what Unicode calls numbers (½ is, 一 is
+// not).
 //
 // Every byte of the output knows whether the template's author wrote it or it came with the conversation, so that
 // `Tokenizer::encode(pieces)` finds special tokens only in what the author wrote. Trusted are the template's literals,

@@ -85,11 +85,17 @@ TEST(ChatTemplate, LimitsHold) {
   const std::string kDeep = "nested deeper than";
   expect_limit("{{ 'a' * 10 ** 9 }}", kCost);
   expect_limit("{{ [1] * 10 ** 18 }}", kCost);
-  for (const char* use :
-       {"x|truncate(3)", "x|int", "x|float", "x|wordcount", "''.rfind(x)", "''.rpartition(x)", "''.rsplit(x)"})
-    expect_limit(
-        "{% set x = 'a' * 4000000 %}{% for i in range(99999) %}{% set y = " + std::string(use) + " %}{% endfor %}",
-        kCost);
+  // Texts are paid for wherever they are read: as often, something cheap stays below the limit.
+  const auto often = [](const std::string& use) {
+    return "{% set x = 'a' * 400000 %}{% for i in range(200) %}{% set y = " + use + " %}{% endfor %}";
+  };
+  for (const char* use : {"x|truncate(3)", "x|int", "x|float", "x|wordcount", "''.rfind(x)", "''.find(x)",
+                          "''.rpartition(x)", "''.rsplit(x)", "''.count(x)", "'' is in(x)", "[]|tojson(indent=x)",
+                          "[]|tojson(separators=(x, x))", "''|batch(1)|map(x)", "1|string is eq(x)"})
+    expect_limit(often(use), "more than 300000 steps");
+  TemplateLimits enough;
+  enough.steps = 100'000, enough.value_bytes = 10 << 20;
+  EXPECT_EQ(outcome(often("x"), kNothing, enough), "");
   expect_limit("{{ 10 ** 10 ** 10 }}", "does not fit in 64 bits");
   expect_limit("{{ 9223372036854775807 + 1 }}", "does not fit in 64 bits");
   expect_limit("{{ -9223372036854775807 - 2 }}", "does not fit in 64 bits");
@@ -204,6 +210,7 @@ TEST(ChatTemplate, KeepsApartWhatUsersWrote) {
       {"list", {"a", "b"}},
       {"map", {{"k", "v"}}},
       {"n", 5},
+      {"keys", {{"<s>", 5}}},
       {"messages", Json::array({{{"role", "user"}, {"content", "c"}}, {{"role", "end"}, {"content", "user"}}})}};
   const std::pair<std::string, std::string> cases[] = {
       {"a{{ u }}b", "a[ <|x|> ]b"},
@@ -220,6 +227,7 @@ TEST(ChatTemplate, KeepsApartWhatUsersWrote) {
       {"{{ [1]|tojson(indent='<s>') }}|{{ [1]|tojson(indent=u) }}", "[\n<s>1\n]|[[\n <|x|> 1\n]]"},
       {"{{ {'a': 1}|tojson(separators=(',', u)) }}", "[{\"a\" <|x|> 1}]"},
       {"{{ dict(**map)|list|first }}{{ {'k': 1}|list|first }}", "[k]k"},
+      {"{{ '%s'|format(**keys) }}", "[{'<s>': 5}]"},
       {"{{ u|tojson }}{{ u|e }}", "[\" <|x|> \" &lt;|x|&gt; ]"},
       {"{{ '%s|' % u.strip() }}{{ '{}|'.format(u.strip()) }}", "[<|x|>]|[<|x|>]|"},
       {"{{ list|join('<s>') }}", "[a]<s>[b]"},

@@ -29,22 +29,6 @@ Value trim(Machine& machine, const Value& input, const Arguments& arguments) {
   return machine.text(text.part(bounds.begin, bounds.end - bounds.begin));
 }
 
-// The filter title: a word begins behind white space, a hyphen or a bracket.
-Value titled(Machine& machine, const Value& input, const Arguments&) {
-  const Text text = machine.shown(input);
-  Text out;
-  bool begins = true;
-  for (size_t at = 0; at < text.size();) {
-    const Character c = decode_character(text.bytes, at);
-    const Text letter = text.part(at, c.length);
-    out.append(change_case(letter, begins ? Casing::upper : Casing::lower));
-    begins = is_white(c.code_point) ||
-             (c.code_point < 0x80 && std::string_view("-({[<").find(char(c.code_point)) != std::string_view::npos);
-    at += c.length;
-  }
-  return machine.text(Text(out.bytes, text.is_trusted()));
-}
-
 Value as_string(Machine& machine, const Value& input, const Arguments&) {
   return input.text() ? input : machine.text(machine.shown(input));
 }
@@ -115,7 +99,10 @@ Value tojson(Machine& machine, const Value& input, const Arguments& arguments) {
                     "expected two strings as separators of JSON");
     style.between_items = pair->items[0].text()->bytes;
     style.behind_key = pair->items[1].text()->bytes;
-    for (const Value& separator : pair->items) style.is_trusted = style.is_trusted && separator.text()->is_trusted();
+    for (const Value& separator : pair->items) {
+      machine.spend_for(separator);
+      style.is_trusted = style.is_trusted && separator.text()->is_trusted();
+    }
   }
   return machine.text(to_json(machine, input, style));
 }
@@ -124,7 +111,8 @@ Value format(Machine& machine, const Value& input, const Arguments& arguments) {
   const Text text = machine.shown(input);
   if (arguments.named.empty()) return format_percent(machine, text, machine.list(arguments.placed, List::Kind::tuple));
   std::vector<std::pair<Value, Value>> items;
-  for (const auto& [name, value] : arguments.named) items.emplace_back(machine.text(name, true), value);
+  // A name may come from anywhere, as for dict().
+  for (const auto& [name, value] : arguments.named) items.emplace_back(machine.text(name, false), value);
   return format_percent(machine, text, machine.dict(std::move(items)));
 }
 
@@ -235,7 +223,6 @@ Value truncate(Machine& machine, const Value& input, const Arguments& arguments)
   int64_t length = 255, leeway = 5;
   machine.require((!given[0] || as_integer(*given[0], length)) && (!given[3] || as_integer(*given[3], leeway)),
                   "expected integers for truncate");
-  machine.spend(end.size() / 8);
   const int64_t end_length = int64_t(count_characters(end.bytes));
   machine.require(length >= end_length && leeway >= 0, "the length for truncate is too small");
   if (int64_t(count_characters(text.bytes)) - leeway <= length) return machine.text(text);
@@ -261,7 +248,7 @@ Builtin find_filter(std::string_view name) {
         {"upper", in_case<Casing::upper>},
         {"lower", in_case<Casing::lower>},
         {"capitalize", in_case<Casing::capitalize>},
-        {"title", titled},
+        {"title", in_case<Casing::words>},
         {"trim", trim},
         {"string", as_string},
         {"safe", safe},

@@ -146,6 +146,7 @@ Value Machine::call_builtin(Builtin builtin, const char* kind, const std::string
                             const Arguments& arguments) {
   require(builtin != nullptr, "there is no {} named '{}'", kind, name);
   const Level level(*this);
+  spend_for(arguments);
   return builtin(*this, input, arguments);
 }
 

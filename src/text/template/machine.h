@@ -47,6 +47,14 @@ class Machine {
     if (steps_ > limits_.steps) [[unlikely]]
       fail("the template takes more than {} steps", limits_.steps);
   }
+  // For the texts among the arguments of a built-in or method, which may read them.
+  void spend_for(const Arguments& arguments) {
+    for (const Value& value : arguments.placed) spend_for(value);
+    for (const auto& [name, value] : arguments.named) spend_for(value);
+  }
+  void spend_for(const Value& value) {
+    if (value.text()) spend(value.text()->size() / 8);
+  }
   void allocate(uint64_t bytes) {
     if (bytes > limits_.value_bytes - allocated_) [[unlikely]]
       fail("the values of the template take more than {} bytes", limits_.value_bytes);

@@ -73,7 +73,6 @@ Value split(Machine& machine, const Value& self, const Arguments& arguments, boo
   const auto use = [&](Text part) { parts.push_back(machine.text(std::move(part))); };
   if (is_given(given[0])) {
     const Text& mark = need_text(machine, *given[0]);
-    machine.spend(mark.size() / 8);
     machine.require(mark.size() > 0, "the separator to split at is empty");
     (from_right ? split_back : split_at)(*self.text(), mark.bytes, at_most, use);
     if (from_right) std::reverse(parts.begin(), parts.end());
@@ -88,7 +87,6 @@ Value partition(Machine& machine, const Value& self, const Arguments& arguments,
   const Text& text = *self.text();
   const auto given = bind(machine, arguments, {"sep"}, 1);
   const Text& mark = need_text(machine, *given[0]);
-  machine.spend(mark.size() / 8);
   machine.require(mark.size() > 0, "the separator to split at is empty");
   const size_t found = from_right ? find_last(text.bytes, mark.bytes) : find_first(text.bytes, mark.bytes);
   std::vector<Text> parts(3);
@@ -360,7 +358,8 @@ Method find_method(Machine& machine, const Value& object, const std::string& nam
             machine.undefined(fmt::format("'{}' of {}, which a template may not change,", name, kind_name(object)))};
   }
   return {true, machine.function(name, depth_of(object), [=](Machine& m, const Arguments& arguments) {
-            if (object.text()) m.spend(object.text()->size() / 8);
+            m.spend_for(object);
+            m.spend_for(arguments);
             return call(m, object, arguments);
           })};
 }

@@ -12,6 +12,10 @@ bool ends_line(uint32_t c) {
   return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 
+bool ends_word(uint32_t c) {
+  return is_white(c) || (c < 0x80 && std::string_view("-({[<").find(char(c)) != std::string_view::npos);
+}
+
 void append_cased(std::string& out, uint32_t c, bool upper) {
   if (upper && c == 0xDF)
     out += "SS";
@@ -101,6 +105,7 @@ size_t find_first(std::string_view text, std::string_view wanted, size_t from) {
 }
 
 size_t find_last(std::string_view text, std::string_view wanted) {
+  if (wanted.size() > text.size()) return std::string::npos;
   const std::string back(text.rbegin(), text.rend()), wanted_back(wanted.rbegin(), wanted.rend());
   const size_t found = find_first(back, wanted_back);
   return found == std::string::npos ? found : text.size() - found - wanted.size();
@@ -149,17 +154,18 @@ Text replace_all(const Text& text, const Text& old, const Text& with, int64_t at
 
 Text change_case(const Text& text, Casing casing) {
   std::string out;
-  bool in_word = false, is_first = true;
-  for (size_t at = 0; at < text.size(); is_first = false) {
+  bool in_word = false;
+  for (size_t at = 0; at < text.size();) {
     const Character c = decode_character(text.bytes, at);
     if (c.code_point == kInvalid) {
       out += text.bytes[at];
     } else {
-      const bool begins = casing == Casing::title ? !in_word : is_first;
-      append_cased(out, c.code_point, casing == Casing::upper || (casing != Casing::lower && begins));
+      append_cased(out, c.code_point, casing == Casing::upper || (casing != Casing::lower && !in_word));
     }
-    const bool cased = upper_case(c.code_point) != c.code_point || lower_case(c.code_point) != c.code_point;
-    in_word = cased;
+    if (casing == Casing::title)
+      in_word = upper_case(c.code_point) != c.code_point || lower_case(c.code_point) != c.code_point;
+    else
+      in_word = casing == Casing::capitalize || !ends_word(c.code_point);
     at += c.length;
   }
   return Text(out, text.is_trusted());

@@ -51,7 +51,8 @@ void for_each_line(const Text& text, bool keep_ends, const std::function<void(Te
 Text replace_all(const Text& text, const Text& old, const Text& with, int64_t at_most);
 
 // Case by code point: full mappings to several characters (but ß) and those that depend on the place are not known.
-enum class Casing { upper, lower, title, capitalize };
+// `title` begins a word behind what is no letter with case, `words` behind white space, a hyphen or a bracket.
+enum class Casing { upper, lower, title, words, capitalize };
 Text change_case(const Text& text, Casing casing);
 // & < > ' " as HTML writes them.
 Text escape_html(const Text& text);
