@@ -202,7 +202,6 @@ class Turns {
   virtual void drop_oldest() = 0;
   // All of them, up to where the model speaks.
   virtual std::vector<TokenId> tokens() const = 0;
-  virtual std::vector<TokenId> stops() const = 0;
 
   // Drops the oldest turns, never the newest, until the rest has at most so many tokens.
   void shrink_to(int64_t room) {
@@ -230,7 +229,6 @@ class OwnTurns : public Turns {
     for (const auto& turn : turns_) all.insert(all.end(), turn.begin(), turn.end());
     return all;
   }
-  std::vector<TokenId> stops() const override { return format_.stops(); }
 
  private:
   ChatFormat format_;
@@ -241,7 +239,7 @@ class OwnTurns : public Turns {
 // As the model's chat template has it.
 class TemplateTurns : public Turns {
  public:
-  TemplateTurns(const Tokenizer& tokenizer, const std::string& system) : chat_(tokenizer) {
+  TemplateTurns(const Chat& chat, const std::string& system) : chat_(chat) {
     if (!system.empty()) messages_.push_back({{"role", "system"}, {"content", system}});
     first_ = messages_.size();
   }
@@ -253,19 +251,17 @@ class TemplateTurns : public Turns {
   size_t count() const override { return (messages_.size() - first_ + 1) / 2; }
   void drop_oldest() override { messages_.erase(first_), messages_.erase(first_); }
   std::vector<TokenId> tokens() const override { return chat_.tokens(messages_); }
-  std::vector<TokenId> stops() const override { return chat_.stops(); }
 
  private:
-  Chat chat_;
+  const Chat& chat_;
   Json messages_ = Json::array();
   size_t first_ = 0;  // behind the system prompt
 };
 
 // The system prompt, if there is one, stands before all turns.
-std::unique_ptr<Turns> turns_of(const Tokenizer& tokenizer, const std::string& system) {
-  if (tokenizer.data().chat_template.empty() || ChatFormat::is_in(tokenizer))
-    return std::make_unique<OwnTurns>(tokenizer, system);
-  return std::make_unique<TemplateTurns>(tokenizer, system);
+std::unique_ptr<Turns> turns_of(const Chat& chat, const std::string& system) {
+  if (!chat.can_chat() || chat.source() == chat_template()) return std::make_unique<OwnTurns>(chat.tokenizer(), system);
+  return std::make_unique<TemplateTurns>(chat, system);
 }
 
 void run_chat(GenerateOptions o, const CommonOptions& common) {
@@ -273,9 +269,10 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
   Speaker speaker(device, o);
   const Tokenizer& tokenizer = speaker.tokenizer();
   Engine& engine = speaker.engine();
-  const std::unique_ptr<Turns> turns = turns_of(tokenizer, o.system);
+  const Chat chat(tokenizer);
+  const std::unique_ptr<Turns> turns = turns_of(chat, o.system);
   o.request.sampling.seed = common.seed;
-  o.request.stop_tokens = turns->stops();
+  o.request.stop_tokens = chat.stops();
   constrain(o, tokenizer);
   // Where answers are JSON, nothing else is on standard output.
   std::FILE* const screen = is_answered_in_json(o, common) ? stderr : stdout;

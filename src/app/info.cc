@@ -111,7 +111,7 @@ void add_tokenizer_facts(Json& facts, const std::string& path, std::string_view 
                         {"longest", longest},
                         {"split", steps},
                         {"special", special},
-                        {"chat", ChatFormat::is_in(tokenizer)},
+                        {"chat", ChatFormat::is_in(tokenizer) || !tokenizer.data().chat_template.empty()},
                         {"hash", tokenizer.hash()}};
 }
 

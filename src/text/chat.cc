@@ -22,7 +22,8 @@ std::string_view without_blank_ends(std::string_view text) {
 Chat::Chat(Tokenizer tokenizer, TemplateLimits limits) : tokenizer_(std::move(tokenizer)) {
   const TokenizerData& data = tokenizer_.data();
   const bool is_own = ChatFormat::is_in(tokenizer_);
-  stops_ = is_own ? ChatFormat(tokenizer_).stops() : data.end_tokens;
+  if (is_own) stops_ = ChatFormat(tokenizer_).stops();
+  for (const TokenId token : data.end_tokens) put_once(stops_, token);
   if (const auto end = tokenizer_.find_special(kEndOfText)) put_once(stops_, *end);
   source_ = !data.chat_template.empty() ? data.chat_template : is_own ? chat_template() : "";
   if (source_.empty()) return;

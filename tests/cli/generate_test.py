@@ -210,6 +210,14 @@ class Chat(Case):
             firsts.append(told[0]["logprob"])
         self.assertEqual(*firsts)
 
+    def test_markers_like_our_own(self):
+        """A model's own template is used even where its tokens are called like ours."""
+        folder = self.folder / "like-ours"
+        shutil.copytree(world().model, folder)
+        path = folder / "tokenizer_config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": "{{ raise_exception('the template runs') }}"}))
+        self.fails(fude("chat", folder, stdin=b"hello\n"), FAILED, "the template runs")
+
     def test_terminal(self):
         """Ctrl-C stops an answer and the chat goes on; Ctrl-D ends it; Ctrl-C at the prompt ends it too."""
         for end, code in ((b"\x04", DONE), (b"\x03", -signal.SIGINT)):
