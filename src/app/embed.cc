@@ -44,18 +44,22 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
   int64_t number = 0;  // of the last line read
   std::vector<std::vector<int32_t>> texts;
   std::vector<int64_t> numbers;  // of their lines
+  std::string wrong;             // with the line behind them
   watch_interrupts();
   for (; lines && !interrupted; texts.clear(), numbers.clear()) {
-    const auto is_ready = [&] { return texts.empty() || lines.rdbuf()->in_avail() > 0; };
+    const auto is_ready = [&] { return wrong.empty() && (texts.empty() || lines.rdbuf()->in_avail() > 0); };
     for (std::string line; texts.size() < kLinesAtOnce && is_ready() && std::getline(lines, line);) {
       ++number;
       if (line.ends_with('\r')) line.pop_back();
       if (line.find_first_not_of(" \t") == std::string::npos) continue;
+      std::vector<int32_t> text = sequence_of(tokenizer, line);
+      if (tokenizer.data().appends_end) text.push_back(tokenizer.data().end_tokens.at(0));
+      if (text.empty() || int64_t(text.size()) > engine.context()) {
+        wrong = fmt::format("[embed] line {}: expected 1 to {} tokens, got {}", number, engine.context(), text.size());
+        continue;
+      }
       numbers.push_back(number);
-      texts.push_back(sequence_of(tokenizer, line));
-      if (tokenizer.data().appends_end) texts.back().push_back(tokenizer.data().end_tokens.at(0));
-      require(!texts.back().empty() && int64_t(texts.back().size()) <= engine.context(),
-              "[embed] line {}: expected 1 to {} tokens, got {}", number, engine.context(), texts.back().size());
+      texts.push_back(std::move(text));
     }
     require(!lines.bad(), "[embed] {} cannot be read", o.in.empty() ? "standard input" : o.in);
     const auto embeddings = embed(engine, texts, options, adapter);
@@ -63,6 +67,7 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
       std::printf("%s\n",
                   Json{{"line", numbers[i]}, {"tokens", texts[i].size()}, {"embedding", embeddings[i]}}.dump().c_str());
     std::fflush(stdout);
+    require(wrong.empty(), "{}", wrong);
   }
 }
 

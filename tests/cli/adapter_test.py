@@ -124,5 +124,6 @@ class Embed(AdapterCase):
     def test_mistakes(self):
         self.fails(fude("embed", world().model, "--in", self.folder / "none"), FAILED, "none")
         self.fails(fude("embed", world().model, "--in", self.folder), FAILED, "cannot be read")
-        self.fails(fude("embed", world().model, stdin=b"x\n" + b"long " * 500), FAILED, "line 2", "tokens")
+        failed = self.fails(fude("embed", world().model, stdin=b"x\n" + b"long " * 500 + b"\ny\n"), FAILED, "line 2", "tokens")
+        self.assertEqual([line["line"] for line in failed.lines()], [1])  # what stood before it is answered
         self.fails(fude("embed", world().model, "--pooling", "max"), USAGE, "--pooling")
