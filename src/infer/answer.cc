@@ -25,6 +25,7 @@ Answer answer(Engine& engine, const Tokenizer& tokenizer, Request request, const
   result.reason = generate(engine, std::move(request), on_token, cancel).reason;
   give(stop.add(stream.flush()));
   give(stop.flush());
+  if (stop.matched()) result.reason = FinishReason::stop;
   return result;
 }
 

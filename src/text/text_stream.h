@@ -1,7 +1,8 @@
 // Tokens to text as they arrive: whole characters only.
 //
-// A token may end inside a character; its bytes wait for the rest. Everything given out, in order, is the
-// decoded text with each ill-formed part replaced by U+FFFD, the same as replacing at the end in one go.
+// A token may end inside a character; its bytes wait for the rest. Everything given out, in order, is the bytes of the
+// tokens with each ill-formed part replaced by U+FFFD, the same as replacing at the end in one go. The blank that some
+// tokenizers put before a text, and `Tokenizer::decode` drops, stays.
 #pragma once
 
 #include <string>
