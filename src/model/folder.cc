@@ -142,11 +142,10 @@ ModelConfig read_folder_config(const std::string& folder) {
 }
 
 std::vector<std::string> weight_files(const std::string& folder) {
-  const std::string index = folder + "/model.safetensors.index.json";
+  const std::string whole = folder + "/model.safetensors", index = whole + ".index.json";
+  if (file_exists(whole) || !file_exists(index)) return {whole};
   std::vector<std::string> paths;
-  for (const std::string& name :
-       file_exists(index) ? files_in_index(index) : std::set<std::string>{"model.safetensors"})
-    paths.push_back(folder + "/" + name);
+  for (const std::string& name : files_in_index(index)) paths.push_back(folder + "/" + name);
   return paths;
 }
 

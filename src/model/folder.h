@@ -11,7 +11,8 @@
 namespace fude {
 
 ModelConfig read_folder_config(const std::string& folder);
-// The files that hold its weights: those its index names, or model.safetensors.
+// The files that hold its weights: model.safetensors, or where there is none those that an index names, as in
+// transformers.
 std::vector<std::string> weight_files(const std::string& folder);
 std::unique_ptr<WeightSource> open_folder(const std::string& folder);
 

@@ -135,5 +135,12 @@ TEST_F(FolderTest, ShardsAreOneModel) {
   EXPECT_THROW(write_safetensors_folder(folder_, outputs, {}, 0), Error);
 }
 
+// As in transformers.
+TEST_F(FolderTest, OneFileCountsBeforeShardsBesideIt) {
+  write_file(folder_ + "/model.safetensors.index.json", R"({"weight_map": {"x": "model-00001-of-00001.safetensors"}})");
+  EXPECT_EQ(weight_files(folder_), std::vector<std::string>{folder_ + "/model.safetensors"});
+  EXPECT_EQ(error(), "");
+}
+
 }  // namespace
 }  // namespace fude
