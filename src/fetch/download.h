@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fude {
+
+inline constexpr std::string_view kPartEnding = ".part";
 
 struct RemoteFile {
   std::string url;

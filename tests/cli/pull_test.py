@@ -101,6 +101,32 @@ class Pull(Case):
         self.fails(self.pull("org/small"), FAILED, "tokenizer.json")
         self.assertFalse((self.cache / "hub/org/small/config.json").exists())
 
+    def test_what_left_a_repository_leaves_its_folder(self):
+        """Shards became one file, the template went; then all of it became a GGUF file."""
+        files = {path.name: path.read_bytes() for path in world().model.iterdir() if path.is_file()}
+        weights, shard, index = "model.safetensors", "model-00001-of-00001.safetensors", "model.safetensors.index.json"
+        sharded = {name: body for name, body in files.items() if name != weights}
+        sharded |= {shard: files[weights], index: json.dumps({"weight_map": {"x": shard}}).encode(), "chat_template.jinja": b"old"}
+        self.publish("org/small", sharded)
+        folder = self.cache / "hub/org/small"
+        self.succeeds(self.pull("org/small"))
+        (folder / "model-00002-of-00002.safetensors.part").write_bytes(b"cut")
+        (folder / "notes.txt").write_bytes(b"of the user")
+        self.publish("org/small", files)
+        self.succeeds(self.pull("org/small"))
+        self.assertEqual({path.name for path in folder.iterdir()}, {*files, "lock", "notes.txt"})
+        self.publish("org/small", {"a.gguf": b"x"})
+        self.assertEqual(self.succeeds(self.pull("org/small")).out.strip(), str(folder / "a.gguf"))
+        self.assertEqual({path.name for path in folder.iterdir()}, {"a.gguf", "lock", "notes.txt"})
+
+    def test_a_file_by_its_name_leaves_the_others(self):
+        files = {path.name: path.read_bytes() for path in world().model.iterdir() if path.is_file()}
+        self.publish("org/small", files)
+        self.succeeds(self.pull("org/small"))
+        self.publish("org/small", {"a.gguf": b"x"})
+        self.succeeds(self.pull("org/small:a.gguf"))
+        self.assertEqual({path.name for path in (self.cache / "hub/org/small").iterdir()}, {*files, "a.gguf", "lock"})
+
     def test_two_at_once(self):
         self.publish("org/one", {"a.gguf": b"x" * 2000})
         folder = self.cache / "hub/org/one"
