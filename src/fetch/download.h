@@ -1,7 +1,8 @@
 // A file from elsewhere, put under its name only when it is whole.
 //
 // Bytes go to NAME.part. A download that was cut goes on there, in the next attempt or the next run, if the checksum is
-// known by which the whole can be told to be right; otherwise it begins again.
+// known by which the whole can be told to be right; otherwise it begins again. It is tried anew as long as that brings
+// it on, and some times more.
 #pragma once
 
 #include <cstdint>

@@ -13,9 +13,10 @@ from harness import FAILED, USAGE, Case, fude, world
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Answers from `files` (path → bytes); `cuts` says after how many bytes the next answers break off."""
+    """Answers from `files` (path → bytes); `cuts` says after how many bytes the next answers break off, cleanly unless they
+    have said how long they are."""
 
-    files, cuts, ranges, log, token = {}, [], True, [], None
+    files, cuts, ranges, lengths, log, token = {}, [], True, True, [], None
 
     def do_GET(self):
         Server.log.append((self.path, self.headers.get("Range")))
@@ -33,9 +34,10 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(body) - begin))
+        if Server.lengths:
+            self.send_header("Content-Length", str(len(body) - begin))
         self.end_headers()
-        end = begin + Server.cuts.pop(0) if Server.cuts and len(body) > 1000 else len(body)
+        end = begin + Server.cuts.pop(0) if Server.cuts and "/resolve/" in self.path else len(body)
         self.wfile.write(body[begin:end])
 
     def log_message(self, *arguments):
@@ -45,7 +47,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 class Pull(Case):
     def setUp(self):
         super().setUp()
-        Server.files, Server.cuts, Server.ranges, Server.log, Server.token = {}, [], True, [], None
+        Server.files, Server.cuts, Server.ranges, Server.lengths, Server.log, Server.token = {}, [], True, True, [], None
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
         self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -155,6 +157,57 @@ class Pull(Case):
         Server.log.clear()
         self.succeeds(self.pull("org/one:a.gguf"))
         self.assertEqual(self.fetched(), [])
+
+    def test_a_connection_that_ends_as_if_all_had_come_goes_on(self):
+        body = bytes(range(256)) * 40
+        self.publish("org/one", {"a.gguf": body})
+        Server.cuts, Server.lengths = [3000, 0, 2000], False
+        path = self.succeeds(self.pull("org/one")).out.strip()
+        self.assertEqual(open(path, "rb").read(), body)
+        self.assertEqual([first for _, first in self.fetched()], [None, "bytes=3000-", "bytes=3000-", "bytes=5000-"])
+
+    def test_a_list_that_says_another_size(self):
+        """The server has no more: what came cannot become right."""
+        for ranges in (True, False):
+            with self.subTest(ranges=ranges):
+                self.publish("org/one", {"a.gguf": b"abc"})
+                listed = "/api/models/org/one/tree/main"
+                Server.files[listed] = Server.files[listed].replace(b'"size": 3', b'"size": 4')
+                Server.ranges = ranges
+                Server.log.clear()
+                self.fails(self.pull("org/one"), FAILED, "expected 4 bytes", "got 3 bytes", "removed")
+                self.assertEqual([first for _, first in self.fetched()], [None, "bytes=3-"])
+                self.assertEqual([p.name for p in (self.cache / "hub/org/one").iterdir()], ["lock"])
+
+    def test_another_answer_does_not_cost_what_had_come(self):
+        """Some networks answer everything with a page to log in; and a server that cannot begin in the middle may be cut."""
+        body = bytes(range(256)) * 40
+        self.publish("org/one", {"a.gguf": body})
+        part = self.cache / "hub/org/one/a.gguf.part"
+        part.parent.mkdir(parents=True)
+        part.write_bytes(body[:4096])
+        Server.ranges = False
+        Server.files["/org/one/resolve/main/a.gguf"] = b"<html>"
+        self.fails(self.pull("org/one"), FAILED, "expected 10240 bytes, the answer ends after 6")
+        self.assertEqual(len(self.fetched()), 4)
+        self.assertEqual(part.read_bytes(), body[:4096])
+        self.publish("org/one", {"a.gguf": body})
+        # The longest is kept, and the tries end, since each begins again.
+        Server.cuts = [1000, 5000, 4500, 6000]
+        self.fails(self.pull("org/one"), FAILED, "/a.gguf")
+        self.assertEqual(part.read_bytes(), body[:6000])
+        Server.ranges = True
+        Server.log.clear()
+        self.assertEqual(open(self.succeeds(self.pull("org/one")).out.strip(), "rb").read(), body)
+        self.assertEqual(self.fetched()[0][1], "bytes=6000-")
+        self.assertEqual(sorted(p.name for p in part.parent.iterdir()), ["a.gguf", "lock"])
+
+    def test_tries_end_where_nothing_is_kept(self):
+        """Without a sum each try begins again, however far the one before had come."""
+        self.publish("org/one", {"a.gguf": b"x" * 2000}, has_sum=False)
+        Server.cuts = [10, 20] * 4
+        self.fails(self.pull("org/one"), FAILED, "/a.gguf")
+        self.assertEqual(len(self.fetched()), 4)
 
     def test_a_later_run_goes_on(self):
         body = bytes(range(256)) * 40
