@@ -49,8 +49,7 @@ int main(int argc, char** argv) try {
   Trainer trainer(model, default_kernels(), batches, /*validation=*/{}, options);
   trainer.run();
 
-  save_model(model, out + "/model");
-  save_tokenizer(out + "/model", tokenizer.data(), "<|endoftext|>");
+  save_model(model, out + "/model", tokenizer_files(tokenizer.data(), "<|endoftext|>"));
   std::printf("saved %s/model\n", out.c_str());
 } catch (const Error& error) {
   std::fprintf(stderr, "%s\n", error.what());

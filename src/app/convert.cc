@@ -71,19 +71,19 @@ GgufContents gguf_contents_of(ModelFiles files, const std::string& path) {
 
 void write_folder(const ModelFiles& files, const std::string& folder, std::optional<WeightType> type,
                   const WriteOptions& options) {
-  export_folder(*files.weights, folder, type, begin_and_ends(files.tokenizer.data()), options);
-  save_tokenizer(folder, files.tokenizer.data(), "");
+  const TokenizerData& tokenizer = files.tokenizer.data();
+  export_folder(*files.weights, folder, type, begin_and_ends(tokenizer), options, tokenizer_files(tokenizer, ""));
 }
 
 void write_merged(const ConvertOptions& o, const CommonOptions& common) {
   require(!o.out.ends_with(".gguf") && o.type.empty(),
           "[convert] a model is merged with its adapter into a folder, in f32: convert or quantize that to {}", o.out);
   ModelFiles files = open_model(find_model(o.in));
+  const FolderFiles tokenizer = tokenizer_files(files.tokenizer.data(), "");
   Device device(common.threads);
   const auto model = load_model(device, std::move(files.weights), {DType::f32});
   merge_adapter(*model, *load_adapter(*model, o.adapter));
-  save_model(*model, o.out);
-  save_tokenizer(o.out, files.tokenizer.data(), "");
+  save_model(*model, o.out, tokenizer);
 }
 
 void check_paths(const ConvertOptions& o) {

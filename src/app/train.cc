@@ -94,8 +94,7 @@ void add_init(CLI::App& app, const CommonOptions& common) {
   command->option_defaults()->group("Model");
   const auto shape = std::make_shared<NewModelOptions>(*command);
   command->callback([=, &common] {
-    require(!file_exists(s->out + "/config.json") || !file_exists(s->out + "/tokenizer.json"),
-            "[init] {} holds a model already; choose another --out", s->out);
+    require(!file_exists(s->out + "/config.json"), "[init] {} holds a model already; choose another --out", s->out);
     init_model(s->tokenizer, shape->config(), s->out, common);
     if (common.json) print_as_json(written_model(s->out));
   });

@@ -35,8 +35,7 @@ void TrainedWeights::put_into(TrainerOptions& options) const {
 
 void TrainedWeights::save(const std::string& folder) const {
   if (adapter_) return save_peft_folder(model_, *adapter_, *lora_, folder, base_);
-  save_model(model_, folder);
-  save_tokenizer(folder, tokenizer_.data(), {});
+  save_model(model_, folder, tokenizer_files(tokenizer_.data(), {}));
 }
 
 void TrainedWeights::finish(const std::string& out) const {

@@ -234,8 +234,7 @@ void init_model(const std::string& tokenizer_path, ModelConfig shape, const std:
   Device device(common.threads);
   Transformer model(device, shape);
   model.initialise(common.seed);
-  save_model(model, out);
-  save_tokenizer(out, tokenizer.data(), {});
+  save_model(model, out, tokenizer_files(tokenizer.data(), {}));
 }
 
 bool train_model(TrainSettings s, const CommonOptions& common) {

@@ -153,6 +153,15 @@ void write_file(const std::string& path, std::string_view bytes) {
   write_atomically(path, [&](const auto& put) { put(bytes); });
 }
 
+void write_files(const std::string& folder, const FolderFiles& files) {
+  make_directories(folder);
+  for (const auto& [name, bytes] : files)
+    if (bytes)
+      write_file(folder + "/" + name, *bytes);
+    else
+      ::unlink((folder + "/" + name).c_str());
+}
+
 void move_into_place(const std::string& from, const std::string& to) {
   require(!is_no_file(to), "[file] expected a regular file to replace, got {}", to);
   Descriptor file{::open(from.c_str(), O_RDONLY | O_CLOEXEC)};

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,8 +25,12 @@ void make_directories(const std::string& path);
 void write_atomically(const std::string& path,
                       const std::function<void(const std::function<void(std::string_view)>&)>& write);
 void write_file(const std::string& path, std::string_view bytes);
-// The last step of it, for files that were written in other ways: flushes `from` to the disk, then renames it to `to`.
-// A link at `to` is replaced; Error if something else is there that is no regular file.
+// Files of a folder by name: what each holds, or nothing where none may be.
+using FolderFiles = std::map<std::string, std::optional<std::string>>;
+// Writes each atomically. The folder is made if it is not there.
+void write_files(const std::string& folder, const FolderFiles& files);
+// The last step of writing atomically, for files that were written in other ways: flushes `from` to the disk, then
+// renames it to `to`. A link at `to` is replaced; Error if something else is there that is no regular file.
 void move_into_place(const std::string& from, const std::string& to);
 
 // Keeps a folder for one owner at a time: a lock on the file `lock` in it, which stays there. It ends with its owner or

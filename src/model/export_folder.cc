@@ -4,7 +4,6 @@
 #include <map>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "model/file_layout.h"
 #include "model/load.h"
@@ -22,7 +21,7 @@ const char* dtype_name(WeightType type) {
 }  // namespace
 
 void export_folder(const WeightSource& weights, const std::string& folder, std::optional<WeightType> type,
-                   const Json& more, const WriteOptions& options) {
+                   const Json& more, const WriteOptions& options, const FolderFiles& beside) {
   const ModelConfig& config = weights.config();
   // The model without memory says what its tensors are.
   Device counting(1, /*only_counts=*/true);
@@ -49,6 +48,7 @@ void export_folder(const WeightSource& weights, const std::string& folder, std::
   json.update(more);
   make_directories(folder);
   write_safetensors_folder(folder, outputs, options);
+  write_files(folder, beside);
   write_file(folder + "/config.json", json.dump(2) + "\n");
 }
 

@@ -151,7 +151,7 @@ std::vector<std::string> weight_files(const std::string& folder) {
 
 std::unique_ptr<WeightSource> open_folder(const std::string& folder) { return std::make_unique<Folder>(folder); }
 
-void save_model(const Transformer& model, const std::string& folder) {
+void save_model(const Transformer& model, const std::string& folder, const FolderFiles& beside) {
   make_directories(folder);
   std::vector<SafetensorsOutput> outputs;
   for (const Parameter* parameter : model.parameters()) {
@@ -163,6 +163,7 @@ void save_model(const Transformer& model, const std::string& folder) {
     }
   }
   write_safetensors_folder(folder, outputs);
+  write_files(folder, beside);
   write_file(folder + "/config.json", architecture_of(model.config().family).write(model.config()).dump(2) + "\n");
 }
 

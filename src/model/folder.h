@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "model/transformer.h"
 #include "model/weight_source.h"
 
@@ -16,8 +17,9 @@ ModelConfig read_folder_config(const std::string& folder);
 std::vector<std::string> weight_files(const std::string& folder);
 std::unique_ptr<WeightSource> open_folder(const std::string& folder);
 
-// Writes config.json and model.safetensors (F32), each atomically; above 5 GB shards and then their index. The folder
-// is made if it is not there.
-void save_model(const Transformer& model, const std::string& folder);
+// Writes model.safetensors (F32), above 5 GB shards and then their index, what belongs `beside` it (the tokenizer), and
+// config.json last: a new folder that has it is whole. Each is written atomically. The folder is made if it is not
+// there.
+void save_model(const Transformer& model, const std::string& folder, const FolderFiles& beside = {});
 
 }  // namespace fude

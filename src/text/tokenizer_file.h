@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/json_fwd.h"
 #include "text/bpe.h"
 #include "text/normalize.h"
@@ -81,10 +82,13 @@ bool save_ranks(const std::string& path, const TokenizerData& data);
 // What config.json and generation_config.json say of where texts begin and end.
 Json begin_and_ends(const TokenizerData& data);
 
-// Writes tokenizer.json and tokenizer_config.json into `folder`. `end_of_text` is the content of an added token, and
-// `chat_template` a Jinja text; where they are empty, what `data` says is written, with a generation_config.json if it
-// has end tokens. What an earlier tokenizer left that would change this one (chat_template.jinja,
-// generation_config.json) is removed.
+// What a folder says of its tokenizer: tokenizer.json and tokenizer_config.json. `end_of_text` is the content of an
+// added token, and `chat_template` a Jinja text; where they are empty, what `data` says is written, with a
+// generation_config.json if it has end tokens. What an earlier tokenizer may have left that would change this one
+// (chat_template.jinja, generation_config.json) may not be there. Error if the files cannot say it.
+FolderFiles tokenizer_files(const TokenizerData& data, const std::string& end_of_text,
+                            const std::string& chat_template = {});
+// Writes them. For a folder that is a model: save_model and export_folder, which take them along.
 void save_tokenizer(const std::string& folder, const TokenizerData& data, const std::string& end_of_text,
                     const std::string& chat_template = {});
 

@@ -1,11 +1,9 @@
 // tokenizer.json, written: with every entry and merge spelled out (bytes in the byte-level alphabet), so that Hugging
 // Face's library reads it; what it says beyond TokenizerData is the neutral value of its key.
 #include <algorithm>
-#include <cstdio>
 #include <unordered_map>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "text/byte_names.h"
 #include "text/tokenizer_file.h"
@@ -130,14 +128,14 @@ Json begin_and_ends(const TokenizerData& data) {
   return json;
 }
 
-void save_tokenizer(const std::string& folder, const TokenizerData& data, const std::string& end_of_text,
-                    const std::string& chat_template) {
+FolderFiles tokenizer_files(const TokenizerData& data, const std::string& end_of_text,
+                            const std::string& chat_template) {
   const bool known =
       end_of_text.empty() || std::any_of(data.added.begin(), data.added.end(),
                                          [&](const AddedToken& token) { return token.content == end_of_text; });
-  require(known, "[save_tokenizer] the end-of-text token '{}' is not among the added tokens", end_of_text);
+  require(known, "[tokenizer_files] the end-of-text token '{}' is not among the added tokens", end_of_text);
   const std::string& chat = chat_template.empty() ? data.chat_template : chat_template;
-  require(is_valid_utf8(chat), "[save_tokenizer] the chat template is not valid UTF-8");
+  require(is_valid_utf8(chat), "[tokenizer_files] the chat template is not valid UTF-8");
   const auto content_of = [&](TokenId id) {
     const std::string text = text_of(data, id);
     return text.empty() ? Json(nullptr) : Json(text);
@@ -150,15 +148,17 @@ void save_tokenizer(const std::string& folder, const TokenizerData& data, const 
   if (data.prepends_begin) config["add_bos_token"] = true;
   if (data.appends_end) config["add_eos_token"] = true;
   if (!chat.empty()) config["chat_template"] = chat;
-  make_directories(folder);
-  write_file(folder + "/tokenizer.json", tokenizer_json(data));
-  write_file(folder + "/tokenizer_config.json", config.dump(1, ' ') + "\n");
-  const std::string generation = folder + "/generation_config.json";
-  if (end_of_text.empty() && !data.end_tokens.empty())
-    write_file(generation, begin_and_ends(data).dump(2) + "\n");
-  else
-    std::remove(generation.c_str());
-  std::remove((folder + "/chat_template.jinja").c_str());
+  const bool has_own_ends = end_of_text.empty() && !data.end_tokens.empty();
+  FolderFiles files = {{"chat_template.jinja", std::nullopt}, {"generation_config.json", std::nullopt}};
+  if (has_own_ends) files["generation_config.json"] = begin_and_ends(data).dump(2) + "\n";
+  files["tokenizer.json"] = tokenizer_json(data);
+  files["tokenizer_config.json"] = config.dump(1, ' ') + "\n";
+  return files;
+}
+
+void save_tokenizer(const std::string& folder, const TokenizerData& data, const std::string& end_of_text,
+                    const std::string& chat_template) {
+  write_files(folder, tokenizer_files(data, end_of_text, chat_template));
 }
 
 }  // namespace fude

@@ -80,6 +80,14 @@ TEST_F(FileKinds, NothingMovesIntoThePlaceOfAPipe) {
   EXPECT_EQ(read_file(from), "new");
 }
 
+TEST_F(FileKinds, FilesOfAFolderAreWrittenOrTakenAway) {
+  const std::string folder = folder_ + "/new/one";
+  write_files(folder, {{"a", "1"}, {"b", "2"}, {"none", std::nullopt}});
+  write_files(folder, {{"a", "3"}, {"b", std::nullopt}});
+  EXPECT_EQ(read_file(folder + "/a"), "3");
+  EXPECT_FALSE(file_exists(folder + "/b"));
+}
+
 TEST(MoveIntoPlace, ReplacesWhatIsThereOrLeavesItAlone) {
   const std::string to = testing::TempDir() + "fude_file_test", from = to + ".part";
   write_file(to, "old"), write_file(from, "new");

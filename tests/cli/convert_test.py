@@ -3,7 +3,8 @@
 import json
 import unittest
 
-from harness import DONE, FAILED, USAGE, Case, fude, world
+from adapter_test import AdapterCase
+from harness import DONE, FAILED, USAGE, fude, world
 
 
 def scores(model, *more):
@@ -12,7 +13,7 @@ def scores(model, *more):
     return result.lines()
 
 
-class Convert(Case):
+class Convert(AdapterCase):
     def test_there_and_back(self):
         file, back = self.folder / "model.gguf", self.folder / "back"
         self.succeeds(fude("convert", world().model, file))
@@ -77,6 +78,24 @@ class Convert(Case):
         self.succeeds(fude("convert", small, self.folder / "back"))
         self.assertEqual(scores(self.folder / "back"), scores(small, "--compute", "f32"))
         self.assertNotEqual(scores(self.folder / "back"), scores(small))
+
+    def test_a_folder_is_a_model_once_all_of_it_is_there(self):
+        for name, more in (("plain", ()), ("merged", ("--adapter", self.adapter()))):
+            with self.subTest(name):
+                folder = self.folder / name
+                (folder / "tokenizer.json").mkdir(parents=True)  # no file takes its place
+                self.fails(fude("convert", world().model, folder, *more), FAILED, "tokenizer.json")
+                self.assertFalse((folder / "config.json").exists())
+
+    def test_a_tokenizer_that_cannot_be_written_ends_it_before_it_begins(self):
+        file = self.folder / "model.gguf"
+        self.succeeds(fude("convert", world().model, file))
+        self.assertEqual(file.read_bytes().count(b"{% for message"), 1)
+        file.write_bytes(file.read_bytes().replace(b"{% for message", b"{% for mess\xffge"))
+        for name, more in (("plain", ()), ("merged", ("--adapter", self.adapter()))):
+            with self.subTest(name):
+                self.fails(fude("convert", file, self.folder / name, *more), FAILED, "UTF-8")
+                self.assertFalse((self.folder / name).exists())
 
     def test_mistakes(self):
         out = self.folder / "x.gguf"
