@@ -157,8 +157,7 @@ bool train_scorer(ScorerSettings s, const CommonOptions& common) {
                            {"learning_rate", s.learning_rate}});
   options.save = [&](const std::string& folder) {
     scorer.mix = mix_of(scorer, kernels, mixed);
-    save_scorer(scorer, folder);
-    save_tokenizer(folder, chat.tokenizer().data(), {});
+    save_scorer(scorer, folder, tokenizer_files(chat.tokenizer().data(), {}));
   };
   if (!held_out.empty())
     options.evaluate = [&](StepMetrics& line) {

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "model/folder.h"
 #include "model/load.h"
 #include "ops/classifier_loss.h"
@@ -57,8 +56,8 @@ void require_can_judge(const ScorerModel& scorer, const Transformer& model, int6
           tokens, judge.context, option);
 }
 
-void save_scorer(const ScorerModel& scorer, const std::string& folder) {
-  save_model(*scorer.trunk, folder);
+void save_scorer(const ScorerModel& scorer, const std::string& folder, const FolderFiles& beside) {
+  make_directories(folder);
   const Parameter& head = scorer.head_2C;
   write_safetensors(folder + "/" + kScorerFile,
                     {{.name = kHeadName,
@@ -72,6 +71,7 @@ void save_scorer(const ScorerModel& scorer, const std::string& folder) {
                      {.name = kMixName, .shape = {3}, .fill = [&](const SafetensorsOutput::Put& put) {
                         put(std::vector{scorer.mix.verdict, scorer.mix.likelihood, scorer.mix.bias});
                       }}});
+  save_model(*scorer.trunk, folder, beside);
 }
 
 AnswerToScore answer_to_score(const std::vector<int32_t>& prompt, std::span<const int32_t> answer, double logprob) {

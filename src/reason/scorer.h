@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "model/transformer.h"
 #include "ops/pass.h"
 
@@ -47,7 +48,8 @@ ScorerModel load_scorer(Device& device, const std::string& folder);
 // that it cannot judge. `option` is what a user would lower.
 void require_can_judge(const ScorerModel& scorer, const Transformer& model, int64_t prompt_tokens, int64_t max_tokens,
                        std::string_view option);
-void save_scorer(const ScorerModel& scorer, const std::string& folder);
+// As save_model (model/folder.h).
+void save_scorer(const ScorerModel& scorer, const std::string& folder, const FolderFiles& beside);
 
 // What the scorer says at each answer's last token, as log (p / (1 − p)), each as if it were the only one. Answers that
 // begin alike are not computed once: scoring is a pass over whole answers, without a cache.

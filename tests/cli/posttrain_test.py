@@ -135,6 +135,13 @@ class Rl(Case):
         self.fails(self.rl("--adapter", taught / "adapter", "--lora-compute", "f32"), FAILED, "another run", "'lora.compute'")
         self.fails(fude("convert", model, self.folder / "merged.gguf", "--adapter", taught / "adapter"), FAILED, "folder")
 
+    def test_a_scorer_is_a_model_once_all_of_it_is_there(self):
+        folder = self.folder / "judge/scorer"
+        (folder / "tokenizer.json").mkdir(parents=True)  # no file takes its place
+        self.fails(fude("scorer", world().model, "--task", EVEN, "--out", self.folder / "judge", "--questions", 20, "--answers", 4, "--max-tokens", 12),
+                   FAILED, "tokenizer.json")
+        self.assertFalse((folder / "config.json").exists())
+
     def test_a_scorer_and_a_vote(self):
         model, judge = world().model, self.folder / "judge"
         self.succeeds(fude("scorer", model, "--task", EVEN, "--out", judge, "--questions", 20, "--answers", 4, "--max-tokens", 12,
