@@ -72,6 +72,14 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
+// How deep it is while it lives.
+struct Raised {
+  int& level;
+  explicit Raised(int& given) : level(given) { ++level; }
+  Raised(const Raised&) = delete;
+  ~Raised() { --level; }
+};
+
 std::string escaped_for_pointer(std::string_view key) {
   std::string out;
   for (const char c : key)
@@ -138,34 +146,28 @@ SchemaReader::SchemaReader(const Json& root, const GrammarLimits& limits,
     : root_(root), limits_(limits), are_apart_(std::move(are_apart)) {}
 
 std::vector<Shape> SchemaReader::shapes(const Conjunction& conjunction) {
+  for (const PlacedSchema& part : conjunction) check_ends(part);
   std::vector<Shape> out;
-  Reading all;
-  for (const PlacedSchema& part : conjunction) all.to_do.push_back({part, nullptr});
-  read(std::move(all), out);
+  read({.to_do = conjunction}, out);
   return out;
 }
 
 void SchemaReader::read(Reading reading, std::vector<Shape>& out) {
-  struct Raised {
-    int& level;
-    explicit Raised(int& given) : level(given) { ++level; }
-    ~Raised() { --level; }
-  };
   const Raised raised(level_);
   require(level_ <= limits_.nesting, "[json_schema] choices are nested deeper than {}", limits_.nesting);
   require(++readings_ <= kMostReadings, "[json_schema] expected choices with at most {} combinations", kMostReadings);
   for (size_t i = 0; i < reading.to_do.size(); ++i) {
-    const Due next = reading.to_do[i];  // the list grows
+    const PlacedSchema next = reading.to_do[i];  // the list grows
     if (!read_schema(next, reading)) return;
   }
   reading.to_do.clear();
   if (reading.shape.types == 0) return;
   if (reading.choices.empty()) return out.push_back(std::move(reading.shape));
-  const std::vector<Due> choices = std::move(reading.choices.back());
+  const Conjunction choices = std::move(reading.choices.back());
   reading.choices.pop_back();
-  for (const Due& alternative : choices) {
+  for (const PlacedSchema& alternative : choices) {
     copied_ += reading.seen.size();
-    for (const std::vector<Due>& others : reading.choices) copied_ += others.size();
+    for (const Conjunction& others : reading.choices) copied_ += others.size();
     require(copied_ <= kMostCopied, "[json_schema] expected choices beside fewer schemas");
     Reading with = reading;
     with.to_do = {alternative};
@@ -173,31 +175,40 @@ void SchemaReader::read(Reading reading, std::vector<Shape>& out) {
   }
 }
 
-bool SchemaReader::read_schema(const Due& due, Reading& reading) {
-  const auto& [at, origin] = due;
+bool SchemaReader::read_schema(const PlacedSchema& at, Reading& reading) {
   const Json& schema = *at.schema;
   if (schema.is_boolean()) return schema.get<bool>();
   require(schema.is_object(), "[json_schema] expected a schema at '{}', got {}", at.place(), schema.type_name());
-  if (!reading.seen.insert(&schema).second) {
-    // An alternative that is its own choice again adds nothing to it.
-    for (const Origin* outer = origin.get(); outer != nullptr; outer = outer->outer.get())
-      if (outer->schema == &schema) return false;
-    return true;
-  }
+  if (!reading.seen.insert(&schema).second) return true;  // it holds already
   check_keywords(at);
   if (schema.contains("type")) reading.shape.types &= types_of(at.at("type"));
   reading.shape.schemas.push_back(at);
-  if (schema.contains("$ref")) reading.to_do.push_back({resolve(at.at("$ref")), origin});
+  if (schema.contains("$ref")) reading.to_do.push_back(resolve(at.at("$ref")));
   if (schema.contains("allOf"))
-    for (const PlacedSchema& part : alternatives_of(at.at("allOf"))) reading.to_do.push_back({part, origin});
-  const auto here = std::make_shared<const Origin>(Origin{&schema, origin});
-  for (const char* keyword : {"anyOf", "oneOf"})
-    if (schema.contains(keyword)) {
-      std::vector<Due>& choices = reading.choices.emplace_back();
-      for (const PlacedSchema& part : alternatives_of(at.at(keyword))) choices.push_back({part, here});
-      if (std::string_view(keyword) == "oneOf") check_apart(at.at(keyword));
-    }
+    for (const PlacedSchema& part : alternatives_of(at.at("allOf"))) reading.to_do.push_back(part);
+  if (schema.contains("anyOf")) reading.choices.push_back(alternatives_of(at.at("anyOf")));
+  if (schema.contains("oneOf")) {
+    reading.choices.push_back(alternatives_of(at.at("oneOf")));
+    check_apart(at.at("oneOf"));
+  }
   return reading.shape.types != 0;
+}
+
+// What is said of the same value must come to an end: a schema that reaches itself could be true because it is true
+// (2020-12, core, section 9.4.1: undefined).
+void SchemaReader::check_ends(const PlacedSchema& at) {
+  if (!at.schema->is_object()) return;
+  const auto [found, is_new] = ends_.try_emplace(at.schema, false);
+  require(is_new || found->second,
+          "[json_schema] '{}' reaches itself without a step into a member or an item, which says nothing", at.place());
+  if (!is_new) return;
+  const Raised raised(level_);
+  require(level_ <= limits_.nesting, "[json_schema] choices are nested deeper than {}", limits_.nesting);
+  if (at.schema->contains("$ref")) check_ends(resolve(at.at("$ref")));
+  for (const char* keyword : {"allOf", "anyOf", "oneOf"})
+    if (at.schema->contains(keyword))
+      for (const PlacedSchema& part : alternatives_of(at.at(keyword))) check_ends(part);
+  found->second = true;
 }
 
 void SchemaReader::check_keywords(const PlacedSchema& at) const {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -68,25 +69,16 @@ class SchemaReader {
   std::vector<Shape> shapes(const Conjunction& conjunction);
 
  private:
-  // The schemas whose choices a schema is read for, the innermost first.
-  struct Origin {
-    const Json* schema;
-    std::shared_ptr<const Origin> outer;
-  };
-  using OriginPtr = std::shared_ptr<const Origin>;
-  struct Due {
-    PlacedSchema at;
-    OriginPtr origin;
-  };
   struct Reading {
-    Shape shape;
-    std::vector<Due> to_do;
-    std::vector<std::vector<Due>> choices;  // of each, one alternative must hold
-    std::set<const Json*> seen;
+    Shape shape{};
+    Conjunction to_do{};
+    std::vector<Conjunction> choices{};  // of each, one alternative must hold
+    std::set<const Json*> seen{};
   };
   void read(Reading reading, std::vector<Shape>& out);
   // False if nothing satisfies it.
-  bool read_schema(const Due& due, Reading& reading);
+  bool read_schema(const PlacedSchema& at, Reading& reading);
+  void check_ends(const PlacedSchema& at);
   void check_keywords(const PlacedSchema& schema) const;
   uint32_t types_of(const PlacedSchema& types) const;
   PlacedSchema resolve(const PlacedSchema& reference) const;
@@ -96,9 +88,11 @@ class SchemaReader {
   const Json& root_;
   const GrammarLimits limits_;
   std::function<bool(const Shape&, const Shape&)> are_apart_;
-  std::set<const Json*> checked_;  // oneOf lists
+  std::set<const Json*> checked_;     // oneOf lists
+  std::map<const Json*, bool> ends_;  // schemas: whether they are known to end; no: they are being looked at
   size_t readings_ = 0, copied_ = 0;
-  int level_ = 0;  // of read(), which comes back to itself through choices and through comparisons of them
+  int level_ = 0;  // of read(), which comes back to itself through choices and through comparisons of them, and of
+                   // check_ends()
 };
 
 }  // namespace fude::grammar
