@@ -207,6 +207,16 @@ TEST(GrammarSchema, MembersHaveNoOrderInValues) {
       SchemaTexts(R"({"allOf":[{"enum":[{"a":1,"b":2}]},{"const":{"b":2,"a":1}}]})").accepts(R"({"b":2,"a":1})"));
 }
 
+// As decimals, not as the bits they are kept in nor as rounded to a double.
+TEST(GrammarSchema, ConstantsAreComparedExactly) {
+  EXPECT_TRUE(SchemaTexts(R"({"oneOf":[{"const":18446744073709551615},{"const":-1}]})").accepts("-1"));
+  EXPECT_TRUE(SchemaTexts(R"({"oneOf":[{"const":[9007199254740993]},{"const":[9007199254740992.0]}]})")
+                  .accepts("[9007199254740993]"));
+  EXPECT_THROW(SchemaTexts(R"({"allOf":[{"const":{"a":18446744073709551615}},{"const":{"a":-1}}]})"), Error);
+  EXPECT_THROW(SchemaTexts(R"({"oneOf":[{"const":3},{"const":3.0}]})"), Error);
+  EXPECT_THROW(SchemaTexts(R"({"oneOf":[{"const":{"a":3,"b":1}},{"const":{"b":1.0,"a":3}}]})"), Error);
+}
+
 // At the deepest place only what can still be ended is offered, whatever was opened before.
 TEST(GrammarSchema, NestingEndsWithoutADeadEnd) {
   std::mt19937 random(5);

@@ -20,6 +20,7 @@ struct Decimal {
   std::string integer = "0";  // digits without leading zeros
   std::string fraction;       // digits without trailing zeros
   bool is_zero() const { return integer == "0" && fraction.empty(); }
+  bool operator==(const Decimal&) const = default;
 };
 // The shortest decimal that reads as the same number.
 Decimal decimal_of(const Json& number);

@@ -1,11 +1,13 @@
 #include "infer/grammar/schema_shape.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
 #include <string_view>
 
 #include "base/error.h"
+#include "infer/grammar/json_numbers.h"
 
 namespace fude::grammar {
 namespace {
@@ -54,6 +56,14 @@ uint64_t parts_of(const Json& value) {
   if (value.is_structured())
     for (const Json& part : value) count += parts_of(part);
   return count;
+}
+
+// Whether what the library takes for the same holds the same numbers: it compares the bits of integers, and others as
+// doubles.
+template <class AnyJson>
+bool same_numbers(const AnyJson& a, const AnyJson& b) {
+  if (a.is_number()) return decimal_of(a) == decimal_of(b);
+  return !a.is_structured() || std::equal(a.begin(), a.end(), b.begin(), same_numbers<AnyJson>);
 }
 
 // The text with its %-escapes decoded; nothing if one of them is none.
@@ -122,10 +132,15 @@ uint32_t type_of(const Json& value) {
 
 bool same_value(const Json& a, const Json& b, const CountedLimits& limits) {
   limits.spend(1);
-  if (!a.is_structured() || !b.is_structured()) return a == b;
+  if (!a.is_structured() || !b.is_structured()) {
+    if (a != b) return false;
+    if (a.is_number()) limits.spend(kWorkOfPart);
+    return same_numbers(a, b);
+  }
   if (a.type() != b.type() || a.size() != b.size()) return false;
   limits.spend(kWorkOfPart * (parts_of(a) + parts_of(b)));
-  return nlohmann::json(a) == nlohmann::json(b);
+  const nlohmann::json first = a, second = b;
+  return first == second && same_numbers(first, second);
 }
 
 std::vector<PlacedSchema> Shape::all(const char* keyword) const {
