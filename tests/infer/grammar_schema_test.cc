@@ -217,6 +217,25 @@ TEST(GrammarSchema, ConstantsAreComparedExactly) {
   EXPECT_THROW(SchemaTexts(R"({"oneOf":[{"const":{"a":3,"b":1}},{"const":{"b":1.0,"a":3}}]})"), Error);
 }
 
+// Beside a constant, oneOf asks whether the other alternative takes it.
+TEST(GrammarSchema, AConstantIsApartFromWhatDoesNotTakeIt) {
+  const auto accepts = [](const char* schema, std::vector<const char*> valid) {
+    SchemaTexts texts(schema);
+    for (const char* text : valid) EXPECT_TRUE(texts.accepts(text)) << schema << "\n" << text;
+  };
+  accepts(R"({"oneOf":[{"const":"auto"},{"type":"string","pattern":"^[0-9]+px$"}]})", {"\"auto\"", "\"12px\""});
+  accepts(R"({"oneOf":[{"type":"string","format":"date"},{"enum":["today","now"]}]})", {"\"now\"", "\"2024-02-29\""});
+  accepts(R"({"oneOf":[{"const":"x"},{"type":"string","minLength":2}]})", {"\"x\"", "\"xy\""});
+  accepts(R"({"oneOf":[{"enum":[-1,"a",null]},{"type":["number","string"],"minimum":0,"minLength":2}]})",
+          {"-1", "\"a\"", "null", "0", "\"ab\""});
+  for (const char* refused : {R"({"oneOf":[{"const":"12px"},{"type":"string","pattern":"^[0-9]+px$"}]})",
+                              R"({"oneOf":[{"enum":[-1,5]},{"type":"number","minimum":0}]})",
+                              R"({"oneOf":[{"const":"xy"},{"type":"string","minLength":2}]})",
+                              R"({"oneOf":[{"const":null},{"type":["null","string"]}]})",
+                              R"({"oneOf":[{"const":[]},{"type":"array","minItems":1}]})"})
+    EXPECT_THROW(SchemaTexts{refused}, Error) << refused;
+}
+
 // At the deepest place only what can still be ended is offered, whatever was opened before.
 TEST(GrammarSchema, NestingEndsWithoutADeadEnd) {
   std::mt19937 random(5);

@@ -311,7 +311,7 @@ class SchemaCompiler {
   // ---- oneOf
 
   bool are_apart(const Shape& a, const Shape& b, int depth) {
-    const uint32_t common = a.types & b.types;
+    uint32_t common = a.types & b.types;
     if (common == 0) return true;
     require(++comparisons_ <= kMostComparisons, "[json_schema] 'oneOf' has too many alternatives to compare");
     const auto first = shape_constants(a, limits_), second = shape_constants(b, limits_);
@@ -319,11 +319,15 @@ class SchemaCompiler {
       return std::none_of(first->begin(), first->end(), [&](const Json* x) {
         return std::any_of(second->begin(), second->end(), [&](const Json* y) { return same_value(*x, *y, limits_); });
       });
-    if (first || second) {  // does one of these values have a type that the other shape knows?
-      const uint32_t types = first ? b.types : a.types;
-      const auto& values = first ? *first : *second;
-      if (std::none_of(values.begin(), values.end(), [&](const Json* x) { return (type_of(*x) & types) != 0; }))
-        return true;
+    if (first || second) {
+      uint32_t types = 0;  // of the constants
+      for (const Json* value : first ? *first : *second) types |= type_of(*value);
+      common &= types;
+      if ((common & (kArrayType | kObjectType)) == 0) {  // which of them does the other shape take?
+        Shape both = {common, a.schemas};
+        both.schemas.insert(both.schemas.end(), b.schemas.begin(), b.schemas.end());
+        return shape_constants(both, limits_)->empty();
+      }
     }
     if (common & (kNullType | kBooleanType | kArrayType)) return false;
     if ((common & kNumberTypes) && !apart_languages(shape_numbers(a, limits_), shape_numbers(b, limits_))) return false;
