@@ -95,13 +95,21 @@ class SchemaCompiler {
   }
 
   ExpressionPtr strings(const Shape& shape) {
-    const StringShape strings = shape_strings(shape, limits_);
+    Json said = Json::object();
+    for (const char* keyword : {"pattern", "format", "minLength", "maxLength"})
+      for (const PlacedSchema& at : shape.all(keyword)) said[keyword].push_back(*at.schema);
+    const std::string key = said.dump();
+    limits_.spend(key.size());
+    ExpressionPtr& known = strings_[key];
+    if (!known) known = new_strings(shape_strings(shape, limits_));
+    return known;
+  }
+
+  ExpressionPtr new_strings(const StringShape& strings) {
     if (strings.content) return JsonParts::quoted(counted(strings.content));
     if (strings.minimum == 0 && strings.maximum < 0) return parts_.any_string();
     if (strings.maximum >= 0 && strings.maximum < strings.minimum) return choice({});
-    ExpressionPtr& known = lengths_[{strings.minimum, strings.maximum}];
-    if (!known) known = parts_.string_of_length(strings.minimum, strings.maximum);
-    return known;
+    return parts_.string_of_length(strings.minimum, strings.maximum);
   }
 
   // ---- lists
@@ -375,7 +383,7 @@ class SchemaCompiler {
   GrammarBuilder& builder_;
   SchemaReader reader_;
   std::map<std::vector<const Json*>, Value> values_;
-  std::map<std::pair<int32_t, int32_t>, ExpressionPtr> lengths_;
+  std::map<std::string, ExpressionPtr> strings_;                  // by what is said of them
   std::map<const Json*, ExpressionPtr> constants_;                // of the schema; many shapes may list the same ones
   std::map<std::vector<std::string>, ExpressionPtr> other_keys_;  // by the declared names
   int level_ = 0;
