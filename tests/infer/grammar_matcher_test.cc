@@ -160,6 +160,44 @@ TEST(GrammarMatcher, KindsOfCharactersSayWhatEachTokenSays) {
   EXPECT_GT(checked, 250);
 }
 
+// Far from its bounds a length says nothing about a token, near them it does.
+TEST(GrammarMatcher, LengthsAreWhatEachTokenSays) {
+  std::vector<std::string> tokens = {""};
+  for (const char* character : {"x", "語", "\\n", "\\uD83D\\uDE00"})
+    for (const size_t count : {1u, 2u, 3u, 20u, 80u, 255u, 256u, 257u})
+      for (const char* behind : {"", "\"", "\\", "\xE8"}) {
+        std::string token;
+        for (size_t i = 0; i < count; ++i) token += character;
+        tokens.push_back(token + behind);
+      }
+  tokens.emplace_back("\"");
+  const auto vocabulary = std::make_shared<GrammarVocabulary>(tokens, std::vector<TokenId>{kEndToken});
+  for (const char* bounds : {R"("minLength":300,"maxLength":1000)", R"("minLength":300,"maxLength":400)",
+                             R"("minLength":1,"maxLength":5000)", R"("minLength":600)", R"("maxLength":3)"}) {
+    const std::string schema = fmt::format(R"({{"type":"string",{}}})", bounds);
+    const auto grammar = std::make_shared<TokenGrammar>(json_schema_grammar(std::string_view(schema)), vocabulary);
+    Matcher matcher(grammar);
+    ASSERT_TRUE(matcher.accept(TokenId(tokens.size()) - 1));
+    TokenSet mask;
+    const TokenId one = 1;
+    for (int length = 0; length <= 1000; ++length) {
+      // All lengths near a bound or near where its nearness begins to matter, and some others.
+      const bool is_near = length < 4 || length % 97 == 0 || (length > 40 && length < 48) ||
+                           (length > 140 && length < 148) || (length > 295 && length < 404) ||
+                           (length > 740 && length < 748) || length > 995;
+      if (is_near) {
+        matcher.allowed(mask);
+        for (TokenId token = 0; token < vocabulary->size(); ++token) {
+          const bool accepted = matcher.accept(token);
+          if (accepted) matcher.rollback(1);
+          EXPECT_EQ(mask.has(token), accepted) << schema << " " << length << " " << vocabulary->bytes_of(token);
+        }
+      }
+      if (!matcher.accept(one)) break;
+    }
+  }
+}
+
 TEST(GrammarMatcher, GoingBackIsNeverHavingGone) {
   for (const Case& one : small_cases()) {
     const auto vocabulary = small_vocabulary(one.alphabet, 5);

@@ -152,6 +152,7 @@ TEST(GrammarSchema, RefusesWhatItCannotHold) {
   refused(R"({"type": "string", "format": "idn-email"})", "idn-email");
   refused(R"x({"type": "string", "pattern": "(?=a)"})x", "look-around");
   refused(R"({"type": "string", "minLength": -1})", "#/minLength");
+  refused(R"({"type": "string", "pattern": "\\S", "maxLength": 5000})", "'#/maxLength' is too large beside a pattern");
   refused(R"({"$ref": "http://example.org/x"})", "#/$ref");
   refused(R"({"$ref": "#/$defs/x"})", "there is no '#/$defs/x'");
   for (const char* reference : {"%zz", "%-1", "%4", "x%"})
@@ -245,6 +246,26 @@ TEST(GrammarSchema, AFormatInManyPlacesIsKeptOnce) {
         {"type", "string"}, {"pattern", "^[a-z]{1,40}$"}, {"maxLength", 30}};
   }
   EXPECT_NO_THROW(json_schema_grammar(schema, {}, {.total_states = 130'000}));
+}
+
+// Lengths are counted, not written out.
+TEST(GrammarSchema, LongStringsAreCounted) {
+  const auto text_of = [](size_t length, const std::string& character) {
+    std::string text = "\"";
+    for (size_t i = 0; i < length; ++i) text += character;
+    return text + "\"";
+  };
+  for (const auto& [character, longest] :
+       {std::pair{"x", 20'000u}, {"\\n", 20'000u}, {"語", 20'000u}, {"\\uD83D\\uDE00", 5000u}}) {
+    SchemaTexts texts(fmt::format(R"({{"type":"string","minLength":20,"maxLength":{}}})", longest));
+    for (const size_t length : {20u, 21u, longest}) EXPECT_TRUE(texts.accepts(text_of(length, character))) << length;
+    for (const size_t length : {0u, 19u, longest + 1})
+      EXPECT_FALSE(texts.accepts(text_of(length, character))) << length;
+  }
+  SchemaTexts open(R"({"type":"string","minLength":12000})"), never(R"({"type":"string","maxLength":0})");
+  EXPECT_TRUE(open.accepts(text_of(12'000, "x")) && open.accepts(text_of(80'000, "x")));
+  EXPECT_FALSE(open.accepts(text_of(11'999, "x")));
+  EXPECT_TRUE(never.accepts("\"\"") && !never.accepts("\"x\""));
 }
 
 // At the deepest place only what can still be ended is offered, whatever was opened before.

@@ -47,6 +47,8 @@ std::shared_ptr<const Automaton> trimmed(const Automaton& given) {
     out->states[size_t(number[size_t(at)])] = state;
   }
   out->accept = number[size_t(given.accept)];
+  out->counter = given.counter;
+  if (given.counter.state != kDead) out->counter.state = number[size_t(given.counter.state)];
   return out;
 }
 
@@ -129,14 +131,18 @@ class AutomatonBuilder {
     const Expression& part = *expression.parts[0];
     const int32_t begin = add();
     int32_t end = begin;
-    for (int32_t i = 0; i < expression.minimum; ++i) {
+    for (int32_t i = 0; i < expression.minimum && !expression.is_counted; ++i) {
       const Fragment next = build(part);
       link(end, next.begin);
       end = next.end;
     }
     const int32_t last = add();
-    if (expression.maximum == kUnbounded) {
+    if (expression.is_counted || expression.maximum == kUnbounded) {
       const int32_t loop = add();
+      if (expression.is_counted) {
+        require(automaton_.counter.state == kDead, "[grammar] expected one count in a lexeme");
+        automaton_.counter = {loop, expression.minimum, expression.maximum};
+      }
       link(end, loop);
       const Fragment next = build(part);
       at(loop).free[0] = next.begin;
@@ -158,6 +164,7 @@ class AutomatonBuilder {
 
   Fragment copy(const Automaton& other) {
     if (other.start == kDead) return {add(), add()};
+    require(other.counter.state == kDead, "[grammar] expected a count in a lexeme of its own");
     const auto offset = int32_t(automaton_.states.size());
     const auto moved = [&](int32_t target) { return target == kDead ? kDead : target + offset; };
     for (NfaState state : other.states) {

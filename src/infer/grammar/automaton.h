@@ -29,6 +29,13 @@ struct Automaton {
   std::vector<State> states;
   int32_t start = kDead;   // kDead: the empty language
   int32_t accept = kDead;  // the one accepting state; nothing leaves it
+  // A state that counts how often a text came back to it: free[0] may be taken fewer than `maximum` times (or
+  // kUnbounded), free[1] after `minimum`. All ways that a text can be read pass it equally often.
+  struct Counter {
+    int32_t state = kDead;  // kDead: there is none
+    int32_t minimum = 0, maximum = 0;
+  };
+  Counter counter{};
 };
 
 // Error where a limit is passed or the expression has a rule in it.
@@ -58,6 +65,8 @@ class Lexer {
   // Whether any byte can follow.
   bool goes_on(int32_t state) const { return goes_on_[size_t(state)]; }
   bool matches(std::string_view text);
+  // A state of which the next `bytes` bytes lead where they lead from this one, the same for many counts.
+  int32_t like(int32_t state, int32_t bytes);
   // The one byte that can follow, kSeveral, or kDead where none can.
   static constexpr int32_t kSeveral = -2;
   int32_t only_byte(int32_t state);
@@ -65,8 +74,9 @@ class Lexer {
  private:
   static constexpr int32_t kUnknown = -2;
   int32_t make(int32_t state, uint8_t byte_class);
-  void visit(int32_t state, std::vector<int32_t>& set);
-  int32_t state_of(std::vector<int32_t> set);
+  // Adds what is reached from `state` without reading, `count` times past the counter, which goes on.
+  void visit(int32_t state, std::vector<int32_t>& set, int32_t& count);
+  int32_t state_of(std::vector<int32_t> set, int32_t count);
 
   std::shared_ptr<const Automaton> automaton_;
   CountedLimits limits_;
@@ -78,6 +88,7 @@ class Lexer {
   std::vector<bool> accepts_, goes_on_;
   std::vector<int32_t> only_;  // answers of only_byte, or kUnasked
   std::vector<std::vector<int32_t>> sets_;
+  std::vector<int32_t> counts_;  // of the counter: what comes next may be told by it
   std::unordered_multimap<uint64_t, int32_t> by_hash_;
   std::vector<uint32_t> marks_;  // automaton states that were visited in round `round_`
   uint32_t round_ = 0;

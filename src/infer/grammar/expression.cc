@@ -53,6 +53,12 @@ ExpressionPtr repeat(ExpressionPtr part, int32_t minimum, int32_t maximum) {
       {.kind = Expression::Kind::repeat, .minimum = minimum, .maximum = maximum, .parts = {std::move(part)}});
 }
 
+ExpressionPtr counted(ExpressionPtr part, int32_t minimum, int32_t maximum) {
+  Expression copy = *repeat(std::move(part), minimum, maximum);
+  copy.is_counted = true;
+  return std::make_shared<const Expression>(std::move(copy));
+}
+
 ExpressionPtr from_automaton(std::shared_ptr<const Automaton> automaton) {
   return finish_expression({.kind = Expression::Kind::automaton, .automaton = std::move(automaton)});
 }

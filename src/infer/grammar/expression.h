@@ -35,9 +35,10 @@ struct Expression {
   int32_t rule = -1;
   std::vector<ExpressionPtr> parts;
   std::shared_ptr<const Automaton> automaton;
-  bool is_regular = true;  // no rule in it
-  bool is_apart = false;   // read as one lexeme, and not joined with its neighbours into another
-  bool is_plain = true;    // regular, and nothing in it is apart
+  bool is_regular = true;   // no rule in it
+  bool is_apart = false;    // read as one lexeme, and not joined with its neighbours into another
+  bool is_plain = true;     // regular, and nothing in it is apart
+  bool is_counted = false;  // a repeat that `counted` made
   bool has_anchor = false;
   int depth = 0;  // of the tree; at most kDeepestExpression
 };
@@ -50,6 +51,9 @@ ExpressionPtr sequence(std::vector<ExpressionPtr> parts);
 ExpressionPtr choice(std::vector<ExpressionPtr> parts);
 // maximum: kUnbounded for none. Error if it is below minimum.
 ExpressionPtr repeat(ExpressionPtr part, int32_t minimum, int32_t maximum);
+// The same language, counted while it is read and not written out: larger bounds take no more states. Once in a lexeme;
+// no text of `part` may begin another one of its texts, or what comes behind.
+ExpressionPtr counted(ExpressionPtr part, int32_t minimum, int32_t maximum);
 inline ExpressionPtr optional(ExpressionPtr part) { return repeat(std::move(part), 0, 1); }
 ExpressionPtr from_automaton(std::shared_ptr<const Automaton> automaton);
 ExpressionPtr rule_reference(int32_t rule);

@@ -56,7 +56,7 @@ JsonParts::JsonParts(const JsonSchemaOptions& options)
       any_integer_(apart(fude::grammar::any_integer())) {}
 
 ExpressionPtr JsonParts::string_of_length(int32_t minimum, int32_t maximum) const {
-  return apart(sequence({literal("\""), repeat(character_, minimum, maximum), literal("\"")}));
+  return apart(sequence({literal("\""), counted(character_, minimum, maximum), literal("\"")}));
 }
 
 ExpressionPtr JsonParts::quoted(std::shared_ptr<const Automaton> content) {

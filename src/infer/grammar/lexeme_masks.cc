@@ -92,7 +92,7 @@ void LexemeMask::add_inside(TokenSet& mask) const {
 }
 
 const LexemeMask& LexemeMasks::find(int32_t lexeme, int32_t state, Lexer& lexer, MaskSteps& steps) {
-  const uint64_t key = uint64_t(uint32_t(lexeme)) << 32 | uint32_t(state);
+  const uint64_t key = uint64_t(uint32_t(lexeme)) << 32 | uint32_t(lexer.like(state, kLongestOfferedToken));
   const auto found = masks_.find(key);
   if (found != masks_.end()) return found->second;
   LexemeMask made = make(key, lexer, steps);

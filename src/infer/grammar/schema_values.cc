@@ -132,8 +132,13 @@ StringShape shape_strings(const Shape& shape, const CountedLimits& limits) {
     if (result.maximum >= 0 && result.maximum < result.minimum) {
       result.content = std::make_shared<Automaton>();
     } else {
-      const auto length = build_automaton(*repeat(shortest_character(), result.minimum, result.maximum), limits);
-      result.content = intersection(*result.content, *length, limits);
+      const auto length = build_automaton(*counted(shortest_character(), result.minimum, result.maximum), limits);
+      try {
+        result.content = intersection(*result.content, *length, limits);
+      } catch (const Error& error) {
+        fail("[json_schema] the length at '{}' is too large beside a pattern or format: {}; leave one of them out",
+             (result.maximum >= 0 ? shape.all("maxLength") : shape.all("minLength"))[0].place(), error.what());
+      }
     }
   }
   return result;
