@@ -1,6 +1,7 @@
 #include "model/folder.h"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <set>
 
@@ -30,11 +31,11 @@ std::set<std::string> files_in_index(const std::string& path) {
   return names;
 }
 
-// What files carry beside the weights: buffers of older transformers, and a head that is the embedding table.
-bool is_no_weight(const std::string& name, const ModelConfig& config) {
+// What older transformers wrote beside the weights.
+bool is_buffer(const std::string& name) {
   for (const char* buffer : {".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias"})
     if (name.ends_with(buffer)) return true;
-  return config.ties_head && name == "lm_head.weight";
+  return false;
 }
 
 // The tensors of a folder, each in whichever of the index's files has it.
@@ -75,9 +76,16 @@ class Folder : public WeightSource {
     std::set<std::string> used;
     for (const std::string& name : names)
       if (const auto found = find(name); found != home_.end()) used.insert(found->first);
-    for (const auto& [name, file] : home_)
-      require(used.contains(name) || is_no_weight(name, config_),
+    const TensorNames& family = architecture_of(config_.family).names;
+    for (const auto& [name, file] : home_) {
+      if (used.contains(name) || is_buffer(name)) continue;
+      require(config_.ties_head && name == family.head,
               "[model] {}: the tensor {} has no place in the model that config.json describes", folder_, name);
+      require(is_copy(name, family.embedding),
+              "[model] {}: expected {} to be a copy of {}, as config.json says with tie_word_embeddings, got a head of "
+              "its own",
+              folder_, name, family.embedding);
+    }
   }
 
  private:
@@ -96,6 +104,21 @@ class Folder : public WeightSource {
     const auto found = find(name);
     require(found != home_.end(), "[model] {}: the tensor {} is missing", folder_, name);
     return *found;
+  }
+
+  // All bytes: a head that was trained a little differs in few of its rows, which a sample would miss. Few files carry
+  // a copy, and only they pay the pass over memory.
+  bool is_copy(const std::string& name, const std::string& original) const {
+    const auto& [a_name, a_file] = at(name);
+    const auto& [b_name, b_file] = at(original);
+    const SafetensorsFile &a = files_[a_file], &b = files_[b_file];
+    const SafetensorsFile::Entry &here = a.entry(a_name), &there = b.entry(b_name);
+    if (here.dtype != there.dtype || here.shape != there.shape) return false;
+    const int64_t rows = here.shape.front();
+    const auto bytes = a.rows(a_name, 0, rows);
+    const bool is_same = std::memcmp(bytes.data(), b.rows(b_name, 0, rows).data(), bytes.size()) == 0;
+    a.drop(a_name, 0, rows);
+    return is_same;
   }
 
   std::string folder_;

@@ -37,6 +37,19 @@ class FolderTest : public ::testing::Test {
     } catch (const Error& error) { return error.what(); }
     return "";
   }
+  // The same while its file has one tensor more.
+  std::string error_with(const SafetensorsOutput& more) {
+    const std::string path = folder_ + "/model.safetensors", own = folder_ + "/own.safetensors";
+    std::filesystem::rename(path, own);
+    const SafetensorsFile file(own);
+    std::vector<SafetensorsOutput> outputs = {more};
+    for (const auto& [name, entry] : file.entries())
+      outputs.push_back({name, entry.shape, [&file, name = name](const auto& put) { put(file.read_f32(name)); }});
+    write_safetensors(path, outputs);
+    const std::string message = error();
+    std::filesystem::rename(own, path);
+    return message;
+  }
 
   std::string folder_;
   Device device_;
@@ -60,22 +73,30 @@ TEST_F(FolderTest, RotationsThatNoMemoryHoldsAreRefused) {
 }
 
 TEST_F(FolderTest, TensorsThatTheModelHasNoUseForAreRefused) {
-  const std::string path = folder_ + "/more.safetensors";
-  std::vector<SafetensorsOutput> outputs;
-  const SafetensorsFile file(folder_ + "/model.safetensors");
-  for (const auto& [name, entry] : file.entries())
-    outputs.push_back({name, entry.shape, [&file, name = name](const auto& put) { put(file.read_f32(name)); }});
   const auto with = [&](const std::string& name) {
-    auto more = outputs;
-    more.push_back({name, {1}, [](const auto& put) { put({1.0f}); }});
-    write_safetensors(path, more);
-    std::filesystem::rename(path, folder_ + "/model.safetensors");
-    return error();
+    return error_with({name, {1}, [](const auto& put) { put({1.0f}); }});
   };
   // Buffers of older files say nothing that config.json does not; a bias does.
   EXPECT_EQ(with("model.layers.0.self_attn.rotary_emb.inv_freq"), "");
-  EXPECT_EQ(with("lm_head.weight"), "");
   EXPECT_NE(with("model.layers.0.self_attn.q_proj.bias").find("q_proj.bias"), std::string::npos);
+}
+
+// A copy of the table says nothing new; any other head is another model than the one that config.json describes.
+TEST_F(FolderTest, AHeadBesideATableThatItIsTiedToIsACopyOfIt) {
+  const std::vector<float> table = open_folder(folder_)->read("model.embed_tokens.weight");
+  const auto with = [&](std::vector<int64_t> shape, std::vector<float> values, WeightType type = WeightType::f32) {
+    return error_with(
+        {"lm_head.weight", std::move(shape), [values = std::move(values)](const auto& put) { put(values); }, type});
+  };
+  EXPECT_EQ(with({32, 16}, table), "");
+  std::vector<float> other = table;
+  other.back() += 1;
+  for (const std::string& message : {with({32, 16}, other), with({16, 32}, table), with({1}, {1.0f}),
+                                     with({32, 16}, table, WeightType::bf16), with({}, {1.0f})})
+    EXPECT_NE(message.find("expected lm_head.weight to be a copy of model.embed_tokens.weight"), std::string::npos)
+        << message;
+  configure("tie_word_embeddings", false);
+  EXPECT_EQ(with({32, 16}, other), "");
 }
 
 // A model in shards reads as the same numbers, and only one of the two layouts stays.
