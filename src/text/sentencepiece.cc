@@ -132,6 +132,8 @@ TokenizerData parse_sentencepiece(std::string_view bytes, std::string_view where
     return is ? TokenId(id) : kNoToken;
   };
   data.begin_token = control(model.begin);
+  // No field says so: the tokenizers of Llama and Gemma do it unless told otherwise, T5's, a unigram model, does not.
+  data.prepends_begin = !is_unigram && data.begin_token != kNoToken;
   if (const TokenId end = control(model.end); end != kNoToken) data.end_tokens = {end};
   return data;
 }

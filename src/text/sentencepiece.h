@@ -5,6 +5,8 @@
 // that are no UTF-8 stay themselves where the model has byte tokens; the blank in front of a text comes behind every
 // special token too, where those are recognised, as in Llama 2; scores are added in double (unigram.h); and the
 // character map does not spare user-defined pieces, which matters where a combining mark follows one.
+//
+// Sequences of a BPE model with a BOS begin with it (`prepends_begin`), which these files leave to their readers.
 #pragma once
 
 #include <string>

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -21,6 +23,24 @@ const char* const kModels[] = {"bpe.model", "bpe_runs.model", "bpe_unknown.model
 const char* const kFiles[] = {"llama.json", "mistral.json", "gemma.json", "unknown.json", "t5.json"};
 
 Json expected() { return parse_json(read_file(kPieceGoldens + "expected.json"), "expected.json"); }
+
+std::string varint(uint64_t value) {
+  std::string out;
+  for (; value >= 128; value >>= 7) out += char(value | 128);
+  return out + char(value);
+}
+std::string number_field(uint64_t field, uint64_t value) { return varint(field << 3) + varint(value); }
+std::string bytes_field(uint64_t field, const std::string& bytes) {
+  return varint(field << 3 | 2) + varint(bytes.size()) + bytes;
+}
+std::string piece(const std::string& text, uint64_t type) {
+  return bytes_field(1, bytes_field(1, text) + number_field(3, type));
+}
+// A BPE model with a normaliser that only marks blanks.
+std::string model_of(const std::string& pieces, const std::string& trainer = "", const std::string& normalizer = "") {
+  return pieces + bytes_field(2, number_field(3, 2) + trainer) +
+         bytes_field(3, number_field(3, 0) + number_field(4, 0) + normalizer);
+}
 
 TEST(SentencePiece, EqualsSentencePiece) {
   const Json golden = expected();
@@ -92,6 +112,23 @@ TEST(SentencePiece, SpecialPiecesAreTextUnlessAskedFor) {
   EXPECT_EQ(tokenizer.bytes_of(2), "</s>");
 }
 
+// As the models of Llama 2 and Gemma; T5's are unigram ones. A tokenizer_config.json beside the file has the last word.
+TEST(SentencePiece, SequencesOfABpeModelBeginWithItsControlPiece) {
+  const auto begins = [](const char* name) { return read_tokenizer(kPieceGoldens + name).prepends_begin; };
+  EXPECT_TRUE(begins("bpe.model"));
+  EXPECT_FALSE(begins("unigram.model"));
+  const std::string pieces = piece("<unk>", 2) + piece("a", 1);
+  EXPECT_FALSE(parse_sentencepiece(model_of(pieces), "model").prepends_begin);
+
+  const std::string folder = testing::TempDir() + "fude_sentencepiece_test";
+  make_directories(folder);
+  write_file(folder + "/tokenizer.model", read_file(kPieceGoldens + "bpe.model"));
+  EXPECT_TRUE(read_tokenizer(folder).prepends_begin);
+  write_file(folder + "/tokenizer_config.json", R"({"add_bos_token": false})");
+  EXPECT_FALSE(read_tokenizer(folder).prepends_begin);
+  std::filesystem::remove_all(folder);
+}
+
 // One character again and again, words without end, and what has no entry: work in proportion to the text.
 TEST(SentencePiece, TimeIsLinear) {
   for (const char* name : {"bpe.model", "unigram.model", "unigram_bytes.model", "gemma.json", "t5.json"}) {
@@ -106,24 +143,6 @@ TEST(SentencePiece, TimeIsLinear) {
                 24)
           << name << " '" << unit << "'";
   }
-}
-
-std::string varint(uint64_t value) {
-  std::string out;
-  for (; value >= 128; value >>= 7) out += char(value | 128);
-  return out + char(value);
-}
-std::string number_field(uint64_t field, uint64_t value) { return varint(field << 3) + varint(value); }
-std::string bytes_field(uint64_t field, const std::string& bytes) {
-  return varint(field << 3 | 2) + varint(bytes.size()) + bytes;
-}
-std::string piece(const std::string& text, uint64_t type) {
-  return bytes_field(1, bytes_field(1, text) + number_field(3, type));
-}
-// A BPE model with a normaliser that only marks blanks.
-std::string model_of(const std::string& pieces, const std::string& trainer = "", const std::string& normalizer = "") {
-  return pieces + bytes_field(2, number_field(3, 2) + trainer) +
-         bytes_field(3, number_field(3, 0) + number_field(4, 0) + normalizer);
 }
 
 TEST(SentencePiece, RefusesWhatItCannotDo) {
