@@ -1,6 +1,7 @@
-// tokenizer_config.json, chat_template.jinja and generation_config.json: what a folder says beside tokenizer.json about
-// whole sequences and chats.
+// tokenizer_config.json, chat_template.jinja and generation_config.json (or config.json in its place): what a folder
+// says beside tokenizer.json about whole sequences and chats.
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -11,6 +12,7 @@ namespace fude {
 namespace {
 
 constexpr uint64_t kConfigBytes = 64 << 20;
+constexpr size_t kMostEnds = 1024;
 
 // A special token stands as its content, or as an object with it. kNoToken if there is none, or no such entry.
 TokenId token_of(const Json& config, const char* key, std::string_view where, const TokenizerData& data) {
@@ -40,18 +42,19 @@ void add_ends(const std::string& path, TokenizerData& data) {
   const Json config = parse_json(read_file(path, kConfigBytes), path);
   const Json* ids = json_member(config, "eos_token_id", path);
   if (ids == nullptr) return;
+  require(ids->size() <= kMostEnds, "[{}] expected at most {} ids at 'eos_token_id', got {}", path, kMostEnds,
+          ids->size());
   const Json list = ids->is_array() ? *ids : Json::array({*ids});
+  std::unordered_set<int64_t> added, known(data.end_tokens.begin(), data.end_tokens.end());
+  for (const AddedToken& token : data.added) added.insert(token.id);
   const auto is_entry = [&](int64_t id) {
     const auto& tokens = data.vocabulary.tokens;
-    if (id >= 0 && id < int64_t(tokens.size()) && !tokens[size_t(id)].empty()) return true;
-    return std::any_of(data.added.begin(), data.added.end(), [&](const AddedToken& token) { return token.id == id; });
+    return (id >= 0 && id < int64_t(tokens.size()) && !tokens[size_t(id)].empty()) || added.contains(id);
   };
   for (const Json& value : list) {
     require(value.is_number_integer(), "[{}] expected whole numbers at 'eos_token_id', got {}", path, value.dump());
     const auto id = value.get<int64_t>();
-    const auto& known = data.end_tokens;
-    if (is_entry(id) && std::find(known.begin(), known.end(), TokenId(id)) == known.end())
-      data.end_tokens.push_back(TokenId(id));
+    if (is_entry(id) && known.insert(id).second) data.end_tokens.push_back(TokenId(id));
   }
 }
 
@@ -59,7 +62,7 @@ void add_ends(const std::string& path, TokenizerData& data) {
 
 void read_tokenizer_config(const std::string& folder, TokenizerData& data) {
   const std::string path = folder + "/tokenizer_config.json", chat = folder + "/chat_template.jinja",
-                    generation = folder + "/generation_config.json";
+                    generation = folder + "/generation_config.json", model = folder + "/config.json";
   if (file_exists(path)) {
     const Json config = parse_json(read_file(path, kConfigBytes), path);
     if (const TokenId begin = token_of(config, "bos_token", path, data); begin != kNoToken) data.begin_token = begin;
@@ -69,7 +72,11 @@ void read_tokenizer_config(const std::string& folder, TokenizerData& data) {
     data.chat_template = template_of(config, path);
   }
   if (file_exists(chat)) data.chat_template = read_file(chat, kConfigBytes);
-  if (file_exists(generation)) add_ends(generation, data);
+  // As transformers, which makes the one of the other where it is missing.
+  if (file_exists(generation))
+    add_ends(generation, data);
+  else if (file_exists(model))
+    add_ends(model, data);
   // A flag without its token says nothing.
   data.prepends_begin = data.prepends_begin && data.begin_token != kNoToken;
   data.appends_end = data.appends_end && !data.end_tokens.empty();

@@ -64,7 +64,7 @@ struct TokenizerData {
 TokenizerData read_tokenizer(const std::string& path, std::string_view pattern = {});
 
 // Adds what the folder's tokenizer_config.json, chat_template.jinja and generation_config.json say, where there are
-// such.
+// such; config.json names the end tokens where the last is missing.
 void read_tokenizer_config(const std::string& folder, TokenizerData& data);
 
 // From and to the text of a tokenizer.json. `where` names it in errors.

@@ -1,7 +1,8 @@
 // layer: text
-// What a folder from a stranger says beside its tokenizer.json: tokenizer_config.json, chat_template.jinja and
-// generation_config.json, with a NUL byte between them; an empty one is not there. They are refused with an Error, or
-// name tokens that there are, once each; and what was read is the same after it was saved and read again.
+// What a folder from a stranger says beside its tokenizer.json: tokenizer_config.json, chat_template.jinja,
+// generation_config.json and config.json, with a NUL byte between them; an empty one is not there. They are refused
+// with an Error, or name tokens that there are, once each; and what was read is the same after it was saved and read
+// again.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -34,7 +35,7 @@ static bool has(const TokenizerData& data, TokenId id) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   static const FuzzFolder folder;
   std::string_view rest(reinterpret_cast<const char*>(bytes), size);
-  for (const char* name : {"tokenizer_config.json", "chat_template.jinja", "generation_config.json"}) {
+  for (const char* name : {"tokenizer_config.json", "chat_template.jinja", "generation_config.json", "config.json"}) {
     const std::string_view part = rest.substr(0, rest.find('\0'));
     rest.remove_prefix(std::min(rest.size(), part.size() + 1));
     if (part.empty())

@@ -64,6 +64,33 @@ TEST_F(TokenizerConfig, GenerationConfigSaysWhatElseEndsATurn) {
   EXPECT_THROW(read(), Error);
 }
 
+// As transformers makes the generation configuration that is missing of the model's.
+TEST_F(TokenizerConfig, ConfigSaysItWhereThereIsNoGenerationConfig) {
+  write("tokenizer_config.json", {{"eos_token", "</s>"}});
+  write("config.json", {{"eos_token_id", {0, 2, 7}}});
+  EXPECT_EQ(read().end_tokens, (std::vector<TokenId>{2, 0}));
+  write("config.json", {{"eos_token_id", 1}});
+  EXPECT_EQ(read().end_tokens, (std::vector<TokenId>{2, 1}));
+  write("config.json", {{"eos_token_id", "</s>"}});
+  EXPECT_THROW(read(), Error);
+  write("generation_config.json", Json::object());
+  EXPECT_EQ(read().end_tokens, std::vector<TokenId>{2});
+}
+
+TEST_F(TokenizerConfig, RefusesEndsWithoutEnd) {
+  write("generation_config.json", {{"eos_token_id", std::vector<int>(1024, 2)}});
+  EXPECT_EQ(read().end_tokens, std::vector<TokenId>{2});
+  write("generation_config.json", {{"eos_token_id", std::vector<int>(1025, 2)}});
+  try {
+    read();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("expected at most 1024 ids at 'eos_token_id', got 1025"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST_F(TokenizerConfig, SavingTakesAwayWhatAnEarlierOneLeft) {
   TokenizerData data = read();
   data.chat_template = "new";
