@@ -37,6 +37,26 @@ uint32_t Charsmap::unit(size_t index) const {
   return number_at(trie_, 4 * index);
 }
 
+size_t Charsmap::replacement_at(size_t index) const {
+  const size_t begin = unit(index) & 0x7FFFFFFF;
+  require(begin < replacements_.size(), "[charsmap] a replacement begins at {} of {}", begin, replacements_.size());
+  return begin;
+}
+
+// A unit that is no node has no value: the builder of such tries writes so.
+void Charsmap::check_entries() const {
+  for (size_t index = 0; index < trie_.size() / 4; ++index) {
+    const uint32_t here = unit(index), label = label_of(here);
+    if (label > 0 && label < 256 && has_value(here)) replacement_at(index ^ offset_of(here));
+  }
+}
+
+void Charsmap::check(std::string_view bytes, std::string_view where) {
+  try {
+    Charsmap(bytes).check_entries();
+  } catch (const Error& error) { fail("[{}] {}", where, error.what()); }
+}
+
 Charsmap::Match Charsmap::longest_at(std::string_view text, size_t at) const {
   Match longest;
   size_t node = offset_of(unit(0));
@@ -48,7 +68,7 @@ Charsmap::Match Charsmap::longest_at(std::string_view text, size_t at) const {
     const uint32_t here = unit(node);
     if (label_of(here) != byte) break;
     node ^= offset_of(here);
-    if (has_value(here)) longest = {end - at, unit(node) & 0x7FFFFFFF};
+    if (has_value(here)) longest = {end - at, replacement_at(node)};
   }
   return longest;
 }
@@ -58,8 +78,6 @@ void Charsmap::apply(std::string_view text, const Use& use) const {
     const Match match = longest_at(text, at);
     const size_t end = at + (match.length > 0 ? match.length : decode_character(text, at).length);
     if (match.length > 0) {
-      require(match.replacement < replacements_.size(), "[charsmap] a replacement begins at {} of {}",
-              match.replacement, replacements_.size());
       use(at, end, replacements_.data() + match.replacement);  // up to its zero
     } else {
       use(at, end, text.substr(at, end - at));

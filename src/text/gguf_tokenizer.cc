@@ -143,7 +143,7 @@ void set_unigram(GgufTokenizer& file, std::string_view where, TokenizerData& dat
   using Kind = NormalStep::Kind;
   require_scores(file, where);
   if (!file.charsmap.empty()) {
-    Charsmap{file.charsmap};  // a damaged one is refused here, not with the first text
+    Charsmap::check(file.charsmap, where);
     data.normal.push_back({Kind::charsmap, file.charsmap});
   }
   if (file.removes_blanks.value_or(false))

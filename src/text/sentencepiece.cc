@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "text/byte_names.h"
+#include "text/charsmap.h"
 #include "text/pieces.h"
 #include "text/protobuf.h"
 
@@ -69,10 +70,13 @@ ModelProto read_model(std::string_view bytes, std::string_view where) {
   return model;
 }
 
-std::vector<NormalStep> normal_steps(const ModelProto& model) {
+std::vector<NormalStep> normal_steps(const ModelProto& model, std::string_view where) {
   using Kind = NormalStep::Kind;
   std::vector<NormalStep> steps;
-  if (!model.charsmap.empty()) steps.push_back({Kind::charsmap, std::string(model.charsmap)});
+  if (!model.charsmap.empty()) {
+    Charsmap::check(model.charsmap, where);
+    steps.push_back({Kind::charsmap, std::string(model.charsmap)});
+  }
   if (model.remove_extra) steps.insert(steps.end(), {{Kind::trim}, {Kind::squeeze, {}, " "}});
   if (model.dummy_prefix) steps.push_back({Kind::prepend, {}, std::string(kBlankMark)});
   steps.push_back(mark_blanks());
@@ -112,7 +116,7 @@ TokenizerData parse_sentencepiece(std::string_view bytes, std::string_view where
   vocabulary.fuse_unknown = true;
   for (size_t id = 0; id < pieces.texts.size(); ++id)
     if (pieces.types[id] == int32_t(PieceType::unknown)) vocabulary.unknown = TokenId(id);
-  data.normal = normal_steps(model);
+  data.normal = normal_steps(model, where);
   data.drops_prefix = model.dummy_prefix;
   add_special_pieces(pieces, data);
   if (is_unigram) {

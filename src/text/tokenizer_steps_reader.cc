@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "text/base64.h"
 #include "text/byte_names.h"
+#include "text/charsmap.h"
 #include "text/tokenizer_steps.h"
 
 namespace fude {
@@ -63,8 +64,11 @@ void add_normal_steps(const Json& normalizer, std::string_view where, std::vecto
     if (json_boolean(normalizer, "strip_left", where, true)) steps.push_back({Kind::strip_left});
     if (json_boolean(normalizer, "strip_right", where, true)) steps.push_back({Kind::strip_right});
   } else if (type == "Precompiled") {
-    const std::string map = json_string(normalizer, "precompiled_charsmap", where, "");
-    if (!map.empty()) steps.push_back({Kind::charsmap, from_base64(map, where)});
+    const std::string map = from_base64(json_string(normalizer, "precompiled_charsmap", where, ""), where);
+    if (!map.empty()) {
+      Charsmap::check(map, where);
+      steps.push_back({Kind::charsmap, map});
+    }
   } else if (type == "Sequence") {
     for (const Json& part : json_array(normalizer, "normalizers", where)) add_normal_steps(part, where, steps);
   } else {

@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     std::vector<TokenId> ids;
     try {
       ids = tokenizer->encode(sample, special);
-    } catch (const Error&) { return 0; }  // its table of characters points out of itself, or makes too much of it
+    } catch (const Error&) { return 0; }  // its normaliser makes too much of it
     tokenizer->decode(ids);
     for (const TokenId id : ids) check(id < tokenizer->vocabulary_size());
   }

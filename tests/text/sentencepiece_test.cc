@@ -3,14 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "tests/reference/random_text.h"
 #include "tests/support/growth.h"
+#include "text/base64.h"
 #include "text/byte_names.h"
 #include "text/charsmap.h"
+#include "text/gguf_tokenizer.h"
 #include "text/tokenizer.h"
 
 namespace fude {
@@ -193,6 +196,59 @@ TEST(Charsmap, ChecksWhatItFollows) {
   for (const std::string& bytes : {std::string(), std::string("\4\0\0", 3), std::string("\5\0\0\0", 4) + unit + "\0\0",
                                    std::string("\4\0\0\0", 4) + unit, std::string("\xFF\xFF\xFF\xFF", 4) + unit})
     EXPECT_THROW(Charsmap{bytes}, Error);
+}
+
+std::string little_endian(uint32_t value) {
+  std::string out;
+  for (int i = 0; i < 4; ++i) out += char(value >> (8 * i));
+  return out;
+}
+
+// The trie of one byte, 'a', whose unit has a value in another one.
+std::string charsmap_of_a(uint32_t value_unit, uint32_t value) {
+  std::vector<uint32_t> units(256);
+  units['a'] = 'a' | 1 << 8 | ('a' ^ value_unit) << 10;
+  if (value_unit < units.size()) units[value_unit] = value | uint32_t(1) << 31;
+  std::string trie;
+  for (const uint32_t unit : units) trie += little_endian(unit);
+  return little_endian(uint32_t(trie.size())) + trie + std::string("x\0y\0", 4);
+}
+
+// What points out of the table is refused with the file, not with the first text that it is met in.
+TEST(Charsmap, ADamagedOneIsRefusedWithItsFile) {
+  EXPECT_EQ(normalize({{NormalStep::Kind::charsmap, charsmap_of_a(1, 2)}}, "bab"), "byb");
+  const auto error = [](const auto& read, const std::string& map) -> std::string {
+    try {
+      read(map);
+    } catch (const Error& error) { return error.what(); }
+    return "";
+  };
+  const auto model = [](const std::string& map) {
+    parse_sentencepiece(model_of(piece("<unk>", 2) + piece("a", 1), "", bytes_field(2, map)), "file");
+  };
+  const auto json = [](const std::string& map) {
+    std::string text;
+    append_base64(text, map);
+    const Json file = {{"normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", text}}},
+                       {"pre_tokenizer", {{"type", "Metaspace"}}},
+                       {"decoder", {{"type", "Metaspace"}}},
+                       {"model", {{"type", "BPE"}, {"vocab", {{"a", 0}}}, {"merges", Json::array()}}}};
+    parse_tokenizer_json(file.dump(), "file");
+  };
+  const auto gguf = [](const std::string& map) {
+    GgufTokenizer file;
+    file.model = "t5";
+    file.pieces = {{"<unk>", "a"}, {0, -1}, {2, 1}};
+    file.charsmap = map;
+    read_gguf_tokenizer(file, "file");
+  };
+  for (const auto& read : std::vector<std::function<void(const std::string&)>>{model, json, gguf}) {
+    EXPECT_EQ(error(read, charsmap_of_a(1, 2)), "");
+    EXPECT_NE(error(read, charsmap_of_a(1, 4)).find("[file] [charsmap] a replacement begins at 4 of 4"),
+              std::string::npos);
+    EXPECT_NE(error(read, charsmap_of_a(256, 0)).find("points to unit 256 of 256"), std::string::npos);
+    EXPECT_NE(error(read, "\1").find("expected a trie"), std::string::npos);
+  }
 }
 
 }  // namespace
