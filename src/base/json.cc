@@ -13,7 +13,8 @@ namespace {
 // for each that is added, and a vocabulary of 200,000 entries would take minutes.
 class Builder : public nlohmann::json_sax<Json> {
  public:
-  Builder(std::string_view where, int depth) : where_(where), depth_(size_t(depth)) {}
+  Builder(std::string_view where, const JsonLimits& limits)
+      : where_(where), depth_(size_t(limits.depth)), values_(limits.values) {}
 
   bool null() override { return put(nullptr); }
   bool boolean(bool value) override { return put(value); }
@@ -62,6 +63,7 @@ class Builder : public nlohmann::json_sax<Json> {
   }
   // Where it lies; nothing is added to what is around an open value, so that it stays there.
   Json* place(Json value) {
+    require(++count_ <= values_, "[{}] expected JSON of at most {} values, got more", where_, values_);
     if (open_.empty()) return &(root_ = std::move(value));
     Json& around = *open_.back();
     if (around.is_array()) return &around.get_ref<Json::array_t&>().emplace_back(std::move(value));
@@ -70,6 +72,7 @@ class Builder : public nlohmann::json_sax<Json> {
 
   std::string_view where_;
   size_t depth_;
+  uint64_t values_, count_ = 0;
   std::vector<Json*> open_;  // outermost first
   std::string name_;         // of the member to come
   Json root_;
@@ -106,7 +109,7 @@ Json parse_json(std::string_view text, std::string_view where, JsonLimits limits
   require(text.size() <= limits.bytes, "[{}] JSON has {} bytes, the limit is {}", where, text.size(), limits.bytes);
   // The library takes one for the end, whatever comes behind it.
   require(text.find('\0') == std::string_view::npos, "[{}] not valid JSON: there is a NUL byte in it", where);
-  Builder builder(where, limits.depth);
+  Builder builder(where, limits);
   Json::sax_parse(text, &builder);
   return builder.take();
 }

@@ -1,8 +1,7 @@
 // JSON from strangers and for them: nlohmann-json behind a door with limits.
 //
-// `parse_json` is the only way in (size and depth are bounded); `Json`
-// values and `dump()` are the library's own. Object keys keep their order, so that files written by Fude read
-// as a person wrote them.
+// `parse_json` is the only way in (size, depth and count of values are bounded); `Json` values and `dump()` are the
+// library's own. Object keys keep their order, so that files written by Fude read as a person wrote them.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +16,9 @@ namespace fude {
 struct JsonLimits {
   uint64_t bytes = uint64_t(1) << 30;
   int depth = 100;
+  // Of all kinds, at any depth. Each takes 16 to 110 bytes however short its text is, so that these stay below 1 GiB. A
+  // tokenizer.json has some seven for each token: one, and three for each of its merges (Gemma 3's: 2 million in all).
+  uint64_t values = uint64_t(8) << 20;
 };
 
 // `where` names the source ("config.json", "corpus.jsonl:17") in the error message. Error also for a key that comes

@@ -235,7 +235,7 @@ void read_vote(const JsonFields& body, ChatRequest& request, const ChatLimits& l
 ChatRequest parse_chat_request(std::string_view text, const ChatLimits& limits) {
   const Json json = [&] {
     try {
-      return parse_json(text, "request", {limits.body_bytes, limits.depth});
+      return parse_json(text, "request", {limits.body_bytes, limits.depth, limits.values});
     } catch (const Error& error) { throw ApiError(400, error.what(), "", "invalid_json"); }
   }();
   const JsonFields body(json, "");

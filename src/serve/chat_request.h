@@ -19,7 +19,8 @@ namespace fude {
 
 struct ChatLimits {
   uint64_t body_bytes = 1 << 20;
-  int depth = 64;  // of the JSON
+  int depth = 64;             // of the JSON
+  uint64_t values = 1 << 20;  // in it
   size_t messages = 2048;
   size_t parts = 256;  // of one message's content
   size_t tools = 128;

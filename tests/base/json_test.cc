@@ -26,6 +26,19 @@ TEST(Json, RefusesDeepAndBrokenText) {
   EXPECT_NO_THROW(parse_json("\"[[[[\"", "string", {.bytes = 100, .depth = 2}));
 }
 
+// A value takes some twenty times the memory of its text.
+TEST(Json, RefusesMoreValuesThanTheLimit) {
+  const JsonLimits five{.values = 5};
+  EXPECT_NO_THROW(parse_json("[[],{},0,\"\"]", "five", five));
+  EXPECT_NO_THROW(parse_json(R"({"a":[null],"b":{"c":0}})", "five", five));
+  for (const char* six : {"[[],[],[],[],[]]", "[{},{},{},{},{}]", "[0,0,0,0,0]", "[[[[[[]]]]]]",
+                          R"({"a":0,"b":0,"c":0,"d":0,"e":0})", R"(["","","","",""])"})
+    EXPECT_THROW(parse_json(six, "six", five), Error) << six;
+  std::string many = "[0";
+  for (uint64_t i = 1; i < JsonLimits().values; ++i) many += ",0";
+  EXPECT_THROW(parse_json(many + "]", "many"), Error);
+}
+
 // The library's own parser takes a minute for these.
 TEST(Json, ReadsAnObjectOfVeryManyKeys) {
   std::string many = "[{\"keys\":{";

@@ -154,6 +154,11 @@ TEST(ChatRequest, Limits) {
   limits.body_bytes = 100;
   EXPECT_THROW(parse_chat_request("{\"x\": \"" + std::string(100, 'a') + "\"}", limits), ApiError);
   EXPECT_EQ(refused(std::string(100, '[')), " invalid_json");
+  const std::string five_values = std::string("{") + kMessages + "}";
+  limits.values = 5;
+  EXPECT_NO_THROW(parse_chat_request(five_values, limits));
+  limits.values = 4;
+  EXPECT_THROW(parse_chat_request(five_values, limits), ApiError);
   std::string many = R"({"messages": [)";
   for (int i = 0; i < 3000; ++i) many += R"({"role":"user","content":""},)";
   many.back() = ']';
