@@ -19,8 +19,8 @@ class LineInput {
   LineInput(std::string prompt, std::FILE* screen);
   ~LineInput();
 
-  // The next line, without its end; nothing at the end of the input. While it is typed Ctrl-C ends the program, and
-  // leaves the terminal as it was.
+  // The next line, without its end; nothing at the end of the input. In the editor Ctrl-C drops what is typed; twice on
+  // an empty line, or as a signal from elsewhere, it ends the program. The terminal is left as it was.
   std::optional<std::string> next();
   bool is_terminal() const { return is_terminal_; }
 

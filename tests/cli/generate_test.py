@@ -219,8 +219,8 @@ class Chat(Case):
         self.fails(fude("chat", folder, stdin=b"hello\n"), FAILED, "the template runs")
 
     def test_terminal(self):
-        """Ctrl-C stops an answer and the chat goes on; Ctrl-D ends it; Ctrl-C at the prompt ends it too."""
-        for end, code in ((b"\x04", DONE), (b"\x03", -signal.SIGINT)):
+        """Ctrl-C stops an answer and the chat goes on; Ctrl-D ends it; so does Ctrl-C at the prompt, twice."""
+        for end, code in ((b"\x04", DONE), (b"\x03\x03", -signal.SIGINT)):
             with Terminal(self, "chat", world().slow_model(), "--max-tokens", "100000", "--temperature", "0") as terminal:
                 terminal.wait_until(lambda screen: b"> " in screen)
                 for turn in (1, 2):
@@ -234,6 +234,25 @@ class Chat(Case):
                 terminal.type(end)
                 self.assertEqual(terminal.child.wait(timeout=30), code, terminal.screen[-500:])
                 self.assertEqual(termios.tcgetattr(terminal.there), terminal.before, end)
+
+    def test_keys_that_were_meant_for_something_else(self):
+        """Ctrl-C a moment late, Ctrl-Z where nobody could continue the program: the line goes or stays, the chat goes on."""
+        with Terminal(self, "chat", world().model, "--max-tokens", 5) as terminal:
+            for keys, shown in ((b"half\x03", b"half^C\r\n> "), (b"\x03", b"once more)\r\n> "), (b"ha\x1alf\x03", b"> half^C\r\n> "), (b"\x04", b"^D")):
+                terminal.wait_until(lambda screen: terminal.is_edited())
+                terminal.type(keys)
+                terminal.wait_until(lambda screen: shown in re.sub(rb"\r\x1b\[K> ha(?=lf)", b"", screen))
+            self.assertEqual(terminal.child.wait(timeout=30), DONE, terminal.screen[-500:])
+
+    def test_the_end_is_typed_ahead(self):
+        """Ctrl-D while an answer is written: the chat ends behind it."""
+        with Terminal(self, "chat", world().slow_model(), "--max-tokens", "300", "--temperature", "0") as terminal:
+            terminal.wait_until(lambda screen: terminal.is_edited())
+            terminal.type(b"Where does Alice live?\n")
+            terminal.wait_until(lambda screen: len(screen) >= 150)
+            self.assertFalse(terminal.is_edited())
+            terminal.type(b"\x04")
+            self.assertEqual(terminal.child.wait(timeout=60), DONE, terminal.screen[-500:])
 
     def test_lines_are_edited(self):
         """Cursor keys, history, wide characters, and lines longer than a terminal keeps by itself."""
