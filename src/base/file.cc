@@ -23,10 +23,13 @@ std::string reason() { return std::strerror(errno); }
 
 // A file descriptor that closes itself.
 struct Descriptor {
-  int fd;
+  explicit Descriptor(int of) : fd(of) {}
+  Descriptor(Descriptor&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
   ~Descriptor() {
     if (fd >= 0) ::close(fd);
   }
+
+  int fd;
 };
 
 uint64_t size_of(int fd, const std::string& path) {
@@ -64,6 +67,31 @@ void write_piece(int fd, std::string_view bytes, const std::string& path) {
     if (put < 0 && errno == EINTR) continue;
     require(put > 0, "[file] cannot write {}: {}", path, reason());
     bytes.remove_prefix(size_t(put));
+  }
+}
+
+// False if another open file holds a lock on this one, of this process or of another. True where the file system knows
+// no locks.
+bool lock(int fd) { return ::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
+
+// Whether this open file is the one under the name.
+bool is_under(int fd, const std::string& path) {
+  struct stat open {
+  }, named{};
+  return ::fstat(fd, &open) == 0 && ::stat(path.c_str(), &named) == 0 && open.st_dev == named.st_dev &&
+         open.st_ino == named.st_ino;
+}
+
+// The file under `partial`, empty and locked, for who writes `target`. What a killed writer left there is taken over.
+Descriptor open_partial(const std::string& partial, const std::string& target) {
+  for (;;) {
+    Descriptor file{::open(partial.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644)};
+    require(file.fd >= 0, "[file] cannot create {}: {}", partial, reason());
+    require(lock(file.fd), "[file] another program is writing {}", target);
+    if (!is_under(file.fd, partial)) continue;  // its writer has renamed it meanwhile: it is the target now
+    const int emptied = ::ftruncate(file.fd, 0);
+    require(emptied == 0, "[file] cannot empty {}: {}", partial, reason());
+    return file;
   }
 }
 
@@ -138,9 +166,8 @@ void write_atomically(const std::string& path,
     return write([&](std::string_view bytes) { write_piece(stream.fd, bytes, path); });
   }
   const std::string target = end_of_links(path), partial = target + ".partial";
+  const Descriptor file = open_partial(partial, target);  // locked until it has its name or is gone
   try {
-    Descriptor file{::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-    require(file.fd >= 0, "[file] cannot create {}: {}", partial, reason());
     write([&](std::string_view bytes) { write_piece(file.fd, bytes, partial); });
     move_into_place(partial, target);
   } catch (...) {
@@ -177,7 +204,7 @@ FolderLock::FolderLock(const std::string& folder) {
   const std::string path = folder + "/lock";
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   require(fd_ >= 0, "[file] cannot open {}: {}", path, reason());
-  is_held_ = ::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+  is_held_ = lock(fd_);
 }
 
 FolderLock::~FolderLock() { ::close(fd_); }

@@ -21,6 +21,8 @@ void make_directories(const std::string& path);
 
 // Writes beside `path` ("path.partial"), flushes to the disk, then renames: readers see the old file or the new one.
 // `write` appends pieces through the function it is given. Error (and the partial file removed) if the disk is full.
+// Error if another one, of this process or another, is writing the same file (the partial file is locked until it is
+// renamed); what a killed one left is taken over.
 // A link is followed and stays; a pipe or a device is written to as it is.
 void write_atomically(const std::string& path,
                       const std::function<void(const std::function<void(std::string_view)>&)>& write);

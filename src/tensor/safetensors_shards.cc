@@ -50,26 +50,29 @@ void write_safetensors_folder(const std::string& folder, const std::vector<Safet
     return remove_other_shards(folder, 0);
   }
   // Shards of an earlier model may have the same names: all are written beside them, and move when the last is there.
-  Json map = Json::object();
-  int64_t done = 0;
-  WriteOptions of_shard = options;
-  if (options.progress) of_shard.progress = [&](int64_t now, int64_t) { options.progress(done + now, total); };
-  std::vector<std::string> paths;
-  const auto beside = [](const std::string& path) { return path + ".new"; };
-  try {
-    for (size_t i = 0; i < shards.size(); ++i) {
-      const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
-      paths.push_back(folder + "/" + name);
-      write_safetensors(beside(paths.back()), shards[i], of_shard);
-      for (const SafetensorsOutput& tensor : shards[i]) map[tensor.name] = name, done += bytes_of(tensor);
+  // Whoever writes the index has the folder.
+  write_atomically(index, [&](const auto& put) {
+    Json map = Json::object();
+    int64_t done = 0;
+    WriteOptions of_shard = options;
+    if (options.progress) of_shard.progress = [&](int64_t now, int64_t) { options.progress(done + now, total); };
+    std::vector<std::string> paths;
+    const auto beside = [](const std::string& path) { return path + ".new"; };
+    try {
+      for (size_t i = 0; i < shards.size(); ++i) {
+        const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+        paths.push_back(folder + "/" + name);
+        write_safetensors(beside(paths.back()), shards[i], of_shard);
+        for (const SafetensorsOutput& tensor : shards[i]) map[tensor.name] = name, done += bytes_of(tensor);
+      }
+    } catch (...) {
+      for (const std::string& path : paths) std::remove(beside(path).c_str());
+      throw;
     }
-  } catch (...) {
-    for (const std::string& path : paths) std::remove(beside(path).c_str());
-    throw;
-  }
-  std::remove(index.c_str());  // it would name shards of both models for a moment
-  for (const std::string& path : paths) move_into_place(beside(path), path);
-  write_file(index, Json{{"metadata", {{"total_size", total}}}, {"weight_map", map}}.dump(2) + "\n");
+    std::remove(index.c_str());  // it would name shards of both models for a moment
+    for (const std::string& path : paths) move_into_place(beside(path), path);
+    put(Json{{"metadata", {{"total_size", total}}}, {"weight_map", map}}.dump(2) + "\n");
+  });
   std::remove(whole.c_str());
   remove_other_shards(folder, shards.size());
 }

@@ -6,7 +6,10 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/error.h"
 #include "base/line_program.h"
@@ -86,6 +89,54 @@ TEST_F(FileKinds, FilesOfAFolderAreWrittenOrTakenAway) {
   write_files(folder, {{"a", "3"}, {"b", std::nullopt}});
   EXPECT_EQ(read_file(folder + "/a"), "3");
   EXPECT_FALSE(file_exists(folder + "/b"));
+}
+
+// Writes, and says how it failed.
+std::string try_to_write(const std::string& path, std::string_view bytes) {
+  try {
+    write_file(path, bytes);
+  } catch (const Error& error) { return error.what(); }
+  return "";
+}
+
+TEST_F(FileKinds, WhoComesSecondIsRefusedAndLeavesTheFirstAlone) {
+  const std::string path = folder_ + "/file";
+  write_atomically(path, [&](const auto& put) {
+    put("first ");
+    for (int tries = 0; tries < 2; ++tries)
+      EXPECT_EQ(try_to_write(path, "second"), "[file] another program is writing " + path);
+    EXPECT_TRUE(file_exists(path + ".partial"));
+    put("and last");
+  });
+  EXPECT_EQ(read_file(path), "first and last");
+  write_file(path, "third");
+  EXPECT_EQ(read_file(path), "third");
+}
+
+TEST_F(FileKinds, WhatAKilledWriterLeftIsTakenOver) {
+  const std::string path = folder_ + "/file";
+  write_file(path + ".partial", "half of a longer text");
+  write_file(path, "whole");
+  EXPECT_EQ(read_file(path), "whole");
+  EXPECT_FALSE(file_exists(path + ".partial"));
+}
+
+TEST_F(FileKinds, ManyWritersNeverMix) {
+  constexpr size_t kWriters = 4, kBytes = 100000;
+  const std::string path = folder_ + "/file";
+  write_file(path, std::string(kBytes, 'z'));
+  std::vector<std::thread> writers;
+  for (size_t i = 0; i < kWriters; ++i)
+    writers.emplace_back([&path, i] {
+      for (int tries = 0; tries < 50; ++tries) {
+        const std::string refused = try_to_write(path, std::string(kBytes, char('a' + i)));
+        EXPECT_TRUE(refused.empty() || refused == "[file] another program is writing " + path) << refused;
+        const std::string found = read_file(path);
+        EXPECT_EQ(found, std::string(kBytes, found.empty() ? 'z' : found.front()));
+      }
+    });
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_FALSE(file_exists(path + ".partial"));
 }
 
 TEST(MoveIntoPlace, ReplacesWhatIsThereOrLeavesItAlone) {

@@ -156,6 +156,26 @@ TEST_F(FolderTest, ShardsAreOneModel) {
   EXPECT_THROW(write_safetensors_folder(folder_, outputs, {}, 0), Error);
 }
 
+TEST_F(FolderTest, ShardsHaveOneWriterAtATime) {
+  const std::vector<std::string> names = {"a", "b", "c"};
+  const auto filled = [&](float value) {
+    std::vector<SafetensorsOutput> outputs;
+    for (const std::string& name : names)
+      outputs.push_back({name, {64}, [value](const auto& put) { put(std::vector<float>(64, value)); }});
+    return outputs;
+  };
+  std::vector<SafetensorsOutput> first = filled(1);
+  first.back().fill = [&](const auto& put) {  // when shards are there already
+    EXPECT_THROW(write_safetensors_folder(folder_, filled(2), {}, 256), Error);
+    put(std::vector<float>(64, 1.0f));
+  };
+  write_safetensors_folder(folder_, first, {}, 256);
+  for (size_t i = 0; i < names.size(); ++i) {
+    const SafetensorsFile shard(fmt::format("{}/model-{:05}-of-00003.safetensors", folder_, i + 1));
+    EXPECT_EQ(shard.read_f32(names[i]), std::vector<float>(64, 1.0f));
+  }
+}
+
 // As in transformers.
 TEST_F(FolderTest, OneFileCountsBeforeShardsBesideIt) {
   write_file(folder_ + "/model.safetensors.index.json", R"({"weight_map": {"x": "model-00001-of-00001.safetensors"}})");
