@@ -45,7 +45,6 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
   std::vector<std::vector<int32_t>> texts;
   std::vector<int64_t> numbers;  // of their lines
   std::string wrong;             // with the line behind them
-  watch_interrupts();
   for (; lines && !interrupted; texts.clear(), numbers.clear()) {
     const auto is_ready = [&] { return wrong.empty() && (texts.empty() || lines.rdbuf()->in_avail() > 0); };
     for (std::string line; texts.size() < kLinesAtOnce && is_ready() && std::getline(lines, line);) {
@@ -62,11 +61,13 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
       texts.push_back(std::move(text));
     }
     require(!lines.bad(), "[embed] {} cannot be read", o.in.empty() ? "standard input" : o.in);
+    watch_interrupts();
     const auto embeddings = embed(engine, texts, options, adapter);
     for (size_t i = 0; i < texts.size(); ++i)
       std::printf("%s\n",
                   Json{{"line", numbers[i]}, {"tokens", texts[i].size()}, {"embedding", embeddings[i]}}.dump().c_str());
     std::fflush(stdout);
+    end_at_interrupts();  // while it waits for lines
     require(wrong.empty(), "{}", wrong);
   }
 }

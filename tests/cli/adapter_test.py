@@ -4,6 +4,7 @@ import json
 import math
 import pathlib
 import random
+import signal
 import struct
 import subprocess
 
@@ -111,6 +112,15 @@ class Embed(AdapterCase):
         sparse = self.embed(stdin=texts[0].encode() + b"\n\r\n \t\n" + b"\n" * 70 + texts[2].encode() + b"\n\n")
         self.assertEqual([line["line"] for line in sparse], [1, 74])
         self.assertEqual([line["embedding"] for line in sparse], [lines[0]["embedding"], lines[2]["embedding"]])
+
+    def test_a_signal_ends_the_wait_for_a_line(self):
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            with subprocess.Popen([PROGRAM, "embed", str(world().model)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+                running.stdin.write(b"Alice\n")
+                running.stdin.flush()
+                running.stdout.readline()  # from here on it waits, or is about to
+                running.send_signal(stop)
+                self.assertIn(running.wait(timeout=30), (-stop, 128 + stop))
 
     def test_pooling_and_adapter(self):
         text = "Alice lives in a boat.".encode()
