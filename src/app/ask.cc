@@ -48,9 +48,6 @@ void run_ask(AskSettings s, const CommonOptions& common) {
                  (long long)s.choose.answers);
   else if (is_stopped)
     std::fprintf(stderr, "fude: stopped before any answer came to its end\n");
-  else if (ended == 0)
-    std::fprintf(stderr, "fude: no answer came to its end within %lld tokens; try --max-tokens\n",
-                 (long long)s.choose.max_tokens);
   if (common.json) {
     Json ranking = Json::array();
     for (const Vote::Answer& answer : chosen.ranking)
@@ -61,8 +58,10 @@ void run_ask(AskSettings s, const CommonOptions& common) {
                    {"truncated", chosen.truncated},
                    {"cancelled", chosen.cancelled},
                    {"tokens", chosen.tokens}});
-    return;
   }
+  require(ended > 0 || is_stopped, "[ask] no answer came to its end within {} tokens; try --max-tokens",
+          s.choose.max_tokens);
+  if (common.json) return;
   if (ended > 0) std::printf("%s\n", chosen.text.c_str());
   for (size_t i = 0; i < std::min<size_t>(5, chosen.ranking.size()); ++i)
     std::fprintf(stderr, "%5lld of %zu answer %s (weight %.2f)\n", (long long)chosen.ranking[i].count, ended,
@@ -78,7 +77,7 @@ void add_ask(CLI::App& app, const CommonOptions& common) {
   CLI::App* command =
       app.add_subcommand("ask", "one question, answered many times: the answer of a vote, or the best by a scorer");
   command->add_option("model", s->model, kModelHelp)->required();
-  command->add_option("question", s->question, "the question")->required();
+  command->add_option("question", s->question, "the question")->required()->check(some_text());
   command->add_option("--answers", s->choose.answers, "answers to choose from")
       ->check(at_least(1))
       ->capture_default_str();

@@ -194,9 +194,12 @@ class Rl(Case):
 
     def test_no_answer_in_time(self):
         for more in ((), ("--json",)):
-            asked = self.succeeds(fude("ask", world().model, "Even 1?", "--answers", 1, "--max-tokens", 1, *more))
-            self.assertIn("no answer came to its end within 1 tokens; try --max-tokens", asked.err)
+            asked = self.fails(fude("ask", world().model, "Even 1?", "--answers", 1, "--max-tokens", 1, *more), FAILED,
+                               "no answer came to its end within 1 tokens; try --max-tokens")
             self.assertEqual([line["ended"] for line in asked.lines()], [0] if more else [])
+
+    def test_no_question(self):
+        self.fails(fude("ask", world().model, ""), USAGE, "question", "got nothing")
 
     def test_another_run_in_the_same_folder(self):
         self.succeeds(self.rl())
