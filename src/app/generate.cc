@@ -1,4 +1,6 @@
 // fude generate, fude chat: a model in the terminal, streaming.
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 
@@ -78,6 +80,9 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
       ->capture_default_str();
   command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")->capture_default_str();
   command->option_defaults()->group("Options");
+  command->footer(
+      "An answer held to --json-schema, --regex or --grammar that is cut off, by --max-tokens or the end of the\n"
+      "context, is an error (exit code 1); a chat on a terminal says so and goes on.");
 }
 
 // A model with its tokenizer, the small one that guesses for it, if there is one, and their engine. The request names
@@ -161,15 +166,29 @@ Answer speak(Engine& engine, const Tokenizer& tokenizer, const std::vector<Token
   return result;
 }
 
-// Says that an answer was cut off. One of --max-tokens is as long as it was asked to be, unless it is held to a
-// grammar, of which it is then half a sentence, or `needs_an_end` for another reason.
-void warn_of_cut(const Answer& reply, const GenerateOptions& o, bool needs_an_end) {
+// Whether the grammar leaves an answer nothing more to say: it was cut off where it would have ended.
+bool is_over(const Answer& reply, const GenerateOptions& o, const Tokenizer& tokenizer) {
+  const auto mask = o.request.mask(0);
+  for (const TokenId token : reply.tokens) mask->accept(token);
+  std::vector<float> logits_V(size_t(tokenizer.vocabulary_size()));
+  mask->apply(logits_V);
+  for (const TokenId end : o.request.stop_tokens) logits_V.at(size_t(end)) = -INFINITY;
+  return std::ranges::none_of(logits_V, [](float logit) { return std::isfinite(logit); });
+}
+
+// Says that an answer was cut off; an Error where it is held to a grammar, of which it is then half a sentence: a
+// script would take it for the whole. Only who sits at a terminal goes on. One of --max-tokens is as long as it was
+// asked to be, but on a screen half an answer looks as if it were all.
+void report_cut(const Answer& reply, const GenerateOptions& o, const Tokenizer& tokenizer, bool is_terminal) {
   const bool is_constrained = bool(o.request.mask);
-  const char* begin = is_constrained ? "the answer is not complete: stopped" : "stopped";
-  if (reply.reason == FinishReason::context) std::fprintf(stderr, "fude: %s at the end of the context\n", begin);
-  if (reply.reason == FinishReason::length && (is_constrained || needs_an_end))
-    std::fprintf(stderr, "fude: %s after %lld tokens; --max-tokens takes more\n", begin,
-                 (long long)o.request.max_tokens);
+  std::string cut;
+  if (reply.reason == FinishReason::context) cut = "stopped at the end of the context";
+  if (reply.reason == FinishReason::length && (is_constrained || is_terminal))
+    cut = fmt::format("stopped after {} tokens; --max-tokens takes more", o.request.max_tokens);
+  if (cut.empty() || (is_constrained && is_over(reply, o, tokenizer))) return;
+  if (is_constrained) cut = "the answer is not complete: " + cut;
+  require(!is_constrained || is_terminal, "{}", cut);
+  std::fprintf(stderr, "fude: %s\n", cut.c_str());
 }
 
 void run_generate(GenerateOptions o, const CommonOptions& common) {
@@ -188,7 +207,7 @@ void run_generate(GenerateOptions o, const CommonOptions& common) {
   }
   watch_interrupts();
   const Answer result = speak(speaker.engine(), tokenizer, prompt, o, common);
-  warn_of_cut(result, o, /*needs_an_end=*/false);
+  report_cut(result, o, tokenizer, /*is_terminal=*/false);
 }
 
 // The turns of a chat: what the user said and the model answered, oldest first.
@@ -300,8 +319,7 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
     }
     watch_interrupts();
     const Answer reply = speak(engine, tokenizer, prompt, o, common);
-    // On a screen half an answer looks as if it were all.
-    warn_of_cut(reply, o, /*needs_an_end=*/is_terminal);
+    report_cut(reply, o, tokenizer, is_terminal);
     turns->answered(reply);
     if (interrupted && (!is_terminal || interrupted_by == SIGTERM)) return;
     end_at_interrupts();  // at the prompt Ctrl-C ends the chat

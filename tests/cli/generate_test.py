@@ -385,16 +385,24 @@ class Constrained(Case):
             value = json.loads(self.answer("--json-schema", given, "--temperature", 0).out)
             self.assertEqual((list(value), type(value["n"])), (["n"], int))
 
-    def test_half_an_answer_is_said_to_be_one(self):
+    def test_half_an_answer_is_a_failure(self):
+        generate, chat = ("generate", world().model, "--prompt", "Alice"), ("chat", world().model)
         endless = ("--regex", "a{1000}", "--max-tokens", 3)
-        for result in (fude("generate", world().model, "--prompt", "Alice", *endless), fude("chat", world().model, *endless, stdin=b"Alice\n")):
-            self.succeeds(result)
-            self.assertIn("not complete", result.err)
-            self.assertIn("after 3 tokens; --max-tokens", result.err)
-        full = self.succeeds(fude("generate", world().model, "--prompt", "Alice", "--regex", "a{1000}", "--max-tokens", 1000))
-        self.assertIn("not complete: stopped at the end of the context", full.err)
+        for command in (generate, chat):
+            result = self.fails(fude(*command, *endless, "--json", stdin=b"Alice\nBob\n"), FAILED, "not complete", "after 3 tokens; --max-tokens")
+            self.assertEqual([line["finish_reason"] for line in result.lines()], ["length"])
+        self.fails(fude(*generate, "--regex", "a{1000}", "--max-tokens", 1000), FAILED, "not complete: stopped at the end of the context")
         self.assertEqual(self.answer("--regex", "ab").err, "")
-        self.assertEqual(self.succeeds(fude("generate", world().model, "--prompt", "Alice", "--max-tokens", 3)).err, "")
+        for most in range(1, 3):  # as many tokens as it takes, where the grammar leaves no more to say
+            self.assertEqual(self.succeeds(fude(*generate, "--regex", "a", "--max-tokens", most)).err, "")
+        self.assertEqual(self.succeeds(fude(*generate, "--max-tokens", 3)).err, "")
+
+    def test_on_a_terminal_the_chat_goes_on_after_half_an_answer(self):
+        with Terminal(self, "chat", world().model, "--regex", "a{1000}", "--max-tokens", 3, "--drop-oldest") as terminal:
+            for turn in (1, 2):
+                terminal.wait_until(lambda screen: screen.count(b"\r\n> ") >= turn and terminal.is_edited())
+                terminal.type(b"Alice\n")
+                terminal.wait_until(lambda screen: screen.count(b"not complete: stopped after 3 tokens") == turn)
 
     def test_schemas_are_files_or_texts(self):
         run = ("generate", world().model, "--prompt", "Alice", "--max-tokens", 3, "--json-schema")
@@ -402,7 +410,7 @@ class Constrained(Case):
             self.fails(fude(*run, name), FAILED, "there is no file", name)
         self.fails(fude(*run, "{"), FAILED, "JSON")
         for text in ("{}", " true ", "\n{}\n"):
-            self.succeeds(fude(*run, text))
+            self.assertNotEqual(fude(*run, text).out, "", text)
 
     def test_mistakes(self):
         run = ("generate", world().model, "--prompt", "Alice")
