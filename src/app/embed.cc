@@ -15,6 +15,7 @@
 #include "infer/embed.h"
 #include "infer/model_files.h"
 #include "text/tokenizer_file.h"
+#include "text/unicode.h"
 
 namespace fude {
 namespace {
@@ -51,6 +52,11 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
       ++number;
       if (line.ends_with('\r')) line.pop_back();
       if (line.find_first_not_of(" \t") == std::string::npos) continue;
+      // Tokenizers may lack bytes that are no part of UTF-8: those would vanish.
+      if (const size_t valid = valid_prefix(line); valid != line.size()) {
+        wrong = fmt::format("[embed] line {}: invalid UTF-8: at byte {} of the line", number, valid);
+        continue;
+      }
       std::vector<int32_t> text = sequence_of(tokenizer, line);
       if (tokenizer.data().appends_end) text.push_back(tokenizer.data().end_tokens.at(0));
       if (text.empty() || int64_t(text.size()) > engine.context()) {

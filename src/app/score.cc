@@ -24,6 +24,7 @@
 #include "infer/model_files.h"
 #include "infer/score.h"
 #include "text/tokenizer_file.h"
+#include "text/unicode.h"
 
 namespace fude {
 namespace {
@@ -39,10 +40,20 @@ struct ScoreOptions {
   int64_t top = 0;
 };
 
-std::string text_to_score(const ScoreOptions& o) {
+std::string given_text(const ScoreOptions& o) {
   if (!o.text.empty()) return o.text;
   if (!o.in.empty()) return read_file(o.in, uint64_t(1) << 32);
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
+}
+
+// Tokenizers may lack bytes that are no part of UTF-8: those would vanish, and yet count.
+std::string text_to_score(const ScoreOptions& o) {
+  std::string text = given_text(o);
+  const size_t valid = valid_prefix(text);
+  const std::string where = !o.text.empty() ? "--text" : !o.in.empty() ? o.in : "standard input";
+  require(valid == text.size(), "[score] {}:{}: invalid UTF-8: at byte {} of the text", where,
+          1 + std::count(text.begin(), text.begin() + std::ptrdiff_t(valid), '\n'), valid);
+  return text;
 }
 
 void require_known(const Json& object, const std::vector<std::string>& known) {

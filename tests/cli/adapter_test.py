@@ -136,4 +136,6 @@ class Embed(AdapterCase):
         self.fails(fude("embed", world().model, "--in", self.folder), FAILED, "cannot be read")
         failed = self.fails(fude("embed", world().model, stdin=b"x\n" + b"long " * 500 + b"\ny\n"), FAILED, "line 2", "tokens")
         self.assertEqual([line["line"] for line in failed.lines()], [1])  # what stood before it is answered
+        failed = self.fails(fude("embed", world().model, stdin=b"x\n\nAl\xffice\ny\n"), FAILED, "line 3: invalid UTF-8: at byte 2 of the line")
+        self.assertEqual([line["line"] for line in failed.lines()], [1])
         self.fails(fude("embed", world().model, "--pooling", "max"), USAGE, "--pooling")

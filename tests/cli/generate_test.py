@@ -334,6 +334,15 @@ class Score(Case):
         self.assertIn("bits per byte", self.succeeds(fude("score", world().model, "--text", text)).out)
         self.fails(fude("score", world().model, "--text", "x"), FAILED, "tokens")
 
+    def test_bytes_that_are_no_text(self):
+        """A tokenizer may lack some of them: they would count for nothing."""
+        bad = self.write("bad.txt", b"ok\n\xff Alice lives in the old mill.")
+        for command in (("score", world().model), ("score", world().model, "--lines"), ("perplexity", world().model, "--context", 8)):
+            self.fails(fude(*command, "--in", bad), FAILED, f"{bad}:2: invalid UTF-8: at byte 3 of the text")
+            self.fails(fude(*command, stdin=bad.read_bytes()), FAILED, "standard input:2: invalid UTF-8")
+        self.fails(fude("score", world().model, "--text", b"Alice \xe6\x9d lives".decode(errors="surrogateescape")), FAILED,
+                   "--text:1: invalid UTF-8: at byte 6 of the text")
+
     def test_perplexity(self):
         text = self.write("text", sentences(50))
         one = self.succeeds(fude("perplexity", world().model, "--in", text, "--context", 32, "--json")).lines()[0]

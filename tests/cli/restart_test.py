@@ -9,13 +9,15 @@ class Restart(Case):
     def lines(self, command, text, *options):
         return self.succeeds(fude(command, world().model, "--logprobs", *options, stdin=text)).lines()
 
-    def tokens_of(self, text):  # but the first
+    def tokens_of(self, text):  # but the first; none where the text ends within a character
+        if text.decode(errors="ignore").encode() != text:
+            return None
         return [line["token"] for line in self.lines("score", text)[:-1]]
 
     def test_what_was_said_is_the_prompt_of_the_rest(self):
         prompt = b"Alice lives in"
         for penalty in (1, 1.3):  # it counts the prompt's tokens too
-            for seed in range(20):
+            for seed in range(200):
                 how = ("--seed", seed, "--temperature", 1, "--repetition-penalty", penalty)
                 *whole, end = self.lines("generate", prompt, *how, "--max-tokens", TOKENS, "--threads", 2)
                 said = prompt + b"".join(bytes(line["bytes"]) for line in whole[:SAID])
