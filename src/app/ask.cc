@@ -89,7 +89,9 @@ void add_ask(CLI::App& app, const CommonOptions& common) {
   command->add_option("--max-tokens", s->choose.max_tokens, "longest answer, thoughts included")
       ->check(at_least(1))
       ->capture_default_str();
-  command->add_option("--temperature", s->choose.sampling.temperature, "of sampling")->capture_default_str();
+  command->add_option("--temperature", s->choose.sampling.temperature, "of sampling")
+      ->check(number_between(0, 100))
+      ->capture_default_str();
   command->add_option("--thinking", s->enable_thinking, "say to the chat template whether to think (true, false)");
   add_thinking_budget(*command, s->choose.budget);
   command->add_flag_callback(

@@ -107,6 +107,15 @@ CLI::Validator number_at_least(double least) {
   return CLI::Validator(check, "");
 }
 
+CLI::Validator number_between(double least, double most) {
+  const auto check = [least, most](const std::string& text) {
+    double value = 0;
+    if (CLI::detail::lexical_cast(text, value) && value >= least && value <= most) return std::string();
+    return fmt::format("expected a number from {} to {}, got {}", least, most, text);
+  };
+  return CLI::Validator(check, "");
+}
+
 CLI::Validator some_text() {
   const auto check = [](const std::string& text) {
     return text.empty() ? std::string("expected a text, got nothing") : std::string();

@@ -26,6 +26,7 @@ std::string_view kind_of(const CLI::Option& option);
 CLI::Validator at_least(int64_t least);
 // A finite number from `least` on.
 CLI::Validator number_at_least(double least);
+CLI::Validator number_between(double least, double most);
 // For an option whose empty value would be as if it were not given: a script's unset variable is said, not passed over.
 CLI::Validator some_text();
 

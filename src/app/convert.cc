@@ -177,7 +177,13 @@ void add_quantize(CLI::App& app, const CommonOptions& common) {
   std::string names;
   for (const QuantizeMixture& mixture : quantize_mixtures())
     names.append(names.empty() ? "" : ", ").append(mixture.name);
-  command->add_option("--type", options->type, "one of " + names)->required();
+  const auto has_mixture = [](const std::string& name) {
+    try {
+      quantize_mixture(name);
+      return std::string();
+    } catch (const Error& error) { return std::string(error.what()); }
+  };
+  command->add_option("--type", options->type, "one of " + names)->required()->check(CLI::Validator(has_mixture, ""));
   command->add_flag("--allow-requantize", options->requantize, "take tensors that are quantised already");
   command->callback([=, &common] {
     run_quantize(*options, common);

@@ -198,6 +198,7 @@ void add_eval(CLI::App& app, const CommonOptions& common) {
       ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--temperature", s->ask.temperature, "of sampling; with more than one answer 0 means 1")
+      ->check(number_between(0, 100))
       ->capture_default_str();
   command->add_option("--thinking", s->ask.enable_thinking, "say to the chat template whether to think (true, false)");
   add_thinking_budget(*command, s->ask.budget);

@@ -41,7 +41,9 @@ struct GenerateOptions {
 void add_shared(CLI::App* command, GenerateOptions& o) {
   add_adapter_option(*command, o.adapter);
   add_precision(*command, o.precision);
-  command->add_option("--context", o.context, "positions kept; 0: the model's")->capture_default_str();
+  command->add_option("--context", o.context, "positions kept; 0: the model's")
+      ->check(at_least(0))
+      ->capture_default_str();
   add_kv(*command, o.kv);
   command->add_option("--drafts", o.drafts, "tokens to guess ahead; the answer stays the same")
       ->check(at_least(0))
@@ -69,16 +71,28 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   command->add_flag("--logprobs", o.logprobs,
                     "print each token with its bytes and log-probabilities, as JSON, then the answer");
   command->option_defaults()->group("Sampling");
-  SamplingOptions& s = o.request.sampling;
-  command->add_option("--temperature", s.temperature, "0: always the most likely token")->capture_default_str();
-  command->add_option("--top-k", s.top_k, "draw from the k most likely; 0: all")->capture_default_str();
-  command->add_option("--top-p", s.top_p, "draw from the fewest that reach this probability")->capture_default_str();
-  command->add_option("--min-p", s.min_p, "least share of the most likely token's probability")->capture_default_str();
+  SamplingOptions& s = o.request.sampling;  // in the ranges of its check()
+  command->add_option("--temperature", s.temperature, "0: always the most likely token")
+      ->check(number_between(0, 100))
+      ->capture_default_str();
+  command->add_option("--top-k", s.top_k, "draw from the k most likely; 0: all")
+      ->check(at_least(0))
+      ->capture_default_str();
+  command->add_option("--top-p", s.top_p, "draw from the fewest that reach this probability")
+      ->check(number_between(0, 1))
+      ->capture_default_str();
+  command->add_option("--min-p", s.min_p, "least share of the most likely token's probability")
+      ->check(number_between(0, 1))
+      ->capture_default_str();
   command->add_option("--repetition-penalty", s.repetition_penalty, "weakens every token seen; 1: off")
+      ->check(number_between(0.01, 100))
       ->capture_default_str();
   command->add_option("--presence-penalty", s.presence_penalty, "weakens tokens already in the answer")
+      ->check(number_between(-100, 100))
       ->capture_default_str();
-  command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")->capture_default_str();
+  command->add_option("--frequency-penalty", s.frequency_penalty, "the same, for each time")
+      ->check(number_between(-100, 100))
+      ->capture_default_str();
   command->option_defaults()->group("Options");
   command->footer(
       "An answer held to --json-schema, --regex or --grammar that is cut off, by --max-tokens or the end of the\n"

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "app/command_line.h"
 #include "app/commands.h"
 #include "app/pipeline.h"
 #include "base/error.h"
@@ -372,6 +373,7 @@ void add_info(CLI::App& app, const CommonOptions& common) {
                    "folder, or a .gguf, .safetensors, .shard, tokenizer.json or .tiktoken file, or a name of fude pull")
       ->required();
   command->add_option("--context", options->context, "models: tokens to plan memory for; 0: the model's")
+      ->check(at_least(0))
       ->capture_default_str();
   command
       ->add_option("--compute", options->compute,

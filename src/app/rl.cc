@@ -166,7 +166,9 @@ void add_rl(CLI::App& app, const CommonOptions& common) {
   command->add_option("--max-tokens", g.max_tokens, "longest answer, thoughts included")
       ->check(at_least(1))
       ->capture_default_str();
-  command->add_option("--temperature", g.temperature, "of sampling, and of what is learned")->capture_default_str();
+  command->add_option("--temperature", g.temperature, "of sampling, and of what is learned")
+      ->check(number_between(0, 100))
+      ->capture_default_str();
   command->add_option("--thinking", g.enable_thinking, "say to the chat template whether to think (true, false)");
   command->add_flag_callback(
       "--keep-equal", [s] { s->grpo.skips_equal_groups = false; },

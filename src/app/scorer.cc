@@ -193,7 +193,9 @@ void add_scorer(CLI::App& app, const CommonOptions& common) {
   command->add_option("--max-tokens", s->ask.max_tokens, "longest answer, thoughts included")
       ->check(at_least(1))
       ->capture_default_str();
-  command->add_option("--temperature", s->ask.temperature, "of sampling")->capture_default_str();
+  command->add_option("--temperature", s->ask.temperature, "of sampling")
+      ->check(number_between(0, 100))
+      ->capture_default_str();
   command->add_flag_callback(
       "--outcome-only", [s] { s->ask.checks_steps = false; },
       "teach it by each answer's outcome alone, though the task could check the lines of a thought");

@@ -100,6 +100,7 @@ void add_serve(CLI::App& app, const CommonOptions& common) {
   add_precision(*command, o->precision);
   add_kv(*command, o->engine.kv);
   command->add_option("--context", o->engine.context, "positions of a conversation; 0: the model's")
+      ->check(at_least(0))
       ->capture_default_str();
   command
       ->add_option("--cache", o->engine.cache_tokens,

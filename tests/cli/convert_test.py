@@ -99,7 +99,7 @@ class Convert(AdapterCase):
 
     def test_mistakes(self):
         out = self.folder / "x.gguf"
-        self.fails(fude("quantize", world().model, out, "--type", "Q9"), FAILED, "Q4_K_M", "Q9")
+        self.fails(fude("quantize", world().model, out, "--type", "Q9"), USAGE, "--type", "Q4_K_M", "Q9")
         self.fails(fude("quantize", world().model, self.folder / "x", "--type", "Q8_0"), FAILED, ".gguf")
         self.fails(fude("quantize", world().model, out), USAGE, "--type")
         self.fails(fude("convert", self.folder / "none", out), FAILED, "none")

@@ -60,6 +60,21 @@ class CommandLine(Case):
         self.assertNotIn("did you mean", self.fails(fude("chat", self.folder), FAILED, "no config.json").err)
         self.fails(fude("generate", world().run, "--prompt", "x"), FAILED, "no config.json", f"did you mean {world().model}?")
 
+    def test_sampling_and_contexts_have_ranges(self):
+        wrong = [("--temperature", -1), ("--temperature", "nan"), ("--temperature", 101), ("--top-k", -3), ("--top-p", 1.5), ("--top-p", -0.1),
+                 ("--min-p", 2), ("--min-p", "nan"), ("--repetition-penalty", 0), ("--presence-penalty", -101), ("--frequency-penalty", 101),
+                 ("--context", -1)]
+        for command in (("generate", world().model, "--prompt", "x"), ("chat", world().model)):
+            for option, value in wrong:
+                self.fails(fude(*command, option, value), USAGE, option, "expected a", f"got {value}")
+        task = ("--task", "arithmetic", "--out", self.folder / "out")
+        for command in (("ask", world().model, "x"), ("eval", world().model, *task[:2]), ("rl", world().model, *task), ("scorer", world().model, *task)):
+            self.fails(fude(*command, "--temperature", -1), USAGE, "--temperature", "got -1")
+        self.assertFalse((self.folder / "out").exists())
+
+    def test_types_are_listed(self):
+        self.fails(fude("quantize", world().model, self.folder / "out.gguf", "--type", "Q3_K"), USAGE, "--type", "Q4_K_M", "'Q3_K'")
+
     @unittest.skipIf(os.geteuid() == 0, "root may read everything")
     def test_a_folder_that_may_not_be_read(self):
         closed = self.folder / "closed"
