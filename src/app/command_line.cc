@@ -31,6 +31,24 @@ void add_options(const CLI::App& app, std::vector<std::string>& names) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
 }
 
+// What the command has to be given, as on its line: " MODEL QUESTION".
+std::string arguments_of(const CLI::App& command) {
+  std::string names;
+  for (const CLI::Option* option : command.get_options())
+    if (option->get_positional()) names += " " + option->get_name(true);
+  for (char& c : names) c = char(std::toupper(static_cast<unsigned char>(c)));
+  return names;
+}
+
+// Where what stands behind the model may have been meant to go.
+std::string place_for_argument(const std::vector<std::string>& options) {
+  std::string places;
+  for (const auto& [option, what] : {std::pair("--prompt", "a text"), {"--text", "a text"}, {"--in", "a file"}})
+    if (std::ranges::find(options, option) != options.end())
+      places += fmt::format("{} {} goes to {}", places.empty() ? ";" : ",", what, option);
+  return places;
+}
+
 // What is wrong with a whole number that the parser (strtoll, of any base) would take; empty: nothing.
 std::string mistaken_number(const std::string& text, bool is_signed) {
   const size_t first = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
@@ -184,12 +202,15 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error) {
     return fmt::format("{}{} is given more than once{}", prefix, what.substr(0, what.find(':')), help);
   if (left.empty() && error.get_name() == "RequiredError" && what.find("subcommand") != std::string_view::npos)
     return prefix + "expected a command" + help;
+  if (left.empty() && error.get_name() == "RequiredError" && !what.starts_with('-') && !arguments_of(*command).empty())
+    return fmt::format("{}{}: {}{}{}", prefix, what, path.substr(0, path.size() - 1), arguments_of(*command), help);
   if (left.empty()) return fmt::format("{}{}{}", prefix, what, help);
   const std::string unknown = left.front().substr(0, left.front().find('='));
   if (unknown.starts_with('-'))
     return fmt::format("{}unknown option '{}'{}{}", prefix, unknown, did_you_mean(unknown, options), help);
   const std::vector<std::string> commands = names_of_commands(*command);
-  if (commands.empty()) return fmt::format("{}unexpected argument '{}'{}", prefix, left.front(), help);
+  if (commands.empty())
+    return fmt::format("{}unexpected argument '{}'{}{}", prefix, left.front(), place_for_argument(options), help);
   return fmt::format("{}unknown command '{}'{}{}", prefix, unknown, did_you_mean(unknown, commands), help);
 }
 

@@ -42,6 +42,18 @@ class CommandLine(Case):
         self.fails(fude("info", "x", "--frobnicate"), USAGE, "'--frobnicate'")
         self.assertFalse(out.exists())
 
+    def test_a_text_behind_the_model(self):
+        self.fails(fude("generate", "smollm2", "Once upon"), USAGE, "'Once upon'", "a text goes to --prompt")
+        self.fails(fude("score", "smollm2", "Once upon"), USAGE, "a text goes to --text, a file goes to --in")
+        for command in ("embed", "perplexity"):
+            self.fails(fude(command, "smollm2", "a.txt"), USAGE, "'a.txt'; a file goes to --in (")
+        self.assertNotIn("goes to", self.fails(fude("chat", "smollm2", "hello"), USAGE, "'hello'").err)
+
+    def test_arguments_that_are_missing(self):
+        self.fails(fude("ask", "What is 2+2?"), USAGE, "question is required: fude ask MODEL QUESTION (")
+        self.fails(fude("convert", "a"), USAGE, "out is required: fude convert IN OUT (")
+        self.fails(fude("generate", "--prompt", "x"), USAGE, "model is required: fude generate MODEL (")
+
     def test_missing_and_wrong_values(self):
         self.fails(fude(*world().training(self.folder), "--steps", 5), USAGE, "--steps is given more than once")
         self.fails(fude("train", "--out", self.folder), USAGE, "--data", "required")
