@@ -297,6 +297,13 @@ std::unique_ptr<Turns> turns_of(const Chat& chat, const std::string& system) {
   return std::make_unique<TemplateTurns>(chat, system);
 }
 
+// The first word of a line such as "/bye", which is for the chat and not for the model; empty: there is none. A path
+// has more slashes.
+std::string command_in(const std::string& line) {
+  const std::string word = line.starts_with('/') ? line.substr(0, line.find(' ')) : "";
+  return word.rfind('/') == 0 ? word : "";
+}
+
 void run_chat(GenerateOptions o, const CommonOptions& common) {
   Device device(common.threads);
   Speaker speaker(device, o);
@@ -314,6 +321,14 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
   if (is_terminal) print_now("Ask anything; Ctrl-C stops an answer, Ctrl-D ends the chat.\n", screen);
   while (const std::optional<std::string> line = input.next()) {
     if (line->empty()) continue;
+    if (const std::string command = is_terminal ? command_in(*line) : ""; !command.empty()) {
+      if (command == "/bye" || command == "/exit" || command == "/quit") break;
+      print_now(
+          "Ctrl-C stops an answer, Ctrl-D ends the chat, and so does /bye; a message may begin with / behind a "
+          "blank.\n",
+          screen);
+      continue;
+    }
     turns->ask(*line);
     // Half of the context at most is kept for the answer.
     if (o.drop_oldest) turns->shrink_to(engine.context() - std::min(o.request.max_tokens, engine.context() / 2));

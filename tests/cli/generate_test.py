@@ -254,6 +254,25 @@ class Chat(Case):
             terminal.type(b"\x04")
             self.assertEqual(terminal.child.wait(timeout=60), DONE, terminal.screen[-500:])
 
+    def test_commands_to_the_chat(self):
+        """A word behind a slash is none of the conversation, unless it comes from a pipe."""
+        run = ("chat", world().model, "--regex", "[a-z]{12}", "--drop-oldest")
+        answer = rb"\r\n[a-z]{12}\r\n"
+        self.assertEqual(len(self.succeeds(fude(*run, stdin=b"/help\n/bye\nBob\n")).out.split()), 3)
+        for end in (b"/bye", b"/exit", b"/quit"):
+            with Terminal(self, *run) as terminal:
+                for turn, line in enumerate((b"/help", b"/?", b"/set x", end), 1):
+                    terminal.wait_until(lambda screen: screen.count(b"\r\n> ") >= turn and terminal.is_edited())
+                    terminal.type(line + b"\n")
+                self.assertEqual(terminal.child.wait(timeout=30), DONE, terminal.screen[-500:])
+                self.assertEqual(terminal.screen.count(b"and so does /bye"), 3, terminal.screen)
+                self.assertNotRegex(terminal.screen, answer)
+        for line in (b" /help", b"/etc/passwd?"):
+            with Terminal(self, *run) as terminal:
+                terminal.wait_until(lambda screen: terminal.is_edited())
+                terminal.type(line + b"\n")
+                terminal.wait_until(lambda screen: re.search(answer, screen))
+
     def test_lines_are_edited(self):
         """Cursor keys, history, wide characters, and lines longer than a terminal keeps by itself."""
         run = ("chat", world().model, "--temperature", 1.5, "--regex", "[a-z]{12}", "--drop-oldest")
