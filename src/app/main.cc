@@ -1,10 +1,13 @@
 // The one program: parses the command line, runs a subcommand, and turns every error into one message and an
 // exit code.
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "app/command_line.h"
 #include "app/commands.h"
@@ -68,12 +71,18 @@ int run(int argc, char** argv) {
     add(program, common);
   check_whole_numbers(program);
   try {
-    program.parse(argc, argv);
+    // "fude help chat" is "fude chat --help".
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (!words.empty() && words.front() == "help") words.erase(words.begin()), words.push_back("--help");
+    std::ranges::reverse(words);  // as the parser wants them
+    program.parse(std::move(words));
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       return complain("cannot write to standard output", kFailed);
     return interrupted ? kStopped + interrupted_by : kDone;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
+    // --help or --version, not of a command that there is not.
+    if (error.get_exit_code() == 0 && (!program.get_subcommands().empty() || program.remaining().empty()))
+      return program.exit(error);
     return complain(explain(program, error), kUsage);
   } catch (const UsageError& error) { return complain(error.what(), kUsage); } catch (const OutOfMemory& error) {
     return complain(error.what(), kNoMemory);

@@ -6,7 +6,7 @@ import unittest
 
 from harness import DONE, FAILED, USAGE, Case, fude, world
 
-COMMANDS = re.findall(r"^  (\w+) ", fude("--help").out.split("Subcommands:")[1], re.MULTILINE)
+COMMANDS = re.findall(r"^  (\w+) ", fude("--help").out.split("Subcommands:")[1].split("\n\n")[0], re.MULTILINE)
 
 
 class Help(Case):
@@ -22,6 +22,12 @@ class Help(Case):
     def test_commands_within_a_command_have_a_line_each(self):
         commands = self.succeeds(fude("bench", "--help")).out.split("Subcommands:")[1].split("\n\n")[0]
         self.assertEqual(len(commands.strip().splitlines()), 5, commands)
+
+    def test_help_as_a_command(self):
+        for command in ((), ("chat",), ("bench", "gemm")):
+            self.assertEqual(self.succeeds(fude("help", *command)).out, self.succeeds(fude(*command, "--help")).out)
+        self.fails(fude("help", "caht"), USAGE, "unknown command 'caht'", "did you mean 'chat'?")
+        self.fails(fude("caht", "--help"), USAGE, "unknown command 'caht'", "did you mean 'chat'?")
 
     def test_version(self):
         self.assertRegex(self.succeeds(fude("--version")).out, r"^fude \d+\.\d+\.\d+\n$")
