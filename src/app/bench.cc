@@ -177,7 +177,7 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
   command->require_subcommand(1);
   command->add_flag("--quick", options->quick, "seconds instead of minutes: short rounds, no huge sizes");
   command->add_option("--rounds", options->rounds, "samples of each row; 0: the benchmark's own")
-      ->check(CLI::Range(0, 1000));
+      ->check(between(0, 1000));
   command->add_option("--filter", options->filters, "only rows whose name contains this; again for more")
       ->allow_extra_args(false);  // else a model behind it would be one more filter
 
@@ -190,9 +190,9 @@ void add_bench(CLI::App& app, const CommonOptions& common) {
 
   auto s = std::make_shared<StepBenchOptions>();
   CLI::App* step = command->add_subcommand("step", kStepHelp);
-  step->add_option("--batch", s->batch, "sequences (B)")->check(CLI::Range(1, 1024))->capture_default_str();
+  step->add_option("--batch", s->batch, "sequences (B)")->check(between(1, 1024))->capture_default_str();
   step->add_option("--sequence", s->sequences, "tokens of each (T), several if need be; without: 64 and 512")
-      ->check(CLI::Range(1, 1024));
+      ->check(between(1, 1024));
   step->callback([=, &common] {
     Bench bench(*options, common);
     bench_step(bench, *s);

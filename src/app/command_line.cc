@@ -56,11 +56,24 @@ std::string mistaken_number(const std::string& text, bool is_signed) {
     return "expected a whole number without zeros in front, got " + text;
   if (!is_signed && text.find('-') != std::string::npos) return "expected a whole number from 0 on, got " + text;
   errno = 0;
+  char* end = nullptr;
   if (is_signed)
-    std::strtoll(text.c_str(), nullptr, 0);
+    std::strtoll(text.c_str(), &end, 0);
   else
-    std::strtoull(text.c_str(), nullptr, 0);
+    std::strtoull(text.c_str(), &end, 0);
+  if (text.empty() || *end != '\0') return "expected a whole number, got " + text;
   return errno == ERANGE ? "expected a whole number of 64 bits, got " + text : "";
+}
+
+// What is wrong with a value for this option, where the parser has only "could not convert"; empty: nothing.
+std::string mistaken_value(const CLI::Option& option, const std::string& text) {
+  double number = 0;
+  bool flag = false;
+  const std::string_view kind = kind_of(option);
+  if (kind == "N") return mistaken_number(text, option.get_type_name().starts_with("INT"));
+  if (kind == "X" && !CLI::detail::lexical_cast(text, number)) return "expected a number, got " + text;
+  if (kind == "BOOL" && !CLI::detail::lexical_cast(text, flag)) return "expected true or false, got " + text;
+  return "";
 }
 
 }  // namespace
@@ -116,6 +129,15 @@ CLI::Validator at_least(int64_t least) {
   return CLI::Validator(check, "");
 }
 
+CLI::Validator between(int64_t least, int64_t most) {
+  const auto check = [least, most](const std::string& text) {
+    int64_t value = 0;
+    if (CLI::detail::lexical_cast(text, value) && value >= least && value <= most) return std::string();
+    return fmt::format("expected a whole number from {} to {}, got {}", least, most, text);
+  };
+  return CLI::Validator(check, "");
+}
+
 CLI::Validator number_at_least(double least) {
   const auto check = [least](const std::string& text) {
     double value = 0;
@@ -141,13 +163,11 @@ CLI::Validator some_text() {
   return CLI::Validator(check, "");
 }
 
-void check_whole_numbers(CLI::App& program) {
-  for (CLI::Option* option : program.get_options()) {
-    if (kind_of(*option) != "N") continue;
-    const bool is_signed = option->get_type_name().starts_with("INT");
-    option->check(CLI::Validator([=](const std::string& text) { return mistaken_number(text, is_signed); }, ""));
-  }
-  for (CLI::App* command : program.get_subcommands(std::function<bool(CLI::App*)>())) check_whole_numbers(*command);
+void check_values(CLI::App& program) {
+  for (CLI::Option* option : program.get_options())
+    if (!kind_of(*option).empty())
+      option->check(CLI::Validator([=](const std::string& text) { return mistaken_value(*option, text); }, ""));
+  for (CLI::App* command : program.get_subcommands(std::function<bool(CLI::App*)>())) check_values(*command);
 }
 
 std::string HelpPage::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {

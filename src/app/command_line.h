@@ -24,15 +24,17 @@ std::string_view kind_of(const CLI::Option& option);
 
 // A whole number from `least` on.
 CLI::Validator at_least(int64_t least);
+// One of a range, both ends included.
+CLI::Validator between(int64_t least, int64_t most);
 // A finite number from `least` on.
 CLI::Validator number_at_least(double least);
 CLI::Validator number_between(double least, double most);
 // For an option whose empty value would be as if it were not given: a script's unset variable is said, not passed over.
 CLI::Validator some_text();
 
-// Every option of the program that takes a whole number refuses what the parser would take for another: 010 for 8, and
-// for the largest number what is larger or, without a sign, below 0.
-void check_whole_numbers(CLI::App& program);
+// Every option of the program refuses a value of another kind than it takes, and what the parser would take for another
+// whole number: 010 for 8, and for the largest number what is larger or, without a sign, below 0.
+void check_values(CLI::App& program);
 
 // A subcommand's help ends with the options that all share; every page ends with the exit codes.
 class HelpPage : public CLI::Formatter {

@@ -60,7 +60,7 @@ int run(int argc, char** argv) {
   CommonOptions common;
   program.option_defaults()->group(kShared);
   program.add_option("--threads", common.threads, "worker threads; 0: as many as the process may use")
-      ->check(CLI::Range(0, 1024))
+      ->check(between(0, 1024))
       ->capture_default_str();
   program.add_option("--seed", common.seed, "seed of everything random")->capture_default_str();
   program.add_flag("--json", common.json, "results as JSON on standard output, one object a line");
@@ -69,7 +69,7 @@ int run(int argc, char** argv) {
                    add_eval, add_ask,       add_generate, add_chat,  add_serve, add_score, add_perplexity, add_embed,
                    add_pull, add_convert,   add_quantize, add_tasks, add_info,  add_bench})
     add(program, common);
-  check_whole_numbers(program);
+  check_values(program);
   try {
     // "fude help chat" is "fude chat --help".
     std::vector<std::string> words(argv + 1, argv + argc);

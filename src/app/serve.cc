@@ -83,7 +83,9 @@ void add_serve(CLI::App& app, const CommonOptions& common) {
   command->option_defaults()->group("Network");
   command->add_option("--host", o->http.host, "address to listen at; 127.0.0.1: for this machine only")
       ->capture_default_str();
-  command->add_option("--port", o->http.port, "0: any that is free, which is printed")->capture_default_str();
+  command->add_option("--port", o->http.port, "0: any that is free, which is printed")
+      ->check(between(0, 65535))
+      ->capture_default_str();
   command
       ->add_option("--api-key", o->key,
                    "what clients have to send; better in FUDE_API_KEY, where no other user sees it")

@@ -122,9 +122,7 @@ void add_tasks(CLI::App& app, const CommonOptions& common) {
                          "are lines of a .jsonl file that is a task itself: no prompt comes twice, so there are fewer "
                          "where a task has not so many.");
   command->add_option("name", options->task.name, kTaskHelp);
-  command->add_option("--count", options->count, "examples to show")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
+  command->add_option("--count", options->count, "examples to show")->check(between(1, 1000000))->capture_default_str();
   command->add_option("--language", options->language, "en or ja; without it, both")
       ->check(CLI::IsMember({"en", "ja"}));
   add_task_details(*command, options->task);

@@ -93,6 +93,16 @@ class CommandLine(Case):
     def test_types_are_listed(self):
         self.fails(fude("quantize", world().model, self.folder / "out.gguf", "--type", "Q3_K"), USAGE, "--type", "Q4_K_M", "'Q3_K'")
 
+    def test_values_of_another_kind(self):
+        self.fails(fude("serve", "--port", 99999), USAGE, "--port: expected a whole number from 0 to 65535, got 99999")
+        self.fails(fude("serve", "--port", "80x"), USAGE, "--port", "got 80x")
+        self.fails(fude("tasks", "--count", 0), USAGE, "--count: expected a whole number from 1 to 1000000, got 0")
+        self.fails(fude("tasks", "--seed", "abc"), USAGE, "--seed: expected a whole number, got abc")
+        self.fails(fude("generate", "x", "--temperature", "hot"), USAGE, "--temperature: expected a number, got hot")
+        self.fails(fude("ask", "x", "y", "--thinking", "maybe"), USAGE, "--thinking: expected true or false, got maybe")
+        config = self.write("fude.toml", "[serve]\nport = 99999\n")
+        self.fails(fude("serve", "--config", config), USAGE, "fude.toml:2", "from 0 to 65535, got 99999")
+
     @unittest.skipIf(os.geteuid() == 0, "root may read everything")
     def test_a_folder_that_may_not_be_read(self):
         closed = self.folder / "closed"
