@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "fetch/pull.h"
 #include "infer/model_files.h"
+#include "ops/kv_view.h"
 #include "reason/scorer.h"
 #include "serve/api.h"
 #include "serve/http_server.h"
@@ -31,6 +32,7 @@ void run_serve(ServeOptions o, const CommonOptions& common) {
   if (o.key.empty())
     if (const char* key = std::getenv("FUDE_API_KEY")) o.key = key;
   const bool is_local = is_loopback(o.http.host);
+  if (!is_local) require_address(o.http.host);
   if (!is_local && o.key.empty() && !o.is_insecure)
     throw UsageError(fmt::format("serve: {} can be reached by others: give an --api-key, or --insecure", o.http.host));
   Device device(common.threads);
@@ -107,7 +109,7 @@ void add_serve(CLI::App& app, const CommonOptions& common) {
   command
       ->add_option("--cache", o->engine.cache_tokens,
                    "positions kept, of all conversations; 0: as many as one may have")
-      ->check(at_least(0))
+      ->check(between(0, (int64_t(1) << 31) - kKeyPage))  // as pages of PagedKv
       ->capture_default_str();
   command->add_option("--batch", o->engine.batch, "answers that are made at a time")
       ->check(at_least(1))

@@ -156,6 +156,13 @@ bool is_loopback(const std::string& host) {
   return !error && address.is_loopback();
 }
 
+void require_address(const std::string& host) {
+  asio::io_context io;
+  error_code error;
+  tcp::resolver(io).resolve(host, "0", error);
+  require(!error, "[serve] expected a host that has an address, got {}: {}", host, error.message());
+}
+
 class HttpServer::Impl {
  public:
   Impl(HttpHandler& handler, HttpOptions options);
@@ -550,7 +557,9 @@ HttpServer::Impl::Impl(HttpHandler& handler, HttpOptions options)
     acceptor_.listen();
     endpoint_ = acceptor_.local_endpoint();
   } catch (const boost::system::system_error& error) {
-    fail("[serve] cannot listen at {}:{}: {}", options_.host, options_.port, error.code().message());
+    const char* hint =
+        error.code() == asio::error::address_in_use ? "; choose another port, or 0 for any that is free (--port)" : "";
+    fail("[serve] cannot listen at {}:{}: {}{}", options_.host, options_.port, error.code().message(), hint);
   }
   handler_.start([this] { flush(); });
   asio::co_spawn(io_, accept(), asio::detached);

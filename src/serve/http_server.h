@@ -56,5 +56,7 @@ class HttpServer {
 
 // Whether only programs of this machine reach the host.
 bool is_loopback(const std::string& host);
+// Error unless the host is an address or a name that has one. Asks the network for names.
+void require_address(const std::string& host);
 
 }  // namespace fude

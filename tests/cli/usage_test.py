@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import unittest
 
 from harness import DONE, FAILED, USAGE, Case, fude, world
@@ -102,6 +103,14 @@ class CommandLine(Case):
         self.fails(fude("ask", "x", "y", "--thinking", "maybe"), USAGE, "--thinking: expected true or false, got maybe")
         config = self.write("fude.toml", "[serve]\nport = 99999\n")
         self.fails(fude("serve", "--config", config), USAGE, "fude.toml:2", "from 0 to 65535, got 99999")
+
+    def test_where_a_server_cannot_be(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            self.fails(fude("serve", world().model, "--port", port), FAILED, f"127.0.0.1:{port}", "in use", "--port", "0 for any")
+        self.fails(fude("serve", world().model, "--host", "nowhere.invalid", "--port", 0), FAILED, "a host that has an address", "nowhere.invalid")
+        self.fails(fude("serve", world().model, "--host", "0.0.0.0", "--port", 0), USAGE, "--api-key")
+        self.fails(fude("serve", world().model, "--cache", 99999999999), USAGE, "--cache: expected a whole number from 0 to 2147483616, got")
 
     @unittest.skipIf(os.geteuid() == 0, "root may read everything")
     def test_a_folder_that_may_not_be_read(self):
