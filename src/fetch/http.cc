@@ -90,9 +90,12 @@ void fetch(const FetchRequest& request, const std::function<void(uint64_t)>& beg
   const CURLcode code = curl_easy_perform(curl);
   if (transfer.thrown) std::rethrow_exception(transfer.thrown);
   const long status = transfer.status();
-  if (code != CURLE_OK)
-    throw FetchError(fmt::format("[fetch] {}: {}", shown(request.url), *reason ? reason : curl_easy_strerror(code)),
+  if (code != CURLE_OK) {
+    const bool is_unreachable = status == 0 && !request.if_unreachable.empty();
+    throw FetchError(fmt::format("[fetch] {}: {}{}", shown(request.url), *reason ? reason : curl_easy_strerror(code),
+                                 is_unreachable ? " (" + request.if_unreachable + ")" : ""),
                      !transfer.has_begun && is_lasting_failure(code));
+  }
   if (status == 416 && request.from > 0) return;  // there is nothing behind what is here already
   if (status >= 300) {
     const bool is_refused = (status == 401 || status == 403) && !request.if_refused.empty();

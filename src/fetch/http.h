@@ -28,6 +28,7 @@ struct FetchRequest {
   std::vector<std::string> headers;  // "Accept: …"
   std::string certificates;          // a file of those to trust; empty: the system's
   std::string if_refused = {};       // what helps where the answer is 401 or 403, for the message
+  std::string if_unreachable = {};   // where nobody answers
 };
 
 // Hands on the body piece by piece. `begin` is told first from which byte of the whole the pieces come: 0 where the

@@ -266,6 +266,10 @@ class Pull(Case):
         self.assertNotIn("HF_TOKEN", index)
         self.assertNotIn("secret", result.err)
 
+    def test_where_nobody_answers(self):
+        self.place["HF_ENDPOINT"] = "http://127.0.0.1:1"
+        self.fails(self.pull("org/none"), FAILED, "127.0.0.1", "check the network", "HF_ENDPOINT")
+
     def test_what_is_not_there(self):
         self.fails(self.pull("org/none"), FAILED, "404")
         self.publish("org/two", {"a.gguf": b"a", "b.gguf": b"b"})
