@@ -37,9 +37,10 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
   const std::string adapter = o.adapter.empty() ? "" : "given";
   if (!adapter.empty()) engine.adapters().load(adapter, o.adapter);
   std::ios::sync_with_stdio(false);  // else standard input does not say what is there
+  const bool is_piped = o.in.empty() || o.in == "-";
   std::ifstream file(o.in);
-  require(o.in.empty() || file.is_open(), "[embed] {} cannot be read", o.in);
-  std::istream& lines = o.in.empty() ? std::cin : file;
+  require(is_piped || file.is_open(), "[embed] {} cannot be read", o.in);
+  std::istream& lines = is_piped ? std::cin : file;
   EmbeddingOptions options = o.embedding;
   options.is_normalised = !o.is_raw;
   int64_t number = 0;  // of the last line read
@@ -66,7 +67,7 @@ void run_embed(const EmbedOptions& o, const CommonOptions& common) {
       numbers.push_back(number);
       texts.push_back(std::move(text));
     }
-    require(!lines.bad(), "[embed] {} cannot be read", o.in.empty() ? "standard input" : o.in);
+    require(!lines.bad(), "[embed] {} cannot be read", is_piped ? "standard input" : o.in);
     watch_interrupts();
     const auto embeddings = embed(engine, texts, options, adapter);
     for (size_t i = 0; i < texts.size(); ++i)
@@ -85,7 +86,7 @@ void add_embed(CLI::App& app, const CommonOptions& common) {
   CLI::App* command = app.add_subcommand(
       "embed", "texts as vectors: a line of text in, a line of JSON out; blank lines are passed over");
   command->add_option("model", options->model, kModelHelp)->required();
-  command->add_option("--in", options->in, "file with a text on each line; without it, standard input")
+  command->add_option("--in", options->in, "file with a text on each line; without it, or with -, standard input")
       ->check(some_text());
   add_adapter_option(*command, options->adapter);
   add_precision(*command, options->precision);

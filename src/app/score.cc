@@ -42,7 +42,7 @@ struct ScoreOptions {
 
 std::string given_text(const ScoreOptions& o) {
   if (!o.text.empty()) return o.text;
-  if (!o.in.empty()) return read_file(o.in, uint64_t(1) << 32);
+  if (!o.in.empty() && o.in != "-") return read_file(o.in, uint64_t(1) << 32);
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
@@ -198,7 +198,7 @@ void run_perplexity(const ScoreOptions& o, const CommonOptions& common) {
 }
 
 void add_scoring(CLI::App* command, ScoreOptions& o) {
-  command->add_option("--in", o.in, "file of text; without it, standard input")->check(some_text());
+  command->add_option("--in", o.in, "file of text; without it, or with -, standard input")->check(some_text());
   add_adapter_option(*command, o.adapter);
   add_precision(*command, o.precision);
   add_kv(*command, o.kv);

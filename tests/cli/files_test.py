@@ -44,6 +44,11 @@ class PipesAndLinks(Case):
         self.assertIn("yes", answer.out)
         self.fails(fude("score", world().model, "--in", self.folder), FAILED, "expected a regular file", self.folder)
 
+    def test_a_dash_is_standard_input(self):
+        for command, text in (("score", "Alice lives in a boat."), ("embed", sentences(3)), ("perplexity", sentences(30))):
+            piped = lambda *more: self.succeeds(fude(command, world().model, *more, stdin=text.encode())).out
+            self.assertEqual(piped("--in", "-"), piped())
+
 
 class Written(Case):
     def line(self, *arguments):
