@@ -64,7 +64,7 @@ void add_shared(CLI::App* command, GenerateOptions& o) {
   CLI::Option* regex = command->add_option("--regex", o.regex, "the answer matches this, as a whole")
                            ->check(some_text())
                            ->excludes(schema);
-  command->add_option("--grammar", o.grammar, "the answer follows this file in llama.cpp's GBNF")
+  command->add_option("--grammar", o.grammar, "the answer follows this, in llama.cpp's GBNF (a file, or its text)")
       ->check(some_text())
       ->excludes(schema)
       ->excludes(regex);
@@ -139,12 +139,17 @@ std::string schema_of(const std::string& given) {
   return text;
 }
 
+// Every rule has a "::="; whatever else is given was meant as the name of a file.
+std::string grammar_of(const std::string& given) {
+  return given.find("::=") != std::string::npos && !file_exists(given) ? given : read_file(given);
+}
+
 // Needs the request's stop tokens.
 void constrain(GenerateOptions& o, const Tokenizer& tokenizer) {
   if (o.json_schema.empty() && o.regex.empty() && o.grammar.empty()) return;
   const auto compiled = [&] {
     if (!o.regex.empty()) return grammar::regex_grammar(o.regex);
-    if (!o.grammar.empty()) return grammar::gbnf_grammar(read_file(o.grammar));
+    if (!o.grammar.empty()) return grammar::gbnf_grammar(grammar_of(o.grammar));
     return grammar::json_schema_grammar(std::string_view(schema_of(o.json_schema)));
   };
   auto vocabulary = std::make_shared<const grammar::GrammarVocabulary>(tokenizer, o.request.stop_tokens);

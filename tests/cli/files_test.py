@@ -49,6 +49,11 @@ class PipesAndLinks(Case):
             piped = lambda *more: self.succeeds(fude(command, world().model, *more, stdin=text.encode())).out
             self.assertEqual(piped("--in", "-"), piped())
 
+    def test_a_grammar_as_text(self):
+        generate = ("generate", world().model, "--prompt", "x", "--grammar")
+        self.assertEqual(self.succeeds(fude(*generate, 'root ::= "yes"')).out, "yes\n")
+        self.fails(fude(*generate, "nowhere.gbnf"), FAILED, "nowhere.gbnf")
+
 
 class Written(Case):
     def line(self, *arguments):
