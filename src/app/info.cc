@@ -303,7 +303,8 @@ Json facts_of(const InfoOptions& o) {
     is("safetensors file"), add_tensors(facts, {path}, /*list=*/true);
   } else if (path.ends_with(".shard")) {
     is("token shard"), add_shard_facts(facts, Shard(path).info());
-  } else if (has("tokenizer.json") || path.ends_with(".json") || path.ends_with(".tiktoken")) {
+  } else if (has("tokenizer.json") || (path.ends_with(".json") && !path.ends_with("_config.json")) ||
+             path.ends_with(".tiktoken")) {
     is("tokenizer"), add_tokenizer_facts(facts, path, o.pattern);
   } else {
     fail(

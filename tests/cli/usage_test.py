@@ -104,6 +104,11 @@ class CommandLine(Case):
         config = self.write("fude.toml", "[serve]\nport = 99999\n")
         self.fails(fude("serve", "--config", config), USAGE, "fude.toml:2", "from 0 to 65535, got 99999")
 
+    def test_a_part_in_place_of_its_model(self):
+        for name in ("model.safetensors", "tokenizer.json", "config.json"):
+            self.fails(fude("generate", world().model / name, "--prompt", "x"), FAILED, name, "give its folder")
+        self.fails(fude("info", self.write("generation_config.json", "{}")), FAILED, "generation_config.json: expected a model")
+
     def test_where_a_server_cannot_be(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
