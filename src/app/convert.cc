@@ -90,6 +90,9 @@ void check_paths(const ConvertOptions& o) {
   std::error_code none;
   require(!fs::equivalent(o.in, o.out, none), "[convert] {} would be written over while it is read", o.out);
   require(!fs::is_directory(o.out) || !o.out.ends_with(".gguf"), "[convert] {} is a folder", o.out);
+  const std::string folder = fs::path(o.out).parent_path();
+  require(!o.out.ends_with(".gguf") || folder.empty() || fs::is_directory(folder), "[convert] there is no folder {}",
+          folder);
   require(!file_exists(o.out + "/config.json"), "[convert] {} holds a model already; choose another folder", o.out);
 }
 

@@ -57,8 +57,10 @@ std::unique_ptr<Task> make_task(const std::string& name, uint64_t seed, const Ta
     if (entry.name == name) return entry.make(seed, options);
     names.emplace_back(entry.name);
   }
-  fail("[tasks] expected the name of a task, a path to a .jsonl file or 'program:COMMAND', got '{}'{}", name,
-       did_you_mean(name, names));
+  fail(
+      "[tasks] expected the name of a task, a path to a .jsonl file or 'program:COMMAND', got '{}'{} (`fude tasks` "
+      "lists them)",
+      name, did_you_mean(name, names));
 }
 
 }  // namespace fude

@@ -109,6 +109,10 @@ class CommandLine(Case):
             self.fails(fude("generate", world().model / name, "--prompt", "x"), FAILED, name, "give its folder")
         self.fails(fude("info", self.write("generation_config.json", "{}")), FAILED, "generation_config.json: expected a model")
 
+    def test_where_something_else_is(self):
+        self.fails(fude("tasks", "nope"), FAILED, "'nope'", "`fude tasks` lists them")
+        self.fails(fude("convert", world().model, self.folder / "no/x/c.gguf"), FAILED, f"there is no folder {self.folder}/no/x")
+
     def test_where_a_server_cannot_be(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
