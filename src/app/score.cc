@@ -70,7 +70,7 @@ ScoredPassage passage_of(const Tokenizer& tokenizer, const ModelConfig& config, 
   if (const auto tokens = json.find("tokens"); tokens != json.end()) {
     require_known(json, {"tokens", "from"});
     require(tokens->is_array(), "expected a list of tokens");
-    ScoredPassage passage{{}, json.value("from", int64_t(1))};
+    ScoredPassage passage{{}, json_integer(json, "from", "line", 1)};
     for (const Json& token : *tokens) {
       const int64_t id = token.is_number_integer() ? token.get<int64_t>() : -1;
       require(id >= 0 && id < config.vocabulary, "expected tokens from 0 to {}, got {}", config.vocabulary - 1,
@@ -80,7 +80,7 @@ ScoredPassage passage_of(const Tokenizer& tokenizer, const ModelConfig& config, 
     return passage;
   }
   require_known(json, {"prompt", "text"});
-  const std::string prompt = json.value("prompt", ""), text = json.at("text");
+  const std::string prompt = json_string(json, "prompt", "line", ""), text = json_string(json, "text", "line");
   return {sequence_of(tokenizer, prompt + text), std::max<int64_t>(1, int64_t(sequence_of(tokenizer, prompt).size()))};
 }
 

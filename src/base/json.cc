@@ -44,7 +44,8 @@ class Builder : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(size_t, const std::string&, const Json::exception& error) override {
-    fail("[{}] not valid JSON: {}", where_, error.what());
+    const std::string_view what = error.what();  // "[json.exception.parse_error.101] parse error at line 1, …"
+    fail("[{}] not valid JSON: {}", where_, what.substr(what.find(' ') + 1));
   }
 
   Json take() { return std::move(root_); }

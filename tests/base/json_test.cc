@@ -40,6 +40,16 @@ TEST(Json, RefusesMoreValuesThanTheLimit) {
 }
 
 // The library's own parser takes a minute for these.
+TEST(Json, SaysWhereTextIsBroken) {
+  try {
+    parse_json("{]", "config.json");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_TRUE(std::string(error.what()).starts_with("[config.json] not valid JSON: parse error at line 1, column 2"))
+        << error.what();
+  }
+}
+
 TEST(Json, ReadsAnObjectOfVeryManyKeys) {
   std::string many = "[{\"keys\":{";
   for (int i = 0; i < 300000; ++i) many += "\"k" + std::to_string(i) + "\":[" + std::to_string(i) + "],";

@@ -328,8 +328,9 @@ class Score(Case):
         top = self.succeeds(fude("score", world().model, "--lines", "--top", 2, stdin=lines)).lines()
         self.assertEqual([row["logprob"] for row in top], [row["logprob"] for row in got])
         self.assertTrue(all(likely[0][1] >= likely[1][1] for row in top for likely in row["top"]))
-        for bad in ["[1]", "{", '{"prompt": "x"}', '{"tokens": [1, "a"]}', '{"tokens": [1]}', '{"tokens": [-1, 5]}']:
-            self.fails(fude("score", world().model, "--lines", stdin=bad.encode()), FAILED, "expected")
+        for bad in ["[1]", "{", '{"text": 1}', '{"tokens": [5, 6], "from": "x"}', '{"prompt": "x"}', '{"tokens": [1, "a"]}', '{"tokens": [1]}', '{"tokens": [-1, 5]}']:
+            result = self.fails(fude("score", world().model, "--lines", stdin=bad.encode()), FAILED, "expected")
+            self.assertNotIn("exception", result.err)
         long = {"tokens": [5] * 65}  # than the context
         for bad in [{"tokens": [4294967297, 5]}, {"tokens": [400, 5]}, {"tokens": [1.5, 5]}, {"tokens": [5]}, long, {"text": ""},
                     {"tokens": [5, 6], "from": 2}, {"tokens": [5, 6], "from": 0}]:
