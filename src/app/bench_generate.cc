@@ -57,6 +57,7 @@ double bytes_of_position(const ModelConfig& c, DType kv) {
 void bench_generate(Bench& bench, const GenerateBenchOptions& options) {
   const std::string prefill = fmt::format("prefill {}", kPrefill), deep = fmt::format("depth {}", kDeep);
   const auto decode = [](int64_t batch) { return fmt::format("decode {}", batch); };
+  if (!options.model.empty()) find_model(options.model);  // that there is none is said before seconds of probes
   bench.print_probes();
   const bool goes_deep = !bench.options().quick && bench.wants(deep);
   if (!bench.wants(prefill) && !goes_deep &&

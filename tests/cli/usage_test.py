@@ -139,6 +139,9 @@ class CommandLine(Case):
         result = self.fails(fude("bench", "--quick", "--filter", "zzz", "--filter", "yyy", "gemm"), FAILED, "'zzz' or 'yyy'", "fude bench gemm --help")
         self.assertEqual(result.out, "")
 
+    def test_a_benchmark_of_a_model_that_is_not_there(self):
+        self.assertEqual(self.fails(fude("bench", "--quick", "generate", "nope"), FAILED, "no file or folder nope").out, "")
+
     def test_what_cannot_be_is_said_before_the_work(self):
         out = self.folder / "life"
         self.fails(fude("life", "--out", out, "--questions", 10**6), FAILED, "held-out questions")
