@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <new>
 #include <string>
 #include <vector>
@@ -82,7 +83,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     // --help or --version, not of a command that there is not.
     if (error.get_exit_code() == 0 && (!program.get_subcommands().empty() || program.remaining().empty()))
-      return program.exit(error);
+      return program.exit(error), std::cout.flush() ? kDone : complain("cannot write to standard output", kFailed);
     return complain(explain(program, error), kUsage);
   } catch (const UsageError& error) { return complain(error.what(), kUsage); } catch (const OutOfMemory& error) {
     return complain(error.what(), kNoMemory);

@@ -83,11 +83,11 @@ class FullDisk(Case):
         self.fails(fude(*world().training(self.folder / "run", rows=40_000_000)), FAILED, "2^31", "40000000 rows of 64")
 
     def test_output_cannot_be_written(self):
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([PROGRAM, "generate", world().model, "--prompt", "Bob", "--max-tokens", "3"], stdout=full,
-                                  stderr=subprocess.PIPE)
-        self.assertEqual(done.returncode, FAILED)
-        self.assertEqual(done.stderr.decode().count("\n"), 1)
+        for command in (("generate", world().model, "--prompt", "Bob", "--max-tokens", "3"), ("--help",), ("chat", "--help"), ("--version",)):
+            with self.subTest(command=command), open("/dev/full", "w") as full:
+                done = subprocess.run([PROGRAM, *command], stdout=full, stderr=subprocess.PIPE)
+                self.assertEqual(done.returncode, FAILED)
+                self.assertEqual(done.stderr.decode().count("\n"), 1)
 
 
 class NotEnoughMemory(Case):
