@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 
 #include "base/error.h"
@@ -13,6 +14,14 @@
 
 namespace fude {
 namespace {
+
+// Not all files mark them as special; but a user who could spell them would end turns.
+TokenizerData with_special_ends(TokenizerData data) {
+  std::unordered_set<TokenId> ends(data.end_tokens.begin(), data.end_tokens.end());
+  ends.insert(data.begin_token);
+  for (AddedToken& token : data.added) token.special |= ends.contains(token.id);
+  return data;
+}
 
 // The vocabulary that plain text is made of: without the special tokens, unless merges need them as parts. The unknown
 // token stays where bytes cannot stand in: such a vocabulary has nothing else for much of the world's writing.
@@ -65,7 +74,7 @@ std::vector<std::string> entry_bytes(const Vocabulary& vocabulary) {
 
 struct Tokenizer::State {
   explicit State(TokenizerData given)
-      : data(std::move(given)),
+      : data(with_special_ends(std::move(given))),
         model(make_model(plain_vocabulary(data))),
         pre_tokenizer(data.steps),
         entries(entry_bytes(data.vocabulary)),

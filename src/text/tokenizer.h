@@ -1,11 +1,12 @@
 // A tokenizer: text to token ids and back, exactly.
 //
 // Text from users is plain text: a special token spelled in it is cut like anything else, unless the caller asks for
-// SpecialTokens::recognised, or says piece by piece what is trusted. Only special tokens are kept out; added tokens
-// that the file does not mark as special are ordinary vocabulary and are found always, as Hugging Face does it.
-// Decoding gives the bytes that were encoded, with exceptions that the file decides: normalisation, and what its
-// vocabulary has no entry for. The byte-level kind works on bytes; SentencePiece's kinds on characters, with ▁ for the
-// blank, and bytes that are no UTF-8 go through their fallback to bytes.
+// SpecialTokens::recognised, or says piece by piece what is trusted. Only special tokens are kept out; other added
+// tokens are ordinary vocabulary and are found always, as Hugging Face does it. Special are those that the file marks
+// so, and those that begin or end sequences and turns. Decoding gives the bytes that were encoded, with exceptions that
+// the file decides: normalisation, and what its vocabulary has no entry for. The byte-level kind works on bytes;
+// SentencePiece's kinds on characters, with ▁ for the blank, and bytes that are no UTF-8 go through their fallback to
+// bytes.
 #pragma once
 
 #include <cstdint>

@@ -88,6 +88,21 @@ TEST(GgufTokenizer, ReadsByteLevelBpe) {
   EXPECT_EQ(data.chat_template, "{{ messages }}");
 }
 
+// Types that llama.cpp overrides as well where a token ends a turn.
+TEST(GgufTokenizer, TextNeverGivesTheTokensThatEndATurn) {
+  for (const int32_t type : {kControl, kUser, kNormal}) {
+    GgufTokenizer file = byte_level();
+    file.pieces = {{"a", "b", "ab", "<", "e", ">", "<e>"}, {}, std::vector<int32_t>(7, kNormal)};
+    file.pieces.types[6] = type;
+    file.begin.reset(), file.ends = {6};
+    const Tokenizer tokenizer = tokenizer_of(file);
+    EXPECT_EQ(tokenizer.encode("a<e>b"), (Ids{0, 3, 4, 5, 1})) << type;
+    if (type == kNormal) continue;  // an entry that no merge makes: not even the template gives it
+    EXPECT_EQ(tokenizer.encode("a<e>b", SpecialTokens::recognised), (Ids{0, 6, 1})) << type;
+    EXPECT_EQ(gguf_tokenizer_of(tokenizer.data(), 7, "gguf").pieces.types[6], kControl) << type;
+  }
+}
+
 // Merges make entries in their order, out of it, and one that comes again.
 TEST(GgufTokenizer, MergesMakeEntriesInAnyOrder) {
   GgufTokenizer file = byte_level();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -222,6 +223,28 @@ TEST(Tokenizer, FoldersSayHowSequencesBeginAndEnd) {
   EXPECT_EQ(saved.chat_template, data.chat_template);
   write_file(folder + "/chat_template.jinja", "own file");
   EXPECT_EQ(read_tokenizer(folder).chat_template, "own file");
+  std::filesystem::remove_all(folder);
+}
+
+// Whatever the file says of them: a user could begin or end a turn with them otherwise.
+TEST(Tokenizer, TextNeverGivesTheTokensThatBeginOrEndSequences) {
+  const std::string folder = testing::TempDir() + "fude_tokenizer_ends", text = "<s>a<|im_end|></s>";
+  TokenizerData data = golden_tokenizer().data();
+  const TokenId first = golden_tokenizer().vocabulary_size();
+  for (const char* content : {"<s>", "<|im_end|>", "</s>", "<tool>"})
+    data.added.push_back({.id = first + TokenId(data.added.size()), .content = content, .special = false});
+  const Ids marks = Tokenizer(data).encode(text);
+  ASSERT_EQ(marks.size(), 4u);
+  save_tokenizer(folder, data, "");
+  write_file(folder + "/tokenizer_config.json", R"({"bos_token": "<s>", "eos_token": "<|im_end|>"})");
+  write_file(folder + "/generation_config.json", Json{{"eos_token_id", {marks[2], marks[3]}}}.dump());
+  const Tokenizer tokenizer = Tokenizer::load(folder);
+  for (const Ids& ids : {tokenizer.encode(text), tokenizer.encode(std::vector<TextPiece>{{text, false}})}) {
+    EXPECT_EQ(tokenizer.decode(ids), text);
+    for (const TokenId mark : {marks[0], marks[2], marks[3]}) EXPECT_EQ(std::ranges::count(ids, mark), 0) << mark;
+  }
+  EXPECT_EQ(tokenizer.encode(std::vector<TextPiece>{{text, true}}), marks);
+  EXPECT_EQ(tokenizer.encode("<tool>").size(), 1u);
   std::filesystem::remove_all(folder);
 }
 
