@@ -72,7 +72,11 @@ GgufContents gguf_contents_of(ModelFiles files, const std::string& path) {
 void write_folder(const ModelFiles& files, const std::string& folder, std::optional<WeightType> type,
                   const WriteOptions& options) {
   const TokenizerData& tokenizer = files.tokenizer.data();
-  export_folder(*files.weights, folder, type, begin_and_ends(tokenizer), options, tokenizer_files(tokenizer, ""));
+  Json more = begin_and_ends(tokenizer);
+  // transformers takes a row of the embedding for it, and no model without that row.
+  if (const TokenId padding = tokenizer.padding_token; padding >= 0 && padding < files.weights->config().vocabulary)
+    more["pad_token_id"] = padding;
+  export_folder(*files.weights, folder, type, more, options, tokenizer_files(tokenizer, ""));
 }
 
 void write_merged(const ConvertOptions& o, const CommonOptions& common) {

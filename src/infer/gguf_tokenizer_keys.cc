@@ -51,6 +51,7 @@ GgufTokenizer tokenizer_in(const GgufMetadata& m) {
     t.merges.assign(merges.begin(), merges.end());
   }
   t.begin = m.find_integer(kPrefix + "bos_token_id"), t.unknown = m.find_integer(kPrefix + "unknown_token_id");
+  t.padding = m.find_integer(kPrefix + "padding_token_id");
   for (const char* key : kEnds)
     if (const auto id = m.find_integer(kPrefix + key)) t.ends.push_back(*id);
   if (!m.has(kPrefix + "eot_token_id")) add_turn_ends(t);
@@ -74,6 +75,7 @@ void put_tokenizer(const GgufTokenizer& t, GgufMetadata& m) {
     if (id) m.set(kPrefix + key, uint32_t(*id));
   };
   put_id("bos_token_id", t.begin), put_id("unknown_token_id", t.unknown);
+  put_id("padding_token_id", t.padding);
   for (size_t i = 0; i < t.ends.size() && i < std::size(kEnds); ++i) put_id(kEnds[i], t.ends[i]);
   const auto put_flag = [&](const char* key, std::optional<bool> flag) {
     if (flag) m.set(kPrefix + key, *flag);

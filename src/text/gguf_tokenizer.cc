@@ -204,6 +204,8 @@ TokenizerData read_gguf_tokenizer(GgufTokenizer file, std::string_view where) {
     set_characters(file, where, data);
   add_special_pieces(file.pieces, data);
   if (file.begin) data.begin_token = checked(*file.begin, "tokenizer.ggml.bos_token_id");
+  // Not used here, so a wrong one is no reason to refuse the file; some have one.
+  if (file.padding && *file.padding >= 0 && *file.padding < int64_t(count)) data.padding_token = TokenId(*file.padding);
   for (const int64_t id : file.ends) {
     const TokenId token = checked(id, "tokenizer.ggml.eos_token_id");
     if (std::find(data.end_tokens.begin(), data.end_tokens.end(), token) == data.end_tokens.end())

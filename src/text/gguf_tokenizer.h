@@ -26,8 +26,8 @@ struct GgufTokenizer {
   std::string model, pre;           // "model", "pre"
   PieceList pieces;                 // "tokens", "scores", "token_type"; all normal where there are no types
   std::vector<std::string> merges;  // "merges": "left right"
-  // "bos_token_id", "unknown_token_id"
-  std::optional<int64_t> begin, unknown;
+  // "bos_token_id", "unknown_token_id", "padding_token_id"
+  std::optional<int64_t> begin, unknown, padding;
   std::vector<int64_t> ends;  // "eos_token_id", "eot_token_id", "eom_token_id", those there are
   // "add_bos_token", "add_eos_token", "add_space_prefix" (which byte-level files have without meaning it),
   // "remove_extra_whitespaces"

@@ -150,6 +150,7 @@ GgufTokenizer gguf_tokenizer_of(const TokenizerData& data, int64_t vocabulary, s
     return id;
   };
   file.begin = id_of(data.begin_token), file.unknown = id_of(data.vocabulary.unknown);
+  file.padding = id_of(data.padding_token);
   for (const TokenId end : data.end_tokens)
     if (const auto id = id_of(end)) file.ends.push_back(*id);
   require(file.ends.size() <= 3, "[{}] expected at most 3 tokens that end a turn, which is what GGUF can hold, got {}",

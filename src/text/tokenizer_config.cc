@@ -67,6 +67,7 @@ void read_tokenizer_config(const std::string& folder, TokenizerData& data) {
     const Json config = parse_json(read_file(path, kConfigBytes), path);
     if (const TokenId begin = token_of(config, "bos_token", path, data); begin != kNoToken) data.begin_token = begin;
     if (const TokenId end = token_of(config, "eos_token", path, data); end != kNoToken) data.end_tokens = {end};
+    data.padding_token = token_of(config, "pad_token", path, data);
     data.prepends_begin = json_boolean(config, "add_bos_token", path, data.prepends_begin);
     data.appends_end = json_boolean(config, "add_eos_token", path, data.appends_end);
     data.chat_template = template_of(config, path);

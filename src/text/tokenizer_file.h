@@ -51,11 +51,12 @@ struct TokenizerData {
   PrefixSpace prefix_space = PrefixSpace::never;
   bool drops_prefix = false;  // decoding drops a blank in front
   // What encoding leaves to the caller: whole sequences and chats.
-  TokenId begin_token = kNoToken;   // "bos"
-  bool prepends_begin = false;      // sequences begin with it
-  bool appends_end = false;         // and end with the first of `end_tokens`
-  std::vector<TokenId> end_tokens;  // "eos", and what else ends a turn
-  std::string chat_template;        // Jinja
+  TokenId begin_token = kNoToken;    // "bos"
+  bool prepends_begin = false;       // sequences begin with it
+  bool appends_end = false;          // and end with the first of `end_tokens`
+  std::vector<TokenId> end_tokens;   // "eos", and what else ends a turn
+  std::string chat_template;         // Jinja
+  TokenId padding_token = kNoToken;  // for other programs; Fude does not pad
 };
 
 // A folder with tokenizer.json or tokenizer.model (and tokenizer_config.json), one of these two, or a .tiktoken file.

@@ -145,6 +145,11 @@ FolderFiles tokenizer_files(const TokenizerData& data, const std::string& end_of
   config["add_prefix_space"] = data.prefix_space != PrefixSpace::never;
   if (data.begin_token != kNoToken) config["bos_token"] = content_of(data.begin_token);
   config["eos_token"] = end_of_text.empty() ? own_end : Json(end_of_text);
+  // Of an ordinary entry transformers would make an added token, found in any text.
+  const TokenId unknown = data.vocabulary.unknown;
+  if (std::ranges::any_of(data.added, [=](const AddedToken& token) { return token.id == unknown; }))
+    config["unk_token"] = content_of(unknown);
+  if (data.padding_token != kNoToken) config["pad_token"] = content_of(data.padding_token);
   if (data.prepends_begin) config["add_bos_token"] = true;
   if (data.appends_end) config["add_eos_token"] = true;
   if (!chat.empty()) config["chat_template"] = chat;

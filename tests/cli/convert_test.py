@@ -1,6 +1,7 @@
 """fude convert and fude quantize: a model goes from folder to file and back, and answers as before."""
 
 import json
+import shutil
 import unittest
 
 from adapter_test import AdapterCase
@@ -33,6 +34,22 @@ class Convert(AdapterCase):
         dotted.rename(back)
         self.assertEqual(json.loads((back / "tokenizer_config.json").read_text()).get("chat_template"),
                          json.loads((world().model / "tokenizer_config.json").read_text()).get("chat_template"))
+
+    def test_the_padding_and_the_unknown_token_come_back(self):
+        folder, file, back = self.folder / "given", self.folder / "model.gguf", self.folder / "back"
+        shutil.copytree(world().model, folder)
+        tokenizer = json.loads((folder / "tokenizer.json").read_text())
+        padding = tokenizer["added_tokens"][-1]
+        unknown = tokenizer["added_tokens"][0]["content"]
+        tokenizer["model"]["unk_token"] = unknown
+        (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        (folder / "tokenizer_config.json").write_text(json.dumps({**config, "pad_token": padding["content"]}))
+        self.succeeds(fude("convert", folder, file))
+        self.succeeds(fude("convert", file, back))
+        written = json.loads((back / "tokenizer_config.json").read_text())
+        self.assertEqual((written["pad_token"], written["unk_token"]), (padding["content"], unknown))
+        self.assertEqual(json.loads((back / "config.json").read_text())["pad_token_id"], padding["id"])
 
     def test_types(self):
         for kind, number in (("bf16", 32), ("F16", 1), ("f32", 0)):

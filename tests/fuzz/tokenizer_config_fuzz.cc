@@ -56,7 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   // From here on an Error is a finding.
   save_tokenizer(folder / "again", data, "");
   const TokenizerData again = read_tokenizer(folder / "again");
-  check(again.begin_token == data.begin_token && again.end_tokens == data.end_tokens);
+  check(again.begin_token == data.begin_token && again.padding_token == data.padding_token &&
+        again.end_tokens == data.end_tokens);
   check(again.prepends_begin == data.prepends_begin && again.appends_end == data.appends_end);
   check(again.chat_template == data.chat_template);
   return 0;

@@ -61,6 +61,16 @@ TEST(GgufTokenizerKeys, TheEndOfATurnIsFoundByItsText) {
   EXPECT_EQ(tokenizer_in(m).ends, (std::vector<int64_t>{1, 0}));
 }
 
+TEST(GgufTokenizerKeys, ThePaddingIsKept) {
+  GgufMetadata m = unigram_keys(), again;
+  EXPECT_EQ(read_gguf_tokenizer(tokenizer_in(m), "gguf").padding_token, kNoToken);
+  m.set(kKeys + "padding_token_id", uint32_t(0));
+  put_tokenizer(tokenizer_in(m), again);
+  EXPECT_EQ(read_gguf_tokenizer(tokenizer_in(again), "gguf").padding_token, 0);
+  m.set(kKeys + "padding_token_id", uint32_t(5));
+  EXPECT_EQ(read_gguf_tokenizer(tokenizer_in(m), "gguf").padding_token, kNoToken);
+}
+
 // Nothing for a kind that is not read.
 std::optional<Tokenizer> read_vocabulary(const std::string& path) {
   const GgufTokenizer file = tokenizer_in(GgufFile(path).metadata());

@@ -283,16 +283,20 @@ TEST(GgufTokenizer, WritesWhatItReads) {
     EXPECT_EQ(again.data().end_tokens, original.data().end_tokens) << name;
   }
   GgufTokenizer wanted = byte_level();
+  wanted.padding = 4;
   const GgufTokenizer file = gguf_tokenizer_of(read_gguf_tokenizer(wanted, "gguf"), 5, "gguf");
   EXPECT_EQ(file.pre, "gpt-2");
   EXPECT_EQ(file.pieces.texts, wanted.pieces.texts);
   EXPECT_EQ(file.pieces.types, wanted.pieces.types);
   EXPECT_EQ(file.merges, wanted.merges);
   EXPECT_EQ(file.begin, wanted.begin);
+  EXPECT_EQ(file.padding, wanted.padding);
   EXPECT_EQ(file.ends, (std::vector<int64_t>{3}));
   EXPECT_EQ(file.chat_template, wanted.chat_template);
   // A vocabulary that the model has no rows for is left out.
-  EXPECT_EQ(gguf_tokenizer_of(read_gguf_tokenizer(wanted, "gguf"), 4, "gguf").pieces.texts.size(), 4u);
+  const GgufTokenizer less = gguf_tokenizer_of(read_gguf_tokenizer(wanted, "gguf"), 4, "gguf");
+  EXPECT_EQ(less.pieces.texts.size(), 4u);
+  EXPECT_EQ(less.padding, std::nullopt);
 }
 
 TEST(GgufTokenizer, RefusesToWriteWhatGgufCannotSay) {

@@ -117,5 +117,27 @@ TEST_F(TokenizerConfig, SavedFoldersEndTurnsAlike) {
   }
 }
 
+// Fude needs neither, but other programs that get the folder do.
+TEST_F(TokenizerConfig, SavedFoldersKeepThePaddingAndTheUnknownToken) {
+  const std::string again = folder_ + "/again";
+  write("tokenizer_config.json", {{"pad_token", {{"content", "<s>"}}}});
+  TokenizerData data = read();
+  EXPECT_EQ(data.padding_token, 1);
+  data.vocabulary.unknown = 1;
+  save_tokenizer(again, data, "");
+  Json config = parse_json(read_file(again + "/tokenizer_config.json"), "again");
+  EXPECT_EQ(config["pad_token"], "<s>");
+  EXPECT_EQ(config["unk_token"], "<s>");
+  EXPECT_EQ(read_tokenizer(again).padding_token, 1);
+  write("tokenizer_config.json", {{"pad_token", nullptr}});
+  data = read();
+  EXPECT_EQ(data.padding_token, kNoToken);
+  data.vocabulary.unknown = 0;
+  save_tokenizer(again, data, "");
+  config = parse_json(read_file(again + "/tokenizer_config.json"), "again");
+  EXPECT_FALSE(config.contains("pad_token"));
+  EXPECT_FALSE(config.contains("unk_token"));
+}
+
 }  // namespace
 }  // namespace fude
