@@ -3,7 +3,7 @@
 
 features.json has a small template for each feature of the language, families.json templates in the style of model families with
 conversations, both with what jinja2 makes of them when it is set up as transformers does it ("error": true where it raises).
-Made with jinja2 3.1.6, transformers 5.23.0.
+Made with jinja2 3.1.6, transformers 5.24.0.
 """
 import json
 import pathlib
@@ -71,6 +71,50 @@ n is odd, n is even, n is divisibleby 7, n is divisibleby(2), n is eq 7, n is eq
 n is in numbers, 3 is in(numbers), n is not in numbers, name is in 'Annabel'
 'abc' is lower, 'ABC' is upper, 'aB' is lower, '1' is upper
 n is sameas n, yes is sameas true, 1 is sameas true
+missing is sameas missing, missing is sameas gone, missing is sameas 1, 1 is sameas missing
+name|upper(1)
+name|lower(1)
+name|capitalize(1)
+name|title(x=1)
+name|string(1)
+name|safe(1)
+name|escape(1)
+name|e(1)
+name|length(1)
+name|count(1)
+n|abs(1)
+name|wordcount(1)
+words|first(1)
+words|last(1)
+words|list(1)
+map|items(1)
+words|reverse(1)
+'12'.isdigit(1)
+'12'.isalnum(1)
+'12'.isalpha(1)
+'12'.isspace(1)
+'12'.isnumeric(1)
+n is defined(1)
+n is undefined(1)
+n is none(1)
+n is boolean(1)
+n is integer(1)
+n is float(1)
+n is string(1)
+n is mapping(1)
+n is callable(1)
+n is number(1)
+n is iterable(1)
+n is sequence(1)
+n is true(1)
+n is false(1)
+n is odd(1)
+n is even(1)
+n is escaped(1)
+name is upper(1)
+name is lower(1)
+name is filter(1)
+name is test(1)
 n is nosuchtest
 n|nosuchfilter
 text|trim, text|trim|length, text|upper, text|lower, text|length
@@ -195,6 +239,7 @@ TEMPLATES = [
     "{{- name -}} \n x", "a  {{- name }}  b", "{% if yes +%}\nx{% endif %}", "  {{ name }}  \n  {# c #}\n x", "a\r\nb\rc{{ '\r\n' }}",
     "{% raw %}{{ x }}{% y %}{% endraw %}z", "a\n  {% raw -%}  {{ x }}\n  {%- endraw %}\nz", "{% raw %}never ends",
     "{% if n > 10 %}a{% elif n > 5 %}b{% else %}c{% endif %}", "{% if no %}a{% endif %}b", "{% if no %}a{% else %}{% if yes %}b{% endif %}{% endif %}",
+    "{% set gone = missing %}{% set too = gone %}{{ gone is sameas gone }} {{ gone is sameas too }} {{ gone is sameas missing }}",
     "{% for w in words %}{{ w }}{% if not loop.last %},{% endif %}{% endfor %}", "{% for w in [] %}x{% else %}none{% endfor %}",
     "{% for w in words %}{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }} {% endfor %}",
     "{% for w in words %}[{{ loop.previtem }}<{{ w }}>{{ loop.nextitem }}]{{ loop.cycle('x', 'y') }}{% endfor %}",

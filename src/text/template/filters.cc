@@ -15,7 +15,7 @@ namespace {
 
 // Filters of strings take anything, as Python's str() shows it.
 template <Casing casing>
-Value in_case(Machine& machine, const Value& input, const Arguments&) {
+Value in_case(Machine& machine, const Value& input) {
   return machine.text(change_case(machine.shown(input), casing));
 }
 
@@ -29,17 +29,17 @@ Value trim(Machine& machine, const Value& input, const Arguments& arguments) {
   return machine.text(text.part(bounds.begin, bounds.end - bounds.begin));
 }
 
-Value as_string(Machine& machine, const Value& input, const Arguments&) {
+Value as_string(Machine& machine, const Value& input) {
   return input.text() ? input : machine.text(machine.shown(input));
 }
 
-Value safe(Machine& machine, const Value& input, const Arguments&) {
+Value safe(Machine& machine, const Value& input) {
   Text text = machine.shown(input);
   text.is_escaped = true;
   return machine.text(std::move(text));
 }
 
-Value escape(Machine& machine, const Value& input, const Arguments&) {
+Value escape(Machine& machine, const Value& input) {
   if (input.text() && input.text()->is_escaped) return input;
   const Text text = machine.shown(input);
   machine.allocate(6 * text.size());
@@ -123,7 +123,7 @@ Value otherwise(Machine& machine, const Value& input, const Arguments& arguments
   return given[0] ? *given[0] : machine.text("", true);
 }
 
-Value length(Machine& machine, const Value& input, const Arguments&) {
+Value length(Machine& machine, const Value& input) {
   const List* list = input.list();
   if (const Text* text = input.text()) {
     machine.spend(text->size() / 8);
@@ -171,7 +171,7 @@ Value to_float(Machine& machine, const Value& input, const Arguments& arguments)
   return given[0] ? *given[0] : Value(0.0);
 }
 
-Value absolute(Machine& machine, const Value& input, const Arguments&) {
+Value absolute(Machine& machine, const Value& input) {
   double real;
   machine.require(as_number(input, real), "expected a number, got {}", kind_name(input));
   return negative(machine, input, real < 0);
@@ -200,7 +200,7 @@ Value rounded(Machine& machine, const Value& input, const Arguments& arguments) 
   return (method == "ceil" ? std::ceil(real * scale) : std::floor(real * scale)) / scale;
 }
 
-Value wordcount(Machine& machine, const Value& input, const Arguments&) {
+Value wordcount(Machine& machine, const Value& input) {
   const Text text = machine.shown(input);
   machine.spend(text.size() / 8);
   int64_t count = 0;
@@ -245,28 +245,28 @@ Value replaced_text(Machine& machine, const Text& text, const Text& old, const T
 Builtin find_filter(std::string_view name) {
   static const std::map<std::string_view, Builtin> filters = [] {
     std::map<std::string_view, Builtin> all = {
-        {"upper", in_case<Casing::upper>},
-        {"lower", in_case<Casing::lower>},
-        {"capitalize", in_case<Casing::capitalize>},
-        {"title", in_case<Casing::words>},
+        {"upper", alone<in_case<Casing::upper>>},
+        {"lower", alone<in_case<Casing::lower>>},
+        {"capitalize", alone<in_case<Casing::capitalize>>},
+        {"title", alone<in_case<Casing::words>>},
         {"trim", trim},
-        {"string", as_string},
-        {"safe", safe},
-        {"escape", escape},
-        {"e", escape},
+        {"string", alone<as_string>},
+        {"safe", alone<safe>},
+        {"escape", alone<escape>},
+        {"e", alone<escape>},
         {"replace", replace},
         {"indent", indent},
         {"tojson", tojson},
         {"format", format},
         {"default", otherwise},
         {"d", otherwise},
-        {"length", length},
-        {"count", length},
+        {"length", alone<length>},
+        {"count", alone<length>},
         {"int", to_integer},
         {"float", to_float},
-        {"abs", absolute},
+        {"abs", alone<absolute>},
         {"round", rounded},
-        {"wordcount", wordcount},
+        {"wordcount", alone<wordcount>},
         {"truncate", truncate},
     };
     add_sequence_filters(all);

@@ -137,4 +137,11 @@ class Machine {
 std::vector<std::optional<Value>> bind(const Machine& machine, const Arguments& arguments,
                                        std::initializer_list<const char*> parameters, size_t required = 0);
 
+// A builtin without arguments: Error if it is given some.
+template <Value (*builtin)(Machine&, const Value& input)>
+Value alone(Machine& machine, const Value& input, const Arguments& arguments) {
+  bind(machine, arguments, {});
+  return builtin(machine, input);
+}
+
 }  // namespace fude::jinja

@@ -191,7 +191,7 @@ Value towards(Machine& machine, const Value& self, const Arguments& arguments) {
   return method(machine, self, arguments, direction);
 }
 template <CharClasses classes>
-Value consists_of(Machine&, const Value& self, const Arguments&) {
+Value consists_of(Machine&, const Value& self) {
   return all_in(self, classes);
 }
 
@@ -221,11 +221,11 @@ const std::map<std::string_view, Call>& text_methods() {
       {"lower", cased<Casing::lower>},
       {"title", cased<Casing::title>},
       {"capitalize", cased<Casing::capitalize>},
-      {"isdigit", consists_of<kNumbers>},
-      {"isnumeric", consists_of<kNumbers>},
-      {"isalpha", consists_of<kLetters>},
-      {"isalnum", consists_of<kLetters | kNumbers>},
-      {"isspace", consists_of<kSpaces>},
+      {"isdigit", alone<consists_of<kNumbers>>},
+      {"isnumeric", alone<consists_of<kNumbers>>},
+      {"isalpha", alone<consists_of<kLetters>>},
+      {"isalnum", alone<consists_of<kLetters | kNumbers>>},
+      {"isspace", alone<consists_of<kSpaces>>},
   };
   return methods;
 }

@@ -63,21 +63,21 @@ Value join_items(Machine& machine, const Value& input, const Arguments& argument
   return machine.text(std::move(out));
 }
 
-Value first(Machine& machine, const Value& input, const Arguments&) {
+Value first(Machine& machine, const Value& input) {
   const std::vector<Value> items = machine.items_of(input);
   return items.empty() ? Value() : items.front();
 }
 
-Value last(Machine& machine, const Value& input, const Arguments&) {
+Value last(Machine& machine, const Value& input) {
   const List* list = input.list();
   machine.require(!list || list->kind != List::Kind::generator, "a generator has no last item");
   const std::vector<Value> items = machine.items_of(input);
   return items.empty() ? Value() : items.back();
 }
 
-Value as_list(Machine& machine, const Value& input, const Arguments&) { return machine.list(machine.items_of(input)); }
+Value as_list(Machine& machine, const Value& input) { return machine.list(machine.items_of(input)); }
 
-Value items(Machine& machine, const Value& input, const Arguments&) {
+Value items(Machine& machine, const Value& input) {
   std::vector<Value> pairs;
   machine.require(input.dict() || input.is<Undefined>(), "expected a mapping, got {}", kind_name(input));
   if (input.dict())
@@ -85,7 +85,7 @@ Value items(Machine& machine, const Value& input, const Arguments&) {
   return machine.list(std::move(pairs), List::Kind::generator);
 }
 
-Value reverse(Machine& machine, const Value& input, const Arguments&) {
+Value reverse(Machine& machine, const Value& input) {
   if (input.text()) return slice_of(machine, input, {}, {}, -1);
   std::vector<Value> all = machine.items_of(input);
   std::reverse(all.begin(), all.end());
@@ -282,11 +282,11 @@ Value select(Machine& machine, const Value& input, const Arguments& arguments) {
 void add_sequence_filters(std::map<std::string_view, Builtin>& filters) {
   filters.insert({
       {"join", join_items},
-      {"first", first},
-      {"last", last},
-      {"list", as_list},
-      {"items", items},
-      {"reverse", reverse},
+      {"first", alone<first>},
+      {"last", alone<last>},
+      {"list", alone<as_list>},
+      {"items", alone<items>},
+      {"reverse", alone<reverse>},
       {"dictsort", dictsort},
       {"sort", sort},
       {"groupby", groupby},

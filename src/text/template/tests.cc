@@ -10,23 +10,24 @@ namespace fude::jinja {
 namespace {
 
 template <class Kind>
-Value is_kind(Machine&, const Value& value, const Arguments&) {
+Value is_kind(Machine&, const Value& value) {
   return value.is<Kind>();
 }
 
-Value defined(Machine&, const Value& value, const Arguments&) { return !value.is<Undefined>(); }
-Value number(Machine&, const Value& value, const Arguments&) {
+Value defined(Machine&, const Value& value) { return !value.is<Undefined>(); }
+Value number(Machine&, const Value& value) {
   double unused;
   return as_number(value, unused);
 }
-Value is_flag(const Value& value, bool wanted) {
+template <bool wanted>
+Value is_flag(Machine&, const Value& value) {
   const bool* flag = value.get<bool>();
   return flag != nullptr && *flag == wanted;
 }
-Value iterable(Machine&, const Value& value, const Arguments&) {
+Value iterable(Machine&, const Value& value) {
   return value.list() || value.dict() || value.text() || value.loop() || value.is<Undefined>();
 }
-Value sequence(Machine&, const Value& value, const Arguments&) {
+Value sequence(Machine&, const Value& value) {
   const List* list = value.list();
   return value.is<Undefined>() || value.text() || value.dict() || (list && list->has_places());
 }
@@ -41,6 +42,10 @@ Value rest_is(Machine& machine, const Value& value, int64_t divisor, int64_t res
   machine.require(as_integer(value, integer), "expected a number, got {}", kind_name(value));
   return divisor == -1 || std::abs(integer % divisor) == rest;
 }
+template <int64_t rest>
+Value has_parity(Machine& machine, const Value& value) {
+  return rest_is(machine, value, 2, rest);
+}
 Value divisible(Machine& machine, const Value& value, const Arguments& arguments) {
   int64_t divisor = 0;
   machine.require(as_integer(*bind(machine, arguments, {"num"}, 1)[0], divisor), "expected an integer to divide by");
@@ -49,6 +54,8 @@ Value divisible(Machine& machine, const Value& value, const Arguments& arguments
 
 Value identical(Machine& machine, const Value& value, const Arguments& arguments) {
   const Value other = *bind(machine, arguments, {"other"}, 1)[0];
+  if (value.is<Undefined>() && other.is<Undefined>())  // made anew wherever a name is looked up
+    return value.get<Undefined>()->why == other.get<Undefined>()->why;
   if (value.text() || value.list() || value.dict())
     return value.text() == other.text() && value.list() == other.list() && value.dict() == other.dict();
   return value.is<bool>() == other.is<bool>() && value.is<double>() == other.is<double>() &&
@@ -56,7 +63,8 @@ Value identical(Machine& machine, const Value& value, const Arguments& arguments
 }
 
 // Whether there are letters with case, and all of them are of this one.
-Value all_cased(Machine& machine, const Value& value, bool upper) {
+template <bool upper>
+Value all_cased(Machine& machine, const Value& value) {
   const std::string text = machine.shown(value).bytes;
   bool any = false;
   for (size_t at = 0; at < text.size();) {
@@ -69,6 +77,14 @@ Value all_cased(Machine& machine, const Value& value, bool upper) {
   return any;
 }
 
+Value escaped(Machine&, const Value& value) { return value.text() && value.text()->is_escaped; }
+
+// Whether it names a filter, or a test.
+template <Builtin (*find)(std::string_view)>
+Value is_name(Machine& machine, const Value& value) {
+  return find(machine.shown(value).bytes) != nullptr;
+}
+
 // What the operator of these one or two characters says.
 template <char first, char second = '\0'>
 Value compared(Machine& machine, const Value& value, const Arguments& arguments) {
@@ -77,32 +93,30 @@ Value compared(Machine& machine, const Value& value, const Arguments& arguments)
 }
 
 const std::map<std::string_view, Builtin>& all_tests() {
-  using V = const Value&;
-  using A = const Arguments&;
   static const std::map<std::string_view, Builtin> tests = {
-      {"defined", defined},
-      {"undefined", is_kind<Undefined>},
-      {"none", is_kind<None>},
-      {"boolean", is_kind<bool>},
-      {"integer", is_kind<int64_t>},
-      {"float", is_kind<double>},
-      {"string", is_kind<Ref<Text>>},
-      {"mapping", is_kind<Ref<Dict>>},
-      {"callable", is_kind<Ref<Function>>},
-      {"number", number},
-      {"iterable", iterable},
-      {"sequence", sequence},
-      {"true", [](Machine&, V v, A) { return is_flag(v, true); }},
-      {"false", [](Machine&, V v, A) { return is_flag(v, false); }},
-      {"odd", [](Machine& m, V v, A) { return rest_is(m, v, 2, 1); }},
-      {"even", [](Machine& m, V v, A) { return rest_is(m, v, 2, 0); }},
+      {"defined", alone<defined>},
+      {"undefined", alone<is_kind<Undefined>>},
+      {"none", alone<is_kind<None>>},
+      {"boolean", alone<is_kind<bool>>},
+      {"integer", alone<is_kind<int64_t>>},
+      {"float", alone<is_kind<double>>},
+      {"string", alone<is_kind<Ref<Text>>>},
+      {"mapping", alone<is_kind<Ref<Dict>>>},
+      {"callable", alone<is_kind<Ref<Function>>>},
+      {"number", alone<number>},
+      {"iterable", alone<iterable>},
+      {"sequence", alone<sequence>},
+      {"true", alone<is_flag<true>>},
+      {"false", alone<is_flag<false>>},
+      {"odd", alone<has_parity<1>>},
+      {"even", alone<has_parity<0>>},
       {"divisibleby", divisible},
       {"sameas", identical},
-      {"escaped", [](Machine&, V v, A) { return Value(v.text() && v.text()->is_escaped); }},
-      {"upper", [](Machine& m, V v, A) { return all_cased(m, v, true); }},
-      {"lower", [](Machine& m, V v, A) { return all_cased(m, v, false); }},
-      {"filter", [](Machine& m, V v, A) { return Value(find_filter(m.shown(v).bytes) != nullptr); }},
-      {"test", [](Machine& m, V v, A) { return Value(find_test(m.shown(v).bytes) != nullptr); }},
+      {"escaped", alone<escaped>},
+      {"upper", alone<all_cased<true>>},
+      {"lower", alone<all_cased<false>>},
+      {"filter", alone<is_name<find_filter>>},
+      {"test", alone<is_name<find_test>>},
       {"in", compared<'i', 'n'>},
       {"==", compared<'=', '='>},
       {"eq", compared<'=', '='>},
