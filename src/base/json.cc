@@ -14,13 +14,22 @@ namespace {
 class Builder : public nlohmann::json_sax<Json> {
  public:
   Builder(std::string_view where, const JsonLimits& limits)
-      : where_(where), depth_(size_t(limits.depth)), values_(limits.values) {}
+      : where_(where),
+        depth_(size_t(limits.depth)),
+        values_(limits.values),
+        long_integers_as_text_(limits.long_integers_as_text) {}
 
   bool null() override { return put(nullptr); }
   bool boolean(bool value) override { return put(value); }
   bool number_integer(number_integer_t value) override { return put(value); }
-  bool number_unsigned(number_unsigned_t value) override { return put(value); }
-  bool number_float(number_float_t value, const string_t&) override { return put(value); }
+  bool number_unsigned(number_unsigned_t value) override {
+    const bool is_text = long_integers_as_text_ && value > uint64_t(INT64_MAX);
+    return is_text ? put(std::to_string(value)) : put(value);
+  }
+  bool number_float(number_float_t value, const string_t& spelled) override {
+    const bool is_text = long_integers_as_text_ && spelled.find_first_of(".eE") == string_t::npos;
+    return is_text ? put(spelled) : put(value);
+  }
   bool string(string_t& value) override { return put(std::move(value)); }
   bool binary(binary_t&) override { return false; }  // not in JSON
   bool key(string_t& name) override {
@@ -74,6 +83,7 @@ class Builder : public nlohmann::json_sax<Json> {
   std::string_view where_;
   size_t depth_;
   uint64_t values_, count_ = 0;
+  bool long_integers_as_text_;
   std::vector<Json*> open_;  // outermost first
   std::string name_;         // of the member to come
   Json root_;

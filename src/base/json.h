@@ -19,6 +19,8 @@ struct JsonLimits {
   // Of all kinds, at any depth. Each takes 16 to 110 bytes however short its text is, so that these stay below 1 GiB. A
   // tokenizer.json has some seven for each token: one, and three for each of its merges (Gemma 3's: 2 million in all).
   uint64_t values = uint64_t(8) << 20;
+  // Integers beyond int64_t become strings of their digits, where the library makes them unsigned or, longer, a float.
+  bool long_integers_as_text = false;
 };
 
 // `where` names the source ("config.json", "corpus.jsonl:17") in the error message. Error also for a key that comes

@@ -26,7 +26,7 @@ std::string text_of(const Json& content, std::string_view where) {
   return text;
 }
 
-// Templates expect the arguments as an object; OpenAI has them as text.
+// Templates expect the arguments as an object; OpenAI has them as text. Long integers keep their digits.
 Json tool_calls_of(const Json& calls, std::string_view where) {
   require(calls.is_array(), "[{}] expected 'tool_calls' to be a list", where);
   Json result = Json::array();
@@ -38,7 +38,7 @@ Json tool_calls_of(const Json& calls, std::string_view where) {
     if (const auto arguments = function.find("arguments"); arguments != function.end() && arguments->is_string()) {
       const std::string text = arguments->get<std::string>();
       try {
-        *arguments = parse_json(text, "arguments", {1 << 20, 64});
+        *arguments = parse_json(text, "arguments", {.bytes = 1 << 20, .depth = 64, .long_integers_as_text = true});
       } catch (const Error&) {}  // what is not JSON stays the text that it is
     }
     Json one = {{"type", "function"}, {"function", function}};

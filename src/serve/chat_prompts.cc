@@ -24,10 +24,12 @@ std::string joined(const std::vector<TextPiece>& pieces) {
   return text;
 }
 
-// Templates expect an object, as transformers gives it; what is none stays the text that it is.
+// Templates expect an object, as transformers gives it; what is none stays the text that it is. Long integers, which
+// are ids mostly, keep their digits.
 Json arguments_of(const ToolCall& call) {
   try {
-    Json arguments = parse_json(call.arguments, "arguments", {1 << 20, 64});
+    Json arguments =
+        parse_json(call.arguments, "arguments", {.bytes = 1 << 20, .depth = 64, .long_integers_as_text = true});
     if (arguments.is_object()) return arguments;
   } catch (const Error&) {}
   return call.arguments;

@@ -33,8 +33,7 @@ Value to_value(Machine& machine, const Json& json, bool is_trusted, int depth) {
     case Json::value_t::number_integer:
       return json.get<int64_t>();
     case Json::value_t::number_unsigned:
-      machine.require(json.get<uint64_t>() <= uint64_t(INT64_MAX), "an integer of the variables is too large: {}",
-                      json.get<uint64_t>());
+      if (json.get<uint64_t>() > uint64_t(INT64_MAX)) return machine.text(json.dump(), is_trusted);
       return json.get<int64_t>();
     case Json::value_t::number_float:
       return json.get<double>();

@@ -39,7 +39,6 @@ TEST(Json, RefusesMoreValuesThanTheLimit) {
   EXPECT_THROW(parse_json(many + "]", "many"), Error);
 }
 
-// The library's own parser takes a minute for these.
 TEST(Json, SaysWhereTextIsBroken) {
   try {
     parse_json("{]", "config.json");
@@ -50,6 +49,15 @@ TEST(Json, SaysWhereTextIsBroken) {
   }
 }
 
+TEST(Json, KeepsTheDigitsOfLongIntegersWhereAsked) {
+  const std::string text = "[9223372036854775807,9223372036854775808,-9223372036854775808,-9223372036854775809,1e20,2]";
+  EXPECT_EQ(parse_json(text, "x", {.long_integers_as_text = true}).dump(),
+            "[9223372036854775807,\"9223372036854775808\",-9223372036854775808,\"-9223372036854775809\",1e+20,2]");
+  EXPECT_TRUE(parse_json(text, "x")[1].is_number_unsigned());
+  EXPECT_TRUE(parse_json(text, "x")[3].is_number_float());
+}
+
+// The library's own parser takes a minute for these.
 TEST(Json, ReadsAnObjectOfVeryManyKeys) {
   std::string many = "[{\"keys\":{";
   for (int i = 0; i < 300000; ++i) many += "\"k" + std::to_string(i) + "\":[" + std::to_string(i) + "],";

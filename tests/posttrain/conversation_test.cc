@@ -58,6 +58,16 @@ TEST(Conversation, PartsAndCalls) {
   EXPECT_EQ(c.tools.size(), 1u);
 }
 
+// As a server shows them to a template.
+TEST(Conversation, LongIntegersOfCallsKeepTheirDigits) {
+  const auto c = parse_conversation(
+      R"({"messages": [{"role": "assistant", "content": "", "tool_calls":
+          [{"function": {"name": "f", "arguments": "{\"x\": 123456789012345678901234, \"y\": 18446744073709551615}"}}]}]})",
+      "a");
+  EXPECT_EQ(c.messages[0]["tool_calls"][0]["function"]["arguments"].dump(),
+            R"({"x":"123456789012345678901234","y":"18446744073709551615"})");
+}
+
 // Some libraries write every field of a message, whatever it has.
 TEST(Conversation, NullIsNothing) {
   const auto c = parse_conversation(

@@ -48,6 +48,22 @@ TEST(ChatPrompts, ToolsInWordsWhereTheTemplateHasNone) {
   EXPECT_NE(text.find("<|im_start|>user\n<tool_response>\nr\n</tool_response>"), std::string::npos) << text;
 }
 
+// They are ids mostly, and a float would be another one.
+TEST(ChatPrompts, LongIntegersKeepTheirDigits) {
+  const Tokenizer tokenizer = chat_tokenizer();
+  const ChatPrompts prompts(tokenizer);
+  const ChatRequest request = parse_chat_request(R"({"messages": [{"role": "user", "content": "u"},
+    {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments":
+      "{\"a\": 123456789012345678901234, \"b\": 18446744073709551615, \"c\": -9223372036854775808, \"d\": 1e23}"}}]},
+    {"role": "tool", "tool_call_id": "1", "content": "r"}],)" +
+                                                 kTool + "}");
+  const std::string text = prompt_text(prompts, tokenizer, request);
+  EXPECT_NE(text.find(R"({"a": "123456789012345678901234", "b": "18446744073709551615", "c": -9223372036854775808, )"
+                      R"("d": 1e+23})"),
+            std::string::npos)
+      << text;
+}
+
 // Templates whose roles have to alternate take the results of several calls too.
 TEST(ChatPrompts, ResultsInWordsAreOneMessage) {
   const Tokenizer tokenizer = chat_tokenizer(

@@ -176,6 +176,13 @@ TEST(ChatTemplate, NumbersAreExact) {
   EXPECT_EQ(outcome("{{ (-3) is odd, (-4) is odd, (-4) is even }}"), "(True, False, True)");
 }
 
+// JSON may have them (a schema's largest value); numbers of templates are signed.
+TEST(ChatTemplate, LargeIntegersKeepTheirDigits) {
+  const Json variables = {{"most", INT64_MAX}, {"more", UINT64_MAX}};
+  EXPECT_EQ(outcome("{{ most }} {{ more }} {{ [most, more] | tojson }}", variables),
+            "9223372036854775807 18446744073709551615 [9223372036854775807, \"18446744073709551615\"]");
+}
+
 TEST(ChatTemplate, RangesAreShownWhereTheirEndIsKnown) {
   EXPECT_EQ(outcome("{{ range(1, 4), range(5, 0, -1) }}"), "(range(1, 4), range(5, 0, -1))");
   for (const char* range : {"range(0, 6, 2)", "range(5, 0)", "range(0, 3, 5)"})
