@@ -356,7 +356,7 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
     report_cut(reply, o, tokenizer, is_terminal);
     turns->answered(reply);
     if (interrupted && (!is_terminal || interrupted_by == SIGTERM)) return;
-    end_at_interrupts();  // at the prompt Ctrl-C ends the chat
+    end_at_interrupts();  // between answers they end the chat
   }
   interrupted = false;
   if (is_terminal) print_now("\n", screen);

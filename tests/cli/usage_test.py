@@ -99,7 +99,7 @@ class CommandLine(Case):
         self.fails(fude("serve", "--port", "80x"), USAGE, "--port", "got 80x")
         self.fails(fude("tasks", "--count", 0), USAGE, "--count: expected a whole number from 1 to 1000000, got 0")
         self.fails(fude("tasks", "--seed", "abc"), USAGE, "--seed: expected a whole number, got abc")
-        self.fails(fude("generate", "x", "--temperature", "hot"), USAGE, "--temperature: expected a number, got hot")
+        self.fails(fude("generate", "x", "--temperature", "hot"), USAGE, "--temperature: expected a number from 0 to 100, got hot")
         self.fails(fude("ask", "x", "y", "--thinking", "maybe"), USAGE, "--thinking: expected true or false, got maybe")
         config = self.write("fude.toml", "[serve]\nport = 99999\n")
         self.fails(fude("serve", "--config", config), USAGE, "fude.toml:2", "from 0 to 65535, got 99999")
