@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 
 #include "app/commands.h"
 #include "app/config_file.h"
@@ -76,6 +77,18 @@ std::string mistaken_value(const CLI::Option& option, const std::string& text) {
   return "";
 }
 
+// A finite number from `least` on, up to `most` if there is one.
+template <typename Number>
+CLI::Validator in_range(const char* kind, Number least, std::optional<Number> most) {
+  const auto check = [=](const std::string& text) {
+    Number value{};
+    const bool is_number = CLI::detail::lexical_cast(text, value) && std::isfinite(double(value));
+    if (is_number && value >= least && (!most || value <= *most)) return std::string();
+    return fmt::format("expected {} from {} {}, got {}", kind, least, most ? fmt::format("to {}", *most) : "on", text);
+  };
+  return CLI::Validator(check, "");
+}
+
 }  // namespace
 
 std::string_view kind_of(const CLI::Option& option) {
@@ -120,41 +133,10 @@ void add_kv(CLI::App& command, DType& kv) {
       ->default_str("f32");
 }
 
-CLI::Validator at_least(int64_t least) {
-  const auto check = [least](const std::string& text) {
-    int64_t value = 0;
-    if (CLI::detail::lexical_cast(text, value) && value >= least) return std::string();
-    return fmt::format("expected a whole number from {} on, got {}", least, text);
-  };
-  return CLI::Validator(check, "");
-}
-
-CLI::Validator between(int64_t least, int64_t most) {
-  const auto check = [least, most](const std::string& text) {
-    int64_t value = 0;
-    if (CLI::detail::lexical_cast(text, value) && value >= least && value <= most) return std::string();
-    return fmt::format("expected a whole number from {} to {}, got {}", least, most, text);
-  };
-  return CLI::Validator(check, "");
-}
-
-CLI::Validator number_at_least(double least) {
-  const auto check = [least](const std::string& text) {
-    double value = 0;
-    if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value >= least) return std::string();
-    return fmt::format("expected a number from {} on, got {}", least, text);
-  };
-  return CLI::Validator(check, "");
-}
-
-CLI::Validator number_between(double least, double most) {
-  const auto check = [least, most](const std::string& text) {
-    double value = 0;
-    if (CLI::detail::lexical_cast(text, value) && value >= least && value <= most) return std::string();
-    return fmt::format("expected a number from {} to {}, got {}", least, most, text);
-  };
-  return CLI::Validator(check, "");
-}
+CLI::Validator at_least(int64_t least) { return in_range<int64_t>("a whole number", least, std::nullopt); }
+CLI::Validator between(int64_t least, int64_t most) { return in_range<int64_t>("a whole number", least, most); }
+CLI::Validator number_at_least(double least) { return in_range<double>("a number", least, std::nullopt); }
+CLI::Validator number_between(double least, double most) { return in_range<double>("a number", least, most); }
 
 CLI::Validator some_text() {
   const auto check = [](const std::string& text) {
