@@ -327,7 +327,7 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
   while (const std::optional<std::string> line = input.next()) {
     if (line->empty()) continue;
     if (const std::string command = is_terminal ? command_in(*line) : ""; !command.empty()) {
-      if (command == "/bye" || command == "/exit" || command == "/quit") break;
+      if (command == "/bye" || command == "/exit" || command == "/quit") return;
       print_now(
           "Ctrl-C stops an answer, Ctrl-D ends the chat, and so does /bye; a message may begin with / behind a "
           "blank.\n",
@@ -355,10 +355,10 @@ void run_chat(GenerateOptions o, const CommonOptions& common) {
     const Answer reply = speak(engine, tokenizer, prompt, o, common);
     report_cut(reply, o, tokenizer, is_terminal);
     turns->answered(reply);
-    if (interrupted && (!is_terminal || interrupted_by == SIGTERM)) return;
     end_at_interrupts();  // between answers they end the chat
+    if (interrupted && (!is_terminal || interrupted_by == SIGTERM)) return;
+    interrupted = false;  // this answer alone
   }
-  interrupted = false;
   if (is_terminal) print_now("\n", screen);
 }
 

@@ -219,8 +219,8 @@ class Chat(Case):
         self.fails(fude("chat", folder, stdin=b"hello\n"), FAILED, "the template runs")
 
     def test_terminal(self):
-        """Ctrl-C stops an answer and the chat goes on; Ctrl-D ends it; so does Ctrl-C at the prompt, twice."""
-        for end, code in ((b"\x04", DONE), (b"\x03\x03", -signal.SIGINT)):
+        """Ctrl-C stops an answer and the chat goes on; Ctrl-D and /bye end it; so does Ctrl-C at the prompt, twice."""
+        for end, code in ((b"\x04", DONE), (b"/bye\n", DONE), (b"\x03\x03", -signal.SIGINT)):
             with Terminal(self, "chat", world().slow_model(), "--max-tokens", "100000", "--temperature", "0") as terminal:
                 terminal.wait_until(lambda screen: b"> " in screen)
                 for turn in (1, 2):
@@ -265,7 +265,9 @@ class Chat(Case):
                     terminal.wait_until(lambda screen: screen.count(b"\r\n> ") >= turn and terminal.is_edited())
                     terminal.type(line + b"\n")
                 self.assertEqual(terminal.child.wait(timeout=30), DONE, terminal.screen[-500:])
+                terminal.wait_until(lambda screen: not select.select([terminal.keys], [], [], 0)[0])
                 self.assertEqual(terminal.screen.count(b"and so does /bye"), 3, terminal.screen)
+                self.assertFalse(terminal.screen.endswith(b"\r\n\r\n"), terminal.screen)
                 self.assertNotRegex(terminal.screen, answer)
         for line in (b" /help", b"/etc/passwd?"):
             with Terminal(self, *run) as terminal:
