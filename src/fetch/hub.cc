@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint64_t kListLimit = 16 << 20, kFileLimit = uint64_t(1) << 40, kSmallFileLimit = 512 << 20;
 constexpr const char* kIfRefused = "a model that is not public needs HF_TOKEN";
-constexpr const char* kIfUnreachable = "check the network; HF_ENDPOINT names another hub, https_proxy a way there";
+constexpr const char* kIfNoHubAnswers = "check the network; HF_ENDPOINT names another hub, https_proxy a way there";
 
 bool is_plain(std::string_view text) {
   return !text.empty() && text.size() <= 200 && text.front() != '.' && text.find("..") == text.npos &&
@@ -117,7 +117,7 @@ std::vector<HubFile> choose_hub_files(std::string_view list, const HubName& name
 std::vector<HubFile> find_in_hub(const HubName& name) {
   const std::string endpoint = hub_endpoint(), url = endpoint + "/api/models/" + name.repository + "/tree/main";
   const FetchRequest request{
-      .url = url, .headers = hub_headers(), .if_refused = kIfRefused, .if_unreachable = kIfUnreachable};
+      .url = url, .headers = hub_headers(), .if_refused = kIfRefused, .if_unreachable = kIfNoHubAnswers};
   return choose_hub_files(fetch_text(request, kListLimit), name, endpoint, shown(url));
 }
 

@@ -13,6 +13,8 @@ namespace fude {
 namespace {
 
 constexpr uint64_t kPageLimit = 64 << 20, kSettingsLimit = 1 << 20;
+constexpr const char* kIfNoIndexAnswers =
+    "check the network; PIP_INDEX_URL names another index, https_proxy a way there";
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -131,8 +133,9 @@ IndexFile find_in_index(const PipSettings& settings, const std::string& project,
   url += project + "/";
   const std::string accept =
       "Accept: application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
-  const std::string page =
-      fetch_text({.url = url, .headers = {accept}, .certificates = settings.certificates}, kPageLimit);
+  const FetchRequest request{
+      .url = url, .headers = {accept}, .certificates = settings.certificates, .if_unreachable = kIfNoIndexAnswers};
+  const std::string page = fetch_text(request, kPageLimit);
   for (IndexFile& found : parse_index_page(page, url))
     if (found.name == file) return std::move(found);
   throw FetchError(fmt::format("[index] {}: there is no file {}", shown(url), file), true);

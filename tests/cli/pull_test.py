@@ -269,6 +269,8 @@ class Pull(Case):
     def test_where_nobody_answers(self):
         self.place["HF_ENDPOINT"] = "http://127.0.0.1:1"
         self.fails(self.pull("org/none"), FAILED, "127.0.0.1", "check the network", "HF_ENDPOINT")
+        self.place["PIP_INDEX_URL"] = "http://127.0.0.1:1/simple"
+        self.fails(self.pull("smollm2"), FAILED, "check the network", "PIP_INDEX_URL")
 
     def test_what_is_not_there(self):
         self.fails(self.pull("org/none"), FAILED, "404")
