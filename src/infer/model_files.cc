@@ -1,11 +1,9 @@
 #include "infer/model_files.h"
 
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <utility>
 
-#include "base/error.h"
 #include "infer/gguf_tokenizer_keys.h"
 #include "model/folder.h"
 #include "model/gguf_model.h"
@@ -21,11 +19,7 @@ struct Opened {
 };
 
 Opened open_parts(const std::string& path) {
-  if (!std::filesystem::is_regular_file(path))
-    return {nullptr, open_folder(path), [path] { return Tokenizer::load(path); }};
-  require(!path.ends_with(".safetensors") && !path.ends_with(".json"),
-          "[model] expected a GGUF file or the folder of a model, got {}, which is a part of one: give its folder",
-          path);
+  if (!is_gguf(path)) return {nullptr, open_folder(path), [path] { return Tokenizer::load(path); }};
   auto file = std::make_shared<const GgufFile>(path);
   return {file, open_gguf(file), [=] { return Tokenizer(read_gguf_tokenizer(tokenizer_in(file->metadata()), path)); }};
 }

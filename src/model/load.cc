@@ -14,8 +14,6 @@
 namespace fude {
 namespace {
 
-bool is_file(const std::string& path) { return std::filesystem::is_regular_file(path); }
-
 // Rows [first, first + count) of a matrix that the file has as [columns, rows], as they are multiplied. A number takes
 // `width` bytes.
 const std::byte* turn_rows(std::span<const std::byte> file, int64_t rows, int64_t cols, int64_t width, int64_t first,
@@ -79,12 +77,20 @@ void check_tensors(const WeightSource& weights, const Transformer& model) {
   weights.require_no_others(used);
 }
 
+bool is_gguf(const std::string& path) {
+  if (!std::filesystem::is_regular_file(path)) return false;
+  require(!path.ends_with(".safetensors") && !path.ends_with(".json"),
+          "[model] expected a GGUF file or the folder of a model, got {}, which is a part of one: give its folder",
+          path);
+  return true;
+}
+
 std::unique_ptr<WeightSource> open_weights(const std::string& path) {
-  return is_file(path) ? open_gguf(std::make_shared<GgufFile>(path)) : open_folder(path);
+  return is_gguf(path) ? open_gguf(std::make_shared<GgufFile>(path)) : open_folder(path);
 }
 
 ModelConfig read_config(const std::string& path) {
-  return is_file(path) ? config_of_gguf(GgufFile(path)) : read_folder_config(path);
+  return is_gguf(path) ? config_of_gguf(GgufFile(path)) : read_folder_config(path);
 }
 
 std::unique_ptr<Transformer> make_model(Device& device, const WeightSource& weights, Precision precision) {

@@ -9,6 +9,9 @@
 
 namespace fude {
 
+// Whether a model's path is a GGUF file; else it is a folder's. Error for a file that can only be a part of a folder.
+bool is_gguf(const std::string& path);
+
 // Error if `path` is neither.
 std::unique_ptr<WeightSource> open_weights(const std::string& path);
 

@@ -107,6 +107,7 @@ class CommandLine(Case):
     def test_a_part_in_place_of_its_model(self):
         for name in ("model.safetensors", "tokenizer.json", "config.json"):
             self.fails(fude("generate", world().model / name, "--prompt", "x"), FAILED, name, "give its folder")
+            self.fails(fude("chat", world().model, "--draft-model", world().model / name, "--drafts", 2, stdin=b"x\n"), FAILED, name, "give its folder")
         self.fails(fude("info", self.write("generation_config.json", "{}")), FAILED, "generation_config.json: expected a model")
 
     def test_where_something_else_is(self):
