@@ -1,11 +1,21 @@
 // How the tensors of a file lie: as they are multiplied, or as the family's own files have them.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "tensor/parameter.h"
 
 namespace fude {
+
+// The name of a tensor or module in the files of a family of text models. In a model that sees as well it lies a level
+// deeper: as "language_model.model.…" of transformers 4, or "model.language_model.…" of 5.
+inline std::string name_in_text_model(std::string name) {
+  constexpr std::string_view kOuter = "model.", kLevel = "language_model.";
+  const size_t at = name.find(kLevel);
+  if (at == 0 || (at == kOuter.size() && name.starts_with(kOuter))) name.erase(at, kLevel.size());
+  return name;
+}
 
 inline std::vector<int64_t> shape_in_file(const Parameter& parameter, const Segment& segment,
                                           bool in_family_form = true) {

@@ -31,10 +31,12 @@ std::set<std::string> files_in_index(const std::string& path) {
   return names;
 }
 
-// What older transformers wrote beside the weights.
-bool is_buffer(const std::string& name) {
+// What says nothing of text: buffers that older transformers wrote beside the weights, and what a model sees with.
+bool is_beside_text(const std::string& name) {
   for (const char* buffer : {".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias"})
     if (name.ends_with(buffer)) return true;
+  for (const char* part : {"vision_tower.", "multi_modal_projector."})
+    if (name.starts_with(part) || name.starts_with(std::string("model.") + part)) return true;
   return false;
 }
 
@@ -43,9 +45,10 @@ class Folder : public WeightSource {
  public:
   explicit Folder(const std::string& folder) : folder_(folder), config_(read_folder_config(folder)) {
     for (const std::string& file : weight_files(folder)) files_.emplace_back(file);
-    for (size_t i = 0; i < files_.size(); ++i)
-      for (const auto& [name, entry] : files_[i].entries())
-        require(home_.emplace(name, i).second, "[model] {}: the tensor {} lies in two files", folder_, name);
+    for (const SafetensorsFile& file : files_)
+      for (const auto& [name, entry] : file.entries())
+        require(home_.emplace(name_in_text_model(name), Place{&file, name}).second,
+                "[model] {}: the tensor {} is there twice", folder_, name);
   }
 
   const std::string& path() const override { return folder_; }
@@ -53,43 +56,48 @@ class Folder : public WeightSource {
   bool is_in_family_form() const override { return true; }
   const std::vector<int64_t>* shape_of(const std::string& name) const override {
     const auto found = find(name);
-    return found == home_.end() ? nullptr : &files_[found->second].entry(found->first).shape;
+    return found == home_.end() ? nullptr : &found->second.entry().shape;
   }
   WeightType type_of(const std::string& name) const override {
-    const auto& [own_name, file] = at(name);
-    return files_[file].format(own_name).type;
+    const Place& place = at(name);
+    return place.file->format(place.name).type;
   }
   std::vector<float> read(const std::string& name) const override {
-    const auto& [own_name, file] = at(name);
-    return files_[file].read_f32(own_name);
+    const Place& place = at(name);
+    return place.file->read_f32(place.name);
   }
   std::span<const std::byte> rows_of(const std::string& name, int64_t first, int64_t count,
                                      std::vector<std::byte>&) const override {
-    const auto& [own_name, file] = at(name);
-    return files_[file].rows(own_name, first, count);
+    const Place& place = at(name);
+    return place.file->rows(place.name, first, count);
   }
   void drop(const std::string& name, int64_t first, int64_t count) const override {
-    const auto& [own_name, file] = at(name);
-    files_[file].drop(own_name, first, count);
+    const Place& place = at(name);
+    place.file->drop(place.name, first, count);
   }
   void require_no_others(const std::set<std::string>& names) const override {
     std::set<std::string> used;
     for (const std::string& name : names)
       if (const auto found = find(name); found != home_.end()) used.insert(found->first);
     const TensorNames& family = architecture_of(config_.family).names;
-    for (const auto& [name, file] : home_) {
-      if (used.contains(name) || is_buffer(name)) continue;
+    for (const auto& [name, place] : home_) {
+      if (used.contains(name) || is_beside_text(name)) continue;
       require(config_.ties_head && name == family.head,
-              "[model] {}: the tensor {} has no place in the model that config.json describes", folder_, name);
-      require(is_copy(name, family.embedding),
+              "[model] {}: the tensor {} has no place in the model that config.json describes", folder_, place.name);
+      require(is_copy(place, at(family.embedding)),
               "[model] {}: expected {} to be a copy of {}, as config.json says with tie_word_embeddings, got a head of "
               "its own",
-              folder_, name, family.embedding);
+              folder_, place.name, family.embedding);
     }
   }
 
  private:
-  using Home = std::map<std::string, size_t>;
+  struct Place {
+    const SafetensorsFile* file;
+    std::string name;  // in the file
+    const SafetensorsFile::Entry& entry() const { return file->entry(name); }
+  };
+  using Home = std::map<std::string, Place>;
   // Some files of base models leave the leading "model." or "transformer." out.
   Home::const_iterator find(const std::string& name) const {
     for (const std::string& prefix : {std::string(), std::string("model."), std::string("transformer.")}) {
@@ -100,31 +108,28 @@ class Folder : public WeightSource {
     return home_.end();
   }
 
-  const Home::value_type& at(const std::string& name) const {
+  const Place& at(const std::string& name) const {
     const auto found = find(name);
     require(found != home_.end(), "[model] {}: the tensor {} is missing", folder_, name);
-    return *found;
+    return found->second;
   }
 
   // All bytes: a head that was trained a little differs in few of its rows, which a sample would miss. Few files carry
   // a copy, and only they pay the pass over memory.
-  bool is_copy(const std::string& name, const std::string& original) const {
-    const auto& [a_name, a_file] = at(name);
-    const auto& [b_name, b_file] = at(original);
-    const SafetensorsFile &a = files_[a_file], &b = files_[b_file];
-    const SafetensorsFile::Entry &here = a.entry(a_name), &there = b.entry(b_name);
+  static bool is_copy(const Place& a, const Place& b) {
+    const SafetensorsFile::Entry &here = a.entry(), &there = b.entry();
     if (here.dtype != there.dtype || here.shape != there.shape) return false;
     const int64_t rows = here.shape.front();
-    const auto bytes = a.rows(a_name, 0, rows);
-    const bool is_same = std::memcmp(bytes.data(), b.rows(b_name, 0, rows).data(), bytes.size()) == 0;
-    a.drop(a_name, 0, rows);
+    const auto bytes = a.file->rows(a.name, 0, rows);
+    const bool is_same = std::memcmp(bytes.data(), b.file->rows(b.name, 0, rows).data(), bytes.size()) == 0;
+    a.file->drop(a.name, 0, rows);
     return is_same;
   }
 
   std::string folder_;
   ModelConfig config_;
   std::vector<SafetensorsFile> files_;
-  Home home_;
+  Home home_;  // by the names of the family's own files
 };
 
 // A segment that begins at this row, as files have it. Some rows at a time: an embedding table is large, and memory may
@@ -139,6 +144,13 @@ void put_segment(const Parameter& parameter, int64_t row, const Segment& segment
     parameter.get_rows(row + done, rows, values.data());
     put(to_family_form(parameter, segment, std::move(values)));
   }
+}
+
+// Gemma 3's larger models see as well. What they make of text is a model of its own, which is described by itself.
+const Json& text_model_in(const Json& json, const std::string& path) {
+  const auto text = json.find("text_config");
+  const bool sees = json_string(json, "model_type", path) == "gemma3" && text != json.end() && text->is_object();
+  return sees ? *text : json;
 }
 
 // A training run keeps its result in a folder of its own, which is easily left out.
@@ -156,7 +168,7 @@ ModelConfig read_folder_config(const std::string& folder) {
   require(!error, "[model] {} cannot be read: {}", path, error.message());
   require(is_there, "[model] {} has no config.json; expected a Hugging Face model folder{}", folder,
           model_within(folder));
-  const Json json = parse_json(read_file(path, kConfigLimit), path);
+  const Json whole = parse_json(read_file(path, kConfigLimit), path), &json = text_model_in(whole, path);
   try {
     ModelConfig config = architecture_of(json_string(json, "model_type", path)).read(json);
     check(config);

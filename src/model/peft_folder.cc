@@ -168,10 +168,11 @@ std::vector<LoraPair> read_peft_folder(const std::string& folder) {
             "[lora] {}: expected tensors of the target_modules, got {}", folder, module);
     LoraPair pair;
     // A base model without a head calls its modules so.
-    pair.weight = (module.starts_with("layers.") || module == "embed_tokens" ? "model."
-                   : module.starts_with("h.") || module == "wte"             ? "transformer."
-                                                                             : "") +
-                  module + ".weight";
+    const std::string own = name_in_text_model(module);
+    pair.weight = (own.starts_with("layers.") || own == "embed_tokens" ? "model."
+                   : own.starts_with("h.") || own == "wte"             ? "transformer."
+                                                                       : "") +
+                  own + ".weight";
     pair.is_embedding = ends.is_embedding;
     pair.a_shape = file->entry(a).shape, pair.b_shape = file->entry(b).shape;
     const int64_t rank = value_for(config.ranks, module, config.rank, steps_left);

@@ -156,6 +156,19 @@ TEST(ModelConfig, Gemma3InTheOlderSpelling) {
   EXPECT_EQ(architecture_of("gemma3_text").read(architecture_of("gemma3_text").write(c)), c);
 }
 
+// As the model of 4 billion weights is published.
+TEST(ModelConfig, Gemma3WithinAModelThatSees) {
+  const ModelConfig c = architecture_of("gemma3_text")
+                            .read(parse_json(R"({
+      "hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34,
+      "rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024})",
+                                             "test"));
+  check(c);
+  EXPECT_EQ((std::tuple(c.vocabulary, c.heads, c.kv_heads, c.head_size)), (std::tuple(262208, 8, 4, 256)));
+  EXPECT_EQ(c.rope, (RopeConfig{.base = 1e6, .scaling = RopeScaling::linear, .factor = 8}));
+  EXPECT_TRUE(c.ties_head);
+}
+
 // Without a window no layer is local, and what is written says so.
 TEST(ModelConfig, Gemma3WithoutLocalLayers) {
   const Architecture& family = architecture_of("gemma3_text");

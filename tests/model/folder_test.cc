@@ -99,6 +99,36 @@ TEST_F(FolderTest, AHeadBesideATableThatItIsTiedToIsACopyOfIt) {
   EXPECT_EQ(with({32, 16}, other), "");
 }
 
+// Transformers 4 and 5 put the model of text in different places of one that sees.
+TEST_F(FolderTest, AModelThatSeesIsReadAsItsModelOfText) {
+  const std::string text = FUDE_SOURCE_DIR "/tests/goldens/gemma3_text", path = folder_ + "/model.safetensors";
+  const SafetensorsFile file(text + "/model.safetensors");
+  const auto describe = [&](const char* type) {
+    const Json config = parse_json(read_file(text + "/config.json"), "config.json");
+    write_file(folder_ + "/config.json", Json{{"model_type", type}, {"text_config", config}}.dump());
+  };
+  const auto one = [](const std::string& name) {
+    return SafetensorsOutput{name, {1}, [](const auto& put) { put({1.0f}); }};
+  };
+  describe("gemma3");
+  EXPECT_EQ(read_config(folder_), read_config(text));
+  for (const std::string inner : {"language_model.model.", "model.language_model.", "language_model."}) {
+    const std::string outer = inner.starts_with("model.") ? "model." : "";
+    std::vector<SafetensorsOutput> outputs = {one(outer + "vision_tower.x"), one(outer + "multi_modal_projector.x")};
+    for (const auto& [name, entry] : file.entries())
+      outputs.push_back({inner + name.substr(std::string("model.").size()), entry.shape,
+                         [&file, name = name](const auto& put) { put(file.read_f32(name)); }});
+    write_safetensors(path, outputs);
+    EXPECT_EQ(error(), "");
+    const auto source = open_folder(folder_);
+    for (const auto& [name, entry] : file.entries()) EXPECT_EQ(source->read(name), file.read_f32(name)) << name;
+  }
+  write_safetensors(path, {one("model.norm.weight"), one("model.language_model.norm.weight")});
+  EXPECT_NE(error().find("norm.weight is there twice"), std::string::npos) << error();
+  describe("llava");
+  EXPECT_NE(error().find("model_type 'llava' is not known"), std::string::npos) << error();
+}
+
 // A model in shards reads as the same numbers, and only one of the two layouts stays.
 TEST_F(FolderTest, ShardsAreOneModel) {
   const std::string whole = folder_ + "/model.safetensors", index = whole + ".index.json";

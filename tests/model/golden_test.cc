@@ -130,8 +130,8 @@ TEST_P(Golden, GgufOfTheSameWeightsIsTheSameModel) {
 
 // Every family has a golden of its name, variants have their own.
 std::vector<std::string> goldens() {
-  std::vector<std::string> names{"qwen3_untied", "gpt2_untied", "llama_linear",
-                                 "llama_llama3", "llama_yarn",  "gemma3_pattern"};
+  std::vector<std::string> names{"qwen3_untied", "gpt2_untied",    "llama_linear", "llama_llama3",
+                                 "llama_yarn",   "gemma3_pattern", "gemma3"};
   for (const Architecture* architecture : architectures()) names.push_back(architecture->family);
   return names;
 }

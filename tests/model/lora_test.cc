@@ -321,15 +321,17 @@ TEST_F(LoraFolder, TensorsArePairsThatFit) {
   refuses("expected an adapter of a product, got one of an embedding");
   write({{layer + "self_attn.q_proj.lora_magnitude_vector", {32}}});
   refuses("lora_magnitude_vector");
-  // Named with and without what stands before it in a model with a head.
-  const std::string bare = "base_model.model.layers.0.self_attn.q_proj";
-  write({{bare + ".lora_A.weight", {4, 32}}, {bare + ".lora_B.weight", {32, 4}}});
-  loads();
-  write({{bare + ".lora_A.weight", {4, 32}},
-         {bare + ".lora_B.weight", {32, 4}},
-         {kQuery + ".lora_A.weight", {4, 32}},
-         {kQuery + ".lora_B.weight", {32, 4}}});
-  refuses("each module once");
+  // Named without what stands before it in a model with a head, and with what does in one that sees.
+  for (const std::string before : {"", "language_model.", "language_model.model.", "model.language_model."}) {
+    const std::string other = "base_model.model." + before + "layers.0.self_attn.q_proj";
+    write({{other + ".lora_A.weight", {4, 32}}, {other + ".lora_B.weight", {32, 4}}});
+    loads();
+    write({{other + ".lora_A.weight", {4, 32}},
+           {other + ".lora_B.weight", {32, 4}},
+           {kQuery + ".lora_A.weight", {4, 32}},
+           {kQuery + ".lora_B.weight", {32, 4}}});
+    refuses("each module once");
+  }
   std::filesystem::remove(folder + "/adapter_model.safetensors");
   refuses("adapter_model.safetensors");
   refuses("expected an adapter of PEFT", folder + "/nothing");

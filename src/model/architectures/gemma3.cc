@@ -1,5 +1,6 @@
-// Gemma 3, the text models: norms before and behind attention and MLP, weights of norms stored less one, QK-norm,
-// GeGLU, scaled embeddings; most layers see a window only and turn by a base of their own, every sixth sees everything.
+// Gemma 3, the text models, alone or within one that sees: norms before and behind attention and MLP, weights of norms
+// stored less one, QK-norm, GeGLU, scaled embeddings; most layers see a window only and turn by a base of their own,
+// every sixth sees everything.
 #include <cmath>
 
 #include "base/error.h"
@@ -48,6 +49,10 @@ ModelConfig read_gemma3(const Json& json) {
   Json common = json;
   common["hidden_act"] = "silu";  // spelled otherwise, and read below
   common.erase("rope_parameters"), common.erase("rope_scaling");
+  // What the published files of models that see leave out, as transformers has it.
+  for (const auto& [key, value] :
+       {std::pair{"vocab_size", 262208}, {"num_attention_heads", 8}, {"num_key_value_heads", 4}})
+    if (!common.contains(key)) common[key] = value;
   ModelConfig c = read_llama_like(common, "gemma3_text");
   const std::string activation = json_string(json, "hidden_activation", kGemma3Place, "gelu_pytorch_tanh");
   require(activation == "gelu_pytorch_tanh", "[config.json] hidden_activation '{}' is not supported", activation);
