@@ -2,6 +2,7 @@
 // Face's library reads it; what it says beyond TokenizerData is the neutral value of its key.
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -22,8 +23,9 @@ std::string text_of(const TokenizerData& data, TokenId id) {
   return is_text ? tokens[size_t(id)] : "";
 }
 
-// How the vocabulary calls its entries, by id. Of an added token that is its content, unless another entry is called
-// so: then an entry keeps the name of its bytes, and a token that is no entry is in the list of added tokens only.
+// How the vocabulary calls its entries, by id. Of an added token that is its content, unless another entry is called so
+// or merges call this one by its bytes: then an entry keeps the name of its bytes, and a token that is no entry is in
+// the list of added tokens only.
 std::vector<std::string> names_of(const TokenizerData& data) {
   std::vector<std::string> names = data.vocabulary.tokens;
   std::unordered_map<std::string, size_t> ids;
@@ -33,10 +35,12 @@ std::vector<std::string> names_of(const TokenizerData& data) {
     const auto [place, is_new] = ids.emplace(names[id], id);
     require(is_new, "[tokenizer_json] the ids {} and {} have the same name", place->second, id);
   }
+  std::unordered_set<TokenId> merged;
+  for (const Merge& merge : data.vocabulary.merges) merged.insert({merge.left, merge.right, merge.result});
   for (const AddedToken& token : data.added) {
     const size_t id = size_t(token.id);
     if (id >= names.size()) names.resize(id + 1);
-    if (!ids.emplace(token.content, id).second) continue;
+    if (merged.contains(token.id) || !ids.emplace(token.content, id).second) continue;
     ids.erase(names[id]);
     names[id] = token.content;
   }

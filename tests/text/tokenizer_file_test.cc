@@ -159,6 +159,16 @@ TEST(TokenizerFile, AddedTokensMayBeCalledLikeEntries) {
   EXPECT_EQ(again.encode("ab"), (std::vector<TokenId>{9, 1}));
 }
 
+TEST(TokenizerFile, AddedTokensMayHaveTheIdOfAnEntryThatIsMerged) {
+  Json file = small();
+  file["added_tokens"].push_back({{"id", 2}, {"content", "<t>"}, {"special", true}});
+  const Tokenizer tokenizer(parse(file));
+  const Tokenizer again(parse_tokenizer_json(tokenizer_json(tokenizer.data()), "again"));
+  EXPECT_EQ(again.hash(), tokenizer.hash());
+  for (const auto special : {SpecialTokens::as_text, SpecialTokens::recognised})
+    EXPECT_EQ(again.encode("ab<t>", special), tokenizer.encode("ab<t>", special));
+}
+
 // An id is an index: a line of text must not claim gigabytes.
 TEST(TokenizerFile, IdsLieNearTheCountOfEntries) {
   Json file = small();
