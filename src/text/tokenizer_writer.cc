@@ -2,7 +2,6 @@
 // Face's library reads it; what it says beyond TokenizerData is the neutral value of its key.
 #include <algorithm>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -35,12 +34,13 @@ std::vector<std::string> names_of(const TokenizerData& data) {
     const auto [place, is_new] = ids.emplace(names[id], id);
     require(is_new, "[tokenizer_json] the ids {} and {} have the same name", place->second, id);
   }
-  std::unordered_set<TokenId> merged;
-  for (const Merge& merge : data.vocabulary.merges) merged.insert({merge.left, merge.right, merge.result});
+  std::vector<bool> is_merged(names.size());
+  for (const Merge& merge : data.vocabulary.merges)
+    for (const TokenId id : {merge.left, merge.right, merge.result}) is_merged[size_t(id)] = true;
   for (const AddedToken& token : data.added) {
     const size_t id = size_t(token.id);
-    if (id >= names.size()) names.resize(id + 1);
-    if (merged.contains(token.id) || !ids.emplace(token.content, id).second) continue;
+    if (id >= names.size()) names.resize(id + 1), is_merged.resize(id + 1);
+    if (is_merged[id] || !ids.emplace(token.content, id).second) continue;
     ids.erase(names[id]);
     names[id] = token.content;
   }
