@@ -1,20 +1,16 @@
 // layer: infer
 // A GGUF file from a stranger that says it has a tokenizer: it can be used, or is an Error. One that is written again
 // cuts texts as before.
-#include <cstdlib>
 #include <optional>
 
 #include "base/error.h"
+#include "check.h"
 #include "folder.h"
 #include "infer/gguf_tokenizer_keys.h"
 #include "tensor/gguf.h"
 #include "use_tokenizer.h"
 
 using namespace fude;
-
-static void check(bool condition) {
-  if (!condition) std::abort();
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const FuzzFolder folder;

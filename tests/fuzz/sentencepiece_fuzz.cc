@@ -1,17 +1,13 @@
 // layer: text
 // Any bytes are either refused with an Error or a tokenizer that can be used, written as tokenizer.json and read again.
-#include <cstdlib>
 #include <optional>
 
 #include "base/error.h"
+#include "check.h"
 #include "text/sentencepiece.h"
 #include "use_tokenizer.h"
 
 using namespace fude;
-
-static void check(bool condition) {
-  if (!condition) std::abort();
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const std::string sample = "<s>the  mill \xE3\x81\x82\xFF\n aaab </s> x";

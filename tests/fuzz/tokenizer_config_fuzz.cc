@@ -5,18 +5,14 @@
 // again.
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
 #include "base/error.h"
+#include "check.h"
 #include "folder.h"
 #include "text/tokenizer_file.h"
 #include "text/unicode.h"
 
 using namespace fude;
-
-static void check(bool condition) {
-  if (!condition) std::abort();
-}
 
 // Entries and added tokens, an entry's content among the latter, a gap at 1, and nothing at 4.
 static TokenizerData tokenizer() {

@@ -1,17 +1,13 @@
 // layer: text
 // Any file is either refused with an Error or a tokenizer that can be written, read again, and used.
-#include <cstdlib>
 #include <optional>
 
 #include "base/error.h"
+#include "check.h"
 #include "text/tokenizer_file.h"
 #include "use_tokenizer.h"
 
 using namespace fude;
-
-static void check(bool condition) {
-  if (!condition) std::abort();
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);

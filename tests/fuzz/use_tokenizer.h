@@ -1,12 +1,12 @@
 // What fuzz targets do with a tokenizer from a stranger.
 #pragma once
 
-#include <cstdlib>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "check.h"
 #include "text/tokenizer.h"
 
 namespace fude {
@@ -20,8 +20,7 @@ inline std::optional<std::vector<TokenId>> ids_of(const Tokenizer& tokenizer, st
     ids = tokenizer.encode(text, special);
   } catch (const Error&) { return {}; }
   tokenizer.decode(ids);
-  for (const TokenId id : ids)
-    if (id >= tokenizer.vocabulary_size()) std::abort();
+  for (const TokenId id : ids) check(id < tokenizer.vocabulary_size());
   return ids;
 }
 
